@@ -1,0 +1,24 @@
+"""kgen: generative models in Keras, right to the sign.
+
+The public names are resolved when they are used, so that the command line
+answers before TensorFlow is loaded.
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "callbacks",
+        "data",
+        "layers",
+        "losses",
+        "models",
+        "networks",
+        "optimizers",
+        "plots",
+    ],
+    submod_attrs={"models": ["VAE", "create_model"]},
+)

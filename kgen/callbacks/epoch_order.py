@@ -1,0 +1,23 @@
+"""The order of the data belongs to the epoch's number."""
+
+import keras
+
+from kgen import data
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Gives each epoch the order of its number, also after a resume.
+
+    With it, `fit(initial_epoch=3)`, or a `BackupAndRestore` that starts at
+    epoch 3, sees the batches that an unbroken training would have seen.
+
+    Args:
+        dataset: What `kgen.data.load` returned and `fit` gets.
+    """
+
+    def __init__(self, dataset):
+        super().__init__()
+        self.dataset = dataset
+
+    def on_epoch_begin(self, epoch, logs=None):
+        data.set_epoch(self.dataset, epoch)

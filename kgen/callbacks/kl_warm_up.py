@@ -1,0 +1,53 @@
+"""Warm-up of the KL term."""
+
+import keras
+
+from kgen.errors import check_number, invalid
+
+
+class KLWarmUp(keras.callbacks.Callback):
+    """Raises the weight of the KL term from `start` to the model's own.
+
+    Linearly, by the batch where the number of batches is known, else by the
+    epoch. It keeps latent dimensions from being switched off before the decoder
+    can use them. While it lasts, `loss` and `val_loss` don't compare between
+    epochs; the log `elbo` does.
+
+    Args:
+        epochs: Positive number of epochs to take, such as 10 or 0.5.
+        start: The weight at the beginning, >= 0.
+
+    References:
+        Bowman et al. (2016), arXiv 1511.06349, section 3.1;
+        Sonderby et al. (2016), arXiv 1602.02282, section 2.2.
+    """
+
+    def __init__(self, epochs, start=0.0):
+        super().__init__()
+        self.epochs = check_number("epochs", "KLWarmUp", epochs)
+        self.start = check_number("start", "KLWarmUp", start)
+        if not self.epochs:
+            raise invalid("epochs", "KLWarmUp", "a positive number", epochs)
+        self._epoch = 0
+
+    def on_train_begin(self, logs=None):
+        if not hasattr(self.model, "sampling"):
+            raise invalid(
+                "model", "KLWarmUp", "a model with a KL term, such as a VAE",
+                type(self.model).__name__,
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self._set(epoch)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        steps = self.params.get("steps")
+        if steps:
+            self._set(self._epoch + batch / steps)
+
+    def _set(self, passed):
+        fraction = min(passed / self.epochs, 1.0)
+        target = self.model.kl_weight
+        weight = self.start + fraction * (target - self.start)
+        self.model.sampling.current_kl_weight.assign(weight)

@@ -1,0 +1,453 @@
+"""The `kgen` command. TensorFlow is imported by the commands that need it."""
+
+import ast
+import contextlib
+import difflib
+import os
+import sys
+
+import click
+
+from kgen import names
+from kgen.errors import InvalidArgument
+
+_LISTS = "\n".join(
+    f"\b\n{title}:\n"
+    + "\n".join(f"  {name:10} {text}" for name, text in entries.items())
+    + "\n"
+    for title, entries in (
+        ("Models", names.MODELS),
+        ("Networks", names.NETWORKS),
+        ("Sources for --data", names.SOURCES),
+    )
+)
+
+
+class Group(click.Group):
+    """Offers the nearest command, and turns a user's mistakes into one line."""
+
+    def resolve_command(self, ctx, args):
+        if args and args[0] not in self.commands and args[0][:1] != "-":
+            close = difflib.get_close_matches(args[0], self.commands, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args, **kwargs):
+        kwargs["standalone_mode"] = False
+        try:
+            status = super().main(*args, **kwargs)
+        except (click.Abort, KeyboardInterrupt):
+            status = 130
+        except click.ClickException as error:
+            status = _complain(error.format_message(), error.exit_code)
+        except (InvalidArgument, OSError) as error:
+            status = _complain(_one_line(error), 2)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _complain(message, status):
+    click.echo(f"kgen: {message}", err=True)
+    return status
+
+
+def _one_line(error):
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}"
+    return " ".join(str(error).split())
+
+
+class Name(click.ParamType):
+    """One of a few names; offers the nearest."""
+
+    def __init__(self, kind, options):
+        self.name, self.options = kind, options
+
+    def convert(self, value, param, ctx):
+        if value in self.options:
+            return value
+        close = difflib.get_close_matches(value, self.options, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        known = ", ".join(self.options)
+        self.fail(f"there is no {self.name} {value!r}.{hint} Known: {known}.")
+
+
+class Setting(click.ParamType):
+    """NAME=VALUE; the value as Python reads it, or else as text."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value, param, ctx):
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip():
+            self.fail(f"expected NAME=VALUE, such as kl_weight=4, got {value!r}")
+        try:
+            return name.strip(), ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return name.strip(), text
+
+
+class Shape(click.ParamType):
+    """HxWxC."""
+
+    name = "HxWxC"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        parts = value.lower().split("x")
+        if len(parts) != 3 or not all(part.isdigit() for part in parts):
+            self.fail(f"expected HxWxC, such as 28x28x1, got {value!r}")
+        return tuple(int(part) for part in parts)
+
+
+def quiet_import():
+    """Imports TensorFlow with its start-up chatter kept off the screen.
+
+    Its C++ side writes to the file descriptor before any log level holds. Who
+    sets TF_CPP_MIN_LOG_LEVEL sees it all.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with _silenced(2):
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+        tf.config.list_physical_devices()
+        tf.constant(0)  # the devices are made now
+
+
+@contextlib.contextmanager
+def _silenced(descriptor):
+    kept = os.dup(descriptor)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+        os.close(nothing)
+
+
+@click.group(
+    cls=Group,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 90,
+    },
+    epilog=_LISTS,
+)
+@click.version_option(package_name="kgen")
+def main():
+    """Trains, judges and exports generative models.
+
+    Start with: kgen train vae --export
+    """
+
+
+_run_argument = click.argument("run", type=click.Path())
+_data_option = click.option(
+    "--data", metavar="SRC", help="Another source than the run's own."
+)
+_seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True
+)
+
+
+def _out_option(*endings):
+    return click.option(
+        "--out",
+        type=click.Path(dir_okay=False),
+        help=f"File to write ({' or '.join(endings)}); default: in the run, the "
+        "next free name.",
+    )
+
+
+_overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what is there."
+)
+
+
+@main.command(epilog=_LISTS)
+@click.argument("model", type=Name("model", names.MODELS))
+@click.option(
+    "--data", metavar="SRC", default="digits", show_default=True,
+    help="What to train on.",
+)
+@click.option("--image-shape", type=Shape(), help="Resize to; C is 1 or 3.")
+@click.option(
+    "--data-dir", type=click.Path(), help="Where TensorFlow Datasets keeps files."
+)
+@click.option(
+    "--network", type=Name("network", names.NETWORKS), default="conv",
+    show_default=True,
+)
+@click.option("--latent-dim", type=int, default=8, show_default=True)
+@click.option("--epochs", type=int, default=60, show_default=True)
+@click.option("--batch-size", type=int, default=64, show_default=True)
+@_seed_option
+@click.option("--conditional", is_flag=True, help="Networks take the labels.")
+@click.option(
+    "--binarize", is_flag=True, help="Draw each pixel as 0 or 1, every epoch."
+)
+@click.option(
+    "--kl-warmup", type=float, default=0.0, show_default=True,
+    help="Epochs over which the KL term's weight rises from 0.",
+)
+@click.option(
+    "--set", "options", type=Setting(), multiple=True,
+    help="Any argument of the model, its networks or compile, such as "
+    "likelihood=continuous_bernoulli, kl_weight=4, hidden_units=[400], "
+    "optimizer=adam:0.0005. May be repeated.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False),
+    help="The run's directory; default: runs/MODEL-N, the next free N.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--overwrite", is_flag=True, help="Delete the run in --out first.")
+@click.option("--export", is_flag=True, help="Export to saved_models/MODEL/N.")
+@click.pass_context
+def train(ctx, model, out, resume, overwrite, export, options, **settings):
+    """Trains MODEL and leaves a run's directory.
+
+    The directory holds the model, its settings, the history, TensorBoard's
+    logs and pictures.
+    """
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other.")
+    if resume and not out:
+        raise click.UsageError("--resume needs --out: the run to go on with.")
+    quiet_import()
+    from kgen import runs
+
+    run = runs.Run(out) if out else runs.new_run(model)
+    config = {"model": model, **settings, "options": dict(options)}
+    config["image_shape"] = settings["image_shape"] and list(
+        settings["image_shape"]
+    )
+    if resume:
+        config = _resumed(ctx, run, config)
+    try:
+        trained = runs.train(run, config, overwrite, resume)
+    except KeyboardInterrupt:
+        return _complain(
+            f"interrupted. {run.path / 'model.keras'} holds the model as it "
+            f"was; go on with: kgen train {model} --resume --out {run.path}",
+            130,
+        )
+    click.echo(f"The run is in {run.path}")
+    if export:
+        _export(trained, model, "saved_models")
+
+
+def _resumed(ctx, run, config):
+    """The run's own settings, with `--epochs` if given; others must agree."""
+    kept = run.config
+    for name, value in config.items():
+        source = ctx.get_parameter_source(name)
+        given = source == click.core.ParameterSource.COMMANDLINE
+        if name == "epochs" and given:
+            kept["epochs"] = value
+        elif given and value != kept[name]:
+            option = "--set" if name == "options" else name.replace("_", "-")
+            raise click.UsageError(
+                f"The run in {run.path} has {option}={kept[name]}; it can't be "
+                f"resumed with {value}. Leave the option out, or start anew."
+            )
+    return kept
+
+
+@main.command()
+@_run_argument
+@click.option(
+    "--num", type=click.IntRange(1), default=64, show_default=True,
+    help="How many pictures.",
+)
+@_seed_option
+@click.option(
+    "--label", type=int, help="The class, for a conditional model; default: all "
+    "in turn.",
+)
+@_out_option(".png", ".npz")
+@_overwrite_option
+def sample(run, num, seed, label, out, overwrite):
+    """Draws new pictures from the model of RUN."""
+    run, model, out = _open(run, out, "sample", (".png", ".npz"), overwrite)
+    import numpy as np
+
+    labels = label
+    if model.conditional and label is None:
+        labels = np.arange(num) % (model.num_classes or 1)
+    images = model.sample(num, labels=labels, seed=seed)
+    _write_images(out, {"images": images})
+
+
+@main.command()
+@_run_argument
+@_data_option
+@click.option(
+    "--num", type=click.IntRange(1), default=24, show_default=True,
+    help="How many pictures.",
+)
+@_out_option(".png", ".npz")
+@_overwrite_option
+def reconstruct(run, data, num, out, overwrite):
+    """Draws pictures of the test split above their reconstructions."""
+    run, model, out = _open(
+        run, out, "reconstruct", (".png", ".npz"), overwrite
+    )
+    from kgen import plots, runs
+
+    found = _held_out(run, data)
+    found = found.slice(0, min(num, len(found)))
+    dataset = found.batches(labels=model.conditional, batch_size=num)
+    _, originals = model.unpack(next(iter(dataset)))
+    images = {
+        "original": originals.numpy(),
+        "reconstruction": model.reconstruct(dataset),
+    }
+    if out.suffix == ".png":
+        _need_pictures(originals.shape[1:], runs)
+        plots.pairs(images, out, "Originals and their reconstructions")
+    else:
+        _save_arrays(out, images)
+    click.echo(f"Wrote {out}")
+
+
+@main.command()
+@_run_argument
+@_data_option
+@_out_option(".npz")
+@_overwrite_option
+def encode(run, data, out, overwrite):
+    """Writes the codes of the test split: mean, log_var and labels."""
+    run, model, out = _open(run, out, "encode", (".npz",), overwrite)
+    import numpy as np
+
+    found = _held_out(run, data)
+    dataset = found.batches(labels=model.conditional, batch_size=256)
+    mean, log_var = model.posterior(dataset)
+    arrays = {"mean": mean, "log_var": log_var}
+    if isinstance(found.labels, np.ndarray):
+        arrays["labels"] = found.labels
+    _save_arrays(out, arrays)
+    click.echo(f"Wrote {out}: {len(mean)} codes of size {mean.shape[1]}")
+
+
+@main.command()
+@_run_argument
+@_data_option
+@click.option(
+    "--num-samples", type=click.IntRange(1), default=500, show_default=True,
+    help="Importance samples for each picture.",
+)
+@_seed_option
+def evaluate(run, data, num_samples, seed):
+    """Prints bounds on log p(x) over the test split, in nats per image."""
+    run, model, _ = _open(run)
+    import numpy as np
+
+    found = _held_out(run, data)
+    dataset = found.batches(
+        labels=model.conditional, batch_size=128, seed=0,
+        binarize=run.config["binarize"],
+    )
+    verbose = 1 if sys.stdout.isatty() else 0
+    rows = {
+        "ELBO": model.elbo(dataset, num_samples=10, seed=seed),
+        f"log p(x), {num_samples} importance samples": model.log_likelihood(
+            dataset, num_samples, seed=seed, verbose=verbose
+        ),
+    }
+    click.echo(f"{len(found)} pictures, nats per image, +- standard error")
+    for name, values in rows.items():
+        error = np.std(values) / np.sqrt(len(values))
+        click.echo(f"  {name:40} {np.mean(values):10.3f} +- {error:.3f}")
+
+
+@main.command()
+@_run_argument
+@click.option(
+    "--to", "root", type=click.Path(file_okay=False), default="saved_models",
+    show_default=True, help="Where NAME/VERSION is made.",
+)
+def export(run, root):
+    """Exports the model of RUN as a SavedModel, with the next free version."""
+    run, model, _ = _open(run)
+    _export(model, run.config["model"], root)
+
+
+def _export(model, name, root):
+    from kgen.export import next_version
+
+    path = next_version(root, name)
+    model.export(path)
+    click.echo(f"Exported {path}")
+
+
+def _open(path, out=None, stem=None, endings=(), overwrite=False):
+    """The run, its model, and the file to write, checked before the work."""
+    import pathlib
+
+    if out:
+        out = pathlib.Path(out)
+        if out.suffix not in endings:
+            raise click.UsageError(
+                f"--out {out}: expected a name that ends in "
+                f"{' or '.join(endings)}."
+            )
+        if out.exists() and not overwrite:
+            raise click.UsageError(
+                f"{out} exists already. Pass --overwrite, or another --out."
+            )
+    quiet_import()
+    from kgen import runs
+
+    run = runs.Run(path)
+    model = run.model()
+    if stem and not out:
+        out = run.free_file(stem, endings[0])
+        if endings[0] == ".png" and not runs.is_picture(model.input_shapes[0]):
+            out = run.free_file(stem, ".npz")
+    return run, model, out
+
+
+def _held_out(run, data):
+    from kgen import runs
+
+    source = run.source(data)
+    return source.examples(runs.validation_split(source) or "train")
+
+
+def _write_images(out, arrays):
+    from kgen import plots, runs
+
+    images = arrays["images"]
+    if out.suffix == ".png":
+        if images.shape[1:] != (2,):
+            _need_pictures(images.shape[1:], runs)
+        plots.samples(images, out)
+    else:
+        _save_arrays(out, arrays)
+    click.echo(f"Wrote {out}")
+
+
+def _need_pictures(shape, runs):
+    if not runs.is_picture(tuple(shape)):
+        raise click.UsageError(
+            f"Examples of shape {tuple(shape)} can't be drawn. Pass --out with a "
+            "name that ends in .npz."
+        )
+
+
+def _save_arrays(out, arrays):
+    import numpy as np
+
+    from kgen import files
+
+    with files.new_file(out) as temporary:
+        np.savez(temporary, **arrays)

@@ -1,0 +1,7 @@
+"""Sources of pictures and vectors as `tf.data.Dataset`s."""
+
+from kgen.data.loading import load
+from kgen.data.pipeline import set_epoch
+from kgen.data.sources import Source, open_source
+
+__all__ = ["Source", "load", "open_source", "set_epoch"]

@@ -1,0 +1,185 @@
+"""Examples that can be counted, selected and made into batches."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kgen.data import pipeline
+from kgen.errors import invalid
+
+# More than this many bytes of pictures are read by the batch.
+IN_MEMORY_BYTES = 2**30
+
+_CHUNK = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Examples with random access.
+
+    Args:
+        images: An array, or what `pipeline.batches` can index like one.
+        labels: Integer array of the same length, or None.
+    """
+
+    images: Any
+    labels: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.images)
+
+    @property
+    def shape(self):
+        """Shape of one example."""
+        return tuple(self.images.shape[1:])
+
+    def select(self, index):
+        """The examples at the positions `index`, an integer array."""
+        images = self.images
+        images = (
+            images[index] if in_memory(images) else Indirect(images, index)
+        )
+        labels = self.labels
+        return Examples(images, None if labels is None else labels[index])
+
+    def slice(self, start, stop):
+        """The examples from `start` to `stop`."""
+        return self.select(np.arange(start, stop))
+
+    def batches(self, labels=False, **options):
+        """Batches, as `pipeline.batches` makes them."""
+        return pipeline.batches(
+            self.images, self.labels if labels else None, **options
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamedExamples:
+    """Examples that can only be read one after another.
+
+    Args:
+        dataset: `tf.data.Dataset` of single images, or of pairs.
+        size: How many there are.
+    """
+
+    dataset: tf.data.Dataset
+    size: int
+
+    def __len__(self):
+        return self.size
+
+    @property
+    def labels(self):
+        """Whether there are labels: `()` if so, else None."""
+        return () if isinstance(self.dataset.element_spec, tuple) else None
+
+    @property
+    def shape(self):
+        """Shape of one example."""
+        return tuple(tf.nest.flatten(self.dataset.element_spec)[0].shape)
+
+    def slice(self, start, stop):
+        """The examples from `start` to `stop`."""
+        dataset = self.dataset.skip(start).take(stop - start)
+        return StreamedExamples(dataset, stop - start)
+
+    def batches(self, labels=False, **options):
+        """Batches, as `pipeline.stream` makes them."""
+        dataset = self.dataset
+        if self.labels is not None and not labels:
+            dataset = dataset.map(lambda image, _: image)
+        return pipeline.stream(dataset, self.size, **options)
+
+
+class Indirect:
+    """The positions `index` of something indexable, read when asked for."""
+
+    def __init__(self, images, index):
+        self.images, self.index = images, np.asarray(index)
+        self.shape = (len(self.index), *images.shape[1:])
+        self.dtype = images.dtype
+
+    def __len__(self):
+        return len(self.index)
+
+    def __getitem__(self, positions):
+        return self.images[self.index[positions]]
+
+
+class Converted:
+    """Pictures of something indexable, brought to a shape when asked for."""
+
+    def __init__(self, images, image_shape):
+        self.images, self.image_shape = images, image_shape
+        self.shape = (len(images), *image_shape)
+        self.dtype = images.dtype
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, positions):
+        return convert(self.images[positions], self.image_shape)
+
+
+def in_memory(images):
+    """Whether `images` is an array in memory."""
+    return isinstance(images, np.ndarray) and not isinstance(images, np.memmap)
+
+
+def check_image_shape(image_shape):
+    """Returns `(height, width, channels)` with 1 or 3 channels, or raises."""
+    try:
+        shape = tuple(int(size) for size in image_shape)
+    except (TypeError, ValueError):
+        shape = ()
+    if len(shape) != 3 or min(shape) < 1 or shape[2] not in (1, 3):
+        raise invalid(
+            "image_shape", "load",
+            "(height, width, channels), with 1 channel (grey) or 3 (colour)",
+            image_shape,
+        )
+    return shape
+
+
+def convert(images, image_shape):
+    """Resizes a batch of pictures and makes them grey or coloured.
+
+    Args:
+        images: Array of shape `(batch, height, width, 1 or 3)`.
+        image_shape: `(height, width, channels)` to bring them to.
+
+    Returns:
+        Array of the same dtype.
+    """
+    height, width, channels = image_shape
+    if images.shape[1:] == tuple(image_shape):
+        return images
+    x = tf.cast(images, "float32")
+    if x.shape[-1] == 3 and channels == 1:
+        x = tf.image.rgb_to_grayscale(x)
+    if x.shape[-1] == 1 and channels == 3:
+        x = tf.image.grayscale_to_rgb(x)
+    x = tf.image.resize(x, (height, width), antialias=True).numpy()
+    if images.dtype == np.uint8:
+        x = np.clip(np.round(x), 0, 255)
+    return x.astype(images.dtype)
+
+
+def convert_all(images, image_shape):
+    """`convert`, at once for an array in memory, else when asked for."""
+    if images.shape[1:] == tuple(image_shape):
+        return images
+    if len(images.shape) != 4 or images.shape[-1] not in (1, 3):
+        raise invalid(
+            "image_shape", "load",
+            f"None: examples of shape {tuple(images.shape[1:])} are no "
+            "pictures with 1 or 3 channels", image_shape,
+        )
+    if not in_memory(images):
+        return Converted(images, image_shape)
+    return np.concatenate([
+        convert(images[start : start + _CHUNK], image_shape)
+        for start in range(0, len(images), _CHUNK)
+    ])

@@ -1,0 +1,191 @@
+"""What a source is, and which splits it has."""
+
+import dataclasses
+import functools
+import math
+import os
+import pathlib
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from kgen.data import arrays, examples, idx, pictures
+from kgen.errors import InvalidArgument, unknown_name
+
+_TEST_FRACTION = 0.2
+_PATH_LIKE = re.compile(r"^[./~]|\.(npy|npz|gz|png|jpe?g|bmp|gif)$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A data set, opened: its splits, read when they are asked for.
+
+    Args:
+        name: A short name, for messages and directories.
+        readers: Dictionary from splits to functions that give their examples.
+        class_names: Names of the classes, `()` where the source has none.
+        image_shape: What the pictures are brought to, or None.
+    """
+
+    name: str
+    readers: dict[str, Callable]
+    class_names: tuple = ()
+    image_shape: tuple | None = None
+
+    @property
+    def splits(self):
+        """The names that `examples` takes, besides slices such as `train[:9]`.
+
+        A source without splits of its own has `all`, and a seeded fifth of it
+        as `test`, the rest as `train`.
+        """
+        if "all" in self.readers:
+            return ("train", "test", "all")
+        return tuple(self.readers)
+
+    def examples(self, split):
+        """The examples of a split.
+
+        Args:
+            split: A name out of `splits`, or a slice of one in the syntax of
+                TensorFlow Datasets: `"train[:1000]"`, `"train[80%:]"`.
+
+        Raises:
+            InvalidArgument: If there is no such split, or it is empty.
+        """
+        name, _, rest = str(split).partition("[")
+        if name not in self.splits:
+            raise unknown_name("split", "load", self.splits, split)
+        found = self._read(name)
+        if self.image_shape is not None and hasattr(found, "images"):
+            images = examples.convert_all(found.images, self.image_shape)
+            found = examples.Examples(images, found.labels)
+        if rest:
+            found = _slice(found, name, split)
+        if not len(found):
+            raise InvalidArgument(f"Split {split!r} of {self.name} is empty.")
+        return found
+
+    def dataset(self, split, labels=False, **options):
+        """Batches of a split; see `load`."""
+        found = self.examples(split)
+        if labels and found.labels is None:
+            raise InvalidArgument(
+                f"The source {self.name} has no labels. Labels come from a data "
+                "set that has them, class folders, or a second array."
+            )
+        shuffle = str(split).startswith("train")
+        return found.batches(labels=labels, shuffle=shuffle, **options)
+
+    def _read(self, name):
+        if "all" not in self.readers:
+            return self.readers[name]()
+        whole = _read_once(self.readers["all"])
+        if name == "all":
+            return whole
+        # The same fifth whatever the seed of the training is.
+        order = np.random.default_rng(0).permutation(len(whole))
+        tests = math.ceil(_TEST_FRACTION * len(whole))
+        if len(whole) == 1:
+            raise InvalidArgument(
+                f"{self.name} holds one example: too few to split. Expected at "
+                'least two, or split="all".'
+            )
+        index = order[:tests] if name == "test" else order[tests:]
+        return whole.select(np.sort(index))
+
+
+@functools.lru_cache(maxsize=1)
+def _read_once(reader):
+    """Reads what two splits are cut out of once."""
+    return reader()
+
+
+def _slice(found, name, split):
+    import tensorflow_datasets as tfds
+
+    try:
+        instruction = tfds.core.ReadInstruction.from_spec(split)
+        info = tfds.core.SplitInfo(
+            name=name, shard_lengths=[len(found)], num_bytes=0
+        )
+        (part,) = instruction.to_absolute({name: info})
+    except (ValueError, AssertionError, TypeError) as error:
+        raise InvalidArgument(
+            f"Invalid value for argument `split` of `load`. Expected a name or "
+            f'a slice such as "train[:1000]" or "train[80%:]". Received: '
+            f"split={split!r} ({str(error).splitlines()[0]})"
+        ) from error
+    start = 0 if part.from_ is None else part.from_
+    stop = len(found) if part.to is None else part.to
+    return found.slice(start, stop)
+
+
+def open_source(source, image_shape=None, data_dir=None):
+    """Opens what `load` takes as `source`.
+
+    Returns:
+        A `Source`.
+    """
+    if image_shape is not None:
+        image_shape = examples.check_image_shape(image_shape)
+    if isinstance(source, (tuple, list)) and len(source) == 2:
+        pair = arrays.from_arrays(*source)
+        return Source("arrays", {"all": lambda: pair}, (), image_shape)
+    if not isinstance(source, (str, os.PathLike)):
+        pair = arrays.from_arrays(source)
+        return Source("arrays", {"all": lambda: pair}, (), image_shape)
+    path = pathlib.Path(source).expanduser()
+    if path.is_dir():
+        return _open_folder(path, image_shape)
+    if path.is_file():
+        if path.suffix not in (".npy", ".npz"):
+            raise InvalidArgument(
+                f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
+                "a folder."
+            )
+        return Source(path.stem, arrays.from_file(path), (), image_shape)
+    if _PATH_LIKE.search(str(source)):
+        raise FileNotFoundError(f"There is no file or folder {source}.")
+    return _open_tfds(str(source), image_shape, data_dir)
+
+
+def _open_folder(path, image_shape):
+    name = path.resolve().name
+    found = idx.find(path)
+    if found:
+        readers = {
+            split: functools.partial(idx.read_split, file)
+            for split, file in found.items()
+        }
+        return Source(name, _undivided(readers), (), image_shape)
+    readers, names = pictures.find(path, image_shape)
+    if not readers:
+        raise InvalidArgument(
+            f"{path} holds no data. Expected pictures "
+            f"({', '.join(pictures.ENDINGS)}) or IDX files "
+            "(train-images-idx3-ubyte)."
+        )
+    return Source(name, readers, names, image_shape)
+
+
+def _open_tfds(name, image_shape, data_dir):
+    from kgen.data import tensorflow_sets  # slow to import
+
+    builder = tensorflow_sets.open_builder(name, data_dir)
+    readers = {
+        split: functools.partial(
+            tensorflow_sets.read_split, builder, split, image_shape
+        )
+        for split in builder.info.splits
+    }
+    names = tensorflow_sets.class_names(builder)
+    return Source(name, _undivided(readers), names, image_shape)
+
+
+def _undivided(readers):
+    """A source with nothing but a train split has no splits."""
+    if tuple(readers) == ("train",):
+        return {"all": readers["train"]}
+    return readers

@@ -1,0 +1,134 @@
+"""Any TensorFlow Datasets name as a source."""
+
+import contextlib
+import io
+import math
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from kgen.data import examples
+from kgen.data.arrays import from_arrays
+from kgen.data.digits import Digits  # noqa: F401  registers "digits"
+from kgen.data.examples import StreamedExamples
+from kgen.errors import InvalidArgument, unknown_name
+
+
+def open_builder(name, data_dir=None):
+    """Finds and prepares a data set.
+
+    Args:
+        name: Its TFDS name, such as `"mnist"` or `"emnist/letters:3.*.*"`.
+        data_dir: Where TFDS keeps its files; None for its own default.
+
+    Returns:
+        A TFDS builder, ready to read.
+
+    Raises:
+        InvalidArgument: If TFDS does not know the name; the nearest is offered.
+        OSError: If it can't be downloaded or written.
+    """
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        known = ["digits", *tfds.list_builders()]
+        short = str(name).partition("/")[0].partition(":")[0]
+        if short in known:
+            raise InvalidArgument(
+                f"TensorFlow Datasets can't open {name!r}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        raise _unknown(name, known) from None
+    try:
+        with _quiet() if name == "digits" else contextlib.nullcontext():
+            builder.download_and_prepare()
+    except Exception as error:  # whatever the data set's own code raises
+        raise OSError(
+            f"TensorFlow Datasets could not prepare {name!r} in "
+            f"{builder.data_dir}: {str(error).strip().splitlines()[0]}. Check "
+            "the network and that the folder can be written (`data_dir`), or "
+            "put the prepared files there."
+        ) from error
+    return builder
+
+
+@contextlib.contextmanager
+def _quiet():
+    """No word of a download where there is none."""
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+
+
+def _unknown(name, known):
+    error = unknown_name("source", "load", known, name)
+    # The list of all of TFDS would fill screens.
+    hint = str(error).partition("(did you mean")[2].partition("?")[0]
+    hint = f" Did you mean{hint}?" if hint else ""
+    return InvalidArgument(
+        f"Invalid value for argument `source` of `load`. There is no file or "
+        f"folder {str(name)!r}, and TensorFlow Datasets has no data set of that "
+        f"name.{hint}"
+    )
+
+
+def class_names(builder):
+    """Names of the classes, `()` if it has no single label of that kind."""
+    _, label = _keys(builder)
+    return tuple(builder.info.features[label].names) if label else ()
+
+
+def read_split(builder, split, image_shape=None):
+    """The examples of a split, in memory if they fit, else as a stream."""
+    image, label = _keys(builder)
+    feature = builder.info.features[image]
+    shape = image_shape or tuple(feature.shape)
+    if None in shape:
+        raise InvalidArgument(
+            f"The pictures of {builder.name!r} have shape {feature.shape}: they "
+            "differ in size. Pass `image_shape` (--image-shape on the command "
+            "line) to bring all to one."
+        )
+    size = builder.info.splits[split].num_examples
+
+    def select(example):
+        x = example[image]
+        if image_shape is not None:
+            x = tf.numpy_function(
+                lambda x: examples.convert(x[None], image_shape)[0],
+                [x],
+                feature.np_dtype,
+            )
+        x = tf.ensure_shape(x, shape)
+        return (x, example[label]) if label else x
+
+    dataset = builder.as_dataset(split=split).map(select)
+    itemsize = np.dtype(feature.np_dtype).itemsize
+    if size * math.prod(shape) * itemsize > examples.IN_MEMORY_BYTES:
+        return StreamedExamples(dataset, size)
+    whole = next(iter(dataset.batch(size))) if size else ()
+    pair = whole if label else (whole, None)
+    return from_arrays(*(None if x is None else x.numpy() for x in pair))
+
+
+def _keys(builder):
+    """The names of the image's and of the label's feature (or None)."""
+    features = builder.info.features
+    supervised = builder.info.supervised_keys or ()
+    names = [name for name in ("image", *supervised[:1]) if name in features]
+    if not names:
+        raise InvalidArgument(
+            f"The data set {builder.name!r} has no feature `image`, but "
+            f"{', '.join(features)}."
+        )
+    labels = [
+        name
+        for name in ("label", *supervised[1:2])
+        if name in features
+        and isinstance(features[name], tfds.features.ClassLabel)
+    ]
+    return names[0], labels[0] if labels else None

@@ -1,0 +1,57 @@
+"""The one form of kgen's error messages."""
+
+import difflib
+
+
+class InvalidArgument(ValueError):
+    """A user's mistake: the message says what is wrong and what to do."""
+
+
+def invalid(argument, owner, expected, received):
+    """Builds the error for a bad argument, in Keras's wording.
+
+    Args:
+        argument: Name of the argument.
+        owner: Name of the class or function that it was given to.
+        expected: What would have been right, and what to do, in words.
+        received: The value that was given.
+
+    Returns:
+        An `InvalidArgument`, to be raised by the caller.
+    """
+    return InvalidArgument(
+        f"Invalid value for argument `{argument}` of `{owner}`. "
+        f"Expected {expected}. Received: {argument}={received}"
+    )
+
+
+def unknown_name(argument, owner, options, received):
+    """Like `invalid`, for a name out of a list: offers the nearest one."""
+    close = difflib.get_close_matches(str(received), list(options), n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    names = ", ".join(repr(name) for name in options)
+    return invalid(argument, owner, f"one of {names}{hint}", repr(received))
+
+
+def check_int(argument, owner, value, minimum=1):
+    """Returns `value` as an int, or raises if it is not one >= `minimum`."""
+    is_int = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not is_int or value < minimum:
+        kind = "a positive integer" if minimum == 1 else (
+            f"an integer of at least {minimum}"
+        )
+        raise invalid(argument, owner, kind, value)
+    return int(value)
+
+
+def check_number(argument, owner, value, minimum=0.0):
+    """Returns `value` as a float, or raises if not finite and >= `minimum`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not minimum <= number < float("inf"):
+        raise invalid(
+            argument, owner, f"a finite number of at least {minimum:g}", value
+        )
+    return number

@@ -1,0 +1,6 @@
+"""Layers that models and networks are built from."""
+
+from kgen.layers.conditioning import ConcatenateLabels
+from kgen.layers.sampling import GaussianSampling
+
+__all__ = ["ConcatenateLabels", "GaussianSampling"]

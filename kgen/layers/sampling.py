@@ -1,0 +1,99 @@
+"""The reparameterised Gaussian, and the KL term that comes with it."""
+
+import keras
+from keras import ops
+
+from kgen.errors import check_number
+from kgen.losses.divergences import gaussian_kl
+
+# exp(20) is a variance of 5e8: nothing sensible lies beyond, and exp of much
+# more is infinite.
+LOG_VAR_BOUND = 20.0
+
+
+def bound_log_var(log_var):
+    """Clips `log_var` to +-20, but lets the gradient pass.
+
+    A clipped value without a gradient could never come back.
+    """
+    log_var = ops.cast(log_var, "float32")
+    clipped = ops.clip(log_var, -LOG_VAR_BOUND, LOG_VAR_BOUND)
+    return log_var + ops.stop_gradient(clipped - log_var)
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class GaussianSampling(keras.layers.Layer):
+    """Draws `z = mean + exp(log_var / 2) * eps`, eps from N(0, I).
+
+    The KL divergence of N(mean, exp(log_var)) to N(0, I), in closed form,
+    summed over the dimensions and averaged over the batch, times
+    `current_kl_weight`, is added with `add_loss`, in nats per image. It computes
+    in float32 under every dtype policy.
+
+    Args:
+        kl_weight: Number >= 0 that multiplies the KL term; 1 gives the evidence
+            lower bound, another value a beta-VAE. While training it is the
+            variable `current_kl_weight`, which may be assigned to.
+        free_bits: Nats per latent dimension that cost nothing: the batch mean
+            of each dimension's KL counts as at least this much.
+        seed: Integer, or None for one from Keras's global random state.
+
+    Call arguments:
+        inputs: Pair `(mean, log_var)` of tensors of shape `(batch, d)`.
+
+    Returns:
+        z, of shape `(batch, d)`.
+
+    References:
+        Kingma & Welling (2014), arXiv 1312.6114, section 2.4 and appendix B;
+        Higgins et al. (2017), beta-VAE, equation 4;
+        Kingma et al. (2016), arXiv 1606.04934, equation 15 (free bits).
+    """
+
+    def __init__(self, kl_weight=1.0, free_bits=0.0, seed=None, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.kl_weight = check_number("kl_weight", owner, kl_weight)
+        self.free_bits = check_number("free_bits", owner, free_bits)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.current_kl_weight = self.add_weight(
+            name="kl_weight",
+            initializer=keras.initializers.Constant(self.kl_weight),
+            trainable=False,
+        )
+        self.built = True
+
+    def call(self, inputs):
+        mean, log_var = inputs
+        log_var = bound_log_var(log_var)
+        self.add_loss(self.current_kl_weight * self.kl(mean, log_var))
+        return self.draw(mean, log_var)
+
+    def draw(self, mean, log_var, shape=None):
+        """z without the KL term, of `shape` (that of `mean` by default)."""
+        eps = keras.random.normal(
+            ops.shape(mean) if shape is None else shape,
+            dtype="float32",
+            seed=self.seed_generator,
+        )
+        return mean + ops.exp(0.5 * log_var) * eps
+
+    def kl(self, mean, log_var):
+        """KL to N(0, I) with its free bits, unweighted, nats per image."""
+        per_dim = ops.mean(gaussian_kl(mean, log_var), axis=0)
+        if self.free_bits:
+            per_dim = ops.maximum(per_dim, self.free_bits)
+        return ops.sum(per_dim)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kl_weight": self.kl_weight,
+            "free_bits": self.free_bits,
+            "seed": self.seed,
+        }

@@ -1,0 +1,44 @@
+"""Densities and divergences of diagonal Gaussians."""
+
+import math
+
+from keras import ops
+
+
+def gaussian_log_prob(x, mean, log_var):
+    """Log-density of a diagonal Gaussian, dimension by dimension.
+
+    Args:
+        x: Tensor, where the density is taken.
+        mean: Tensor that broadcasts with `x`.
+        log_var: Tensor that broadcasts with `x`, the logarithm of the variance.
+
+    Returns:
+        Tensor of the broadcast shape, nats per dimension.
+    """
+    squared = ops.square(x - mean) * ops.exp(-log_var)
+    return -0.5 * (math.log(2 * math.pi) + log_var + squared)
+
+
+def gaussian_kl(mean, log_var, other_mean=0.0, other_log_var=0.0):
+    """KL(N(mean, exp(log_var)) || N(other_mean, exp(other_log_var))).
+
+    In closed form, dimension by dimension: for standard deviations s1, s2 it
+    is `log(s2/s1) + (s1^2 + (m1 - m2)^2) / (2 s2^2) - 1/2`. The second Gaussian
+    is the standard normal unless it is given, as in Kingma & Welling (2014),
+    appendix B.
+
+    Args:
+        mean: Tensor of shape `(..., d)`.
+        log_var: Tensor of shape `(..., d)`.
+        other_mean: Tensor or number that broadcasts with `mean`.
+        other_log_var: Tensor or number that broadcasts with `log_var`.
+
+    Returns:
+        Tensor of the broadcast shape, nats per dimension.
+    """
+    log_ratio = log_var - other_log_var
+    squared = ops.square(mean - other_mean) * ops.exp(
+        -ops.convert_to_tensor(other_log_var, dtype=log_var.dtype)
+    )
+    return 0.5 * (ops.exp(log_ratio) + squared - 1.0 - log_ratio)

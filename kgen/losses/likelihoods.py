@@ -1,0 +1,247 @@
+"""What log p(x|z) is: one layer for each observation model."""
+
+import math
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kgen.errors import check_number, unknown_name
+from kgen.losses.divergences import gaussian_log_prob
+
+
+def sum_over_event(values, batch_axes=1):
+    """Sums all axes of `values` behind the first `batch_axes`."""
+    return ops.sum(values, axis=tuple(range(batch_axes, len(values.shape))))
+
+
+class Likelihood(keras.layers.Layer):
+    """Base of all observation models p(x|z).
+
+    A decoder ends in *parameters* of the shape of `x`; a likelihood says what
+    they mean. It is a layer, so that it may have weights and is saved with the
+    model; it computes in float32 under every dtype policy.
+
+    To add one: subclass, and implement `_log_prob_per_dim`, `mean` and
+    `sample`. `support` is the range of x, or None.
+    """
+
+    support = None
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.built = True
+
+    def log_prob(self, x, parameters, batch_axes=1):
+        """Log-likelihood of each example.
+
+        Args:
+            x: Tensor of shape `(..., *event)`, with values in [0, 1]. It may
+                broadcast over leading axes of `parameters`.
+            parameters: Tensor of shape `(..., *event)`, a decoder's output.
+            batch_axes: How many leading axes of the broadcast shape are not
+                part of the event.
+
+        Returns:
+            Tensor without the event's axes: nats per image.
+        """
+        parameters = ops.cast(parameters, "float32")
+        x = ops.cast(x, "float32")
+        return sum_over_event(self._log_prob_per_dim(x, parameters), batch_axes)
+
+    def mean(self, parameters):
+        """E[x|z], of the shape of `parameters`."""
+        raise NotImplementedError
+
+    def sample(self, parameters, seed):
+        """A draw of x given z, of the shape of `parameters`.
+
+        Args:
+            parameters: Tensor, a decoder's output.
+            seed: Pair of integers, as stateless TensorFlow ops take it.
+        """
+        raise NotImplementedError
+
+    def _log_prob_per_dim(self, x, parameters):
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class Bernoulli(Likelihood):
+    """Black or white pixels; the parameters are logits.
+
+    `log p(x|z) = sum_i x_i log m_i + (1 - x_i) log(1 - m_i)` with
+    `m = sigmoid(parameters)`. On grey values it is the cross-entropy, an
+    expectation over binarised pictures, and not a density of grey pictures:
+    `ContinuousBernoulli` is one.
+    """
+
+    support = (0.0, 1.0)
+
+    def _log_prob_per_dim(self, x, parameters):
+        return _cross_entropy(x, parameters)
+
+    def mean(self, parameters):
+        return ops.sigmoid(ops.cast(parameters, "float32"))
+
+    def sample(self, parameters, seed):
+        mean = self.mean(parameters)
+        uniform = tf.random.stateless_uniform(tf.shape(mean), seed)
+        return ops.cast(uniform < mean, "float32")
+
+
+@tf.custom_gradient
+def _cross_entropy(x, logits):
+    """x log(sigmoid(l)) + (1 - x) log(1 - sigmoid(l)).
+
+    The gradient is written out, since it is the largest tensor of a step: the
+    derived one passes over it twice as often.
+    """
+
+    def gradient(upstream):
+        by_logits = upstream * (x - tf.sigmoid(logits))
+        by_x = upstream * logits
+        return by_x, by_logits
+
+    return x * logits - tf.nn.softplus(logits), gradient
+
+
+# Around m = 1/2 the closed forms of the continuous Bernoulli are 0/0.
+_SERIES_BELOW = 0.03
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class ContinuousBernoulli(Likelihood):
+    """Grey pixels in [0, 1] with a normalised density; parameters are logits.
+
+    The Bernoulli's `m^x (1 - m)^(1 - x)` times its normaliser
+    `C(m) = 2 artanh(1 - 2m) / (1 - 2m)`, and `C(1/2) = 2`. In logits `l` the
+    density is `exp(l x) l / (exp(l) - 1)`.
+
+    References:
+        Loaiza-Ganem & Cunningham (2019), The continuous Bernoulli,
+        arXiv 1907.06845, equations 5 to 8.
+    """
+
+    support = (0.0, 1.0)
+
+    def _log_prob_per_dim(self, x, parameters):
+        # log((exp(l) - 1) / l) = l/2 + log(sinh(l/2) / (l/2)), even but for l/2.
+        half = 0.5 * parameters
+        return parameters * (x - 0.5) - _log_sinhc(half)
+
+    def mean(self, parameters):
+        logits = ops.cast(parameters, "float32")
+        small = ops.abs(logits) < _SERIES_BELOW
+        safe = ops.where(small, ops.ones_like(logits), logits)
+        exact = 0.5 / ops.tanh(0.5 * safe) - 1.0 / safe
+        return 0.5 + ops.where(small, logits / 12.0, exact)
+
+    def sample(self, parameters, seed):
+        logits = ops.cast(parameters, "float32")
+        uniform = tf.random.stateless_uniform(tf.shape(logits), seed)
+        small = ops.abs(logits) < _SERIES_BELOW
+        safe = ops.where(small, ops.ones_like(logits), ops.abs(logits))
+        # The inverse of F(x) = (exp(l x) - 1) / (exp(l) - 1), written for
+        # l > 0 and mirrored, so that no exponential overflows.
+        tail = ops.log(uniform + (1.0 - uniform) * ops.exp(-safe))
+        exact = 1.0 + tail / safe
+        exact = ops.where(logits < 0, 1.0 - exact, exact)
+        series = uniform * (1.0 + 0.5 * logits * (1.0 - uniform))
+        return ops.clip(ops.where(small, series, exact), 0.0, 1.0)
+
+
+def _log_sinhc(half):
+    """log(sinh(h) / h), stable at 0 and for large |h|."""
+    absolute = ops.abs(half)
+    small = absolute < 0.5 * _SERIES_BELOW
+    safe = ops.where(small, ops.ones_like(half), absolute)
+    exact = (
+        safe
+        + ops.log1p(-ops.exp(-2.0 * safe))
+        - math.log(2.0)
+        - ops.log(safe)
+    )
+    square = ops.square(half)
+    series = square / 6.0 - ops.square(square) / 180.0
+    return ops.where(small, series, exact)
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class Gaussian(Likelihood):
+    """Real-valued data with one standard deviation for all dimensions.
+
+    `log p(x|z) = sum_i log N(x_i; parameters_i, stddev^2)`. With the default of
+    1 it is half the squared error and a constant.
+
+    Args:
+        stddev: Positive number: the standard deviation, or where it starts.
+        learn_stddev: Whether the standard deviation is a weight, trained with
+            the networks (Lucas et al. 2019, arXiv 1911.02469).
+    """
+
+    def __init__(self, stddev=1.0, learn_stddev=False, **kwargs):
+        super().__init__(**kwargs)
+        self.stddev = check_number("stddev", "Gaussian", stddev, 1e-6)
+        self.learn_stddev = bool(learn_stddev)
+        self.log_var = self.add_weight(
+            name="log_var",
+            initializer=keras.initializers.Constant(
+                2.0 * math.log(self.stddev)
+            ),
+            trainable=self.learn_stddev,
+        )
+
+    def _log_prob_per_dim(self, x, parameters):
+        return gaussian_log_prob(x, parameters, self.log_var.value)
+
+    def mean(self, parameters):
+        return ops.cast(parameters, "float32")
+
+    def sample(self, parameters, seed):
+        mean = self.mean(parameters)
+        noise = tf.random.stateless_normal(tf.shape(mean), seed)
+        return mean + ops.exp(0.5 * self.log_var) * noise
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "stddev": self.stddev,
+            "learn_stddev": self.learn_stddev,
+        }
+
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "continuous_bernoulli": ContinuousBernoulli,
+    "gaussian": Gaussian,
+}
+
+
+def get(identifier, owner="VAE"):
+    """Turns a name into a likelihood, once, at the border.
+
+    Args:
+        identifier: A `Likelihood`, its config, or one of `"bernoulli"`,
+            `"continuous_bernoulli"`, `"gaussian"` (standard deviation 1),
+            `"gaussian:0.1"` (that standard deviation), `"gaussian:learned"`.
+        owner: Whose argument it is, for the message.
+
+    Returns:
+        A `Likelihood`.
+    """
+    if isinstance(identifier, Likelihood):
+        return identifier
+    if isinstance(identifier, dict):
+        return keras.saving.deserialize_keras_object(identifier)
+    name, _, argument = str(identifier).partition(":")
+    if name not in LIKELIHOODS:
+        raise unknown_name("likelihood", owner, LIKELIHOODS, identifier)
+    if not argument:
+        return LIKELIHOODS[name]()
+    if name != "gaussian":
+        raise unknown_name("likelihood", owner, LIKELIHOODS, identifier)
+    if argument == "learned":
+        return Gaussian(stddev=0.3, learn_stddev=True)
+    return Gaussian(stddev=argument)

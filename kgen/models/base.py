@@ -1,0 +1,329 @@
+"""What all models share: labels, logs, compile, config, batches, export."""
+
+import inspect
+import random
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgen import optimizers
+from kgen.errors import invalid
+from kgen.export import savedmodel
+from kgen.models import checks
+from kgen.models.logs import LogMeans
+
+
+def update(optimizer, variables, objective):
+    """One player's step: loss, gradient of *its* variables, optimizer.
+
+    Every update of every model goes through here, so that the loss is scaled
+    for mixed precision and for the number of replicas in one place.
+
+    Args:
+        optimizer: A built Keras optimizer.
+        variables: The variables that the step may change, and no others.
+        objective: Function without arguments that returns a dictionary of
+            scalars, of which `"loss"` is minimised.
+
+    Returns:
+        That dictionary.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        parts = objective()
+        # Gradients are summed over replicas: a mean needs the division.
+        loss = optimizer.scale_loss(parts["loss"] / replicas)
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    optimizer.apply(gradients, variables)
+    return parts
+
+
+class GenerativeModel(keras.Model):
+    """Base of kgen's models.
+
+    A subclass gives its networks to `_set_networks`, and implements
+    `train_step`, `test_step`, `call` and `endpoints`.
+    """
+
+    def _set_networks(self, log_names, support=None, **networks):
+        """Keeps the networks as attributes and the means of the logs.
+
+        Args:
+            log_names: Names of the logs, in order.
+            support: Bounds that the data must keep, or None.
+            **networks: Built `keras.Model`s; the first one tells the shape of
+                the data and whether the model is conditional.
+        """
+        for name, network in networks.items():
+            if not isinstance(network, keras.Model) or not network.built:
+                raise invalid(
+                    name, type(self).__name__, "a built keras.Model", network
+                )
+            setattr(self, name, network)
+        first = next(iter(networks.values()))
+        self.input_shapes = [tuple(x.shape[1:]) for x in first.inputs]
+        self.conditional = len(self.input_shapes) == 2
+        self.num_classes = _num_classes(first)
+        self.support = support
+        self.log_means = LogMeans(log_names)
+        self.built = True
+
+    def build(self, input_shape=None):
+        """Nothing to do: the networks are built."""
+        self.built = True
+
+    # Training
+
+    def _compile(self, arguments, optimizer, **kwargs):
+        """The end of each subclass's `compile`.
+
+        Args:
+            arguments: What `compile` was called with, by name, to be saved.
+            optimizer: The optimizer of `self.optimizer`.
+            **kwargs: Passed to `keras.Model.compile`.
+        """
+        optimizer = optimizers.get(optimizer)
+        super().compile(optimizer=optimizer, loss=None, **kwargs)
+        # Built now, so that a checkpoint finds where its state belongs.
+        self.optimizer.build(self.trainable_variables)
+        self._compile_arguments = {**arguments, "optimizer": self.optimizer}
+
+    def get_compile_config(self):
+        """The arguments of `compile`, serialised; `{}` before it."""
+        if not self.compiled:
+            return {}
+        return {
+            name: keras.saving.serialize_keras_object(value)
+            for name, value in self._compile_arguments.items()
+        }
+
+    def compile_from_config(self, config):
+        """Compiles as `get_compile_config` says."""
+        self.compile(**{
+            name: keras.saving.deserialize_keras_object(value)
+            for name, value in config.items()
+        })
+
+    @property
+    def metrics(self):
+        return [self.log_means]
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """`keras.Model.fit`, after a look at the data.
+
+        Raises:
+            InvalidArgument: If the data has the wrong shape or type, or holds
+                NaN or values that the objective has no meaning for.
+        """
+        checks.check_data(self, x, y)
+        validation = kwargs.get("validation_data")
+        if validation is not None:
+            checks.check_data(self, validation, argument="validation_data")
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # or Keras warns
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """`keras.Model.evaluate`, after a look at the data."""
+        if not kwargs.get("_use_cached_eval_dataset"):  # not called by fit
+            checks.check_data(self, x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict_step(self, data):
+        inputs, _ = self.unpack(data)
+        return self(inputs, training=False)
+
+    def unpack(self, data):
+        """Splits a batch into the networks' inputs and the pictures.
+
+        Args:
+            data: What a dataset yields: `x`, `(x,)` or `(x, labels)`.
+
+        Returns:
+            `inputs`: `[x, labels]` for a conditional model, else `x`; and `x`.
+        """
+        x, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(x, (tuple, list)):
+            x, labels = x if len(x) == 2 else (x[0], labels)
+        return self.with_labels(x, labels), x
+
+    def with_labels(self, x, labels):
+        """`[x, labels]` for a conditional model, else `x`."""
+        if not self.conditional:
+            return x
+        if labels is None:
+            raise invalid(
+                "labels",
+                type(self).__name__,
+                "one for each example: the networks take them",
+                None,
+            )
+        return [x, labels]
+
+    # Batches
+
+    def _batches_of(self, inputs, batch_size):
+        """A dataset as it is, or arrays, once checked, as a dataset."""
+        if isinstance(inputs, tf.data.Dataset):
+            return inputs
+        inputs = self._checked_inputs(inputs)
+        return tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
+
+    def _in_batches(self, function, batches, *extra, verbose=0):
+        """Applies a `tf.function` batch by batch.
+
+        Args:
+            function: `tf.function` of a batch of inputs, its number and
+                `extra`, to a tensor or tuple of tensors.
+            batches: Dataset.
+            *extra: Tensors for each call.
+            verbose: 1 shows a progress bar.
+
+        Returns:
+            NumPy array or tuple of them, for all examples.
+        """
+        steps = int(batches.cardinality())
+        bar = keras.utils.Progbar(steps if steps > 0 else None, verbose=verbose)
+        # One trace for all batch sizes: the element_spec leaves them open.
+        spec, _ = self.unpack(batches.element_spec)
+        number = tf.TensorSpec((), "int32")
+        concrete = function.get_concrete_function(spec, number, *extra)
+        results = []
+        for step, batch in enumerate(batches):
+            output = concrete(self.unpack(batch)[0], tf.constant(step), *extra)
+            results.append(tf.nest.map_structure(np.asarray, output))
+            bar.add(1)
+        if not results:
+            raise invalid("x", type(self).__name__, "some data", "no data")
+        return tf.nest.map_structure(
+            lambda *parts: np.concatenate(parts), *results
+        )
+
+    def _checked_inputs(self, inputs):
+        """`inputs` as tensors of the right shape: x, or a pair with labels."""
+        pair = isinstance(inputs, (tuple, list)) and len(inputs) == 2
+        x, labels = inputs if pair else (inputs, None)
+        x = np.asarray(x)
+        owner = type(self).__name__
+        checks.check_images(x, self.input_shapes[0], None, owner)
+        x = x.astype("float32")
+        if not self.conditional:
+            return x
+        checks.check_labels(labels, self.num_classes, len(x), owner)
+        return x, np.asarray(labels, "int32")
+
+    def _labels_for(self, count, labels):
+        """`labels` of `sample` as `count` checked int32, or None."""
+        owner = f"{type(self).__name__}.sample"
+        if not self.conditional:
+            if labels is not None:
+                raise invalid(
+                    "labels", owner, "None: the model is not conditional",
+                    labels,
+                )
+            return None
+        if labels is not None:
+            labels = np.asarray(labels)
+            if labels.ndim == 0:
+                labels = np.full(count, labels)
+        checks.check_labels(labels, self.num_classes, count, owner)
+        return labels.astype("int32")
+
+    # Files
+
+    def endpoints(self):
+        """Signatures of the exported model.
+
+        Returns:
+            Dictionary from a signature's name to a pair: a function of
+            tensors that returns a dictionary of tensors, and a list of
+            `tf.TensorSpec`s whose names are the inputs'.
+        """
+        raise NotImplementedError
+
+    def export(self, filepath, overwrite=False):
+        """Writes a SavedModel with `endpoints()` as its signatures.
+
+        Args:
+            filepath: Directory to make, such as `"saved_models/vae/1"`. It
+                appears whole or not at all.
+            overwrite: Whether an existing directory may be replaced.
+
+        Raises:
+            FileExistsError: If it exists and `overwrite` is False.
+        """
+        savedmodel.write(self, self.endpoints(), filepath, overwrite)
+
+    def image_spec(self, name="images"):
+        """`tf.TensorSpec` of a batch of pictures of any size."""
+        return tf.TensorSpec((None, *self.input_shapes[0]), "float32", name)
+
+    def label_specs(self):
+        """`[spec of labels]` for a conditional model, else `[]`."""
+        if not self.conditional:
+            return []
+        return [tf.TensorSpec((None,), "int32", "labels")]
+
+    def save_own_variables(self, store):
+        """Keeps the random streams, which Keras does not."""
+        super().save_own_variables(store)
+        for index, generator in enumerate(self._seeds()):
+            store[f"seed_{index}"] = np.asarray(generator.state)
+
+    def load_own_variables(self, store):
+        """Restores what `save_own_variables` kept."""
+        own = {key: store[key] for key in store.keys()}
+        for index, generator in enumerate(self._seeds()):
+            state = own.pop(f"seed_{index}", None)
+            if state is not None:
+                generator.state.assign(state)
+        super().load_own_variables(own)
+
+    def _seeds(self):
+        """The seed generators of all layers, in a fixed order."""
+        return [
+            generator
+            for layer in self._flatten_layers()
+            for generator in layer._seed_generators
+        ]
+
+    def get_config(self):
+        """Every argument of `__init__`, serialised."""
+        config = super().get_config()
+        for name in _own_arguments(type(self)):
+            config[name] = keras.saving.serialize_keras_object(
+                getattr(self, name)
+            )
+        return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Builds the model that `get_config` described."""
+        config = dict(config)
+        for name in _own_arguments(cls):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects
+            )
+        return cls(**config)
+
+
+def _own_arguments(cls):
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return [
+        parameter.name
+        for parameter in parameters
+        if parameter.name != "self" and parameter.kind != parameter.VAR_KEYWORD
+    ]
+
+
+def _num_classes(network):
+    """The number of classes that a network's layers were built for, if known."""
+    counts = (getattr(layer, "num_classes", None) for layer in network.layers)
+    return next((count for count in counts if count), None)
+
+
+def new_seed(seed):
+    """`seed`, or a draw from Python's generator (`set_random_seed` seeds it)."""
+    return random.randrange(2**31) if seed is None else int(seed)

@@ -1,0 +1,41 @@
+"""Epoch means of the figures that a train_step reports."""
+
+import keras
+from keras import ops
+
+
+class LogMeans(keras.metrics.Metric):
+    """Means of several scalars over the examples of an epoch, by name.
+
+    One metric for all of a model's logs: a vector is added at each step, where
+    a `keras.metrics.Mean` apiece would cost a handful of small ops each.
+
+    Args:
+        names: The scalars' names, in the logs' order.
+    """
+
+    def __init__(self, names, name="log_means"):
+        super().__init__(name=name, dtype="float32")
+        self.names = tuple(names)
+        self.total = self.add_variable(
+            (len(self.names),), initializer="zeros", name="total"
+        )
+        self.count = self.add_variable((), initializer="zeros", name="count")
+
+    def update_state(self, values, batch_size):
+        """Adds a batch's means.
+
+        Args:
+            values: Dictionary of scalars, one for each name.
+            batch_size: How many examples they are means of.
+        """
+        weight = ops.cast(batch_size, "float32")
+        vector = ops.stack([
+            ops.cast(values[name], "float32") for name in self.names
+        ])
+        self.total.assign_add(weight * vector)
+        self.count.assign_add(weight)
+
+    def result(self):
+        means = ops.divide_no_nan(self.total, self.count)
+        return dict(zip(self.names, ops.unstack(means, len(self.names))))

@@ -1,0 +1,70 @@
+"""What the families of networks share: their inputs and their ends."""
+
+import keras
+from keras import ops
+
+from kgen.errors import check_int, invalid
+from kgen.layers import ConcatenateLabels
+
+OWNER = "create_model"
+
+
+def check_shape(input_shape, picture=False):
+    """Returns `input_shape` as a tuple of positive ints, or raises."""
+    try:
+        shape = tuple(int(size) for size in input_shape)
+    except (TypeError, ValueError):
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise invalid(
+            "input_shape",
+            OWNER,
+            "a tuple of positive integers, without the batch",
+            input_shape,
+        )
+    if picture and len(shape) != 3:
+        raise invalid(
+            "input_shape",
+            OWNER,
+            "(height, width, channels) for a convolutional network; "
+            'use network="dense" for other shapes',
+            input_shape,
+        )
+    return shape
+
+
+class Inputs:
+    """The inputs of a network in the making: one tensor, and maybe labels.
+
+    Args:
+        shape: Shape of the first input, without the batch.
+        name: Its name.
+        num_classes: Number of classes, or None for no labels.
+    """
+
+    def __init__(self, shape, name, num_classes=None):
+        self.x = keras.Input(shape, name=name)
+        self.labels = None
+        if num_classes is not None:
+            self.num_classes = check_int("num_classes", OWNER, num_classes)
+            self.labels = keras.Input((), dtype="int32", name="labels")
+
+    def with_labels(self, x):
+        """Appends the one-hot labels, if there are any, to a tensor."""
+        if self.labels is None:
+            return x
+        return ConcatenateLabels(self.num_classes)([x, self.labels])
+
+    def network(self, outputs, name):
+        """Closes the network; it takes `x`, or `[x, labels]`."""
+        inputs = self.x if self.labels is None else [self.x, self.labels]
+        return keras.Model(inputs, outputs, name=name)
+
+
+def latent_outputs(features, latent_dim, gaussian):
+    """The end of an encoder: `[mean, log_var]`, or z alone; in float32."""
+    latent_dim = check_int("latent_dim", OWNER, latent_dim)
+
+    size = 2 * latent_dim if gaussian else latent_dim
+    z = keras.layers.Dense(size, dtype="float32", name="posterior")(features)
+    return ops.split(z, 2, axis=-1) if gaussian else z

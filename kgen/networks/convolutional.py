@@ -1,0 +1,152 @@
+"""Convolutional networks for pictures of any size."""
+
+import math
+
+from keras import layers
+
+from kgen.errors import check_int
+from kgen.networks import common
+
+# Halving stops when no side is longer than this.
+_SMALLEST = 4
+
+
+def stages(input_shape):
+    """The (height, width) at each halving, from the picture down.
+
+    Odd sizes are rounded up: `(25, 25)` gives 25, 13, 7, 4.
+    """
+    sizes = [tuple(input_shape[:2])]
+    while max(sizes[-1]) > _SMALLEST:
+        sizes.append(tuple(math.ceil(side / 2) for side in sizes[-1]))
+    return sizes
+
+
+def encoder(
+    input_shape,
+    latent_dim,
+    *,
+    gaussian=True,
+    filters=32,
+    max_filters=256,
+    hidden_units=(256,),
+    activation="relu",
+    kernel_regularizer=None,
+    num_classes=None,
+):
+    """Builds a convolutional encoder.
+
+    A stride-2 convolution for each halving, with twice the filters each time,
+    then dense layers.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        latent_dim: Size of z.
+        gaussian: Whether it ends in `(mean, log_var)` or in z alone.
+        filters: Filters of the first convolution.
+        max_filters: The most that any has.
+        hidden_units: Widths of the dense layers.
+        activation: Activation of the hidden layers.
+        kernel_regularizer: Regularizer of the hidden layers.
+        num_classes: If given, the network takes `[x, labels]`.
+
+    Returns:
+        A `keras.Model`.
+    """
+    shape = common.check_shape(input_shape, picture=True)
+    inputs = common.Inputs(shape, "images", num_classes)
+    kwargs = {
+        "activation": activation,
+        "kernel_regularizer": kernel_regularizer,
+    }
+    x = inputs.with_labels(inputs.x)
+    for count in _filters(stages(shape), filters, max_filters):
+        x = layers.Conv2D(count, 3, strides=2, padding="same", **kwargs)(x)
+    x = layers.Flatten()(x)
+    for units in hidden_units:
+        x = layers.Dense(units, **kwargs)(x)
+    outputs = common.latent_outputs(x, latent_dim, gaussian)
+    return inputs.network(outputs, "encoder")
+
+
+def decoder(
+    input_shape,
+    latent_dim,
+    *,
+    filters=32,
+    max_filters=256,
+    hidden_units=(256,),
+    activation="relu",
+    kernel_regularizer=None,
+    num_classes=None,
+):
+    """Builds a convolutional decoder, the mirror of `encoder`.
+
+    Transposed convolutions double the size; where the encoder had rounded up,
+    the last row and column are cropped. The kernel of 4 is a multiple of the
+    stride, which avoids checkerboards (Odena et al. 2016).
+
+    Args:
+        input_shape: `(height, width, channels)`, the decoder's output.
+        latent_dim: Size of z.
+        filters: Filters of the last hidden stage.
+        max_filters: The most that any stage has.
+        hidden_units: The *encoder's* dense widths; used in reverse.
+        activation: Activation of the hidden layers.
+        kernel_regularizer: Regularizer of the hidden layers.
+        num_classes: If given, the network takes `[z, labels]`.
+
+    Returns:
+        A `keras.Model` from z to a likelihood's parameters.
+    """
+    shape = common.check_shape(input_shape, picture=True)
+    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
+    inputs = common.Inputs((latent_dim,), "z", num_classes)
+    kwargs = {
+        "activation": activation,
+        "kernel_regularizer": kernel_regularizer,
+    }
+    sizes = stages(shape)
+    counts = _filters(sizes, filters, max_filters)
+    x = inputs.with_labels(inputs.x)
+    top = (*sizes[-1], counts[-1] if counts else filters)
+    for units in (*hidden_units[::-1], math.prod(top)):
+        x = layers.Dense(units, **kwargs)(x)
+    x = layers.Reshape(top)(x)
+    end = {"dtype": "float32", "name": "parameters"}
+    for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
+        x = _double(x, size, count, **kwargs)
+    if counts:
+        x = _double(x, sizes[0], shape[-1], **end)
+    else:
+        x = layers.Conv2D(shape[-1], 3, padding="same", **end)(x)
+    return inputs.network(x, "decoder")
+
+
+def _filters(sizes, filters, max_filters):
+    filters = check_int("filters", common.OWNER, filters)
+    max_filters = check_int("max_filters", common.OWNER, max_filters)
+    return [
+        min(filters * 2**stage, max_filters) for stage in range(len(sizes) - 1)
+    ]
+
+
+def _double(x, size, filters, **kwargs):
+    """Doubles the height and width of `x`, or one less where `size` is odd.
+
+    With `output_padding=1` Keras gives twice the size less 1, which is cheaper
+    than a crop; the crop is for pictures with one odd side.
+    """
+    both_odd = all(2 * have > want for have, want in zip(x.shape[1:3], size))
+    x = layers.Conv2DTranspose(
+        filters,
+        4,
+        strides=2,
+        padding="same",
+        output_padding=1 if both_odd else None,
+        **kwargs,
+    )(x)
+    excess = [have - want for have, want in zip(x.shape[1:3], size)]
+    if any(excess):
+        x = layers.Cropping2D([(0, rows) for rows in excess])(x)
+    return x

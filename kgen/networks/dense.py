@@ -1,0 +1,82 @@
+"""Fully connected networks, for vectors and for pictures of any shape."""
+
+import math
+
+from keras import layers
+
+from kgen.errors import check_int
+from kgen.networks import common
+
+
+def encoder(
+    input_shape,
+    latent_dim,
+    *,
+    gaussian=True,
+    hidden_units=(512, 256),
+    activation="relu",
+    kernel_regularizer=None,
+    num_classes=None,
+):
+    """Builds a dense encoder.
+
+    Args:
+        input_shape: Shape of one example, without the batch.
+        latent_dim: Size of z.
+        gaussian: Whether it ends in `(mean, log_var)` or in z alone.
+        hidden_units: Widths of the hidden layers; `()` gives a linear map.
+        activation: Activation of the hidden layers.
+        kernel_regularizer: Regularizer of the hidden layers.
+        num_classes: If given, the network takes `[x, labels]`.
+
+    Returns:
+        A `keras.Model`.
+    """
+    inputs = common.Inputs(
+        common.check_shape(input_shape), "images", num_classes
+    )
+    x = inputs.with_labels(layers.Flatten()(inputs.x))
+    x = _hidden(x, hidden_units, activation, kernel_regularizer)
+    outputs = common.latent_outputs(x, latent_dim, gaussian)
+    return inputs.network(outputs, "encoder")
+
+
+def decoder(
+    input_shape,
+    latent_dim,
+    *,
+    hidden_units=(512, 256),
+    activation="relu",
+    kernel_regularizer=None,
+    num_classes=None,
+):
+    """Builds a dense decoder, the mirror of `encoder`.
+
+    Args:
+        input_shape: Shape of one example, the decoder's output.
+        latent_dim: Size of z.
+        hidden_units: The *encoder's* widths; used in reverse.
+        activation: Activation of the hidden layers.
+        kernel_regularizer: Regularizer of the hidden layers.
+        num_classes: If given, the network takes `[z, labels]`.
+
+    Returns:
+        A `keras.Model` from z to a likelihood's parameters.
+    """
+    shape = common.check_shape(input_shape)
+    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
+    inputs = common.Inputs((latent_dim,), "z", num_classes)
+    x = inputs.with_labels(inputs.x)
+    x = _hidden(x, hidden_units[::-1], activation, kernel_regularizer)
+    x = layers.Dense(math.prod(shape), dtype="float32", name="parameters")(x)
+    return inputs.network(layers.Reshape(shape)(x), "decoder")
+
+
+def _hidden(x, units, activation, kernel_regularizer):
+    for size in units:
+        x = layers.Dense(
+            check_int("hidden_units", common.OWNER, size),
+            activation=activation,
+            kernel_regularizer=kernel_regularizer,
+        )(x)
+    return x

@@ -1,0 +1,192 @@
+"""Pictures of what a model learnt, as PNG files."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from kgen import files
+
+_GREY = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
+
+
+def image_grid(images, columns, gap=1):
+    """Lays pictures out in rows on a white ground.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)` in [0, 1].
+        columns: Pictures in a row.
+        gap: White pixels between them.
+
+    Returns:
+        Array of shape `(rows * ..., columns * ..., channels)`.
+    """
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    grid = np.ones((
+        rows * (height + gap) + gap, columns * (width + gap) + gap, channels
+    ))
+    for number, image in enumerate(images):
+        top = number // columns * (height + gap) + gap
+        left = number % columns * (width + gap) + gap
+        grid[top : top + height, left : left + width] = image
+    return np.clip(grid, 0.0, 1.0)
+
+
+def samples(images, path, title="Samples"):
+    """Draws a square grid of pictures.
+
+    Args:
+        images: Array of shape `(n, height, width, 1 or 3)` in [0, 1], or
+            points of shape `(n, 2)`.
+        path: The PNG file; an existing one is replaced.
+        title: What stands above.
+    """
+    figure = Figure(figsize=(6, 6.3), layout="constrained")
+    axes = figure.subplots()
+    if images.ndim == 2:
+        axes.scatter(images[:, 0], images[:, 1], s=4, alpha=0.6)
+        axes.set(xlabel="first coordinate", ylabel="second coordinate")
+        axes.set_aspect("equal")
+    else:
+        _show(axes, image_grid(images, math.ceil(math.sqrt(len(images)))))
+    axes.set_title(title)
+    _save(figure, path)
+
+
+def pairs(rows, path, title="", columns=12):
+    """Draws rows of pictures that belong together, with the rows' names.
+
+    Args:
+        rows: Dictionary from names to arrays of pictures of one shape, such as
+            `{"original": x, "reconstruction": vae.reconstruct(x)}`.
+        path: The PNG file; an existing one is replaced.
+        title: What stands above.
+        columns: Pictures in a line.
+    """
+    count = min(len(images) for images in rows.values())
+    columns = min(columns, count)
+    lines = math.ceil(count / columns)
+    height = 0.2 + len(rows) * lines * 9.0 / columns
+    figure = Figure(figsize=(10, height + 0.6), layout="constrained")
+    axes = figure.subplots(lines, 1, squeeze=False)[:, 0]
+    for line, axis in enumerate(axes):
+        part = slice(line * columns, (line + 1) * columns)
+        images = np.concatenate([images[part] for images in rows.values()])
+        width = len(images) // len(rows)
+        grid = image_grid(images, width)
+        _show(axis, grid)
+        size = grid.shape[0] / len(rows)
+        axis.set_yticks(
+            [(row + 0.5) * size for row in range(len(rows))], list(rows)
+        )
+        axis.tick_params(length=0)
+    axes[0].set_title(title)
+    _save(figure, path)
+
+
+def losses(history, path):
+    """Draws each part of the loss over the epochs, training and validation.
+
+    Args:
+        history: Dictionary from logs' names to lists of values, with the
+            epochs, counted from 0, under `"epoch"`.
+        path: The PNG file; an existing one is replaced.
+    """
+    epochs = np.asarray(history["epoch"]) + 1
+    names = [
+        name
+        for name in history
+        if name.endswith("loss") and not name.startswith("val_")
+        and np.any(history[name])
+    ]
+    names.sort(key=lambda name: name != "loss")
+    figure = Figure(figsize=(4 * len(names), 3.4), layout="constrained")
+    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(panels, names):
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, history[name], label="training", marker=marker)
+        if f"val_{name}" in history:
+            axes.plot(
+                epochs, history[f"val_{name}"], "--", label="validation",
+                marker=marker,
+            )
+        axes.set(
+            title=name.replace("_", " "), xlabel="epoch",
+            ylabel="nats per image",
+        )
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    panels[0].legend()
+    _save(figure, path)
+
+
+def latent(z, path, labels=None, class_names=(), title="Latent space"):
+    """Draws codes in two dimensions: as they are, or by PCA.
+
+    Args:
+        z: Array of shape `(n, latent_dim)`.
+        path: The PNG file; an existing one is replaced.
+        labels: `n` integers that colour the points, or None.
+        class_names: Names for the legend, or `()`.
+        title: What stands above.
+    """
+    figure = Figure(figsize=(6.6, 5.6), layout="constrained")
+    axes = figure.subplots()
+    points, names = _two_dimensions(np.asarray(z))
+    if labels is None:
+        axes.scatter(*points.T, s=6, alpha=0.7)
+    else:
+        _scatter_by_class(axes, points, np.asarray(labels), class_names)
+    axes.set(title=title, xlabel=names[0], ylabel=names[1])
+    _save(figure, path)
+
+
+def _two_dimensions(z):
+    if z.shape[1] == 1:
+        return np.column_stack([z[:, 0], np.zeros(len(z))]), ("z1", "")
+    if z.shape[1] == 2 or len(z) < 2:
+        return z[:, :2], ("z1", "z2")
+    from sklearn.decomposition import PCA
+
+    pca = PCA(2, random_state=0)
+    points = pca.fit_transform(z)
+    return points, [
+        f"principal component {number} ({share:.0%} of the variance)"
+        for number, share in enumerate(pca.explained_variance_ratio_, 1)
+    ]
+
+
+def _scatter_by_class(axes, points, labels, class_names):
+    from matplotlib import colormaps
+
+    classes = np.unique(labels)
+    if len(classes) > 20:
+        colours = axes.scatter(*points.T, c=labels, s=6, alpha=0.7)
+        axes.figure.colorbar(colours, label="label")
+        return
+    colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
+    for number, label in enumerate(classes):
+        name = class_names[label] if len(class_names) > label else label
+        axes.scatter(
+            *points[labels == label].T, s=8, alpha=0.75, label=str(name),
+            color=colours(number),
+        )
+    figure = axes.figure
+    figure.legend(loc="outside right center", markerscale=2.5, frameon=False)
+
+
+def _show(axes, grid):
+    axes.imshow(
+        grid[..., 0] if grid.shape[-1] == 1 else grid,
+        interpolation="nearest",
+        **(_GREY if grid.shape[-1] == 1 else {}),
+    )
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _save(figure, path):
+    with files.new_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,381 @@
+"""A run: one training, and the directory that holds all of it."""
+
+import csv
+import json
+import os
+import pathlib
+import re
+import shutil
+import sys
+
+import keras
+import numpy as np
+
+import kgen
+from kgen import files, optimizers, plots
+from kgen.callbacks import EpochOrder, KLWarmUp
+from kgen.data import open_source
+from kgen.errors import InvalidArgument, check_int, unknown_name
+from kgen.models import factory
+
+_CHECKPOINT = re.compile(r"epoch-(\d+)\.weights\.h5$")
+_COMPILE = ("optimizer", "steps_per_execution", "run_eagerly", "jit_compile")
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Keeps the state after the newest epoch: weights, optimizer, random
+    streams, in one file that appears whole, with the epoch in its name.
+
+    Args:
+        directory: Where to keep it.
+    """
+
+    def __init__(self, directory):
+        super().__init__()
+        self.directory = pathlib.Path(directory)
+
+    def newest(self):
+        """The newest file and the number of epochs it has seen; or None, 0."""
+        found = {
+            int(match[1]): path
+            for path in self.directory.glob("epoch-*.weights.h5")
+            if (match := _CHECKPOINT.match(path.name))
+        }
+        return (found[max(found)], max(found)) if found else (None, 0)
+
+    def restore(self, model):
+        """Loads the newest state; returns the number of epochs it has seen."""
+        path, epochs = self.newest()
+        if path:
+            model.load_weights(path)
+        return epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        older, _ = self.newest()
+        name = f"epoch-{epoch + 1:05d}.weights.h5"
+        with files.new_file(self.directory / name) as temporary:
+            self.model.save_weights(temporary)
+        if older and older.name != name:
+            older.unlink()
+
+
+class Run:
+    """A run's directory.
+
+    `config.json` (enough to repeat the run), `model.keras`, `checkpoints/`,
+    `history.csv`, `logs/` for TensorBoard, and the pictures.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.checkpoints = Checkpoints(self.path / "checkpoints")
+
+    @property
+    def config_file(self):
+        """The file that makes a directory a run."""
+        return self.path / "config.json"
+
+    @property
+    def config(self):
+        """The settings, as a dictionary.
+
+        Raises:
+            FileNotFoundError: If the directory holds no run.
+        """
+        if not self.config_file.is_file():
+            raise FileNotFoundError(
+                f"{self.path} holds no run: there is no {self.config_file.name}"
+                " in it. Expected a directory that `kgen train` made."
+            )
+        return json.loads(self.config_file.read_text())
+
+    def create(self, config, overwrite=False):
+        """Makes the directory and writes the settings.
+
+        Args:
+            config: Dictionary that JSON can hold.
+            overwrite: Whether a run that is there may be deleted.
+
+        Raises:
+            FileExistsError: If there is a run and `overwrite` is False, or
+                something else in the directory.
+        """
+        if self.config_file.exists():
+            if not overwrite:
+                raise FileExistsError(
+                    f"{self.path} holds a run already. Pass --resume to go on "
+                    "with it, --overwrite to delete it, or another --out."
+                )
+            shutil.rmtree(self.path)
+        elif self.path.is_file() or (
+            self.path.is_dir() and any(self.path.iterdir())
+        ):
+            raise FileExistsError(
+                f"{self.path} holds something that is not a run. Choose another"
+                " --out."
+            )
+        self._write_config(config)
+
+    def _write_config(self, config):
+        versions = {
+            name: sys.modules[name].__version__
+            for name in ("kgen", "keras", "tensorflow", "numpy")
+        }
+        config = {**config, "versions": versions}
+        with files.new_file(self.config_file) as temporary:
+            temporary.write_text(json.dumps(config, indent=2) + "\n")
+
+    def extend(self, epochs):
+        """Notes that a resumed run goes on to `epochs` epochs in all."""
+        self._write_config({**self.config, "epochs": epochs})
+
+    def model(self):
+        """The trained model.
+
+        Raises:
+            FileNotFoundError: If the run has not finished.
+        """
+        self.config  # noqa: B018  says so if this is no run
+        file = self.path / "model.keras"
+        if not file.exists():
+            raise FileNotFoundError(
+                f"{self.path} has no model.keras yet: its training has not "
+                "finished. Go on with `kgen train --resume --out "
+                f"{self.path}`."
+            )
+        return keras.saving.load_model(file)
+
+    def source(self, data=None):
+        """The run's source, or another one in the same shape.
+
+        Args:
+            data: What `kgen.data.load` takes as `source`, or None.
+        """
+        config = self.config
+        return open_source(
+            data or config["data"], config["image_shape"], config["data_dir"]
+        )
+
+    def history(self, before=None):
+        """The logs by epoch, those from epoch `before` on left out.
+
+        Returns:
+            Dictionary from names to lists of floats.
+        """
+        file = self.path / "history.csv"
+        if not file.exists():
+            return {}
+        with open(file, newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        # A last row without all its fields was cut short by a kill.
+        rows = [row for row in rows if None not in row.values()]
+        rows = [
+            row for row in rows if before is None or int(row["epoch"]) < before
+        ]
+        return {
+            name: [float(row[name]) for row in rows] for name in rows[0]
+        } if rows else {}
+
+    def trim_history(self, before):
+        """Drops the rows from epoch `before` on, which a resume repeats."""
+        history = self.history(before)
+        file = self.path / "history.csv"
+        if not history:
+            file.unlink(missing_ok=True)
+            return
+        history["epoch"] = [int(epoch) for epoch in history["epoch"]]
+        with files.new_file(file) as temporary:
+            with open(temporary, "w", newline="") as lines:
+                writer = csv.writer(lines)
+                writer.writerow(history)
+                writer.writerows(zip(*history.values()))
+
+    def free_file(self, stem, ending):
+        """The first of `stem-1`, `stem-2`, ... that isn't there yet."""
+        number = 1
+        while (path := self.path / f"{stem}-{number}{ending}").exists():
+            number += 1
+        return path
+
+
+def new_run(name, root="runs"):
+    """The first of `runs/NAME-1`, `runs/NAME-2`, ... that isn't there yet."""
+    number = 1
+    while os.path.lexists(path := pathlib.Path(root, f"{name}-{number}")):
+        number += 1
+    return Run(path)
+
+
+def train(run, config, overwrite=False, resume=False):
+    """Trains as `config` says, and leaves all of it in `run`.
+
+    Args:
+        run: A `Run`.
+        config: The settings: `model`, `data`, `image_shape`, `data_dir`,
+            `network`, `latent_dim`, `epochs`, `batch_size`, `seed`,
+            `conditional`, `binarize`, `kl_warmup`, `options`.
+        overwrite: Whether a run that is there may be deleted.
+        resume: Whether to go on with it, from its last whole epoch.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        InvalidArgument: If a setting or the data can't be used.
+        KeyboardInterrupt: After Ctrl-C, once the model is saved.
+    """
+    for name in ("epochs", "batch_size"):
+        check_int(name, "train", config[name])
+    # Everything that may be refused comes before anything is written.
+    keras.utils.set_random_seed(config["seed"])
+    source = open_source(
+        config["data"], config["image_shape"], config["data_dir"]
+    )
+    datasets = _datasets(source, config)
+    model = build(config, source, datasets["train"])
+    if resume:
+        run.extend(config["epochs"])
+    else:
+        run.create(config, overwrite)
+    epoch = run.checkpoints.restore(model)
+    run.trim_history(epoch)
+    try:
+        if epoch < config["epochs"]:
+            _fit(run, model, config, datasets, epoch)
+    except KeyboardInterrupt:
+        save_model(run, model)
+        raise
+    save_model(run, model)
+    draw(run, model, source)
+    return model
+
+
+def validation_split(source):
+    """The split that a training is judged by: validation, or else test."""
+    names = [name for name in ("validation", "test") if name in source.splits]
+    return names[0] if names else None
+
+
+def _datasets(source, config):
+    options = {
+        "labels": config["conditional"],
+        "batch_size": config["batch_size"],
+        "seed": config["seed"],
+        "binarize": config["binarize"],
+    }
+    held_out = validation_split(source)
+    return {
+        "train": source.dataset("train", **options),
+        "validation": held_out and source.dataset(held_out, **options),
+    }
+
+
+def build(config, source, dataset):
+    """Makes and compiles the model that `config` describes."""
+    compile_options, options = {}, {}
+    known = factory.options_of(config["model"], config["network"])
+    for name, value in config["options"].items():
+        if name in _COMPILE:
+            compile_options[name] = value
+        elif any(name in defaults for defaults in known):
+            options[name] = value
+        else:
+            names = [*known[0], *known[1], *_COMPILE]
+            raise unknown_name("--set", "kgen train", names, name)
+    spec = dataset.element_spec
+    num_classes = None
+    if config["conditional"]:
+        spec = spec[0]
+        num_classes = _count_classes(source)
+    model = kgen.create_model(
+        config["model"],
+        input_shape=tuple(spec.shape[1:]),
+        network=config["network"],
+        latent_dim=config["latent_dim"],
+        num_classes=num_classes,
+        seed=config["seed"],
+        **options,
+    )
+    try:
+        optimizer = optimizers.get(compile_options.pop("optimizer", "adam"))
+        model.compile(optimizer=optimizer, **compile_options)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"--set: {error}") from error
+    return model
+
+
+def _count_classes(source):
+    if source.class_names:
+        return len(source.class_names)
+    return int(source.examples("train").labels.max()) + 1
+
+
+def _fit(run, model, config, datasets, epoch):
+    held_out = datasets["validation"]
+    callbacks = [
+        EpochOrder(datasets["train"]),
+        keras.callbacks.CSVLogger(run.path / "history.csv", append=epoch > 0),
+        keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
+        run.checkpoints,
+    ]
+    if config["kl_warmup"]:
+        callbacks.insert(0, KLWarmUp(config["kl_warmup"]))
+    model.fit(
+        datasets["train"],
+        validation_data=held_out,
+        initial_epoch=epoch,
+        epochs=config["epochs"],
+        callbacks=callbacks,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+
+
+def save_model(run, model):
+    """Writes `model.keras`, whole."""
+    with files.new_file(run.path / "model.keras") as temporary:
+        model.save(temporary)
+
+
+def draw(run, model, source, count=36):
+    """Draws the run's pictures: samples, reconstructions, losses, codes."""
+    history = run.history()
+    if history:
+        plots.losses(history, run.path / "losses.png")
+    held_out = validation_split(source) or "train"
+    found = source.examples(held_out)
+    found = found.slice(0, min(len(found), 2000))
+    (dataset,) = [found.batches(labels=model.conditional, batch_size=256)]
+    z = model.encode(dataset)
+    labels = found.labels if isinstance(found.labels, np.ndarray) else None
+    plots.latent(
+        z, run.path / "latent.png", labels, source.class_names,
+        title=f"Codes of {len(z)} pictures",
+    )
+    if not is_picture(model.input_shapes[0]):
+        return
+    labels = None
+    if model.conditional:
+        labels = np.arange(count) % (model.num_classes or 1)
+    plots.samples(
+        model.sample(count, labels=labels, seed=0), run.path / "samples.png"
+    )
+    draw_reconstructions(model, dataset, run.path / "reconstructions.png")
+
+
+def draw_reconstructions(model, dataset, path, count=24):
+    """Draws the first pictures of `dataset` above their reconstructions."""
+    few = dataset.unbatch().take(count).batch(count)
+    inputs, originals = model.unpack(next(iter(few)))
+    rows = {
+        "original": np.asarray(originals),
+        "reconstruction": np.asarray(model(inputs)),
+    }
+    plots.pairs(rows, path, "Originals and their reconstructions")
+
+
+def is_picture(shape):
+    """Whether examples of `shape` can be shown as pictures."""
+    return len(shape) == 3 and shape[-1] in (1, 3)

@@ -1,0 +1,46 @@
+"""kgen's package metadata."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$',
+    (ROOT / "kgen" / "__init__.py").read_text(),
+    re.MULTILINE,
+)[1]
+
+setup(
+    name="kgen",
+    version=VERSION,
+    description="Generative models in Keras: train, judge, tune and export.",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["kgen", "kgen.*"]),
+    install_requires=[
+        "click>=8.1",
+        "importlib_resources>=6.0",  # tensorflow-datasets 4.9.10 needs it
+        "keras>=3.15",
+        "keras-tuner>=1.4.8",
+        "lazy_loader>=0.4",
+        "matplotlib>=3.9",
+        "numpy>=2.0",
+        "pillow>=10.3",
+        "scikit-learn>=1.6",
+        "scipy>=1.14",
+        "tensorboard>=2.20",
+        "tensorflow>=2.21",
+        "tensorflow-datasets>=4.9.10",
+    ],
+    extras_require={"test": ["pytest>=8", "pytest-xdist>=3.6"]},
+    entry_points={"console_scripts": ["kgen = kgen.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
