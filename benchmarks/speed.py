@@ -81,9 +81,7 @@ class BareLoop:
             logits = self.decoder(z, training=True)
             cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(x, logits)
             reconstruction = tf.reduce_sum(cross_entropy)
-            kl = 0.5 * tf.reduce_sum(
-                tf.exp(log_var) + mean**2 - 1.0 - log_var
-            )
+            kl = 0.5 * tf.reduce_sum(tf.exp(log_var) + mean**2 - 1.0 - log_var)
             loss = (reconstruction + kl) / tf.cast(tf.shape(x)[0], tf.float32)
         gradients = tape.gradient(loss, self.variables)
         self.optimizer.apply_gradients(zip(gradients, self.variables))
@@ -165,9 +163,7 @@ def main():
         if arguments.torch_python:
             torch = Torch(arguments.torch_python, file.name)
         for network in NETWORKS:
-            measure(
-                network, images, torch, arguments.repeats, arguments.epochs
-            )
+            measure(network, images, torch, arguments.repeats, arguments.epochs)
 
 
 if __name__ == "__main__":

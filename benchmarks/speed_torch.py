@@ -36,17 +36,27 @@ class Conv(nn.Module):
     def __init__(self, latent=20):
         super().__init__()
         self.down = nn.Sequential(
-            nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(),
-            nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(),
-            nn.Conv2d(64, 128, 3, 2, 1), nn.ReLU(),
-            nn.Flatten(), nn.Linear(2048, 256), nn.ReLU(),
+            nn.Conv2d(1, 32, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(64, 128, 3, 2, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(2048, 256),
+            nn.ReLU(),
         )
         self.mean, self.log_var = nn.Linear(256, latent), nn.Linear(256, latent)
         self.up = nn.Sequential(
-            nn.Linear(latent, 256), nn.ReLU(),
-            nn.Linear(256, 2048), nn.ReLU(), nn.Unflatten(1, (128, 4, 4)),
-            nn.ConvTranspose2d(128, 64, 4, 2, 2, 1), nn.ReLU(),
-            nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
+            nn.Linear(latent, 256),
+            nn.ReLU(),
+            nn.Linear(256, 2048),
+            nn.ReLU(),
+            nn.Unflatten(1, (128, 4, 4)),
+            nn.ConvTranspose2d(128, 64, 4, 2, 2, 1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1),
+            nn.ReLU(),
             nn.ConvTranspose2d(32, 1, 4, 2, 1),
         )
 

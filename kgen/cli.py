@@ -81,7 +81,9 @@ class Setting(click.ParamType):
     def convert(self, value, param, ctx):
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
-            self.fail(f"expected NAME=VALUE, such as kl_weight=4, got {value!r}")
+            self.fail(
+                f"expected NAME=VALUE, such as kl_weight=4, got {value!r}"
+            )
         try:
             return name.strip(), ast.literal_eval(text)
         except (ValueError, SyntaxError):
@@ -174,19 +176,26 @@ _overwrite_option = click.option(
 @main.command(epilog=_LISTS)
 @click.argument("model", type=Name("model", names.MODELS))
 @click.option(
-    "--data", metavar="SRC", default="digits", show_default=True,
+    "--data",
+    metavar="SRC",
+    default="digits",
+    show_default=True,
     help="What to train on.",
 )
 @click.option("--image-shape", type=Shape(), help="Resize to; C is 1 or 3.")
 @click.option(
-    "--data-dir", type=click.Path(), help="Where TensorFlow Datasets keeps files."
+    "--data-dir",
+    type=click.Path(),
+    help="Where TensorFlow Datasets keeps files.",
 )
 @click.option(
-    "--network", type=Name("network", names.NETWORKS), default="conv",
+    "--network",
+    type=Name("network", names.NETWORKS),
+    default="conv",
     show_default=True,
 )
 @click.option("--latent-dim", type=int, default=8, show_default=True)
-@click.option("--epochs", type=int, default=60, show_default=True)
+@click.option("--epochs", type=int, default=100, show_default=True)
 @click.option("--batch-size", type=int, default=64, show_default=True)
 @_seed_option
 @click.option("--conditional", is_flag=True, help="Networks take the labels.")
@@ -194,21 +203,30 @@ _overwrite_option = click.option(
     "--binarize", is_flag=True, help="Draw each pixel as 0 or 1, every epoch."
 )
 @click.option(
-    "--kl-warmup", type=float, default=0.0, show_default=True,
+    "--kl-warmup",
+    type=float,
+    default=0.0,
+    show_default=True,
     help="Epochs over which the KL term's weight rises from 0.",
 )
 @click.option(
-    "--set", "options", type=Setting(), multiple=True,
+    "--set",
+    "options",
+    type=Setting(),
+    multiple=True,
     help="Any argument of the model, its networks or compile, such as "
     "likelihood=continuous_bernoulli, kl_weight=4, hidden_units=[400], "
     "optimizer=adam:0.0005. May be repeated.",
 )
 @click.option(
-    "--out", type=click.Path(file_okay=False),
+    "--out",
+    type=click.Path(file_okay=False),
     help="The run's directory; default: runs/MODEL-N, the next free N.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
-@click.option("--overwrite", is_flag=True, help="Delete the run in --out first.")
+@click.option(
+    "--overwrite", is_flag=True, help="Delete the run in --out first."
+)
 @click.option("--export", is_flag=True, help="Export to saved_models/MODEL/N.")
 @click.pass_context
 def train(ctx, model, out, resume, overwrite, export, options, **settings):
@@ -264,13 +282,17 @@ def _resumed(ctx, run, config):
 @main.command()
 @_run_argument
 @click.option(
-    "--num", type=click.IntRange(1), default=64, show_default=True,
+    "--num",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
     help="How many pictures.",
 )
 @_seed_option
 @click.option(
-    "--label", type=int, help="The class, for a conditional model; default: all "
-    "in turn.",
+    "--label",
+    type=int,
+    help="The class, for a conditional model; default: all in turn.",
 )
 @_out_option(".png", ".npz")
 @_overwrite_option
@@ -290,7 +312,10 @@ def sample(run, num, seed, label, out, overwrite):
 @_run_argument
 @_data_option
 @click.option(
-    "--num", type=click.IntRange(1), default=24, show_default=True,
+    "--num",
+    type=click.IntRange(1),
+    default=24,
+    show_default=True,
     help="How many pictures.",
 )
 @_out_option(".png", ".npz")
@@ -342,7 +367,10 @@ def encode(run, data, out, overwrite):
 @_run_argument
 @_data_option
 @click.option(
-    "--num-samples", type=click.IntRange(1), default=500, show_default=True,
+    "--num-samples",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
     help="Importance samples for each picture.",
 )
 @_seed_option
@@ -353,7 +381,9 @@ def evaluate(run, data, num_samples, seed):
 
     found = _held_out(run, data)
     dataset = found.batches(
-        labels=model.conditional, batch_size=128, seed=0,
+        labels=model.conditional,
+        batch_size=128,
+        seed=0,
         binarize=run.config["binarize"],
     )
     verbose = 1 if sys.stdout.isatty() else 0
@@ -372,8 +402,12 @@ def evaluate(run, data, num_samples, seed):
 @main.command()
 @_run_argument
 @click.option(
-    "--to", "root", type=click.Path(file_okay=False), default="saved_models",
-    show_default=True, help="Where NAME/VERSION is made.",
+    "--to",
+    "root",
+    type=click.Path(file_okay=False),
+    default="saved_models",
+    show_default=True,
+    help="Where NAME/VERSION is made.",
 )
 def export(run, root):
     """Exports the model of RUN as a SavedModel, with the next free version."""

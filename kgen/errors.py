@@ -37,8 +37,10 @@ def check_int(argument, owner, value, minimum=1):
     """Returns `value` as an int, or raises if it is not one >= `minimum`."""
     is_int = hasattr(value, "__index__") and not isinstance(value, bool)
     if not is_int or value < minimum:
-        kind = "a positive integer" if minimum == 1 else (
-            f"an integer of at least {minimum}"
+        kind = (
+            "a positive integer"
+            if minimum == 1
+            else (f"an integer of at least {minimum}")
         )
         raise invalid(argument, owner, kind, value)
     return int(value)

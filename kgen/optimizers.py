@@ -26,8 +26,9 @@ class Adam(keras.optimizers.Adam):
             return super().update_step(gradient, variable, learning_rate)
         dtype = variable.dtype
         step = ops.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(
-            self.beta_2, dtype
+        beta_1, beta_2 = (
+            ops.cast(self.beta_1, dtype),
+            ops.cast(self.beta_2, dtype),
         )
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(

@@ -23,9 +23,9 @@ def image_grid(images, columns, gap=1):
     """
     count, height, width, channels = images.shape
     rows = math.ceil(count / columns)
-    grid = np.ones((
-        rows * (height + gap) + gap, columns * (width + gap) + gap, channels
-    ))
+    grid = np.ones(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
+    )
     for number, image in enumerate(images):
         top = number // columns * (height + gap) + gap
         left = number % columns * (width + gap) + gap
@@ -97,7 +97,8 @@ def losses(history, path):
     names = [
         name
         for name in history
-        if name.endswith("loss") and not name.startswith("val_")
+        if name.endswith("loss")
+        and not name.startswith("val_")
         and np.any(history[name])
     ]
     names.sort(key=lambda name: name != "loss")
@@ -108,11 +109,15 @@ def losses(history, path):
         axes.plot(epochs, history[name], label="training", marker=marker)
         if f"val_{name}" in history:
             axes.plot(
-                epochs, history[f"val_{name}"], "--", label="validation",
+                epochs,
+                history[f"val_{name}"],
+                "--",
+                label="validation",
                 marker=marker,
             )
         axes.set(
-            title=name.replace("_", " "), xlabel="epoch",
+            title=name.replace("_", " "),
+            xlabel="epoch",
             ylabel="nats per image",
         )
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -169,7 +174,10 @@ def _scatter_by_class(axes, points, labels, class_names):
     for number, label in enumerate(classes):
         name = class_names[label] if len(class_names) > label else label
         axes.scatter(
-            *points[labels == label].T, s=8, alpha=0.75, label=str(name),
+            *points[labels == label].T,
+            s=8,
+            alpha=0.75,
+            label=str(name),
             color=colours(number),
         )
     figure = axes.figure

@@ -175,9 +175,11 @@ class Run:
         rows = [
             row for row in rows if before is None or int(row["epoch"]) < before
         ]
-        return {
-            name: [float(row[name]) for row in rows] for name in rows[0]
-        } if rows else {}
+        return (
+            {name: [float(row[name]) for row in rows] for name in rows[0]}
+            if rows
+            else {}
+        )
 
     def trim_history(self, before):
         """Drops the rows from epoch `before` on, which a resume repeats."""
@@ -280,10 +282,10 @@ def build(config, source, dataset):
     for name, value in config["options"].items():
         if name in _COMPILE:
             compile_options[name] = value
-        elif any(name in defaults for defaults in known):
+        elif name in known:
             options[name] = value
         else:
-            names = [*known[0], *known[1], *_COMPILE]
+            names = [*known, *_COMPILE]
             raise unknown_name("--set", "kgen train", names, name)
     spec = dataset.element_spec
     num_classes = None
@@ -296,8 +298,7 @@ def build(config, source, dataset):
         network=config["network"],
         latent_dim=config["latent_dim"],
         num_classes=num_classes,
-        seed=config["seed"],
-        **options,
+        **{"seed": config["seed"], **options},
     )
     try:
         optimizer = optimizers.get(compile_options.pop("optimizer", "adam"))
@@ -351,7 +352,10 @@ def draw(run, model, source, count=36):
     z = model.encode(dataset)
     labels = found.labels if isinstance(found.labels, np.ndarray) else None
     plots.latent(
-        z, run.path / "latent.png", labels, source.class_names,
+        z,
+        run.path / "latent.png",
+        labels,
+        source.class_names,
         title=f"Codes of {len(z)} pictures",
     )
     if not is_picture(model.input_shapes[0]):

@@ -33,7 +33,9 @@ class KLWarmUp(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if not hasattr(self.model, "sampling"):
             raise invalid(
-                "model", "KLWarmUp", "a model with a KL term, such as a VAE",
+                "model",
+                "KLWarmUp",
+                "a model with a KL term, such as a VAE",
                 type(self.model).__name__,
             )
 

@@ -31,8 +31,10 @@ def from_arrays(images, labels=None, name="source"):
     images = images if isinstance(images, np.ndarray) else np.asarray(images)
     if images.ndim < 2 or not images.size:
         raise invalid(
-            name, "load", "an array of shape (n, ...) with at least one "
-            "example", f"shape {images.shape}",
+            name,
+            "load",
+            "an array of shape (n, ...) with at least one example",
+            f"shape {images.shape}",
         )
     if images.ndim == 3:
         images = images[..., None]
@@ -48,7 +50,8 @@ def _floats(images, name):
         return images.astype("float32")
     if not np.issubdtype(images.dtype, np.floating):
         raise invalid(
-            name, "load",
+            name,
+            "load",
             "uint8 pictures (0 to 255), or floats; convert with "
             '`x.astype("uint8")`, or scale to [0, 1] as float32',
             f"an array of {images.dtype}",
@@ -69,8 +72,10 @@ def _check_values(images, name, step):
             raise invalid(name, "load", "finite numbers", "NaN or infinity")
         if images.ndim == 4 and (low < 0 or high > 1):
             raise invalid(
-                name, "load", "pictures with values in [0, 1]; scale the data, "
-                "or pass uint8", f"values from {low:g} to {high:g}",
+                name,
+                "load",
+                "pictures with values in [0, 1]; scale the data, or pass uint8",
+                f"values from {low:g} to {high:g}",
             )
 
 
@@ -81,7 +86,9 @@ def check_labels(labels, count, name="labels"):
         labels = labels[:, 0]
     if labels.shape != (count,):
         raise invalid(
-            "labels", "load", f"{count} labels, one for each example of {name}",
+            "labels",
+            "load",
+            f"{count} labels, one for each example of {name}",
             f"shape {labels.shape}",
         )
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:

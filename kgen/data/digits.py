@@ -35,10 +35,12 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             description=_DESCRIPTION,
             citation=_CITATION,
             homepage="https://archive.ics.uci.edu/dataset/80",
-            features=tfds.features.FeaturesDict({
-                "image": tfds.features.Image(shape=(8, 8, 1)),
-                "label": tfds.features.ClassLabel(num_classes=10),
-            }),
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(8, 8, 1)),
+                    "label": tfds.features.ClassLabel(num_classes=10),
+                }
+            ),
             supervised_keys=("image", "label"),
         )
 
@@ -58,7 +60,10 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, images, labels, index):
         for position in index:
-            yield int(position), {
-                "image": images[position],
-                "label": int(labels[position]),
-            }
+            yield (
+                int(position),
+                {
+                    "image": images[position],
+                    "label": int(labels[position]),
+                },
+            )

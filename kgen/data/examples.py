@@ -38,9 +38,7 @@ class Examples:
     def select(self, index):
         """The examples at the positions `index`, an integer array."""
         images = self.images
-        images = (
-            images[index] if in_memory(images) else Indirect(images, index)
-        )
+        images = images[index] if in_memory(images) else Indirect(images, index)
         labels = self.labels
         return Examples(images, None if labels is None else labels[index])
 
@@ -136,7 +134,8 @@ def check_image_shape(image_shape):
         shape = ()
     if len(shape) != 3 or min(shape) < 1 or shape[2] not in (1, 3):
         raise invalid(
-            "image_shape", "load",
+            "image_shape",
+            "load",
             "(height, width, channels), with 1 channel (grey) or 3 (colour)",
             image_shape,
         )
@@ -173,13 +172,17 @@ def convert_all(images, image_shape):
         return images
     if len(images.shape) != 4 or images.shape[-1] not in (1, 3):
         raise invalid(
-            "image_shape", "load",
+            "image_shape",
+            "load",
             f"None: examples of shape {tuple(images.shape[1:])} are no "
-            "pictures with 1 or 3 channels", image_shape,
+            "pictures with 1 or 3 channels",
+            image_shape,
         )
     if not in_memory(images):
         return Converted(images, image_shape)
-    return np.concatenate([
-        convert(images[start : start + _CHUNK], image_shape)
-        for start in range(0, len(images), _CHUNK)
-    ])
+    return np.concatenate(
+        [
+            convert(images[start : start + _CHUNK], image_shape)
+            for start in range(0, len(images), _CHUNK)
+        ]
+    )

@@ -17,11 +17,20 @@ _IMAGES = re.compile(
     r"[-.]idx\d-ubyte(?P<gz>\.gz)?$"
 )
 _TYPES = {
-    0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4",
+    0x08: ">u1",
+    0x09: ">i1",
+    0x0B: ">i2",
+    0x0C: ">i4",
+    0x0D: ">f4",
     0x0E: ">f8",
 }
 _UNREADABLE = (
-    ValueError, KeyError, IndexError, EOFError, OSError, zlib.error,
+    ValueError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OSError,
+    zlib.error,
 )
 
 

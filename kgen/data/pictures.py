@@ -33,10 +33,12 @@ class PictureFiles:
         return len(self.paths)
 
     def __getitem__(self, positions):
-        return np.stack([
-            read_picture(path, self.image_shape)
-            for path in np.atleast_1d(self.paths[positions])
-        ])
+        return np.stack(
+            [
+                read_picture(path, self.image_shape)
+                for path in np.atleast_1d(self.paths[positions])
+            ]
+        )
 
 
 def read_picture(path, image_shape):
@@ -84,9 +86,9 @@ def find(folder, image_shape=None):
         for split, root in (roots or {"all": folder}).items()
     }
     files = {split: found for split, found in files.items() if found}
-    names = tuple(sorted({
-        name for found in files.values() for _, name in found if name
-    }))
+    names = tuple(
+        sorted({name for found in files.values() for _, name in found if name})
+    )
     if any(name is None for found in files.values() for _, name in found):
         if names:
             raise InvalidArgument(

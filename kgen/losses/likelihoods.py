@@ -158,10 +158,7 @@ def _log_sinhc(half):
     small = absolute < 0.5 * _SERIES_BELOW
     safe = ops.where(small, ops.ones_like(half), absolute)
     exact = (
-        safe
-        + ops.log1p(-ops.exp(-2.0 * safe))
-        - math.log(2.0)
-        - ops.log(safe)
+        safe + ops.log1p(-ops.exp(-2.0 * safe)) - math.log(2.0) - ops.log(safe)
     )
     square = ops.square(half)
     series = square / 6.0 - ops.square(square) / 180.0

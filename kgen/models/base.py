@@ -101,10 +101,12 @@ class GenerativeModel(keras.Model):
 
     def compile_from_config(self, config):
         """Compiles as `get_compile_config` says."""
-        self.compile(**{
-            name: keras.saving.deserialize_keras_object(value)
-            for name, value in config.items()
-        })
+        self.compile(
+            **{
+                name: keras.saving.deserialize_keras_object(value)
+                for name, value in config.items()
+            }
+        )
 
     @property
     def metrics(self):
@@ -220,7 +222,9 @@ class GenerativeModel(keras.Model):
         if not self.conditional:
             if labels is not None:
                 raise invalid(
-                    "labels", owner, "None: the model is not conditional",
+                    "labels",
+                    owner,
+                    "None: the model is not conditional",
                     labels,
                 )
             return None

@@ -91,7 +91,9 @@ def check_labels(labels, num_classes, count, owner):
     """Raises unless `labels` are `count` integers below `num_classes`."""
     if labels is None:
         raise invalid(
-            "labels", owner, "one for each example: the networks take them",
+            "labels",
+            owner,
+            "one for each example: the networks take them",
             None,
         )
     labels = np.asarray(labels)
@@ -101,8 +103,10 @@ def check_labels(labels, num_classes, count, owner):
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise invalid("labels", owner, "integers", f"{labels.dtype}")
-    if num_classes and count and not (
-        0 <= labels.min() and labels.max() < num_classes
+    if (
+        num_classes
+        and count
+        and not (labels.min() >= 0 and labels.max() < num_classes)
     ):
         raise invalid(
             "labels",

@@ -3,17 +3,30 @@
 import inspect
 
 from kgen.errors import unknown_name
+from kgen.losses import likelihoods
 from kgen.models.vae import VAE
 from kgen.networks import convolutional, dense
 
 MODELS = {"vae": VAE}
 NETWORKS = {"dense": dense, "conv": convolutional}
 
+# What the factory itself gives to builders and models.
+_GIVEN = {"gaussian", "num_classes", "encoder", "decoder"}
+
 
 def create_model(
-    name, *, input_shape, network="conv", latent_dim=8, num_classes=None, **options
+    name,
+    *,
+    input_shape,
+    network="conv",
+    latent_dim=8,
+    num_classes=None,
+    **options,
 ):
     """Builds a model with networks of kgen's own.
+
+    Pictures under a Gaussian likelihood get a decoder that ends in a sigmoid,
+    so that what it decodes stays in [0, 1]; `output_activation` changes that.
 
     Args:
         name: `"vae"`.
@@ -33,46 +46,55 @@ def create_model(
         InvalidArgument: If a name is unknown (the nearest one is offered), or
             a value is out of range.
     """
-    if name not in MODELS:
-        raise unknown_name("name", "create_model", MODELS, name)
-    if network not in NETWORKS:
-        raise unknown_name("network", "create_model", NETWORKS, network)
-    cls, builders = MODELS[name], NETWORKS[network]
-    of_network, of_model = options_of(name, network)
+    known = options_of(name, network)
     for option in options:
-        if option not in {*of_network, *of_model}:
-            known = [*of_network, *of_model]
+        if option not in known:
             raise unknown_name("options", "create_model", known, option)
-    shared = {key: options[key] for key in options if key in of_network}
-    shared["num_classes"] = num_classes
-    return cls(
-        builders.encoder(input_shape, latent_dim, **shared),
-        builders.decoder(input_shape, latent_dim, **shared),
-        **{key: options[key] for key in options if key in of_model},
+    cls, builders = MODELS[name], NETWORKS[network]
+    options = {"num_classes": num_classes, **options}
+    if "likelihood" in known:
+        likelihood = options.get("likelihood", known["likelihood"])
+        options["likelihood"] = likelihoods.get(likelihood, cls.__name__)
+        bounded = len(input_shape) == 3 and isinstance(
+            options["likelihood"], likelihoods.Gaussian
+        )
+        options.setdefault("output_activation", "sigmoid" if bounded else None)
+
+    def call(function, *args):
+        names = inspect.signature(function).parameters
+        return function(
+            *args, **{key: options[key] for key in options if key in names}
+        )
+
+    return call(
+        cls,
+        call(builders.encoder, input_shape, latent_dim),
+        call(builders.decoder, input_shape, latent_dim),
     )
 
 
 def options_of(name, network):
-    """The options of `create_model` for a model: names and defaults.
+    """The options that `create_model` takes for a model.
 
     Args:
         name: A model's name.
         network: A network family's name.
 
     Returns:
-        Dictionary from the builders' options to their defaults, and one from
-        the model's.
+        Dictionary from names to defaults.
+
+    Raises:
+        InvalidArgument: If a name is unknown.
     """
-    return (
-        _options(NETWORKS[network].encoder, "gaussian", "num_classes"),
-        _options(MODELS[name], "encoder", "decoder"),
-    )
-
-
-def _options(function, *without):
+    if name not in MODELS:
+        raise unknown_name("name", "create_model", MODELS, name)
+    if network not in NETWORKS:
+        raise unknown_name("network", "create_model", NETWORKS, network)
+    builders = NETWORKS[network]
     return {
         parameter.name: parameter.default
+        for function in (builders.encoder, builders.decoder, MODELS[name])
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is not parameter.empty
-        and parameter.name not in without
+        and parameter.name not in _GIVEN
     }

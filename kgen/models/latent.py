@@ -57,8 +57,10 @@ class LatentGaussianModel(GenerativeModel):
         z = np.asarray(z, "float32")
         if z.shape[1:] != (self.latent_dim,):
             raise invalid(
-                "z", f"{type(self).__name__}.decode",
-                f"shape (n, {self.latent_dim})", f"shape {z.shape}",
+                "z",
+                f"{type(self).__name__}.decode",
+                f"shape (n, {self.latent_dim})",
+                f"shape {z.shape}",
             )
         labels = self._labels_for(len(z), labels)
         inputs = z if labels is None else (z, labels)
@@ -161,7 +163,11 @@ class LatentGaussianModel(GenerativeModel):
         total = self._over_draws(
             lambda z, _: ops.sum(self._log_prob_of(z, inputs), axis=0),
             lambda total, part: total + part,
-            tf.zeros(tf.shape(mean)[:1]), mean, log_var, num_samples, [seed, number],
+            tf.zeros(tf.shape(mean)[:1]),
+            mean,
+            log_var,
+            num_samples,
+            [seed, number],
         )
         divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return total / tf.cast(num_samples, "float32") - divergence
@@ -176,9 +182,13 @@ class LatentGaussianModel(GenerativeModel):
             return ops.logsumexp(log_weights, axis=0)
 
         total = self._over_draws(
-            log_weight_sum, ops.logaddexp,
+            log_weight_sum,
+            ops.logaddexp,
             tf.fill(tf.shape(mean)[:1], float("-inf")),
-            mean, log_var, num_samples, [seed, number],
+            mean,
+            log_var,
+            num_samples,
+            [seed, number],
         )
         return total - tf.math.log(tf.cast(num_samples, "float32"))
 
@@ -206,7 +216,9 @@ class LatentGaussianModel(GenerativeModel):
 
         start = tf.ensure_shape(start, [None])
         _, total = tf.while_loop(
-            lambda done, _: done < num_samples, body, (0, start),
+            lambda done, _: done < num_samples,
+            body,
+            (0, start),
             parallel_iterations=1,
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None])),
         )
@@ -267,21 +279,26 @@ def check_fit(encoder, decoder):
     outputs = encoder.outputs
     if len(outputs) != 2 or outputs[0].shape != outputs[1].shape:
         raise invalid(
-            "encoder", "VAE", "two outputs of one shape, (mean, log_var)",
+            "encoder",
+            "VAE",
+            "two outputs of one shape, (mean, log_var)",
             [output.shape for output in outputs],
         )
     latent_dim = outputs[0].shape[-1]
     z, x = decoder.inputs[0].shape, decoder.outputs[0].shape
     if z[1:] != (latent_dim,) or x[1:] != encoder.inputs[0].shape[1:]:
         raise invalid(
-            "decoder", "VAE",
+            "decoder",
+            "VAE",
             f"a network from (batch, {latent_dim}) to "
             f"{tuple(encoder.inputs[0].shape)}",
             f"from {z} to {x}",
         )
     if len(decoder.inputs) != len(encoder.inputs):
         raise invalid(
-            "decoder", "VAE", "labels as a second input of both networks or "
-            "of none", f"{len(decoder.inputs)} inputs",
+            "decoder",
+            "VAE",
+            "labels as a second input of both networks or of none",
+            f"{len(decoder.inputs)} inputs",
         )
     return latent_dim

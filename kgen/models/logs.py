@@ -30,9 +30,9 @@ class LogMeans(keras.metrics.Metric):
             batch_size: How many examples they are means of.
         """
         weight = ops.cast(batch_size, "float32")
-        vector = ops.stack([
-            ops.cast(values[name], "float32") for name in self.names
-        ])
+        vector = ops.stack(
+            [ops.cast(values[name], "float32") for name in self.names]
+        )
         self.total.assign_add(weight * vector)
         self.count.assign_add(weight)
 

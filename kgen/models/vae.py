@@ -13,6 +13,7 @@ from kgen.losses import gaussian_kl, likelihoods
 from kgen.models.base import update
 from kgen.models.latent import LatentGaussianModel, check_fit, log_density
 
+
 @keras.saving.register_keras_serializable(package="kgen")
 class VAE(LatentGaussianModel):
     """Variational autoencoder: trains `q(z|x)` and `p(x|z)` on the ELBO.
@@ -36,8 +37,9 @@ class VAE(LatentGaussianModel):
             `(mean, log_var)`, both of shape `(batch, latent_dim)`.
         decoder: Built `keras.Model` from z, or `[z, labels]`, to the
             likelihood's parameters, of the shape of x.
-        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`,
-            `"gaussian:0.1"`, `"gaussian:learned"`, or a `Likelihood`.
+        likelihood: `"gaussian:learned"` (one standard deviation, trained),
+            `"gaussian:0.1"` (that one), `"gaussian"` (1, the squared error),
+            `"bernoulli"`, `"continuous_bernoulli"`, or a `Likelihood`.
         kl_weight: Weight of the KL term, >= 0 (beta-VAE).
         free_bits: Nats per latent dimension that the KL term doesn't count.
         importance_samples: K, the number of draws of z for each example.
@@ -64,7 +66,7 @@ class VAE(LatentGaussianModel):
         self,
         encoder,
         decoder,
-        likelihood="bernoulli",
+        likelihood="gaussian:learned",
         kl_weight=1.0,
         free_bits=0.0,
         importance_samples=1,
@@ -86,7 +88,9 @@ class VAE(LatentGaussianModel):
         if self.importance_samples > 1:
             if self.free_bits:
                 raise invalid(
-                    "free_bits", "VAE", "0 with importance_samples > 1",
+                    "free_bits",
+                    "VAE",
+                    "0 with importance_samples > 1",
                     free_bits,
                 )
             names.append("importance_gain")

@@ -77,6 +77,7 @@ def decoder(
     max_filters=256,
     hidden_units=(256,),
     activation="relu",
+    output_activation=None,
     kernel_regularizer=None,
     num_classes=None,
 ):
@@ -93,6 +94,7 @@ def decoder(
         max_filters: The most that any stage has.
         hidden_units: The *encoder's* dense widths; used in reverse.
         activation: Activation of the hidden layers.
+        output_activation: Activation of the output.
         kernel_regularizer: Regularizer of the hidden layers.
         num_classes: If given, the network takes `[z, labels]`.
 
@@ -113,7 +115,11 @@ def decoder(
     for units in (*hidden_units[::-1], math.prod(top)):
         x = layers.Dense(units, **kwargs)(x)
     x = layers.Reshape(top)(x)
-    end = {"dtype": "float32", "name": "parameters"}
+    end = {
+        "activation": output_activation,
+        "dtype": "float32",
+        "name": "parameters",
+    }
     for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
         x = _double(x, size, count, **kwargs)
     if counts:

@@ -47,6 +47,7 @@ def decoder(
     *,
     hidden_units=(512, 256),
     activation="relu",
+    output_activation=None,
     kernel_regularizer=None,
     num_classes=None,
 ):
@@ -57,6 +58,7 @@ def decoder(
         latent_dim: Size of z.
         hidden_units: The *encoder's* widths; used in reverse.
         activation: Activation of the hidden layers.
+        output_activation: Activation of the output.
         kernel_regularizer: Regularizer of the hidden layers.
         num_classes: If given, the network takes `[z, labels]`.
 
@@ -68,7 +70,12 @@ def decoder(
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     x = inputs.with_labels(inputs.x)
     x = _hidden(x, hidden_units[::-1], activation, kernel_regularizer)
-    x = layers.Dense(math.prod(shape), dtype="float32", name="parameters")(x)
+    x = layers.Dense(
+        math.prod(shape),
+        activation=output_activation,
+        dtype="float32",
+        name="parameters",
+    )(x)
     return inputs.network(layers.Reshape(shape)(x), "decoder")
 
 
