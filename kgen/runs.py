@@ -189,11 +189,13 @@ class Run:
             file.unlink(missing_ok=True)
             return
         history["epoch"] = [int(epoch) for epoch in history["epoch"]]
-        with files.new_file(file) as temporary:
-            with open(temporary, "w", newline="") as lines:
-                writer = csv.writer(lines)
-                writer.writerow(history)
-                writer.writerows(zip(*history.values()))
+        with (
+            files.new_file(file) as temporary,
+            open(temporary, "w", newline="") as lines,
+        ):
+            writer = csv.writer(lines)
+            writer.writerow(history)
+            writer.writerows(zip(*history.values()))
 
     def free_file(self, stem, ending):
         """The first of `stem-1`, `stem-2`, ... that isn't there yet."""

@@ -278,7 +278,7 @@ class GenerativeModel(keras.Model):
 
     def load_own_variables(self, store):
         """Restores what `save_own_variables` kept."""
-        own = {key: store[key] for key in store.keys()}
+        own = {key: store[key] for key in store.keys()}  # noqa: SIM118
         for index, generator in enumerate(self._seeds()):
             state = own.pop(f"seed_{index}", None)
             if state is not None:
