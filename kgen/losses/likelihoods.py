@@ -107,8 +107,9 @@ def _cross_entropy(x, logits):
     return x * logits - tf.nn.softplus(logits), gradient
 
 
-# Around m = 1/2 the closed forms of the continuous Bernoulli are 0/0.
-_SERIES_BELOW = 0.03
+# Around m = 1/2 the closed forms of the continuous Bernoulli are 0/0. Their
+# series, to the term given below, are exact to float32 up to this logit.
+_SERIES_BELOW = 0.3
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -136,12 +137,14 @@ class ContinuousBernoulli(Likelihood):
         small = ops.abs(logits) < _SERIES_BELOW
         safe = ops.where(small, ops.ones_like(logits), logits)
         exact = 0.5 / ops.tanh(0.5 * safe) - 1.0 / safe
-        return 0.5 + ops.where(small, logits / 12.0, exact)
+        square = ops.square(logits)
+        series = logits * (1 / 12 - square * (1 / 720 - square / 30240))
+        return 0.5 + ops.where(small, series, exact)
 
     def sample(self, parameters, seed):
         logits = ops.cast(parameters, "float32")
         uniform = tf.random.stateless_uniform(tf.shape(logits), seed)
-        small = ops.abs(logits) < _SERIES_BELOW
+        small = ops.abs(logits) < 0.01
         safe = ops.where(small, ops.ones_like(logits), ops.abs(logits))
         # The inverse of F(x) = (exp(l x) - 1) / (exp(l) - 1), written for
         # l > 0 and mirrored, so that no exponential overflows.
@@ -161,7 +164,7 @@ def _log_sinhc(half):
         safe + ops.log1p(-ops.exp(-2.0 * safe)) - math.log(2.0) - ops.log(safe)
     )
     square = ops.square(half)
-    series = square / 6.0 - ops.square(square) / 180.0
+    series = square * (1 / 6 - square * (1 / 180 - square / 2835))
     return ops.where(small, series, exact)
 
 

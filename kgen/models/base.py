@@ -274,7 +274,7 @@ class GenerativeModel(keras.Model):
         """Keeps the random streams, which Keras does not."""
         super().save_own_variables(store)
         for index, generator in enumerate(self._seeds()):
-            store[f"seed_{index}"] = np.asarray(generator.state)
+            store[f"seed_{index}"] = generator.state.numpy()
 
     def load_own_variables(self, store):
         """Restores what `save_own_variables` kept."""

@@ -5,6 +5,7 @@ import math
 from keras import layers
 
 from kgen.errors import check_int
+from kgen.layers import GatedDense
 from kgen.networks import common
 
 
@@ -25,7 +26,8 @@ def encoder(
         latent_dim: Size of z.
         gaussian: Whether it ends in `(mean, log_var)` or in z alone.
         hidden_units: Widths of the hidden layers; `()` gives a linear map.
-        activation: Activation of the hidden layers.
+        activation: Activation of the hidden layers, or `"gated"` for
+            `GatedDense` layers.
         kernel_regularizer: Regularizer of the hidden layers.
         num_classes: If given, the network takes `[x, labels]`.
 
@@ -57,7 +59,8 @@ def decoder(
         input_shape: Shape of one example, the decoder's output.
         latent_dim: Size of z.
         hidden_units: The *encoder's* widths; used in reverse.
-        activation: Activation of the hidden layers.
+        activation: Activation of the hidden layers, or `"gated"` for
+            `GatedDense` layers.
         output_activation: Activation of the output.
         kernel_regularizer: Regularizer of the hidden layers.
         num_classes: If given, the network takes `[z, labels]`.
@@ -81,9 +84,12 @@ def decoder(
 
 def _hidden(x, units, activation, kernel_regularizer):
     for size in units:
-        x = layers.Dense(
-            check_int("hidden_units", common.OWNER, size),
-            activation=activation,
-            kernel_regularizer=kernel_regularizer,
-        )(x)
+        size = check_int("hidden_units", common.OWNER, size)
+        if activation == "gated":
+            layer = GatedDense(size, kernel_regularizer)
+        else:
+            layer = layers.Dense(
+                size, activation, kernel_regularizer=kernel_regularizer
+            )
+        x = layer(x)
     return x

@@ -1,0 +1,21 @@
+import numpy as np
+import pytest
+
+from kgen.errors import InvalidArgument
+from kgen.layers import ConcatenateLabels
+
+
+@pytest.mark.parametrize("shape", [(4,), (6, 5, 2)])
+def test_labels_become_channels(shape):
+    x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    y = ConcatenateLabels(3)([x, np.array([2, 0])]).numpy()
+    assert y.shape == (2, *shape[:-1], shape[-1] + 3)
+    np.testing.assert_array_equal(y[..., :-3], x)
+    middle = tuple(range(len(shape) - 1))
+    np.testing.assert_array_equal(y[0, ..., -3:].mean(axis=middle), [0, 0, 1])
+    np.testing.assert_array_equal(y[1, ..., -3:].mean(axis=middle), [1, 0, 0])
+
+
+def test_number_of_classes_is_checked():
+    with pytest.raises(InvalidArgument, match="num_classes"):
+        ConcatenateLabels(0)

@@ -1,0 +1,368 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgen
+from kgen.errors import InvalidArgument
+from tests.models import contract
+from tests.models.contract import CLASSES, X, Y
+
+
+def build(conditional=False, network="dense", optimizer="adam", **options):
+    if network == "dense":
+        options.setdefault("hidden_units", (16,))
+    else:
+        options.setdefault("filters", 4)
+    vae = kgen.create_model(
+        "vae",
+        input_shape=(8, 8, 1),
+        network=network,
+        latent_dim=3,
+        num_classes=CLASSES if conditional else None,
+        **options,
+    )
+    vae.compile(optimizer=optimizer)
+    return vae
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_regularizer": "l2", "kl_weight": 2.0, "free_bits": 0.1},
+        {"network": "conv", "likelihood": "bernoulli"},
+        {"importance_samples": 3, "likelihood": "continuous_bernoulli"},
+    ],
+    ids=["dense", "conv", "iwae"],
+)
+def test_contract(options, tmp_path):
+    contract.check_model(
+        lambda **kwargs: build(**{**options, **kwargs}), tmp_path
+    )
+
+
+def test_contract_of_labels():
+    contract.check_labels(build)
+
+
+def test_dropout_resumes_exactly_too(tmp_path):
+    """The random streams of the networks' own layers are saved as well."""
+
+    def with_dropout():
+        plain = build()
+        x = keras.Input((8, 8, 1))
+        dropped = keras.layers.Dropout(0.5)(x)
+        encoder = keras.Model(x, plain.encoder(dropped))
+        vae = kgen.VAE(encoder, plain.decoder)
+        vae.compile()
+        return vae
+
+    contract.check_save_and_resume(with_dropout, tmp_path)
+
+
+class TestUpdate:
+    """One step of SGD against the objective written out here."""
+
+    def stepped(self, **options):
+        """A model, its gradient by hand, and its weights after a step."""
+        vae = build(optimizer=keras.optimizers.SGD(0.1), **options)
+        inputs = tf.constant(X)
+        if vae.conditional:
+            inputs = [inputs, tf.constant(Y)]
+        eps = self.next_eps(vae)
+        variables = vae.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = self.loss(vae, inputs, eps)
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        before = [v.numpy() for v in variables]
+        logs = vae.train_on_batch(
+            X, Y if vae.conditional else None, return_dict=True
+        )
+        assert logs["loss"] == pytest.approx(float(loss), rel=1e-5)
+        for old, new, gradient in zip(before, variables, gradients):
+            np.testing.assert_allclose(
+                new.numpy(), old - 0.1 * gradient, atol=2e-6
+            )
+
+    def next_eps(self, vae):
+        """What the sampling layer will draw next."""
+        samples = vae.importance_samples
+        generator = vae.sampling.seed_generator
+        shape = (len(X), 3) if samples == 1 else (samples, len(X), 3)
+        kept = generator.state.numpy()
+        eps = keras.random.normal(shape, seed=generator)
+        generator.state.assign(kept)
+        return eps
+
+    def loss(self, vae, inputs, eps):
+        mean, log_var = vae.encoder(inputs)
+        stddev = tf.exp(0.5 * log_var)
+        z = mean + stddev * eps
+        if vae.importance_samples > 1:
+            return self.importance_weighted(vae, z, stddev, eps)
+        labels = [inputs[1]] if vae.conditional else []
+        logits = vae.decoder([z, *labels] if labels else z)
+        log_prob = self.log_prob(logits, X)
+        kl = 0.5 * (tf.exp(log_var) + mean**2 - 1.0 - log_var)
+        loss = vae.kl_weight * tf.reduce_sum(kl, -1) - log_prob
+        regularizers = vae.encoder.losses + vae.decoder.losses
+        return tf.reduce_mean(loss) + sum(regularizers, start=tf.zeros(()))
+
+    def log_prob(self, logits, x):
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(
+            tf.broadcast_to(x, tf.shape(logits)), logits
+        )
+        return -tf.reduce_sum(cross_entropy, axis=(-3, -2, -1))
+
+    def importance_weighted(self, vae, z, stddev, eps):
+        logits = tf.stack([vae.decoder(part) for part in z])
+        log_2pi = np.log(2 * np.pi).astype("float32")
+        log_p = -0.5 * tf.reduce_sum(z**2 + log_2pi, -1)
+        log_q = -0.5 * tf.reduce_sum(eps**2 + log_2pi, -1)
+        log_q -= tf.reduce_sum(tf.math.log(stddev), -1)
+        weights = self.log_prob(logits, X) + log_p - log_q
+        bound = tf.reduce_logsumexp(weights, 0) - np.log(len(z))
+        return -tf.reduce_mean(bound)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {
+                "kl_weight": 3.0,
+                "kernel_regularizer": keras.regularizers.L2(0.1),
+            },
+            {"conditional": True},
+            {"importance_samples": 4},
+        ],
+        ids=["elbo", "beta and L2", "conditional", "iwae"],
+    )
+    def test_weights_after_one_step(self, options):
+        self.stepped(likelihood="bernoulli", **options)
+
+
+def test_kl_weight_may_change_while_training():
+    vae = build(kl_weight=2.0)
+    one = vae.evaluate(X, verbose=0, return_dict=True)
+    vae.sampling.current_kl_weight.assign(0.5)
+    other = vae.evaluate(X, verbose=0, return_dict=True)
+    assert one["kl_loss"] == pytest.approx(4 * other["kl_loss"], rel=1e-4)
+    assert one["elbo"] == pytest.approx(other["elbo"], abs=1.0)
+
+
+def test_free_bits_are_a_floor_for_each_dimension():
+    vae = build(free_bits=5.0)
+    logs = vae.evaluate(X, batch_size=len(X), verbose=0, return_dict=True)
+    assert logs["kl_loss"] == pytest.approx(15.0)
+    assert -logs["elbo"] < logs["loss"]
+
+
+def test_log_var_is_bounded_but_can_come_back():
+    layer = kgen.layers.GaussianSampling()
+    log_var = tf.Variable([[500.0], [-500.0]])
+    with tf.GradientTape() as tape:
+        z = layer([tf.zeros((2, 1)), log_var])
+        loss = layer.losses[0]
+    assert np.isfinite(z).all() and np.isfinite(loss)
+    gradient = tape.gradient(loss, log_var).numpy()
+    assert gradient[0] > 0 > gradient[1]
+
+
+def test_sampling_layer_draws_what_it_says():
+    layer = kgen.layers.GaussianSampling(seed=0)
+    mean, log_var = tf.fill((50_000, 1), 2.0), tf.fill((50_000, 1), -1.0)
+    z = layer([mean, log_var]).numpy()
+    assert z.mean() == pytest.approx(2.0, abs=4.5 * np.exp(-0.5) / 50_000**0.5)
+    assert z.var() == pytest.approx(np.exp(-1.0), rel=0.03)
+
+
+def test_reparameterised_gradient():
+    """dz/dmean = 1 and dz/dlog_var = (z - mean) / 2."""
+    layer = kgen.layers.GaussianSampling(seed=0)
+    mean, log_var = tf.ones((3, 2)), tf.fill((3, 2), 0.4)
+    with tf.GradientTape() as tape:
+        tape.watch([mean, log_var])
+        z = layer([mean, log_var])
+    by_mean, by_log_var = tape.gradient(z, [mean, log_var])
+    np.testing.assert_allclose(by_mean, np.ones((3, 2)))
+    np.testing.assert_allclose(by_log_var, (z - mean) / 2, rtol=1e-5)
+
+
+def test_methods_shapes_and_seeds():
+    vae = build()
+    images = vae.sample(5, seed=3)
+    assert images.shape == (5, 8, 8, 1)
+    assert images.min() >= 0 and images.max() <= 1
+    np.testing.assert_array_equal(images, vae.sample(5, seed=3))
+    assert not np.array_equal(images, vae.sample(5, seed=4))
+    mean, log_var = vae.posterior(X)
+    assert mean.shape == log_var.shape == (len(X), 3)
+    np.testing.assert_array_equal(vae.encode(X), mean)
+    np.testing.assert_allclose(vae.reconstruct(X), vae.decode(mean), atol=1e-6)
+    np.testing.assert_allclose(
+        vae.reconstruct(contract.dataset()), vae.reconstruct(X), atol=1e-6
+    )
+    assert vae.elbo(X, seed=0).shape == (len(X),)
+    np.testing.assert_array_equal(
+        vae.log_likelihood(X, 7, seed=0), vae.log_likelihood(X, 7, seed=0)
+    )
+
+
+def test_conditional_methods():
+    vae = build(conditional=True)
+    vae.fit(X, Y, verbose=0)
+    labels = np.array([0, 1, 2, 0])
+    images = vae.sample(4, labels=labels, seed=0)
+    assert images.shape == (4, 8, 8, 1)
+    np.testing.assert_allclose(
+        images[1], vae.sample(4, labels=1, seed=0)[1], atol=1e-6
+    )
+    assert not np.allclose(images[0], vae.sample(4, labels=1, seed=0)[0])
+    assert vae.log_likelihood([X, Y], 5).shape == (len(X),)
+    assert vae.encode([X, Y]).shape == (len(X), 3)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_exported_signatures_are_pythons(conditional, tmp_path):
+    vae = build(conditional=conditional)
+    vae.export(tmp_path / "1")
+    labels = {"labels": Y[:5]} if conditional else {}
+    x = [X[:5], Y[:5]] if conditional else X[:5]
+
+    def served(name, **inputs):
+        return contract.serve(
+            tmp_path / "1", name, {**inputs, **labels}, tmp_path
+        )
+
+    mean, log_var = vae.posterior(x)
+    encoded = served("encode", images=X[:5])
+    np.testing.assert_allclose(encoded["mean"], mean, atol=1e-5)
+    np.testing.assert_allclose(encoded["log_var"], log_var, atol=1e-5)
+    np.testing.assert_allclose(
+        served("decode", z=mean)["images"],
+        vae.decode(mean, **labels),
+        atol=1e-5,
+    )
+    scalars = {"num_samples": np.int32(5), "seed": np.int32(7)}
+    np.testing.assert_allclose(
+        served("sample", **scalars)["images"],
+        vae.sample(5, seed=7, **labels),
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains(policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    try:
+        vae = build(network="conv")
+        history = vae.fit(contract.dataset(), epochs=3, verbose=0).history
+        vae.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(history["loss"]).all()
+    assert history["loss"][-1] < history["loss"][0]
+    scaled = isinstance(vae.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
+    contract.assert_same_state(vae, loaded)
+
+
+X_WRONG = {
+    "above 1": (X * 2, "values in [0, 1]"),
+    "NaN": (np.full_like(X, np.nan), "finite numbers"),
+    "integers": ((X * 255).astype("uint8"), 'astype("float32") / 255'),
+    "rank": (X[..., 0], "shape (batch, 8, 8, 1)"),
+    "size": (X[:, :7], "shape (batch, 8, 8, 1)"),
+    "empty": (X[:0], "at least one example"),
+}
+
+
+@pytest.mark.parametrize("case", X_WRONG)
+@pytest.mark.parametrize("form", ["array", "dataset", "validation"])
+def test_bad_data_is_refused_before_training(case, form):
+    x, message = X_WRONG[case]
+    vae = build(likelihood="bernoulli")
+    data = {"x": x}
+    if form != "array":
+        data = {"x": tf.data.Dataset.from_tensor_slices(x).batch(32)}
+        if case == "empty":
+            message = "at least one example"
+    if form == "validation":
+        data = {"x": X, "validation_data": data["x"]}
+    with pytest.raises(InvalidArgument) as error:
+        vae.fit(**data, verbose=0)
+    assert message in str(error.value)
+    assert int(vae.optimizer.iterations) == 0
+
+
+def test_unbounded_data_suits_a_gaussian():
+    build(likelihood="gaussian").fit(5 * X, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "labels"),
+        (Y + CLASSES, "integers from 0 to 2"),
+        (Y.astype("float32"), "integers"),
+        (Y[:5], "shape"),
+    ],
+)
+def test_bad_labels_are_refused(labels, message):
+    with pytest.raises(InvalidArgument, match=message):
+        build(conditional=True).fit(X, labels, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"latent_dim": 0}, "`latent_dim` of `create_model`"),
+        ({"latent_dim": 2.5}, "positive integer"),
+        ({"kl_weight": -1}, "at least 0"),
+        ({"kl_weight": float("nan")}, "finite"),
+        ({"free_bits": -1}, "at least 0"),
+        ({"importance_samples": 0}, "positive integer"),
+        ({"importance_samples": 2, "free_bits": 1.0}, "free_bits"),
+        ({"likelihood": "bernouli"}, "did you mean 'bernoulli'"),
+        ({"likelihood": "gaussian:-1"}, "stddev"),
+        ({"likelihood": "bernoulli:2"}, "likelihood"),
+        ({"network": "convv"}, "did you mean 'conv'"),
+        ({"kl_wieght": 1.0}, "did you mean 'kl_weight'"),
+        ({"input_shape": (8, 0, 1)}, "positive integers"),
+        ({"input_shape": (8,), "network": "conv"}, 'network="dense"'),
+        ({"num_classes": 0}, "num_classes"),
+        ({"hidden_units": (0,)}, "hidden_units"),
+    ],
+)
+def test_bad_arguments_are_refused(options, message):
+    options = {"input_shape": (8, 8, 1), "network": "dense", **options}
+    with pytest.raises(InvalidArgument) as error:
+        kgen.create_model("vae", **options)
+    assert message in str(error.value)
+
+
+def test_unknown_model_offers_the_nearest():
+    with pytest.raises(InvalidArgument, match="did you mean 'vae'"):
+        kgen.create_model("vea", input_shape=(8, 8, 1))
+
+
+def test_networks_that_do_not_fit_are_refused():
+    vae, other = build(), build(network="conv")
+    small = kgen.networks.dense.decoder((8, 8, 1), 2)
+    single = kgen.networks.dense.encoder((8, 8, 1), 3, gaussian=False)
+    labelled = build(conditional=True).decoder
+    for encoder, decoder, name in (
+        (vae.encoder, small, "decoder"),
+        (single, other.decoder, "encoder"),
+        (vae.encoder, labelled, "decoder"),
+        ("encoder", vae.decoder, "encoder"),
+    ):
+        with pytest.raises(InvalidArgument, match=f"`{name}` of `VAE`"):
+            kgen.VAE(encoder, decoder)
+
+
+def test_sample_weights_are_refused():
+    data = tf.data.Dataset.from_tensors((X, Y, np.ones(len(X))))
+    with pytest.raises(InvalidArgument, match="sample weights"):
+        build().fit(data, verbose=0)
