@@ -1,8 +1,13 @@
 """Examples out of arrays, .npy and .npz files."""
 
+import contextlib
+import functools
+import math
 import pathlib
 import tempfile
+import tokenize
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -12,6 +17,23 @@ from kgen.errors import InvalidArgument, invalid
 
 _IMAGES = ("x", "images", "data", "arr_0")
 _LABELS = ("y", "labels", "target", "arr_1")
+
+_CHECKED_BYTES = 2**24
+_MAX_LABEL = 2**31 - 1
+
+# What NumPy and zipfile raise for damaged files.
+_UNREADABLE = (
+    ValueError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def from_arrays(images, labels=None, name="source"):
@@ -28,7 +50,7 @@ def from_arrays(images, labels=None, name="source"):
     Returns:
         `Examples`.
     """
-    images = images if isinstance(images, np.ndarray) else np.asarray(images)
+    images = _as_array(images, name)
     if images.ndim < 2 or not images.size:
         raise invalid(
             name,
@@ -38,50 +60,63 @@ def from_arrays(images, labels=None, name="source"):
         )
     if images.ndim == 3:
         images = images[..., None]
-    if images.dtype != np.uint8:
-        images = _floats(images, name)
+    check_dtype(images.dtype, name)
+    if not examples.in_memory(images):
+        images = examples.Mapped(images)
+    elif images.dtype != np.uint8:
+        with np.errstate(over="ignore"):
+            images = images.astype("float32", copy=False)
+    check_values(images, name, unit=len(images.shape) == 4)
     if labels is not None:
         labels = check_labels(labels, len(images), name)
     return Examples(images, labels)
 
 
-def _floats(images, name):
-    if images.dtype == bool:
-        return images.astype("float32")
-    if not np.issubdtype(images.dtype, np.floating):
+def _as_array(values, name):
+    if isinstance(values, np.ndarray):
+        return values
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # lists of several lengths
+        raise invalid(
+            name, "load", "examples of one shape", f"{error}"
+        ) from error
+
+
+def check_dtype(dtype, name):
+    """Raises unless examples of `dtype` can be used."""
+    if dtype not in (np.uint8, bool) and not np.issubdtype(dtype, np.floating):
         raise invalid(
             name,
             "load",
             "uint8 pictures (0 to 255), or floats; convert with "
             '`x.astype("uint8")`, or scale to [0, 1] as float32',
-            f"an array of {images.dtype}",
+            f"an array of {dtype}",
         )
-    if not examples.in_memory(images):
-        _check_values(images, name, step=10_000)
-        return images
-    _check_values(images, name, step=len(images))
-    return images.astype("float32", copy=False)
 
 
-def _check_values(images, name, step):
-    """Raises unless all is finite, and pictures are in [0, 1]."""
+def check_values(images, name, unit):
+    """Raises unless all is finite, and in [0, 1] if `unit`."""
+    if images.dtype == np.uint8:
+        return
+    step = max(1, _CHECKED_BYTES // (4 * math.prod(images.shape[1:])))
     for start in range(0, len(images), step):
         part = images[start : start + step]
         low, high = part.min(), part.max()
         if not (np.isfinite(low) and np.isfinite(high)):
             raise invalid(name, "load", "finite numbers", "NaN or infinity")
-        if images.ndim == 4 and (low < 0 or high > 1):
+        if unit and (low < 0 or high > 1):
             raise invalid(
                 name,
                 "load",
-                "pictures with values in [0, 1]; scale the data, or pass uint8",
-                f"values from {low:g} to {high:g}",
+                "values in [0, 1]; scale the data, or pass uint8 pictures",
+                f"values from {low!s} to {high!s}",
             )
 
 
 def check_labels(labels, count, name="labels"):
     """Returns labels as int32 of shape `(count,)`, or raises."""
-    labels = np.asarray(labels)
+    labels = _as_array(labels, "labels")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (count,):
@@ -91,9 +126,17 @@ def check_labels(labels, count, name="labels"):
             f"{count} labels, one for each example of {name}",
             f"shape {labels.shape}",
         )
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+    if not np.issubdtype(labels.dtype, np.integer):
         raise invalid(
-            "labels", "load", "integers from 0", f"an array of {labels.dtype}"
+            "labels", "load", "integers", f"an array of {labels.dtype}"
+        )
+    low, high = labels.min(), labels.max()
+    if low < 0 or high > _MAX_LABEL:
+        raise invalid(
+            "labels",
+            "load",
+            f"integers from 0 to {_MAX_LABEL}",
+            f"values from {low} to {high}",
         )
     return labels.astype("int32")
 
@@ -113,45 +156,65 @@ def from_file(path):
         entry `"all"` where the file has no splits.
     """
     path = pathlib.Path(path)
-    try:
-        if path.suffix == ".npy":
-            images = _read_npy(path)
-            return {"all": lambda: from_arrays(images, name=path.name)}
-        with zipfile.ZipFile(path) as archive:
-            names = [pathlib.Path(name).stem for name in archive.namelist()]
-            read = {name: _read_member(archive, name) for name in names}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InvalidArgument(f"{path} can't be read: {error}") from error
-    splits = {
-        split: (read[f"x_{split}"], read.get(f"y_{split}"))
-        for split in ("train", "validation", "test")
-        if f"x_{split}" in read
-    }
-    if not splits:
-        splits = {"all": _undivided(read, path)}
+    if path.suffix == ".npy":
+        return {"all": functools.partial(_from_npy, path)}
+    with _readable(path), zipfile.ZipFile(path) as archive:
+        names = [
+            name.removesuffix(".npy")
+            for name in archive.namelist()
+            if name.endswith(".npy")
+        ]
     return {
-        split: lambda pair=pair: from_arrays(*pair, name=path.name)
-        for split, pair in splits.items()
+        split: functools.partial(_from_npz, path, *pair)
+        for split, pair in _pairs(names, path).items()
     }
 
 
-def _undivided(read, path):
-    images = next((read[name] for name in _IMAGES if name in read), None)
-    if images is None and len(read) == 1:
-        images = next(iter(read.values()))
+def _pairs(names, path):
+    """The names of each split's images and labels (or None)."""
+
+    def first(wanted):
+        return next((name for name in wanted if name in names), None)
+
+    splits = {
+        split: (f"x_{split}", first([f"y_{split}"]))
+        for split in ("train", "validation", "test")
+        if f"x_{split}" in names
+    }
+    if splits:
+        return splits
+    images = names[0] if len(names) == 1 else first(_IMAGES)
     if images is None:
         raise InvalidArgument(
-            f"{path} holds the arrays {', '.join(read)}. Expected images under "
-            f"one of {', '.join(_IMAGES)}, or under x_train and x_test."
+            f"{path} holds the arrays {', '.join(names) or '(none)'}. Expected "
+            f"images under one of {', '.join(_IMAGES)}, or under x_train and "
+            "x_test."
         )
-    return images, next((read[name] for name in _LABELS if name in read), None)
+    return {"all": (images, first(_LABELS))}
 
 
-def _read_npy(path):
-    array = np.load(path, mmap_mode="r")
-    if array.nbytes > examples.IN_MEMORY_BYTES:
-        return array
-    return np.array(array)
+@contextlib.contextmanager
+def _readable(path):
+    """Turns the errors of damaged files into one that names the file."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise InvalidArgument(f"{path} can't be read: {error}") from error
+
+
+def _from_npy(path):
+    with _readable(path):
+        images = np.lib.format.open_memmap(path, mode="r")
+        if images.nbytes <= examples.IN_MEMORY_BYTES:
+            images = np.array(images)
+    return from_arrays(images, name=path.name)
+
+
+def _from_npz(path, images, labels):
+    with _readable(path), zipfile.ZipFile(path) as archive:
+        images = _read_member(archive, images)
+        labels = labels and _read_member(archive, labels)
+    return from_arrays(images, labels, name=path.name)
 
 
 def _read_member(archive, name):
@@ -160,8 +223,7 @@ def _read_member(archive, name):
     if archive.getinfo(member).file_size <= examples.IN_MEMORY_BYTES:
         with archive.open(member) as file:
             return np.lib.format.read_array(file)
-    directory = tempfile.TemporaryDirectory(prefix="kgen-")
-    array = np.load(archive.extract(member, directory.name), mmap_mode="r")
     # Linux keeps the mapped bytes of a removed file until the map is closed.
-    directory.cleanup()
-    return array
+    with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
+        file = archive.extract(member, directory)
+        return np.lib.format.open_memmap(file, mode="r")

@@ -1,6 +1,7 @@
 """Examples that can be counted, selected and made into batches."""
 
 import dataclasses
+import mmap
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,18 @@ class StreamedExamples:
         """Shape of one example."""
         return tuple(tf.nest.flatten(self.dataset.element_spec)[0].shape)
 
+    def select(self, index):
+        """The examples at the positions `index`, in their own order."""
+        chosen = np.zeros(self.size, bool)
+        chosen[index] = True
+        chosen = tf.data.Dataset.from_tensor_slices(chosen)
+        dataset = (
+            tf.data.Dataset.zip(self.dataset, chosen)
+            .filter(lambda _, is_chosen: is_chosen)
+            .map(lambda example, _: example)
+        )
+        return StreamedExamples(dataset, len(index))
+
     def slice(self, start, stop):
         """The examples from `start` to `stop`."""
         dataset = self.dataset.skip(start).take(stop - start)
@@ -89,6 +102,29 @@ class StreamedExamples:
         if self.labels is not None and not labels:
             dataset = dataset.map(lambda image, _: image)
         return pipeline.stream(dataset, self.size, **options)
+
+
+class Mapped:
+    """A memory map, indexable like an array; copies what is asked for.
+
+    uint8 stays as it is, all else becomes float32.
+    """
+
+    def __init__(self, images):
+        self.images, self.shape = images, images.shape
+        is_uint8 = images.dtype == np.uint8
+        self.dtype = np.dtype("uint8" if is_uint8 else "float32")
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, positions):
+        with np.errstate(over="ignore"):
+            part = np.array(self.images[positions], self.dtype)
+        if self.images.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+            # Pages that were read count as this process's memory until then.
+            self.images._mmap.madvise(mmap.MADV_DONTNEED)
+        return part
 
 
 class Indirect:
@@ -162,22 +198,27 @@ def convert(images, image_shape):
         x = tf.image.grayscale_to_rgb(x)
     x = tf.image.resize(x, (height, width), antialias=True).numpy()
     if images.dtype == np.uint8:
-        x = np.clip(np.round(x), 0, 255)
-    return x.astype(images.dtype)
+        return np.clip(np.round(x), 0, 255).astype("uint8")
+    return np.clip(x, 0, 1).astype(images.dtype)
+
+
+def check_convertible(shape, image_shape):
+    """Raises unless `convert` can bring examples of `shape` to another."""
+    if len(shape) != 3 or shape[-1] not in (1, 3, None):
+        raise invalid(
+            "image_shape",
+            "load",
+            f"None: examples of shape {tuple(shape)} are no pictures with 1 "
+            "or 3 channels",
+            image_shape,
+        )
 
 
 def convert_all(images, image_shape):
     """`convert`, at once for an array in memory, else when asked for."""
     if images.shape[1:] == tuple(image_shape):
         return images
-    if len(images.shape) != 4 or images.shape[-1] not in (1, 3):
-        raise invalid(
-            "image_shape",
-            "load",
-            f"None: examples of shape {tuple(images.shape[1:])} are no "
-            "pictures with 1 or 3 channels",
-            image_shape,
-        )
+    check_convertible(images.shape[1:], image_shape)
     if not in_memory(images):
         return Converted(images, image_shape)
     return np.concatenate(

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 
+from kgen.data import examples
 from kgen.data.arrays import from_arrays
 from kgen.errors import InvalidArgument
 
@@ -26,7 +27,6 @@ _TYPES = {
 }
 _UNREADABLE = (
     ValueError,
-    KeyError,
     IndexError,
     EOFError,
     OSError,
@@ -50,7 +50,7 @@ def find(folder):
     found, families = {}, set()
     for path in sorted(pathlib.Path(folder).iterdir()):
         match = _IMAGES.match(path.name)
-        if match:
+        if match and path.is_file():
             split = match["split"].replace("t10k", "test")
             # Where a file is there both plain and packed, the plain one sorts
             # first.
@@ -75,9 +75,12 @@ def read_split(path):
 
 
 def _labels_beside(path):
-    start = path.name[: path.name.index("-images")] + "-labels"
+    start = path.name[: path.name.rindex("-images")]
+    name = re.compile(re.escape(start) + r"-labels[-.]idx\d-\w+(\.gz)?$")
     beside = sorted(
-        other for other in path.parent.iterdir() if other.name.startswith(start)
+        other
+        for other in path.parent.iterdir()
+        if name.match(other.name) and other.is_file()
     )
     return read_file(beside[0]) if beside else None
 
@@ -85,24 +88,29 @@ def _labels_beside(path):
 def read_file(path):
     """Reads one IDX file, plain or .gz, as an array.
 
+    A plain file larger than the budget is memory mapped.
+
     The format: two zero bytes, the type, the number of axes, the size of each
     as a big-endian 32-bit integer, the values.
 
     Raises:
         InvalidArgument: If it is damaged or is no IDX file.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
+    packed = path.suffix == ".gz"
+    large = path.stat().st_size > examples.IN_MEMORY_BYTES
     try:
-        with opener(path, "rb") as file:
-            data = file.read()
-        zeros, kind, axes = data[:2], data[2], data[3]
-        shape = np.frombuffer(data, ">i4", count=axes, offset=4)
-        if zeros != b"\0\0":
-            raise ValueError("it does not start as an IDX file")
-        values = np.frombuffer(data, _TYPES[kind], offset=4 + 4 * axes)
-        array = values.reshape(shape)
+        with (gzip.open if packed else open)(path, "rb") as file:
+            start = file.read(4)
+            if start[:2] != b"\0\0" or start[2] not in _TYPES:
+                raise ValueError("it does not start as one")
+            kind, axes = _TYPES[start[2]], start[3]
+            shape = np.frombuffer(file.read(4 * axes), ">i4", count=axes)
+            shape = tuple(int(size) for size in shape)
+            if large and not packed:
+                return np.memmap(path, kind, "r", file.tell(), shape)
+            array = np.frombuffer(file.read(), kind).reshape(shape)
     except _UNREADABLE as error:
         raise InvalidArgument(
             f"{path} can't be read as an IDX file: {error}"
         ) from error
-    return array.astype(array.dtype.newbyteorder("="))
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

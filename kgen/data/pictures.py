@@ -1,9 +1,10 @@
 """Folders of pictures."""
 
+import contextlib
 import pathlib
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from kgen.data import examples
 from kgen.data.examples import Examples
@@ -12,6 +13,12 @@ from kgen.errors import InvalidArgument
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _SPLITS = ("train", "validation", "test")
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+)
 
 
 class PictureFiles:
@@ -47,19 +54,35 @@ def read_picture(path, image_shape):
     Raises:
         InvalidArgument: If the file can't be read as a picture.
     """
+    with _opened(path) as image:
+        if image.mode.startswith("I"):  # 16 bits
+            wide = np.asarray(image).astype("uint32")
+            image = Image.fromarray(((wide + 128) // 257).astype("uint8"))
+        if image.mode == "P" and "transparency" in image.info:
+            image = image.convert("RGBA")
+        image = image.convert("L" if image_shape[2] == 1 else "RGB")
+        pixels = np.asarray(image)
+    pixels = pixels.reshape(*pixels.shape[:2], image_shape[2])
+    return examples.convert(pixels[None], image_shape)[0]
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """Opens a picture; errors name the file."""
     try:
         with Image.open(path) as image:
-            if image.mode.startswith("I;16"):
-                wide = np.asarray(image).astype("uint32")
-                image = Image.fromarray((wide // 257).astype("uint8"))
-            image = image.convert("L" if image_shape[2] == 1 else "RGB")
-            pixels = np.asarray(image)
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+            yield image
+    except _UNREADABLE as error:
         raise InvalidArgument(
             f"{path} can't be read as a picture: {error}. Mend or remove it."
         ) from error
-    pixels = pixels.reshape(*pixels.shape[:2], image_shape[2])
-    return examples.convert(pixels[None], image_shape)[0]
+
+
+def _is_grey(image):
+    if image.mode != "P":
+        return image.mode in _GREY
+    palette = np.reshape(image.getpalette(), (-1, 3))
+    return bool((palette == palette[:, :1]).all())
 
 
 def find(folder, image_shape=None):
@@ -81,6 +104,13 @@ def find(folder, image_shape=None):
     roots = {
         name: folder / name for name in _SPLITS if (folder / name).is_dir()
     }
+    beside = [path for path, name in _files(folder) if name not in roots]
+    if roots and beside:
+        raise InvalidArgument(
+            f"{folder} holds pictures beside the splits {', '.join(roots)}: "
+            f"{beside[0]}. Splits are called {', '.join(_SPLITS)}; move the "
+            "other pictures away."
+        )
     files = {
         split: _files(root)
         for split, root in (roots or {"all": folder}).items()
@@ -107,11 +137,17 @@ def find(folder, image_shape=None):
 
 def _files(root):
     """Pairs of a picture's path and its class (None at the top level)."""
-    pairs = [
-        (path, None if path.parent == root else path.relative_to(root).parts[0])
-        for path in sorted(root.rglob("*"))
-        if path.suffix.lower() in ENDINGS and path.is_file()
-    ]
+    pairs = []
+    for entry in sorted(root.iterdir()):
+        is_class = entry.is_dir()
+        pairs += [
+            (path, entry.name if is_class else None)
+            for path in (sorted(entry.rglob("*")) if is_class else [entry])
+            if path.suffix.lower() in ENDINGS
+            and not path.is_dir()
+            and not entry.name.startswith(".")
+            and not path.name.startswith(".")
+        ]
     return pairs
 
 
@@ -129,14 +165,8 @@ def _common_shape(paths):
     """The one shape of all pictures, by their headers, or an error."""
     first, grey = None, True
     for path in paths:
-        try:
-            with Image.open(path) as image:
-                size, mode = image.size, image.mode
-        except (OSError, UnidentifiedImageError) as error:
-            raise InvalidArgument(
-                f"{path} can't be read as a picture: {error}. Mend or remove "
-                "it."
-            ) from error
+        with _opened(path) as image:
+            size, is_grey = image.size, _is_grey(image)
         if first is None:
             first = size
         if size != first:
@@ -145,5 +175,5 @@ def _common_shape(paths):
                 f"{size[0]}x{size[1]}. Pass `image_shape` (--image-shape on the "
                 "command line) to bring all to one size."
             )
-        grey = grey and mode in _GREY
+        grey = grey and is_grey
     return (first[1], first[0], 1 if grey else 3)

@@ -5,6 +5,8 @@ import random
 import numpy as np
 import tensorflow as tf
 
+from kgen.errors import check_int, invalid
+
 # An own random stream for each use of a seed.
 _ORDER, _BINARIZE = 0, 1
 
@@ -44,7 +46,7 @@ def batches(
         `tf.data.Dataset` of images, or of pairs.
     """
     size = len(images)
-    seed = random.randrange(2**31) if seed is None else int(seed)
+    seed = _check_seed(seed)
     read = _reader(images)
     labels = None if labels is None else tf.constant(labels, "int32")
 
@@ -90,15 +92,17 @@ def stream(
     Returns:
         `tf.data.Dataset` of images, or of pairs.
     """
-    seed = random.randrange(2**31) if seed is None else int(seed)
+    seed = _check_seed(seed)
 
     def of_epoch(epoch):
         dataset = examples
         if shuffle:
             key = _key(seed, _ORDER, epoch)
+            # Of this function alone: the global one would change the order.
+            tf.compat.v1.set_random_seed(1)
             dataset = dataset.shuffle(
                 min(size, _SHUFFLE_BUFFER),
-                seed=tf.cast(key[1], "int64"),
+                seed=tf.random.stateless_uniform((), key, None, None, "int64"),
                 reshuffle_each_iteration=False,
             )
         starts = tf.data.Dataset.range(0, size, batch_size)
@@ -128,6 +132,14 @@ def set_epoch(dataset, epoch):
         dataset: What `kgen.data.load` returned.
         epoch: Integer >= 0.
     """
+    if not hasattr(dataset, "epoch_counter"):
+        raise invalid(
+            "dataset",
+            "set_epoch",
+            "what `kgen.data.load` returned, as it is",
+            dataset,
+        )
+    epoch = check_int("epoch", "set_epoch", epoch, minimum=0)
     if dataset.epoch_counter is not None:
         dataset.epoch_counter.assign(epoch)
 
@@ -176,6 +188,12 @@ def _finish(dataset, count, counter):
     dataset = dataset.with_options(options)
     dataset.epoch_counter = counter
     return dataset
+
+
+def _check_seed(seed):
+    if seed is None:
+        return random.randrange(2**31)
+    return check_int("seed", "load", seed, minimum=0) % 2**63
 
 
 def _key(seed, use, number):

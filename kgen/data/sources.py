@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from kgen.data import arrays, examples, idx, pictures
-from kgen.errors import InvalidArgument, unknown_name
+from kgen.errors import InvalidArgument, invalid, unknown_name
 
-_TEST_FRACTION = 0.2
+_TEST_SHARE = 5  # one in five
 _PATH_LIKE = re.compile(r"^[./~]|\.(npy|npz|gz|png|jpe?g|bmp|gif)$")
 
 
@@ -54,15 +54,15 @@ class Source:
         Raises:
             InvalidArgument: If there is no such split, or it is empty.
         """
-        name, _, rest = str(split).partition("[")
+        name, bracket, _ = str(split).partition("[")
         if name not in self.splits:
             raise unknown_name("split", "load", self.splits, split)
         found = self._read(name)
         if self.image_shape is not None and hasattr(found, "images"):
             images = examples.convert_all(found.images, self.image_shape)
             found = examples.Examples(images, found.labels)
-        if rest:
-            found = _slice(found, name, split)
+        if bracket:
+            found = _slice(found, split)
         if not len(found):
             raise InvalidArgument(f"Split {split!r} of {self.name} is empty.")
         return found
@@ -75,18 +75,21 @@ class Source:
                 f"The source {self.name} has no labels. Labels come from a data "
                 "set that has them, class folders, or a second array."
             )
+        is_vectors = len(found.shape) != 3 and hasattr(found, "images")
+        if options.get("binarize") and is_vectors:
+            arrays.check_values(found.images, "source", unit=True)
         shuffle = str(split).startswith("train")
         return found.batches(labels=labels, shuffle=shuffle, **options)
 
     def _read(self, name):
         if "all" not in self.readers:
             return self.readers[name]()
-        whole = _read_once(self.readers["all"])
+        whole = self._whole
         if name == "all":
             return whole
         # The same fifth whatever the seed of the training is.
         order = np.random.default_rng(0).permutation(len(whole))
-        tests = math.ceil(_TEST_FRACTION * len(whole))
+        tests = math.ceil(len(whole) / _TEST_SHARE)
         if len(whole) == 1:
             raise InvalidArgument(
                 f"{self.name} holds one example: too few to split. Expected at "
@@ -95,27 +98,29 @@ class Source:
         index = order[:tests] if name == "test" else order[tests:]
         return whole.select(np.sort(index))
 
+    @functools.cached_property
+    def _whole(self):
+        """What two splits are cut out of, read once."""
+        return self.readers["all"]()
 
-@functools.lru_cache(maxsize=1)
-def _read_once(reader):
-    """Reads what two splits are cut out of once."""
-    return reader()
 
-
-def _slice(found, name, split):
+def _slice(found, split):
     import tensorflow_datasets as tfds
 
+    # In TFDS the name `all` is no split that can be sliced.
+    name = "split"
     try:
-        instruction = tfds.core.ReadInstruction.from_spec(split)
+        spec = name + split[split.index("[") :]
+        instruction = tfds.core.ReadInstruction.from_spec(spec)
         info = tfds.core.SplitInfo(
             name=name, shard_lengths=[len(found)], num_bytes=0
         )
         (part,) = instruction.to_absolute({name: info})
-    except (ValueError, AssertionError, TypeError) as error:
+    except (ValueError, AssertionError, NotImplementedError) as error:
         raise InvalidArgument(
             f"Invalid value for argument `split` of `load`. Expected a name or "
             f'a slice such as "train[:1000]" or "train[80%:]". Received: '
-            f"split={split!r} ({str(error).splitlines()[0]})"
+            f"split={split!r}, of {len(found)} examples"
         ) from error
     start = 0 if part.from_ is None else part.from_
     stop = len(found) if part.to is None else part.to
@@ -136,6 +141,8 @@ def open_source(source, image_shape=None, data_dir=None):
     if not isinstance(source, (str, os.PathLike)):
         pair = arrays.from_arrays(source)
         return Source("arrays", {"all": lambda: pair}, (), image_shape)
+    if source == "":
+        raise invalid("source", "load", "a path or a data set's name", "''")
     path = pathlib.Path(source).expanduser()
     if path.is_dir():
         return _open_folder(path, image_shape)
@@ -145,10 +152,11 @@ def open_source(source, image_shape=None, data_dir=None):
                 f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
                 "a folder."
             )
-        return Source(path.stem, arrays.from_file(path), (), image_shape)
-    if _PATH_LIKE.search(str(source)):
+        readers = _undivided(arrays.from_file(path))
+        return Source(path.stem, readers, (), image_shape)
+    if isinstance(source, os.PathLike) or _PATH_LIKE.search(source):
         raise FileNotFoundError(f"There is no file or folder {source}.")
-    return _open_tfds(str(source), image_shape, data_dir)
+    return _open_tfds(source, image_shape, data_dir)
 
 
 def _open_folder(path, image_shape):
@@ -167,7 +175,7 @@ def _open_folder(path, image_shape):
             f"({', '.join(pictures.ENDINGS)}) or IDX files "
             "(train-images-idx3-ubyte)."
         )
-    return Source(name, readers, names, image_shape)
+    return Source(name, _undivided(readers), names, image_shape)
 
 
 def _open_tfds(name, image_shape, data_dir):

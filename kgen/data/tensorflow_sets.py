@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kgen.data import examples
-from kgen.data.arrays import from_arrays
+from kgen.data.arrays import check_dtype, from_arrays
 from kgen.data.digits import Digits  # noqa: F401  registers "digits"
 from kgen.data.examples import StreamedExamples
 from kgen.errors import InvalidArgument, unknown_name
@@ -31,13 +31,16 @@ def open_builder(name, data_dir=None):
     """
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+    except (
+        tfds.core.DatasetNotFoundError,
+        AssertionError,  # a version that does not exist
+        ValueError,
+    ) as error:
         known = ["digits", *tfds.list_builders()]
         short = str(name).partition("/")[0].partition(":")[0]
         if short in known:
             raise InvalidArgument(
-                f"TensorFlow Datasets can't open {name!r}: "
-                f"{str(error).splitlines()[0]}"
+                f"TensorFlow Datasets can't open {name!r}: {_first_line(error)}"
             ) from error
         raise _unknown(name, known) from None
     try:
@@ -46,11 +49,15 @@ def open_builder(name, data_dir=None):
     except Exception as error:  # whatever the data set's own code raises
         raise OSError(
             f"TensorFlow Datasets could not prepare {name!r} in "
-            f"{builder.data_dir}: {str(error).strip().splitlines()[0]}. Check "
+            f"{builder.data_dir}: {_first_line(error)}. Check "
             "the network and that the folder can be written (`data_dir`), or "
             "put the prepared files there."
         ) from error
     return builder
+
+
+def _first_line(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager
@@ -86,17 +93,27 @@ def read_split(builder, split, image_shape=None):
     """The examples of a split, in memory if they fit, else as a stream."""
     image, label = _keys(builder)
     feature = builder.info.features[image]
-    shape = image_shape or tuple(feature.shape)
+    own_shape = tuple(feature.shape)
+    if len(own_shape) == 2:
+        own_shape += (1,)
+    shape = image_shape or own_shape
     if None in shape:
         raise InvalidArgument(
             f"The pictures of {builder.name!r} have shape {feature.shape}: they "
             "differ in size. Pass `image_shape` (--image-shape on the command "
             "line) to bring all to one."
         )
+    if image_shape is not None:
+        examples.check_convertible(own_shape, image_shape)
+    check_dtype(np.dtype(feature.np_dtype), builder.name)
     size = builder.info.splits[split].num_examples
+    if not size:
+        raise InvalidArgument(f"Split {split!r} of {builder.name} is empty.")
 
     def select(example):
         x = example[image]
+        if len(feature.shape) == 2:
+            x = x[..., None]
         if image_shape is not None:
             x = tf.numpy_function(
                 lambda x: examples.convert(x[None], image_shape)[0],
@@ -110,7 +127,7 @@ def read_split(builder, split, image_shape=None):
     itemsize = np.dtype(feature.np_dtype).itemsize
     if size * math.prod(shape) * itemsize > examples.IN_MEMORY_BYTES:
         return StreamedExamples(dataset, size)
-    whole = next(iter(dataset.batch(size))) if size else ()
+    whole = next(iter(dataset.batch(size)))
     pair = whole if label else (whole, None)
     return from_arrays(*(None if x is None else x.numpy() for x in pair))
 

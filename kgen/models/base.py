@@ -187,7 +187,9 @@ class GenerativeModel(keras.Model):
             NumPy array or tuple of them, for all examples.
         """
         steps = int(batches.cardinality())
-        bar = keras.utils.Progbar(steps if steps > 0 else None, verbose=verbose)
+        bar = keras.utils.Progbar(
+            steps if steps > 0 else None, verbose=1 if verbose == "auto" else verbose
+        )
         # One trace for all batch sizes: the element_spec leaves them open.
         spec, _ = self.unpack(batches.element_spec)
         number = tf.TensorSpec((), "int32")

@@ -104,7 +104,7 @@ class LatentGaussianModel(GenerativeModel):
         return self._by_draws(self._elbo, x, num_samples, batch_size, seed)
 
     def log_likelihood(
-        self, x, num_samples=500, batch_size=128, seed=None, verbose=0
+        self, x, num_samples=500, batch_size=128, seed=None, verbose="auto"
     ):
         """log p(x) of each example by importance sampling.
 
@@ -117,7 +117,7 @@ class LatentGaussianModel(GenerativeModel):
             num_samples: K, the draws of z for each example.
             batch_size: For arrays.
             seed: Integer for the draws, or None.
-            verbose: 1 shows a progress bar.
+            verbose: 1 or "auto" shows a progress bar, 0 does not.
 
         Returns:
             Array of shape `(n,)`, nats per image.

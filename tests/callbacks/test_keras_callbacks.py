@@ -1,5 +1,9 @@
 """Every callback that Keras ships works in `fit`."""
 
+import http.server
+import json
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -17,14 +21,14 @@ CALLBACKS = {
     "ModelCheckpoint": lambda tmp: {
         "filepath": str(tmp / "{epoch}-{val_loss:.1f}.keras")
     },
-    "OrbaxCheckpoint": None,  # needs a package of its own
+    "OrbaxCheckpoint": lambda tmp: {"directory": str(tmp / "orbax")},
     "ProgbarLogger": lambda tmp: {},
     "ReduceLROnPlateau": lambda tmp: {
         "monitor": "loss",
         "patience": 1,
         "min_delta": 1e9,
     },
-    "RemoteMonitor": None,  # needs a server
+    "RemoteMonitor": lambda tmp: {"send_as_json": True},
     "SwapEMAWeights": lambda tmp: {"swap_on_epoch": True},
     "TensorBoard": lambda tmp: {"log_dir": tmp / "logs"},
     "TerminateOnNaN": lambda tmp: {},
@@ -46,15 +50,43 @@ def test_none_is_forgotten():
     assert shipped() <= set(CALLBACKS)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, value in CALLBACKS.items() if value]
-)
-def test_callback(name, tmp_path):
+class Collector(http.server.BaseHTTPRequestHandler):
+    """Keeps what RemoteMonitor sends."""
+
+    received = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append(json.loads(body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def collector():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_callback(name, tmp_path, collector):
     if name not in shipped():
         pytest.skip(f"this Keras has no {name}")
+    if name == "OrbaxCheckpoint":
+        pytest.importorskip("orbax.checkpoint")
     optimizer = keras.optimizers.Adam(use_ema=name == "SwapEMAWeights")
     vae = build(optimizer=optimizer)
-    callback = getattr(keras.callbacks, name)(**CALLBACKS[name](tmp_path))
+    arguments = CALLBACKS[name](tmp_path)
+    if name == "RemoteMonitor":
+        arguments["root"] = collector
+    callback = getattr(keras.callbacks, name)(**arguments)
     history = vae.fit(
         contract.dataset(),
         validation_data=contract.dataset(),
@@ -68,6 +100,8 @@ def test_callback(name, tmp_path):
         assert rate == pytest.approx(0.1)
     if name == "ReduceLROnPlateau":
         assert rate < 1e-3
+    if name == "RemoteMonitor":
+        assert [log["epoch"] for log in Collector.received] == [0, 1, 2]
     if name == "ModelCheckpoint":
         saved = sorted(tmp_path.glob("*.keras"))
         assert len(saved) == 3

@@ -65,8 +65,8 @@ def test_continuous_bernoulli_normaliser_has_no_seam():
         log_prob = likelihood.log_prob(tf.zeros_like(logits), logits)
     slope = tape.gradient(log_prob, logits)[:, 0].numpy()
     # At x = 0 the slope of log p is minus the mean.
-    l = logits[:, 0].numpy().astype("float64")
-    mean = 1 / -np.expm1(-l) - 1 / l
+    logit = logits[:, 0].numpy().astype("float64")
+    mean = 1 / -np.expm1(-logit) - 1 / logit
     np.testing.assert_allclose(slope, -mean, atol=3e-6)
 
 

@@ -1,0 +1,38 @@
+"""What the tests of kgen.data share."""
+
+import numpy as np
+from PIL import Image
+
+
+def random_uint8(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype="uint8")
+
+
+def as_floats(images):
+    """What uint8 images must come out as."""
+    return images.astype("float64") / 255
+
+
+def read(dataset):
+    """All images of a pass, or all images and all labels, as arrays."""
+    batches = list(dataset.as_numpy_iterator())
+    if isinstance(batches[0], tuple):
+        return tuple(np.concatenate(part) for part in zip(*batches))
+    return np.concatenate(batches)
+
+
+def sizes(dataset):
+    return [len(batch) for batch in dataset]
+
+
+def as_rows(images):
+    """The images as a sorted list, to compare sets of them."""
+    return sorted(tuple(np.ravel(image).tolist()) for image in images)
+
+
+def save_picture(path, pixels, mode=None, **options):
+    """Writes an array as a picture, in its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(pixels)
+    image.convert(mode or image.mode).save(path, **options)
+    return path

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kgen.data import examples
+from kgen.errors import InvalidArgument
+from tests.data.common import as_rows, random_uint8, read
+
+
+@pytest.mark.parametrize(
+    "image_shape",
+    [
+        (0, 1, 1),
+        (-8, 8, 1),
+        (8, 8),
+        (8, 8, 2),
+        (8, 8, 4),
+        (8, 8, 1, 1),
+        8,
+        "8x8",
+        (None, 8, 1),
+    ],
+)
+def test_bad_image_shape(image_shape):
+    with pytest.raises(InvalidArgument, match="`image_shape` of `load`"):
+        examples.check_image_shape(image_shape)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("target", [(3, 4, 1), (9, 5, 3), (7, 6, 1)])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_convert_keeps_a_plain_colour(channels, target, dtype):
+    value = 200 if dtype == "uint8" else 0.75
+    images = np.full((2, 7, 6, channels), value, dtype)
+    converted = examples.convert(images, target)
+    assert converted.shape == (2, *target)
+    assert converted.dtype == images.dtype
+    np.testing.assert_allclose(converted, value, rtol=2e-4)
+
+
+def test_grey_is_the_luminance():
+    red = np.zeros((1, 2, 2, 3), "float32")
+    red[..., 0] = 1
+    grey = examples.convert(red, (2, 2, 1))
+    np.testing.assert_allclose(grey, 0.2989, atol=1e-3)
+
+
+def test_half_the_size_is_the_mean_of_neighbours():
+    image = np.zeros((1, 8, 8, 1), "uint8")
+    image[:, :, 4:] = 200
+    small = examples.convert(image, (2, 2, 1))[0, :, :, 0]
+    assert (small[:, 0] < 40).all() and (small[:, 1] > 160).all()
+
+
+def test_resized_floats_stay_in_the_unit_interval():
+    images = np.ones((1, 7, 7, 3), "float32")
+    assert examples.convert(images, (5, 3, 3)).max() <= 1
+
+
+def test_convert_all_is_convert_by_chunks(monkeypatch):
+    images = random_uint8(7, 6, 6, 3)
+    whole = examples.convert(images, (4, 3, 1))
+    monkeypatch.setattr(examples, "_CHUNK", 3)
+    chunks = examples.convert_all(images, (4, 3, 1))
+    np.testing.assert_array_equal(chunks, whole)
+    lazily = examples.convert_all(
+        examples.Indirect(images, np.arange(7)), (4, 3, 1)
+    )
+    assert lazily.shape == (7, 4, 3, 1)
+    np.testing.assert_array_equal(lazily[np.array([5, 2])], whole[[5, 2]])
+
+
+@pytest.mark.parametrize("shape", [(5, 16), (5, 4, 4, 2)])
+def test_what_is_no_picture_has_no_image_shape(shape):
+    with pytest.raises(InvalidArgument, match="no pictures with 1 or 3"):
+        examples.convert_all(np.zeros(shape, "float32"), (2, 2, 1))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "<f4", ">f8", "float16"])
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_a_memory_map_is_read_as_an_array(tmp_path, dtype, mode):
+    values = (random_uint8(9, 4) > 99).astype(dtype)
+    path = tmp_path / "x.npy"
+    np.save(path, values)
+    mapped = examples.Mapped(np.lib.format.open_memmap(path, mode))
+    assert mapped.dtype == ("uint8" if dtype == "uint8" else "float32")
+    assert len(mapped) == 9 and mapped.shape == (9, 4)
+    for positions in (np.array([3, 0, 3]), slice(2, 5), 8):
+        part = mapped[positions]
+        assert part.dtype == mapped.dtype
+        assert examples.in_memory(part) and part.flags.writeable
+        np.testing.assert_array_equal(part, values[positions])
+
+
+def test_what_was_written_to_a_map_stays(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((4, 2), "uint8"))
+    memory = np.lib.format.open_memmap(path, "c")
+    memory[1] = 7
+    mapped = examples.Mapped(memory)
+    assert (mapped[1] == 7).all() and (mapped[1] == 7).all()
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_selected_from_a_stream(labelled):
+    images, labels = random_uint8(10, 3, 3, 1), np.arange(10)
+    parts = (images, labels) if labelled else images
+    stream = examples.StreamedExamples(
+        tf.data.Dataset.from_tensor_slices(parts), 10
+    )
+    part = stream.select(np.array([1, 4, 9]))
+    assert len(part) == 3 and part.shape == (3, 3, 1)
+    found = read(part.batches(labels=labelled, batch_size=2))
+    if labelled:
+        found, found_labels = found
+        np.testing.assert_array_equal(found_labels, [1, 4, 9])
+    np.testing.assert_allclose(found * 255, images[[1, 4, 9]], rtol=1e-6)
+
+
+def test_selections_of_selections():
+    images = random_uint8(10, 2)
+    indexable = examples.Indirect(images, np.arange(10))
+    for source in (images, indexable):
+        whole = examples.Examples(source, np.arange(10))
+        part = whole.select(np.array([8, 3, 5, 1])).slice(1, 3)
+        assert len(part) == 2
+        np.testing.assert_array_equal(part.labels, [3, 5])
+        assert as_rows(part.images[np.arange(2)]) == as_rows(images[[3, 5]])

@@ -1,0 +1,173 @@
+import math
+import os
+
+import numpy as np
+import pytest
+
+from kgen.data import load, open_source
+from kgen.errors import InvalidArgument
+from tests.data.common import as_rows, random_uint8, read
+
+IMAGES = random_uint8(23, 4, 4, 1)
+
+
+def numbered(size):
+    """Vectors that are their own number."""
+    return np.arange(size, dtype="float32")[:, None]
+
+
+def members(source, split):
+    return open_source(source).examples(split).images[:, 0].tolist()
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 15, 23, 35, 1000])
+def test_a_fifth_is_for_tests(size):
+    source = numbered(size)
+    train, test = members(source, "train"), members(source, "test")
+    assert len(test) == math.ceil(size / 5)
+    assert sorted(train + test) == members(source, "all") == [*range(size)]
+    assert train == sorted(train) and test == sorted(test)
+
+
+def test_the_fifth_is_always_the_same():
+    fifth = members(numbered(23), "test")
+    assert fifth != [*range(5)] and fifth != [*range(18, 23)]
+    for seed in (0, 1, None):
+        dataset = load(numbered(23), "test", seed=seed)
+        assert read(dataset)[:, 0].tolist() == fifth
+    np.random.seed(5)
+    assert members(numbered(23), "test") == fifth
+
+
+def test_labels_are_divided_along():
+    x, y = read(load((numbered(23), np.arange(23)), "test", labels=True))
+    np.testing.assert_array_equal(x[:, 0], y)
+
+
+def test_one_example_can_t_be_divided():
+    with pytest.raises(InvalidArgument, match='one example.* split="all"'):
+        load(numbered(1))
+    assert len(read(load(numbered(1), "all"))) == 1
+
+
+def test_both_parts_are_cut_from_one_reading(monkeypatch):
+    source = open_source(IMAGES)
+    calls = []
+    reader = source.readers["all"]
+    source.readers["all"] = lambda: calls.append(1) or reader()
+    for split in source.splits:
+        source.examples(split)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "part, expected",
+    [
+        ("[:10]", slice(0, 10)),
+        ("[10:]", slice(10, None)),
+        ("[-3:]", slice(20, None)),
+        ("[:-3]", slice(0, 20)),
+        ("[2:4]", slice(2, 4)),
+        ("[:23]", slice(0, 23)),
+        ("[50%:]", slice(12, None)),
+        ("[:50%]", slice(0, 12)),
+        ("[25%:75%]", slice(6, 17)),
+    ],
+)
+def test_slices(part, expected):
+    every = [*range(23)]
+    assert members(numbered(23), f"all{part}") == every[expected]
+
+
+def test_slices_of_a_part():
+    train = members(numbered(23), "train")
+    assert members(numbered(23), "train[:4]") == train[:4]
+    sliced = load(numbered(23), "train[:4]", seed=0)
+    orders = [tuple(read(sliced)[:, 0]) for _ in range(6)]
+    assert len(set(orders)) > 1
+    assert {tuple(sorted(order)) for order in orders} == {tuple(train[:4])}
+
+
+@pytest.mark.parametrize("split", ["all[5:5]", "all[9:3]", "all[:0]"])
+def test_empty_slices(split):
+    with pytest.raises(InvalidArgument, match="is empty"):
+        load(IMAGES, split)
+
+
+@pytest.mark.parametrize(
+    "split",
+    ["all[", "all[]", "all[::2]", "all[3]", "all[:200%]", "all[99:]",
+     "all[:24]", "all[a:b]", "all[:2]+all[3:4]", "all[:2]+test[:2]"],
+)  # fmt: skip
+def test_bad_slices(split):
+    with pytest.raises(InvalidArgument) as caught:
+        load(IMAGES, split)
+    assert f"split={split!r}, of 23 examples" in str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["trian", "", None, 3, "train+test", b"all"])
+def test_unknown_split(split):
+    with pytest.raises(InvalidArgument, match="one of 'train', 'test', 'all'"):
+        load(IMAGES, split)
+
+
+@pytest.mark.parametrize("as_path", [str, lambda path: path])
+def test_missing_paths(tmp_path, monkeypatch, as_path):
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "nothing", tmp_path / "no.npy"):
+        with pytest.raises(FileNotFoundError, match="no file or folder"):
+            load(as_path(path))
+
+
+@pytest.mark.parametrize("source", ["./mnist", "../no", "~/no-such", "no.npz"])
+def test_names_that_look_like_paths(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no file or folder"):
+        load(source)
+
+
+def test_a_path_is_never_a_data_sets_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    missing = type(tmp_path)("mnist")
+    with pytest.raises(FileNotFoundError, match="mnist"):
+        load(missing)
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    np.save(tmp_path / "a.npy", IMAGES)
+    assert len(read(load("~/a.npy", "all"))) == 23
+
+
+def test_the_empty_name():
+    with pytest.raises(InvalidArgument, match="source=''"):
+        load("")
+
+
+def test_a_file_of_an_unknown_kind(tmp_path):
+    (tmp_path / "a.csv").write_text("1,2")
+    with pytest.raises(InvalidArgument, match="a.csv is a file of an unknown"):
+        load(tmp_path / "a.csv")
+
+
+def test_vectors_out_of_range_are_no_probabilities():
+    with pytest.raises(InvalidArgument, match=r"\[0, 1\].*from 0.0 to 22.0"):
+        load(numbered(23), "all", binarize=True)
+    assert set(np.unique(read(load(numbered(2), "all", binarize=True)))) == {
+        0,
+        1,
+    }
+
+
+def test_sources_have_names(tmp_path):
+    np.save(tmp_path / "cats.npy", IMAGES)
+    assert open_source(tmp_path / "cats.npy").name == "cats"
+    assert open_source(IMAGES).name == "arrays"
+
+
+def test_split_is_the_union_with_image_shape():
+    source = open_source(IMAGES, image_shape=(2, 2, 3))
+    parts = [source.examples(split).images for split in ("train", "test")]
+    whole = source.examples("all").images
+    assert whole.shape == (23, 2, 2, 3)
+    assert as_rows(np.concatenate(parts)) == as_rows(whole)
