@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import difflib
+import json
 import os
 import sys
 
@@ -23,13 +24,17 @@ _LISTS = "\n".join(
 )
 
 
+def _hint(value, options):
+    close = difflib.get_close_matches(value.lower(), options, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
 class Group(click.Group):
     """Offers the nearest command, and turns a user's mistakes into one line."""
 
     def resolve_command(self, ctx, args):
         if args and args[0] not in self.commands and args[0][:1] != "-":
-            close = difflib.get_close_matches(args[0], self.commands, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = _hint(args[0], self.commands)
             raise click.UsageError(f"There is no command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
@@ -67,8 +72,7 @@ class Name(click.ParamType):
     def convert(self, value, param, ctx):
         if value in self.options:
             return value
-        close = difflib.get_close_matches(value, self.options, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = _hint(value, self.options)
         known = ", ".join(self.options)
         self.fail(f"there is no {self.name} {value!r}.{hint} Known: {known}.")
 
@@ -85,15 +89,20 @@ class Setting(click.ParamType):
                 f"expected NAME=VALUE, such as kl_weight=4, got {value!r}"
             )
         try:
-            return name.strip(), ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            return name.strip(), text
+            # As a run's config.json will give it back: (400,) as [400].
+            read = json.loads(json.dumps(ast.literal_eval(text)))
+        except (ValueError, SyntaxError, TypeError):
+            read = text
+        return name.strip(), read
 
 
 class Shape(click.ParamType):
     """HxWxC."""
 
     name = "HxWxC"
+
+    def get_metavar(self, param, ctx=None):
+        return self.name  # click would write it in capitals
 
     def convert(self, value, param, ctx):
         if isinstance(value, tuple):
@@ -136,6 +145,7 @@ def _silenced(descriptor):
 
 @click.group(
     cls=Group,
+    invoke_without_command=True,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 90,
@@ -143,11 +153,14 @@ def _silenced(descriptor):
     epilog=_LISTS,
 )
 @click.version_option(package_name="kgen")
-def main():
+@click.pass_context
+def main(ctx):
     """Trains, judges and exports generative models.
 
     Start with: kgen train vae --export
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 _run_argument = click.argument("run", type=click.Path())
@@ -252,8 +265,10 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
     try:
         trained = runs.train(run, config, overwrite, resume)
     except KeyboardInterrupt:
+        if not run.model_file.exists():
+            raise
         return _complain(
-            f"interrupted. {run.path / 'model.keras'} holds the model as it "
+            f"interrupted. {run.model_file} holds the model as it "
             f"was; go on with: kgen train {model} --resume --out {run.path}",
             130,
         )
@@ -327,16 +342,15 @@ def reconstruct(run, data, num, out, overwrite):
     )
     from kgen import plots, runs
 
-    found = _held_out(run, data)
-    found = found.slice(0, min(num, len(found)))
-    dataset = found.batches(labels=model.conditional, batch_size=num)
+    if out.suffix == ".png":
+        _need_pictures(model.input_shapes[0], runs)
+    _, dataset = _held_out(run, model, data, num, batch_size=num)
     _, originals = model.unpack(next(iter(dataset)))
     images = {
         "original": originals.numpy(),
         "reconstruction": model.reconstruct(dataset),
     }
     if out.suffix == ".png":
-        _need_pictures(originals.shape[1:], runs)
         plots.pairs(images, out, "Originals and their reconstructions")
     else:
         _save_arrays(out, images)
@@ -353,8 +367,7 @@ def encode(run, data, out, overwrite):
     run, model, out = _open(run, out, "encode", (".npz",), overwrite)
     import numpy as np
 
-    found = _held_out(run, data)
-    dataset = found.batches(labels=model.conditional, batch_size=256)
+    found, dataset = _held_out(run, model, data, batch_size=256)
     mean, log_var = model.posterior(dataset)
     arrays = {"mean": mean, "log_var": log_var}
     if isinstance(found.labels, np.ndarray):
@@ -375,13 +388,17 @@ def encode(run, data, out, overwrite):
 )
 @_seed_option
 def evaluate(run, data, num_samples, seed):
-    """Prints bounds on log p(x) over the test split, in nats per image."""
+    """Prints bounds on log p(x) of the test split.
+
+    They are means over its examples, in nats per image.
+    """
     run, model, _ = _open(run)
     import numpy as np
 
-    found = _held_out(run, data)
-    dataset = found.batches(
-        labels=model.conditional,
+    found, dataset = _held_out(
+        run,
+        model,
+        data,
         batch_size=128,
         seed=0,
         binarize=run.config["binarize"],
@@ -393,7 +410,7 @@ def evaluate(run, data, num_samples, seed):
             dataset, num_samples, seed=seed, verbose=verbose
         ),
     }
-    click.echo(f"{len(found)} pictures, nats per image, +- standard error")
+    click.echo(f"{len(found)} examples, nats per image, +- standard error")
     for name, values in rows.items():
         error = np.std(values) / np.sqrt(len(values))
         click.echo(f"  {name:40} {np.mean(values):10.3f} +- {error:.3f}")
@@ -410,7 +427,10 @@ def evaluate(run, data, num_samples, seed):
     help="Where NAME/VERSION is made.",
 )
 def export(run, root):
-    """Exports the model of RUN as a SavedModel, with the next free version."""
+    """Exports the model of RUN for TF Serving.
+
+    It is written as a SavedModel under the next free version.
+    """
     run, model, _ = _open(run)
     _export(model, run.config["model"], root)
 
@@ -450,11 +470,18 @@ def _open(path, out=None, stem=None, endings=(), overwrite=False):
     return run, model, out
 
 
-def _held_out(run, data):
+def _held_out(run, model, data, num=None, **options):
+    """The examples that RUN is judged by, `num` at most, and their batches."""
     from kgen import runs
+    from kgen.models import checks
 
     source = run.source(data)
-    return source.examples(runs.validation_split(source) or "train")
+    found = source.examples(runs.validation_split(source) or "train")
+    if num:
+        found = found.slice(0, min(num, len(found)))
+    dataset = found.batches(labels=model.conditional, **options)
+    checks.check_data(model, dataset, argument="--data")
+    return found, dataset
 
 
 def _write_images(out, arrays):

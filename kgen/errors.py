@@ -1,6 +1,7 @@
 """The one form of kgen's error messages."""
 
 import difflib
+import operator
 
 
 class InvalidArgument(ValueError):
@@ -35,22 +36,25 @@ def unknown_name(argument, owner, options, received):
 
 def check_int(argument, owner, value, minimum=1):
     """Returns `value` as an int, or raises if it is not one >= `minimum`."""
-    is_int = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not is_int or value < minimum:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < minimum:
         kind = (
             "a positive integer"
             if minimum == 1
-            else (f"an integer of at least {minimum}")
+            else f"an integer of at least {minimum}"
         )
         raise invalid(argument, owner, kind, value)
-    return int(value)
+    return number
 
 
 def check_number(argument, owner, value, minimum=0.0):
     """Returns `value` as a float, or raises if not finite and >= `minimum`."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not minimum <= number < float("inf"):
         raise invalid(

@@ -30,7 +30,7 @@ def new_directory(path, overwrite=False):
     try:
         os.chmod(temporary, 0o755)  # mkdtemp's is 0700: a server can't read it
         yield temporary
-        if path.exists():
+        if overwrite and path.exists():
             shutil.rmtree(path)
         os.rename(temporary, path)
     finally:

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from kgen import files
 
 _GREY = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
+_DPI = 120
+_LARGEST = 100.0  # inches; Matplotlib draws no side of 2**16 dots or more
 
 
 def image_grid(images, columns, gap=1):
@@ -49,9 +51,20 @@ def samples(images, path, title="Samples"):
         axes.set(xlabel="first coordinate", ylabel="second coordinate")
         axes.set_aspect("equal")
     else:
-        _show(axes, image_grid(images, math.ceil(math.sqrt(len(images)))))
+        grid = image_grid(images, math.ceil(math.sqrt(len(images))))
+        height, width = (side / max(grid.shape) for side in grid.shape[:2])
+        longest = _inches(6.0, max(grid.shape))
+        figure.set_size_inches(
+            max(longest * width, 2.0), longest * height + 0.3
+        )
+        _show(axes, grid)
     axes.set_title(title)
     _save(figure, path)
+
+
+def _inches(least, dots):
+    """The length of a side that shows `dots`, if it is not out of bounds."""
+    return min(max(least, dots / _DPI), _LARGEST)
 
 
 def pairs(rows, path, title="", columns=12):
@@ -62,19 +75,23 @@ def pairs(rows, path, title="", columns=12):
             `{"original": x, "reconstruction": vae.reconstruct(x)}`.
         path: The PNG file; an existing one is replaced.
         title: What stands above.
-        columns: Pictures in a line.
+        columns: Pictures in a line; of very many, as many as there are lines.
     """
     count = min(len(images) for images in rows.values())
-    columns = min(columns, count)
+    columns = min(max(columns, math.ceil(math.sqrt(count))), count)
     lines = math.ceil(count / columns)
-    height = 0.2 + len(rows) * lines * 9.0 / columns
-    figure = Figure(figsize=(10, height + 0.6), layout="constrained")
+    _, height, width, _ = next(iter(rows.values())).shape
+    wide = _inches(9.0 * min(columns / 6, 1.0), columns * (width + 1))
+    high = len(rows) * lines * wide / columns * height / width
+    figure = Figure(
+        figsize=(max(wide + 1.0, 4.5), min(high, _LARGEST) + 0.2 * lines + 0.4),
+        layout="constrained",
+    )
     axes = figure.subplots(lines, 1, squeeze=False)[:, 0]
     for line, axis in enumerate(axes):
         part = slice(line * columns, (line + 1) * columns)
-        images = np.concatenate([images[part] for images in rows.values()])
-        width = len(images) // len(rows)
-        grid = image_grid(images, width)
+        images = [_filled(images[part], columns) for images in rows.values()]
+        grid = image_grid(np.concatenate(images), columns)
         _show(axis, grid)
         size = grid.shape[0] / len(rows)
         axis.set_yticks(
@@ -83,6 +100,14 @@ def pairs(rows, path, title="", columns=12):
         axis.tick_params(length=0)
     axes[0].set_title(title)
     _save(figure, path)
+
+
+def _filled(images, count):
+    """`images`, with white ones behind them up to `count`."""
+    missing = count - len(images)
+    return np.pad(
+        images, [(0, missing), (0, 0), (0, 0), (0, 0)], constant_values=1.0
+    )
 
 
 def losses(history, path):
@@ -99,10 +124,11 @@ def losses(history, path):
         for name in history
         if name.endswith("loss")
         and not name.startswith("val_")
-        and np.any(history[name])
+        and (name == "loss" or np.any(history[name]))
     ]
     names.sort(key=lambda name: name != "loss")
     figure = Figure(figsize=(4 * len(names), 3.4), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.04)
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names):
         marker = "o" if len(epochs) == 1 else None
@@ -120,7 +146,7 @@ def losses(history, path):
             xlabel="epoch",
             ylabel="nats per image",
         )
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.3)
     panels[0].legend()
     _save(figure, path)
@@ -144,13 +170,17 @@ def latent(z, path, labels=None, class_names=(), title="Latent space"):
     else:
         _scatter_by_class(axes, points, np.asarray(labels), class_names)
     axes.set(title=title, xlabel=names[0], ylabel=names[1])
+    if z.shape[1] == 1:
+        axes.set_yticks([])
     _save(figure, path)
 
 
 def _two_dimensions(z):
+    """Points of shape `(n, 2)`, and what their coordinates are."""
     if z.shape[1] == 1:
-        return np.column_stack([z[:, 0], np.zeros(len(z))]), ("z1", "")
-    if z.shape[1] == 2 or len(z) < 2:
+        height = np.random.default_rng(0).uniform(size=len(z))
+        return np.column_stack([z, height]), ("z1", "(spread at random)")
+    if z.shape[1] == 2 or not np.any(z != z[0]):
         return z[:, :2], ("z1", "z2")
     from sklearn.decomposition import PCA
 
@@ -187,7 +217,6 @@ def _scatter_by_class(axes, points, labels, class_names):
 def _show(axes, grid):
     axes.imshow(
         grid[..., 0] if grid.shape[-1] == 1 else grid,
-        interpolation="nearest",
         **(_GREY if grid.shape[-1] == 1 else {}),
     )
     axes.set(xticks=[], yticks=[])
@@ -197,4 +226,4 @@ def _show(axes, grid):
 
 def _save(figure, path):
     with files.new_file(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        figure.savefig(temporary, dpi=_DPI)

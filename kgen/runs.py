@@ -1,5 +1,6 @@
 """A run: one training, and the directory that holds all of it."""
 
+import contextlib
 import csv
 import json
 import os
@@ -16,9 +17,24 @@ from kgen import files, optimizers, plots
 from kgen.callbacks import EpochOrder, KLWarmUp
 from kgen.data import open_source
 from kgen.errors import InvalidArgument, check_int, unknown_name
-from kgen.models import factory
+from kgen.models import checks, factory
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.weights\.h5$")
+_SETTINGS = {
+    "model",
+    "data",
+    "image_shape",
+    "data_dir",
+    "network",
+    "latent_dim",
+    "epochs",
+    "batch_size",
+    "seed",
+    "conditional",
+    "binarize",
+    "kl_warmup",
+    "options",
+}
 _COMPILE = ("optimizer", "steps_per_execution", "run_eagerly", "jit_compile")
 
 
@@ -47,16 +63,29 @@ class Checkpoints(keras.callbacks.Callback):
         """Loads the newest state; returns the number of epochs it has seen."""
         path, epochs = self.newest()
         if path:
-            model.load_weights(path)
+            with _readable(path):
+                model.load_weights(path)
         return epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        older, _ = self.newest()
         name = f"epoch-{epoch + 1:05d}.weights.h5"
         with files.new_file(self.directory / name) as temporary:
             self.model.save_weights(temporary)
-        if older and older.name != name:
-            older.unlink()
+        # Older ones, and what a killed training left half written.
+        for path in self.directory.glob("*.weights.h5"):
+            if path.name != name:
+                path.unlink()
+
+
+@contextlib.contextmanager
+def _readable(path):
+    """Says which file it is that can't be read."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InvalidArgument(
+            f"{path} can't be read: {error}. Delete it, and train again."
+        ) from error
 
 
 class Run:
@@ -79,18 +108,36 @@ class Run:
         return self.path / "config.json"
 
     @property
+    def model_file(self):
+        """The trained model's file."""
+        return self.path / "model.keras"
+
+    @property
     def config(self):
         """The settings, as a dictionary.
 
         Raises:
             FileNotFoundError: If the directory holds no run.
+            InvalidArgument: If `config.json` is damaged, or not a run's.
         """
         if not self.config_file.is_file():
             raise FileNotFoundError(
                 f"{self.path} holds no run: there is no {self.config_file.name}"
                 " in it. Expected a directory that `kgen train` made."
             )
-        return json.loads(self.config_file.read_text())
+        try:
+            config = json.loads(self.config_file.read_text())
+            missing = _SETTINGS - set(config)
+        except (ValueError, TypeError) as error:
+            raise InvalidArgument(
+                f"{self.config_file} can't be read: {error}. Mend or delete it."
+            ) from error
+        if missing:
+            raise InvalidArgument(
+                f"{self.config_file} is not a run's: it lacks "
+                f"{', '.join(sorted(missing))}. Expected what `kgen train` made."
+            )
+        return config
 
     def create(self, config, overwrite=False):
         """Makes the directory and writes the settings.
@@ -102,8 +149,10 @@ class Run:
         Raises:
             FileExistsError: If there is a run and `overwrite` is False, or
                 something else in the directory.
+            InvalidArgument: If its `config.json` is not a run's.
         """
         if self.config_file.exists():
+            self.config  # noqa: B018  what is no run is never deleted
             if not overwrite:
                 raise FileExistsError(
                     f"{self.path} holds a run already. Pass --resume to go on "
@@ -138,15 +187,15 @@ class Run:
         Raises:
             FileNotFoundError: If the run has not finished.
         """
-        self.config  # noqa: B018  says so if this is no run
-        file = self.path / "model.keras"
-        if not file.exists():
+        model = self.config["model"]
+        if not self.model_file.exists():
             raise FileNotFoundError(
-                f"{self.path} has no model.keras yet: its training has not "
-                "finished. Go on with `kgen train --resume --out "
-                f"{self.path}`."
+                f"{self.path} has no {self.model_file.name} yet: its training "
+                f"has not finished. Go on with `kgen train {model} --resume "
+                f"--out {self.path}`."
             )
-        return keras.saving.load_model(file)
+        with _readable(self.model_file):
+            return keras.saving.load_model(self.model_file)
 
     def source(self, data=None):
         """The run's source, or another one in the same shape.
@@ -234,27 +283,43 @@ def train(run, config, overwrite=False, resume=False):
     for name in ("epochs", "batch_size"):
         check_int(name, "train", config[name])
     # Everything that may be refused comes before anything is written.
-    keras.utils.set_random_seed(config["seed"])
     source = open_source(
         config["data"], config["image_shape"], config["data_dir"]
     )
     datasets = _datasets(source, config)
+    # After the data: preparing a data set for the first time draws, too.
+    keras.utils.set_random_seed(config["seed"])
     model = build(config, source, datasets["train"])
+    callbacks = _callbacks(config, datasets["train"])
+    for dataset in filter(None, datasets.values()):
+        checks.check_data(model, dataset, argument="--data")
     if resume:
-        run.extend(config["epochs"])
+        epoch = _resume(run, model, config["epochs"])
     else:
         run.create(config, overwrite)
-    epoch = run.checkpoints.restore(model)
-    run.trim_history(epoch)
+        epoch = 0
     try:
         if epoch < config["epochs"]:
-            _fit(run, model, config, datasets, epoch)
+            _fit(run, model, callbacks, datasets, epoch, config["epochs"])
     except KeyboardInterrupt:
         save_model(run, model)
         raise
     save_model(run, model)
     draw(run, model, source)
     return model
+
+
+def _resume(run, model, epochs):
+    """Brings `model` to the run's last whole epoch; returns its number."""
+    epoch = run.checkpoints.restore(model)
+    if epoch > epochs:
+        raise InvalidArgument(
+            f"The run in {run.path} has seen {epoch} epochs already; it can't "
+            f"be resumed with --epochs {epochs}. Pass at least {epoch}."
+        )
+    run.extend(epochs)
+    run.trim_history(epoch)
+    return epoch
 
 
 def validation_split(source):
@@ -286,6 +351,11 @@ def build(config, source, dataset):
             compile_options[name] = value
         elif name in known:
             options[name] = value
+        elif name in _SETTINGS:
+            option = name.replace("_", "-")
+            raise InvalidArgument(
+                f"--set {name}: it has an option of its own, --{option}."
+            )
         else:
             names = [*known, *_COMPILE]
             raise unknown_name("--set", "kgen train", names, name)
@@ -294,51 +364,68 @@ def build(config, source, dataset):
     if config["conditional"]:
         spec = spec[0]
         num_classes = _count_classes(source)
-    model = kgen.create_model(
-        config["model"],
-        input_shape=tuple(spec.shape[1:]),
-        network=config["network"],
-        latent_dim=config["latent_dim"],
-        num_classes=num_classes,
-        **{"seed": config["seed"], **options},
-    )
     try:
+        model = kgen.create_model(
+            config["model"],
+            input_shape=tuple(spec.shape[1:]),
+            network=config["network"],
+            latent_dim=config["latent_dim"],
+            num_classes=num_classes,
+            **{"seed": config["seed"], **options},
+        )
         optimizer = optimizers.get(compile_options.pop("optimizer", "adam"))
         model.compile(optimizer=optimizer, **compile_options)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"--set: {error}") from error
+    except InvalidArgument:
+        raise
+    except (TypeError, ValueError) as error:  # Keras's, about a value
+        given = config["options"].items()
+        if not given:
+            raise
+        text = " ".join(f"{name}={value}" for name, value in given)
+        raise InvalidArgument(f"--set {text}: {error}") from error
     return model
 
 
 def _count_classes(source):
     if source.class_names:
         return len(source.class_names)
-    return int(source.examples("train").labels.max()) + 1
+    labels = [source.examples(split).labels for split in source.splits]
+    return int(max(part.max() for part in labels if part is not None)) + 1
 
 
-def _fit(run, model, config, datasets, epoch):
-    held_out = datasets["validation"]
-    callbacks = [
-        EpochOrder(datasets["train"]),
+def _callbacks(config, dataset):
+    """The callbacks that say how the run is trained."""
+    callbacks = [EpochOrder(dataset), keras.callbacks.TerminateOnNaN()]
+    if config["kl_warmup"]:
+        callbacks.append(KLWarmUp(config["kl_warmup"]))
+    return callbacks
+
+
+def _fit(run, model, callbacks, datasets, epoch, epochs):
+    records = [
         keras.callbacks.CSVLogger(run.path / "history.csv", append=epoch > 0),
         keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
         run.checkpoints,
     ]
-    if config["kl_warmup"]:
-        callbacks.insert(0, KLWarmUp(config["kl_warmup"]))
-    model.fit(
+    history = model.fit(
         datasets["train"],
-        validation_data=held_out,
+        validation_data=datasets["validation"],
         initial_epoch=epoch,
-        epochs=config["epochs"],
-        callbacks=callbacks,
+        epochs=epochs,
+        callbacks=callbacks + records,
         verbose=1 if sys.stdout.isatty() else 2,
     )
+    if not np.isfinite(history.history["loss"][-1]):
+        raise InvalidArgument(
+            f"The loss became infinite or NaN in epoch {history.epoch[-1] + 1}."
+            " Start anew with a lower learning rate, such as --set "
+            "optimizer=adam:0.0001."
+        )
 
 
 def save_model(run, model):
     """Writes `model.keras`, whole."""
-    with files.new_file(run.path / "model.keras") as temporary:
+    with files.new_file(run.model_file) as temporary:
         model.save(temporary)
 
 
@@ -350,7 +437,7 @@ def draw(run, model, source, count=36):
     held_out = validation_split(source) or "train"
     found = source.examples(held_out)
     found = found.slice(0, min(len(found), 2000))
-    (dataset,) = [found.batches(labels=model.conditional, batch_size=256)]
+    dataset = found.batches(labels=model.conditional, batch_size=256)
     z = model.encode(dataset)
     labels = found.labels if isinstance(found.labels, np.ndarray) else None
     plots.latent(
@@ -358,7 +445,7 @@ def draw(run, model, source, count=36):
         run.path / "latent.png",
         labels,
         source.class_names,
-        title=f"Codes of {len(z)} pictures",
+        title=f"Codes of {len(z)} examples",
     )
     if not is_picture(model.input_shapes[0]):
         return

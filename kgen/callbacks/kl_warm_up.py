@@ -11,7 +11,8 @@ class KLWarmUp(keras.callbacks.Callback):
     Linearly, by the batch where the number of batches is known, else by the
     epoch. It keeps latent dimensions from being switched off before the decoder
     can use them. While it lasts, `loss` and `val_loss` don't compare between
-    epochs; the log `elbo` does.
+    epochs; the log `elbo` does. When training ends, the model has its own
+    weight back.
 
     Args:
         epochs: Positive number of epochs to take, such as 10 or 0.5.
@@ -47,6 +48,9 @@ class KLWarmUp(keras.callbacks.Callback):
         steps = self.params.get("steps")
         if steps:
             self._set(self._epoch + batch / steps)
+
+    def on_train_end(self, logs=None):
+        self._set(self.epochs)
 
     def _set(self, passed):
         fraction = min(passed / self.epochs, 1.0)

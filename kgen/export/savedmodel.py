@@ -1,6 +1,7 @@
 """SavedModels with named signatures, written whole or not at all."""
 
 import pathlib
+import re
 
 import keras
 
@@ -41,6 +42,6 @@ def next_version(root, name):
     taken = (
         int(entry.name)
         for entry in (base.iterdir() if base.is_dir() else ())
-        if entry.name.isdigit()
+        if re.fullmatch("[0-9]+", entry.name)
     )
     return base / str(max(taken, default=0) + 1)

@@ -1,0 +1,642 @@
+"""The command line, as its user meets it."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from PIL import Image
+
+from kgen import cli, data, names
+from kgen.models import factory
+
+# TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
+# `np.array` on them.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+)
+
+SMALL = ("--network", "dense", "--set", "hidden_units=[16]")
+PICTURES = {"samples.png", "reconstructions.png", "losses.png", "latent.png"}
+FILES = {"config.json", "model.keras", "checkpoints", "history.csv", "logs"}
+
+
+def kgen(*args):
+    """Runs a command in this process; it must succeed."""
+    result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout
+
+
+def refused(*args):
+    """Runs a command that must fail as a user's mistake; returns the line."""
+    result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
+    assert isinstance(result.exception, SystemExit), result.exc_info
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("kgen: ")
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr
+
+
+def command(*args, code="from kgen import cli; cli.main()", **kwargs):
+    """The arguments of `subprocess.run` for a command in its own process."""
+    environment = {**os.environ, **kwargs.pop("env", {})}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    return {
+        "args": [sys.executable, "-c", code, *(str(arg) for arg in args)],
+        "env": environment,
+        "text": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        **kwargs,
+    }
+
+
+def config(run):
+    return json.loads((run / "config.json").read_text())
+
+
+def losses(run):
+    with open(run / "history.csv", newline="") as lines:
+        return [row["loss"] for row in csv.DictReader(lines)]
+
+
+def assert_same_model(run, other):
+    """Weights, the optimizer's state and random streams, bit for bit."""
+    models = [
+        keras.saving.load_model(path / "model.keras") for path in (run, other)
+    ]
+    states = [
+        [
+            *model.variables,
+            *model.optimizer.variables,
+            *(generator.state for generator in model._seeds()),
+        ]
+        for model in models
+    ]
+    assert len(states[0]) > 10
+    for one, two in zip(*states, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy(), one.path)
+
+
+def arrays(path):
+    with np.load(path) as file:
+        return dict(file)
+
+
+def everything(folder):
+    return sorted(folder.rglob("*"))
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A run on the digits."""
+    run = tmp_path_factory.mktemp("runs") / "plain"
+    kgen("train", "vae", *SMALL, "--epochs", 2, "--out", run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory):
+    """A conditional run on the digits."""
+    run = tmp_path_factory.mktemp("runs") / "conditional"
+    kgen("train", "vae", *SMALL, "--conditional", "--epochs", 1, "--out", run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    """A run on vectors of five numbers."""
+    folder = tmp_path_factory.mktemp("vectors")
+    x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
+    np.save(folder / "five.npy", x)
+    run = folder / "run"
+    source = ("--data", folder / "five.npy", "--latent-dim", 2)
+    kgen("train", "vae", *SMALL, *source, "--epochs", 1, "--out", run)
+    return run
+
+
+# Help
+
+
+@pytest.mark.parametrize("args", [["--help"], ["train", "--help"]])
+def test_help_does_not_wait_for_tensorflow(args):
+    code = (
+        "import sys; from kgen import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run(**command(*args, code=code))
+    assert done.stderr == ""
+    assert done.stdout.endswith("\nset()\n")
+
+
+@pytest.mark.parametrize("args", [["--help"], ["train", "--help"], []])
+def test_help_lists_what_there_is(args):
+    text = kgen(*args)
+    for name in (*names.MODELS, *names.NETWORKS, *names.SOURCES):
+        assert f"  {name} " in text
+    # Nothing is cut short for want of room.
+    assert not any(line.endswith("...") for line in text.splitlines()[1:])
+
+
+def test_help_shows_the_defaults():
+    text = " ".join(kgen("train", "--help").split())
+    for default in ("digits", "conv", "8", "100", "64"):
+        assert f"[default: {default}]" in text
+    assert "--image-shape HxWxC" in text
+
+
+def test_version():
+    assert "0.1.0" in kgen("--version")
+
+
+def test_the_names_are_the_factory_s():
+    assert set(names.MODELS) == set(factory.MODELS)
+    assert set(names.NETWORKS) == set(factory.NETWORKS)
+
+
+# Training
+
+
+def test_the_first_training_of_a_new_user(tmp_path):
+    """In its own process, with the defaults, and TensorFlow's chatter on."""
+    options = command(
+        *("train", "vae", "--export", "--epochs", 2),
+        cwd=tmp_path,
+        env={"TFDS_DATA_DIR": str(tmp_path / "tfds")},
+    )
+    for number in (1, 2):
+        done = subprocess.run(**options)
+        assert done.returncode == 0
+        assert done.stderr == ""
+        run = tmp_path / "runs" / f"vae-{number}"
+        assert {path.name for path in run.iterdir()} == FILES | PICTURES
+        assert f"The run is in runs/vae-{number}\n" in done.stdout
+        assert f"Exported saved_models/vae/{number}\n" in done.stdout
+        assert "Downloading" not in done.stdout
+    assert len(losses(run)) == 2
+    assert len(list((run / "checkpoints").iterdir())) == 1
+    for picture in PICTURES:
+        with Image.open(run / picture) as image:
+            assert min(image.size) > 300
+    exported = tmp_path / "saved_models" / "vae"
+    assert sorted(os.listdir(exported)) == ["1", "2"]
+    assert (exported / "2" / "saved_model.pb").is_file()
+
+
+def test_the_config_is_enough_to_repeat_the_run(plain):
+    kept = config(plain)
+    assert kept["options"] == {"hidden_units": [16]}
+    assert kept["versions"]["keras"] == keras.__version__
+    defaults = {"model": "vae", "data": "digits", "batch_size": 64, "seed": 0}
+    assert defaults.items() <= kept.items()
+
+
+def test_the_same_seed_gives_the_same_model(plain, tmp_path):
+    """Also where the data set is prepared first, as on a new machine."""
+    folder = ("--data-dir", tmp_path / "tfds")
+    kgen("train", "vae", *SMALL, *folder, "--epochs", 2, "--out", "again")
+    assert_same_model(plain, tmp_path / "again")
+    assert losses(plain) == losses(tmp_path / "again")
+    kgen("train", "vae", *SMALL, "--epochs", 2, "--seed", 1, "--out", "other")
+    assert losses(plain) != losses(tmp_path / "other")
+
+
+def test_vectors_have_no_pictures(vectors):
+    found = {path.name for path in vectors.iterdir()}
+    assert found == FILES | {"losses.png", "latent.png"}
+
+
+def test_set_reaches_networks_model_and_compile(tmp_path):
+    settings = (
+        "hidden_units=(24, 12)",
+        "kl_weight=4",
+        "likelihood=bernoulli",
+        "optimizer=adam:0.0005",
+        "steps_per_execution=5",
+    )
+    options = [arg for setting in settings for arg in ("--set", setting)]
+    base = ("train", "vae", "--network", "dense", "--epochs", 1, "--out", "run")
+    kgen(*base, *options)
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    layers = model.encoder.layers
+    widths = [layer.units for layer in layers if hasattr(layer, "units")]
+    assert widths[:2] == [24, 12]
+    assert model.kl_weight == 4
+    assert type(model.likelihood).__name__ == "Bernoulli"
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.0005)
+    assert model.steps_per_execution == 5
+    kgen(*base, *options, "--resume")  # which knows them again
+
+
+def test_overwrite_begins_anew(tmp_path):
+    base = ("train", "vae", *SMALL, "--out", "run", "--epochs")
+    kgen(*base, 2)
+    (tmp_path / "run" / "sample-1.png").touch()
+    assert "holds a run already" in refused(*base, 1)
+    kgen(*base, 1, "--overwrite")
+    assert len(losses(tmp_path / "run")) == 1
+    assert not (tmp_path / "run" / "sample-1.png").exists()
+
+
+def test_a_rare_class_counts_wherever_it_fell(tmp_path):
+    """The highest label may be in the test split alone."""
+    labels = np.zeros(40, "int64")
+    tests = np.sort(np.random.default_rng(0).permutation(40)[:8])
+    labels[tests[0]] = 7
+    np.savez("x.npz", x=np.zeros((40, 4, 4, 1), "uint8"), y=labels)
+    kgen(
+        *("train", "vae", *SMALL, "--data", "x.npz", "--conditional"),
+        *("--epochs", 1, "--out", "run"),
+    )
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert model.num_classes == 8
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
+    options = ("--epochs", 9, "--set", "optimizer=sgd:1e9", "--out", "run")
+    result = CliRunner().invoke(
+        cli.main, ["train", "vae", *SMALL, *(str(x) for x in options)]
+    )
+    assert result.exit_code == 2
+    assert result.stderr.startswith("kgen: The loss became infinite or NaN in")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run" / "model.keras").exists()
+    assert len(losses(tmp_path / "run")) < 9
+
+
+# Interruptions
+
+# A training that kills itself in its fourth epoch: between two batches, or
+# between the row of the history and the checkpoint.
+KILLED = """
+import os, signal
+from kgen import cli, runs
+
+class Checkpoints(runs.Checkpoints):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+    def on_train_batch_end(self, batch, logs=None):
+        self.kill("batch")
+    def on_epoch_end(self, epoch, logs=None):
+        self.kill("checkpoint")
+        super().on_epoch_end(epoch, logs)
+    def kill(self, moment):
+        if self.epoch == 3 and moment == os.environ["MOMENT"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+runs.Checkpoints = Checkpoints
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "moment, options",
+    [
+        ("batch", ()),
+        ("batch", ("--kl-warmup", 5)),
+        ("checkpoint", ("--conditional", "--binarize")),
+    ],
+    ids=["plain", "warm-up", "conditional"],
+)
+def test_a_killed_training_goes_on_as_if_nothing_was(tmp_path, moment, options):
+    base = ("train", "vae", *SMALL, *options, "--epochs", 6, "--out")
+    kgen(*base, "unbroken")
+    done = subprocess.run(
+        **command(*base, "run", code=KILLED, env={"MOMENT": moment})
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert len(losses(tmp_path / "run")) == (3 if moment == "batch" else 4)
+    assert "training has not finished" in refused("sample", "run")
+    kgen("train", "vae", "--resume", "--out", "run")
+    assert_same_model(tmp_path / "unbroken", tmp_path / "run")
+    histories = [
+        (tmp_path / name / "history.csv").read_text()
+        for name in ("unbroken", "run")
+    ]
+    assert histories[0].split() == histories[1].split()
+    assert len(losses(tmp_path / "run")) == 6
+    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--kl-warmup", 5)])
+def test_a_finished_training_goes_on(tmp_path, options):
+    base = ("train", "vae", *SMALL, *options, "--out")
+    kgen(*base, "unbroken", "--epochs", 6)
+    kgen(*base, "run", "--epochs", 3)
+    kgen("train", "vae", "--resume", "--out", "run", "--epochs", 6)
+    assert_same_model(tmp_path / "unbroken", tmp_path / "run")
+    assert losses(tmp_path / "unbroken") == losses(tmp_path / "run")
+    assert config(tmp_path / "run")["epochs"] == 6
+
+
+def test_ctrl_c_leaves_a_model(tmp_path):
+    run = tmp_path / "run"
+    base = ("train", "vae", *SMALL, "--epochs", 100_000, "--out", run)
+    with subprocess.Popen(**command(*base)) as training:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not any(
+            run.glob("checkpoints/epoch*")
+        ):
+            time.sleep(0.05)
+        training.send_signal(signal.SIGINT)
+        _, error = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert error.startswith(f"kgen: interrupted. {run / 'model.keras'} holds")
+    assert error.count("\n") == 1
+    kgen("sample", run)
+    (checkpoint,) = run.glob("checkpoints/epoch*")
+    done = int(checkpoint.name[6:11])
+    assert len(losses(run)) - done in (0, 1)
+    kgen("train", "vae", "--resume", "--out", run, "--epochs", done + 1)
+    assert len(losses(run)) == done + 1
+
+
+def test_ctrl_c_before_there_is_a_model_promises_none(monkeypatch):
+    from kgen import runs
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "open_source", interrupt)
+    result = CliRunner().invoke(cli.main, ["train", "vae"])
+    assert result.exit_code == 130
+    assert result.output.strip() == ""
+
+
+# Using a run
+
+
+@pytest.mark.parametrize("name", ["plain", "conditional"])
+def test_sample(request, tmp_path, name):
+    run = request.getfixturevalue(name)
+    for out in ("a.npz", "b.npz", "c.png"):
+        assert kgen("sample", run, "--num", 5, "--out", out) == f"Wrote {out}\n"
+    kgen("sample", run, "--num", 5, "--seed", 1, "--out", "d.npz")
+    a, b, d = (arrays(f"{name}.npz")["images"] for name in "abd")
+    assert a.shape == (5, 8, 8, 1)
+    np.testing.assert_array_equal(a, b)
+    assert np.abs(a - d).max() > 0.01
+    with Image.open("c.png") as image:
+        assert min(image.size) > 400
+    model = keras.saving.load_model(run / "model.keras")
+    labels = np.arange(5) if model.conditional else None
+    np.testing.assert_array_equal(a, model.sample(5, labels, seed=0))
+
+
+def test_sample_of_one_class(conditional):
+    kgen("sample", conditional, "--label", 3, "--num", 4, "--out", "x.npz")
+    model = keras.saving.load_model(conditional / "model.keras")
+    np.testing.assert_array_equal(
+        arrays("x.npz")["images"], model.sample(4, labels=3, seed=0)
+    )
+
+
+@pytest.mark.parametrize("name", ["plain", "conditional"])
+def test_reconstruct(request, name):
+    run = request.getfixturevalue(name)
+    kgen("reconstruct", run, "--num", 7, "--out", "x.npz")
+    kgen("reconstruct", run, "--out", "x.png")
+    assert os.path.getsize("x.png") > 1000
+    pair = arrays("x.npz")
+    model = keras.saving.load_model(run / "model.keras")
+    batches = data.load("digits", "test", batch_size=7, labels=True)
+    x, labels = (part.numpy() for part in next(iter(batches)))
+    np.testing.assert_array_equal(pair["original"], x)
+    inputs = [x, labels] if model.conditional else x
+    np.testing.assert_allclose(
+        pair["reconstruction"], model.reconstruct(inputs), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["plain", "conditional"])
+def test_encode(request, name):
+    assert "360 codes of size 8" in kgen(
+        "encode", request.getfixturevalue(name), "--out", "x.npz"
+    )
+    codes = arrays("x.npz")
+    assert codes["mean"].shape == codes["log_var"].shape == (360, 8)
+    assert np.bincount(codes["labels"]).min() > 30
+
+
+@pytest.mark.parametrize("name", ["plain", "conditional", "vectors"])
+def test_evaluate(request, name):
+    text = kgen("evaluate", request.getfixturevalue(name), "--num-samples", 20)
+    count, elbo, likelihood = text.splitlines()
+    assert count.split()[0] == ("8" if name == "vectors" else "360")
+    elbo, likelihood = (
+        float(line.split("+-")[0].split()[-1]) for line in (elbo, likelihood)
+    )
+    assert elbo < likelihood < 0
+
+
+def test_vectors_are_written_as_arrays(vectors):
+    assert kgen("sample", vectors).endswith("sample-1.npz\n")
+    assert kgen("sample", vectors).endswith("sample-2.npz\n")
+    assert arrays(vectors / "sample-1.npz")["images"].shape == (64, 5)
+    assert kgen("reconstruct", vectors).endswith("reconstruct-1.npz\n")
+    assert "8 codes of size 2" in kgen("encode", vectors)
+    assert "labels" not in arrays(vectors / "encode-1.npz")
+    for name in ("sample", "reconstruct"):
+        assert "can't be drawn" in refused(name, vectors, "--out", "x.png")
+
+
+def test_another_source(plain):
+    x = np.random.default_rng(0).random((10, 8, 8, 1)).astype("float32")
+    np.save("other.npy", x)
+    assert "2 codes" in kgen("encode", plain, "--data", "other.npy")
+
+
+def test_export(plain, tmp_path):
+    for number in (1, 2):
+        path = os.path.join("to", "vae", str(number))
+        assert kgen("export", plain, "--to", "to") == f"Exported {path}\n"
+    assert sorted(os.listdir(tmp_path / "to" / "vae")) == ["1", "2"]
+    loaded = tf.saved_model.load(str(tmp_path / "to" / "vae" / "1"))
+    assert "sample" in loaded.signatures
+
+
+def test_out_is_not_overwritten_by_itself(plain):
+    pathlib.Path("x.png").write_text("mine")
+    for name in ("sample", "reconstruct"):
+        assert "x.png exists already" in refused(name, plain, "--out", "x.png")
+    assert pathlib.Path("x.png").read_text() == "mine"
+    kgen("sample", plain, "--out", "x.png", "--overwrite")
+    assert os.path.getsize("x.png") > 1000
+
+
+# Mistakes
+
+
+@pytest.fixture
+def mistakes(tmp_path):
+    """A folder of what can't be trained on, and of what is in the way."""
+    x = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
+    nan = x.copy()
+    nan[3] = np.nan
+    sources = {
+        "large": 3 * x,
+        "nan": nan,
+        "int": (255 * x).astype("int64"),
+        "vectors": 2 * x.reshape(20, 64),
+        "good": x,
+    }
+    for name, array in sources.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").write_text("text")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "thesis.txt").write_text("text")
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node" / "config.json").write_text('{"name": "mine"}')
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "config.json").write_text("{")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        ("vea", "no model 'vea'. Did you mean 'vae'?"),
+        ("VAE", "Did you mean 'vae'?"),
+        ("vae --data digitz", "Did you mean 'digits'?"),
+        ("vae --network cnov", "Did you mean 'conv'?"),
+        ("vae --latent-dm 3", "Did you mean '--latent-dim'?"),
+        ("", "Missing argument 'MODEL'"),
+        ("vae --latent-dim 0", "Expected a positive integer. Received: la"),
+        ("vae --epochs 0", "Expected a positive integer. Received: epochs=0"),
+        ("vae --epochs many", "'many' is not a valid integer"),
+        ("vae --batch-size 0", "Received: batch_size=0"),
+        ("vae --seed -1", "not in the range"),
+        ("vae --kl-warmup nan", "Expected a finite number"),
+        ("vae --kl-warmup -2", "of at least 0"),
+        ("vae --image-shape 8x8", "expected HxWxC"),
+        ("vae --out project", "something that is not a run"),
+        ("vae --out file.txt", "is a file"),
+        ("vae --out file.txt/run", "Not a directory"),
+        ("vae --out node", "is not a run's"),
+        ("vae --out node --overwrite", "is not a run's"),
+        ("vae --out damaged --overwrite", "damaged/config.json can't be read"),
+        ("vae --out damaged --resume", "damaged/config.json can't be read"),
+        ("vae --data large.npy", "values in [0, 1]"),
+        ("vae --data nan.npy", "NaN or infinity"),
+        ("vae --data int.npy", "an array of int64"),
+        ("vae --data vectors.npy", 'use network="dense"'),
+        ("vae --data good.npy --conditional", "no labels"),
+        ("vae --data empty", "holds no data"),
+        ("vae --data file.txt", "unknown kind"),
+        ("vae --data nowhere.npy", "no file or folder nowhere.npy"),
+        ("vae --set kl_weight", "expected NAME=VALUE"),
+        ("vae --set =3", "expected NAME=VALUE"),
+        ("vae --set kl_wieght=3", "(did you mean 'kl_weight'?)"),
+        ("vae --set kl_weight=-1", "Received: kl_weight=-1"),
+        ("vae --set kl_weight=", "Received: kl_weight="),
+        ("vae --set likelihood=nonsense", "Received: likelihood='nonsense'"),
+        ("vae --set hidden_units=many", "hidden_units="),
+        ("vae --set hidden_units=3", "hidden_units=3"),
+        ("vae --set hidden_units={1}", "hidden_units="),
+        ("vae --set activation=rleu", "rleu"),
+        ("vae --set optimizer=adm", "adm"),
+        ("vae --set latent_dim=3", "--latent-dim"),
+        ("vae --resume", "--resume needs --out"),
+        ("vae --resume --out project", "holds no run"),
+        ("vae --resume --overwrite --out project", "exclude each other"),
+        (
+            "vae --network dense --data vectors.npy --set likelihood=bernoulli",
+            "Expected values in [0, 1] for this likelihood",
+        ),
+    ],
+)
+def test_train_refuses(mistakes, args, words):
+    args = args.split()
+    if "--out" not in args and args[:1] == ["vae"] and "--resume" not in args:
+        args += ["--out", "run"]
+    before = everything(mistakes)
+    assert words in refused("train", *args)
+    # Before anything was written.
+    assert everything(mistakes) == before
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        ("trian vae", "no command 'trian'. Did you mean 'train'?"),
+        ("--nonsense", "No such option"),
+        ("sample", "Missing argument 'RUN'"),
+        ("sample nowhere", "nowhere holds no run"),
+        ("sample project", "project holds no run"),
+        ("sample file.txt", "file.txt holds no run"),
+        ("sample damaged", "damaged/config.json can't be read"),
+        ("export node", "is not a run's"),
+    ],
+)
+def test_commands_refuse(mistakes, args, words):
+    assert words in refused(*args.split())
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        ("sample RUN --num 0", "not in the range"),
+        ("sample RUN --out x.jpg", "ends in .png or .npz"),
+        ("sample RUN --out file.txt/x.png", "file.txt"),
+        ("sample RUN --label 3", "the model is not conditional"),
+        ("encode RUN --out x.png", "ends in .npz"),
+        ("encode RUN --data digitz", "Did you mean 'digits'?"),
+        ("encode RUN --data vectors.npy", "Expected shape (batch, 8, 8, 1)"),
+        ("evaluate RUN --data vectors.npy", "an array of shape (4, 64)"),
+        ("reconstruct RUN --data vectors.npy", "Expected shape"),
+        ("reconstruct RUN --data nan.npy", "NaN or infinity"),
+        ("export RUN --to file.txt", "is a file"),
+        ("train vae --resume --out RUN --latent-dim 9", "latent-dim=8"),
+        ("train vae --resume --out RUN --set kl_weight=2", "hidden_units"),
+        ("train vae --resume --out RUN --seed 1", "seed=0"),
+        ("train vae --resume --out RUN --data good.npy", "data=digits"),
+        ("train vae --resume --out RUN --conditional", "conditional=False"),
+        ("train vae --resume --out RUN --epochs 1", "seen 2 epochs already"),
+    ],
+)
+def test_commands_on_a_run_refuse(mistakes, plain, args, words):
+    before = everything(plain), config(plain)
+    args = [plain if arg == "RUN" else arg for arg in args.split()]
+    assert words in refused(*args)
+    assert (everything(plain), config(plain)) == before
+
+
+@pytest.mark.parametrize("label", [10, -1])
+def test_a_label_that_is_no_class(conditional, label):
+    line = refused("sample", conditional, "--label", label)
+    assert "integers from 0 to 9" in line
+
+
+def test_a_conditional_run_needs_labels(mistakes, conditional):
+    line = refused("encode", conditional, "--data", "good.npy")
+    assert "one for each example" in line
+
+
+def test_a_damaged_model_is_named(plain, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_bytes(
+        (plain / "config.json").read_bytes()
+    )
+    (tmp_path / "run" / "model.keras").write_text("damaged")
+    line = refused("sample", "run")
+    assert "run/model.keras can't be read" in line

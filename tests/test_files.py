@@ -1,0 +1,79 @@
+"""Files and directories that appear whole or not at all."""
+
+import os
+import pathlib
+
+import pytest
+
+from kgen import files
+
+
+class Failure(Exception):
+    """What goes wrong in the middle."""
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_file_appears_whole(tmp_path, before):
+    path = tmp_path / "new" / "file.txt"
+    if before:
+        path.parent.mkdir()
+        path.write_text(before)
+    with files.new_file(path) as temporary:
+        assert temporary.suffix == ".txt"
+        temporary.write_text("new")
+        assert (path.read_text() if path.exists() else None) == before
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_a_failure_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(Failure), files.new_file(path) as temporary:
+        temporary.write_text("half")
+        raise Failure
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_a_directory_appears_whole(tmp_path):
+    path = tmp_path / "new" / "1"
+    with files.new_directory(path) as temporary:
+        # TF Serving looks for numbers and must not find this one.
+        assert pathlib.Path(temporary).name.startswith(".")
+        pathlib.Path(temporary, "a").write_text("a")
+        assert not path.exists()
+    assert os.listdir(path.parent) == ["1"]
+    assert os.listdir(path) == ["a"]
+    assert path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_failure_leaves_no_directory(tmp_path):
+    with pytest.raises(Failure), files.new_directory(tmp_path / "1") as new:
+        pathlib.Path(new, "a").write_text("half")
+        raise Failure
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_directory_is_replaced_only_if_asked(tmp_path):
+    path = tmp_path / "1"
+    path.mkdir()
+    (path / "old").touch()
+    with (
+        pytest.raises(FileExistsError, match="exists already"),
+        files.new_directory(path),
+    ):
+        pass
+    assert os.listdir(path) == ["old"]
+    with files.new_directory(path, overwrite=True) as temporary:
+        pathlib.Path(temporary, "new").touch()
+    assert os.listdir(path) == ["new"]
+
+
+def test_a_directory_that_came_meanwhile_stays(tmp_path):
+    path = tmp_path / "1"
+    with pytest.raises(OSError), files.new_directory(path):
+        path.mkdir()
+        (path / "theirs").touch()
+    assert os.listdir(tmp_path) == ["1"]
+    assert os.listdir(path) == ["theirs"]

@@ -1,0 +1,215 @@
+"""The pictures: that they are drawn, their size, and what is in them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kgen import plots
+
+
+def pictures(count, height=8, width=8, channels=1):
+    shape = (count, height, width, channels)
+    return np.random.default_rng(0).uniform(0.2, 0.8, shape)
+
+
+def points(count, size):
+    return np.random.default_rng(0).normal(size=(count, size))
+
+
+def read(path):
+    """A PNG as an array of shape `(height, width, 3)` in [0, 1]."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")) / 255
+
+
+def count_runs(dark):
+    """How many runs of True there are in a vector."""
+    return int(np.sum(np.diff(np.r_[0, dark.astype(int)]) == 1))
+
+
+def figure_of(monkeypatch, function, *args, **kwargs):
+    """The Matplotlib figure that a function of `plots` saves."""
+    saved = []
+    monkeypatch.setattr(plots, "_save", lambda figure, _: saved.append(figure))
+    function(*args, **kwargs)
+    return saved[0]
+
+
+def test_image_grid():
+    images = pictures(5, 2, 3)
+    grid = plots.image_grid(images, columns=3, gap=1)
+    assert grid.shape == (2 * 3 + 1, 3 * 4 + 1, 1)
+    np.testing.assert_array_equal(grid[1:3, 1:4], images[0])
+    np.testing.assert_array_equal(grid[4:6, 5:8], images[4])
+    assert np.all(grid[3:, 9:] == 1.0)
+    assert np.all(grid[:, 0] == 1.0)
+
+
+def test_a_grid_is_clipped():
+    grid = plots.image_grid(np.full((1, 2, 2, 1), -3.0), 1)
+    assert grid.min() == 0.0
+
+
+@pytest.mark.parametrize(
+    "count, rows, columns", [(1, 1, 1), (5, 2, 3), (36, 6, 6)]
+)
+def test_samples_shows_all_pictures(tmp_path, count, rows, columns):
+    # Black pictures on white: the rows and columns can be counted.
+    plots.samples(np.zeros((count, 8, 8, 1)), tmp_path / "s.png", title="")
+    black = read(tmp_path / "s.png").max(axis=2) < 0.5
+    assert count_runs(black.any(axis=1)) == rows
+    assert count_runs(black.any(axis=0)) == columns
+
+
+def test_samples_keeps_colours(tmp_path):
+    images = np.zeros((4, 8, 8, 3))
+    images[..., 0] = 1.0
+    plots.samples(images, tmp_path / "s.png", title="")
+    colours = read(tmp_path / "s.png").reshape(-1, 3)
+    assert np.mean(np.all(colours == [1, 0, 0], axis=1)) > 0.5
+
+
+def test_grey_is_not_stretched(tmp_path):
+    plots.samples(np.full((1, 8, 8, 1), 0.5), tmp_path / "s.png", title="")
+    values, counts = np.unique(read(tmp_path / "s.png"), return_counts=True)
+    assert values[np.argmax(counts)] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (64, 4, 1), (16, 12, 3)])
+def test_samples_has_the_shape_of_its_grid(tmp_path, shape):
+    plots.samples(pictures(9, *shape), tmp_path / "s.png")
+    height, width, _ = read(tmp_path / "s.png").shape
+    assert max(height, width) < 800
+    assert (height > 1.3 * width) == (shape[0] > 1.3 * shape[1])
+
+
+def test_large_pictures_keep_their_pixels(tmp_path):
+    plots.samples(pictures(36, 128, 128), tmp_path / "s.png")
+    assert read(tmp_path / "s.png").shape[1] >= 6 * 128
+
+
+def test_samples_draws_points(tmp_path):
+    plots.samples(points(50, 2), tmp_path / "s.png")
+    assert read(tmp_path / "s.png").min() < 0.5
+
+
+@pytest.mark.parametrize("count, lines", [(1, 1), (3, 1), (13, 2), (24, 2)])
+def test_pairs_names_every_row(monkeypatch, count, lines):
+    x = pictures(count)
+    rows = {"original": x, "reconstruction": 1 - x}
+    figure = figure_of(monkeypatch, plots.pairs, rows, "p.png", title="Title")
+    assert len(figure.axes) == lines
+    assert figure.axes[0].get_title() == "Title"
+    for axes in figure.axes:
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        assert labels == list(rows)
+
+
+def test_pairs_lays_a_short_line_out_as_the_others(tmp_path):
+    x = np.zeros((13, 8, 8, 1))
+    plots.pairs({"": x}, tmp_path / "p.png")
+    black = read(tmp_path / "p.png").max(axis=2) < 0.1
+    upper, lower = np.array_split(black, 2)
+    left = [part.any(axis=0).argmax() for part in (upper, lower)]
+    assert count_runs(upper.any(axis=0)) == 12
+    assert count_runs(lower.any(axis=0)) == 1
+    # The 13th picture stands below the first, of its size.
+    assert left[0] == left[1]
+    assert upper[:, left[0]].sum() == lower[:, left[1]].sum()
+
+
+def test_pairs_of_very_many(monkeypatch):
+    x = np.zeros((2500, 28, 28, 1))
+    figure = figure_of(monkeypatch, plots.pairs, {"a": x, "b": x}, "p.png")
+    assert len(figure.axes) == 50
+    assert max(figure.get_size_inches()) * plots._DPI < 2**16
+
+
+HISTORY = {
+    "epoch": [0, 1, 2],
+    "loss": [9.0, 8.0, 7.0],
+    "val_loss": [9.5, 8.5, 7.5],
+    "kl_loss": [1.0, 2.0, 3.0],
+    "regularization_loss": [0.0, 0.0, 0.0],
+    "elbo": [-9.0, -8.0, -7.0],
+}
+
+
+def test_losses_draws_what_there_is(monkeypatch):
+    figure = figure_of(monkeypatch, plots.losses, HISTORY, "h.png")
+    panels = {axes.get_title(): axes.get_lines() for axes in figure.axes}
+    assert list(panels) == ["loss", "kl loss"]
+    assert [line.get_label() for line in panels["loss"]] == [
+        "training",
+        "validation",
+    ]
+    np.testing.assert_array_equal(panels["loss"][0].get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(
+        panels["loss"][1].get_ydata(), [9.5, 8.5, 7.5]
+    )
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_losses_has_whole_epochs_below(monkeypatch, tmp_path, epochs):
+    history = {name: values[:epochs] for name, values in HISTORY.items()}
+    plots.losses(history, tmp_path / "h.png")
+    assert read(tmp_path / "h.png").min() < 0.5
+    figure = figure_of(monkeypatch, plots.losses, history, "h.png")
+    ticks = figure.axes[0].get_xticks()
+    np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_a_loss_of_zero_is_drawn_too(tmp_path):
+    plots.losses({"epoch": [0], "loss": [0.0]}, tmp_path / "h.png")
+    assert (tmp_path / "h.png").exists()
+
+
+@pytest.mark.parametrize(
+    "size, names",
+    [
+        (1, ("z1", "(spread at random)")),
+        (2, ("z1", "z2")),
+        (8, ("principal component 1", "principal component 2")),
+    ],
+)
+@pytest.mark.parametrize("classes", [None, 3, 20, 21, 47])
+def test_latent(monkeypatch, tmp_path, size, names, classes):
+    z = points(300, size)
+    labels = None if classes is None else np.arange(300) % classes
+    plots.latent(z, tmp_path / "l.png", labels)
+    assert read(tmp_path / "l.png").min() < 0.5
+    figure = figure_of(monkeypatch, plots.latent, z, "l.png", labels)
+    assert figure.axes[0].get_xlabel().startswith(names[0])
+    assert figure.axes[0].get_ylabel().startswith(names[1])
+    legend = 0 if classes in (None, 21, 47) else classes
+    assert sum(len(x.get_texts()) for x in figure.legends) == legend
+    # More classes than colours: a bar tells them.
+    assert len(figure.axes) == (2 if classes in (21, 47) else 1)
+
+
+def test_latent_by_principal_components(monkeypatch):
+    z = points(400, 3) * np.array([1.0, 30.0, 10.0])
+    figure = figure_of(monkeypatch, plots.latent, z, "l.png")
+    share = np.linalg.eigvalsh(np.cov(z.T))[-1] / np.trace(np.cov(z.T))
+    assert f"({share:.0%} of the variance)" in figure.axes[0].get_xlabel()
+    drawn = figure.axes[0].collections[0].get_offsets()
+    assert abs(np.corrcoef(drawn[:, 0], z[:, 1])[0, 1]) > 0.99
+
+
+def test_latent_uses_the_names_of_the_classes(monkeypatch):
+    figure = figure_of(
+        monkeypatch,
+        plots.latent,
+        np.eye(4),
+        "l.png",
+        np.array([0, 2, 2, 0]),
+        ("shirt", "shoe", "bag"),
+    )
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["shirt", "bag"]
+
+
+@pytest.mark.parametrize("z", [np.zeros((5, 8)), np.ones((1, 8))])
+def test_codes_that_do_not_differ(tmp_path, z):
+    plots.latent(z, tmp_path / "l.png")
+    assert (tmp_path / "l.png").exists()

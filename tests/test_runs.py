@@ -1,0 +1,221 @@
+"""A run's directory: its files, and what a kill may have left of them."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from kgen import runs
+from kgen.errors import InvalidArgument
+
+CONFIG = {
+    "model": "vae",
+    "data": "digits",
+    "image_shape": None,
+    "data_dir": None,
+    "network": "dense",
+    "latent_dim": 2,
+    "epochs": 3,
+    "batch_size": 64,
+    "seed": 0,
+    "conditional": False,
+    "binarize": False,
+    "kl_warmup": 0.0,
+    "options": {},
+}
+
+
+class Weights:
+    """Stands for a model: its weights are a text."""
+
+    def __init__(self, text=""):
+        self.text = text
+
+    def save_weights(self, path):
+        assert path.name.endswith(".weights.h5")  # or Keras refuses it
+        path.write_text(self.text)
+
+    def load_weights(self, path):
+        self.text = path.read_text()
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = runs.Run(tmp_path / "run")
+    run.create(CONFIG)
+    return run
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    checkpoints = runs.Checkpoints(tmp_path / "checkpoints")
+    checkpoints.set_model(Weights("new"))
+    return checkpoints
+
+
+# Checkpoints
+
+
+def test_only_the_newest_checkpoint_is_kept(checkpoints):
+    for epoch in range(11):
+        checkpoints.model.text = f"after epoch {epoch}"
+        checkpoints.on_epoch_end(epoch)
+    assert os.listdir(checkpoints.directory) == ["epoch-00011.weights.h5"]
+    model = Weights()
+    assert checkpoints.restore(model) == 11
+    assert model.text == "after epoch 10"
+
+
+def test_no_checkpoint_is_epoch_0(checkpoints):
+    model = Weights("untouched")
+    assert checkpoints.restore(model) == 0
+    assert model.text == "untouched"
+
+
+def test_what_kills_left_behind(checkpoints):
+    """Two checkpoints, from between write and removal; and half a one."""
+    checkpoints.directory.mkdir()
+    names = ("epoch-00002.weights.h5", "epoch-00010.weights.h5")
+    for name in (*names, ".99-epoch-00011.weights.h5"):
+        (checkpoints.directory / name).write_text(name)
+    model = Weights()
+    assert checkpoints.restore(model) == 10
+    assert model.text == names[1]
+    checkpoints.on_epoch_end(10)
+    assert os.listdir(checkpoints.directory) == ["epoch-00011.weights.h5"]
+
+
+def test_a_checkpoint_that_fails_leaves_the_older_one(checkpoints, monkeypatch):
+    def fail(self, path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    checkpoints.on_epoch_end(0)
+    monkeypatch.setattr(Weights, "save_weights", fail)
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints.on_epoch_end(1)
+    assert os.listdir(checkpoints.directory) == ["epoch-00001.weights.h5"]
+
+
+def test_a_damaged_checkpoint_is_named(checkpoints, monkeypatch):
+    def fail(self, path):
+        raise OSError("file signature not found")
+
+    checkpoints.on_epoch_end(0)
+    monkeypatch.setattr(Weights, "load_weights", fail)
+    with pytest.raises(InvalidArgument, match=r"epoch-00001.*can't be read"):
+        checkpoints.restore(Weights())
+
+
+# The settings
+
+
+def test_the_config_comes_back(run):
+    assert CONFIG.items() <= run.config.items()
+    run.extend(9)
+    assert run.config == {**run.config, **CONFIG, "epochs": 9}
+
+
+def test_an_empty_directory_may_become_a_run(tmp_path):
+    runs.Run(tmp_path).create(CONFIG)
+    assert os.listdir(tmp_path) == ["config.json"]
+
+
+def test_a_run_is_not_made_twice(run):
+    with pytest.raises(FileExistsError, match="--resume"):
+        run.create(CONFIG)
+    (run.path / "more").touch()
+    run.create({**CONFIG, "epochs": 1}, overwrite=True)
+    assert run.config["epochs"] == 1
+    assert os.listdir(run.path) == ["config.json"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("thesis.txt", "text"),
+        ("config.json", json.dumps({"name": "mine"})),
+        ("config.json", json.dumps(["mine"])),
+        ("config.json", "{"),
+    ],
+)
+def test_what_is_no_run_is_never_deleted(tmp_path, overwrite, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises((FileExistsError, InvalidArgument)):
+        runs.Run(tmp_path).create(CONFIG, overwrite)
+    assert (tmp_path / name).read_text() == text
+
+
+def test_new_run_takes_the_next_free_name(tmp_path):
+    assert runs.new_run("vae", tmp_path).path == tmp_path / "vae-1"
+    for name in ("vae-1", "vae-3"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "vae-2").symlink_to("nowhere")
+    assert runs.new_run("vae", tmp_path).path == tmp_path / "vae-4"
+
+
+def test_free_file(run):
+    assert run.free_file("sample", ".png") == run.path / "sample-1.png"
+    (run.path / "sample-1.png").touch()
+    assert run.free_file("sample", ".png") == run.path / "sample-2.png"
+    assert run.free_file("sample", ".npz") == run.path / "sample-1.npz"
+
+
+# The history
+
+HEAD = "epoch,loss,val_loss\n"
+ROWS = "0,1.5,2.5\n1,0.1,1e-07\n"
+
+
+@pytest.mark.parametrize(
+    "text", [HEAD + ROWS, HEAD + ROWS + "2,0.", HEAD + ROWS + "2"]
+)
+def test_history_leaves_out_a_row_that_was_cut(run, text):
+    (run.path / "history.csv").write_text(text)
+    assert run.history() == {
+        "epoch": [0.0, 1.0],
+        "loss": [1.5, 0.1],
+        "val_loss": [2.5, 1e-07],
+    }
+
+
+@pytest.mark.parametrize("text", [None, "", "epo", HEAD, HEAD + "0"])
+def test_no_history(run, text):
+    if text is not None:
+        (run.path / "history.csv").write_text(text)
+    assert run.history() == {}
+    run.trim_history(0)
+    assert not (run.path / "history.csv").exists()
+
+
+@pytest.mark.parametrize("more", ["", "2,0.", "2,0.3,0.4\n3,0.2,0.3\n"])
+def test_trim_history_keeps_the_rows_as_they_were(run, more):
+    file = run.path / "history.csv"
+    file.write_text(HEAD + ROWS + more)
+    run.trim_history(2)
+    assert file.read_text().split() == (HEAD + ROWS).split()
+
+
+# Sources
+
+
+def test_is_picture():
+    assert runs.is_picture((8, 8, 1))
+    assert runs.is_picture((8, 8, 3))
+    assert not any(map(runs.is_picture, [(5,), (8, 8), (8, 8, 2)]))
+
+
+def test_validation_comes_before_test(tmp_path):
+    arrays = {
+        f"x_{split}": np.zeros((2, 3), "uint8") for split in ("train", "test")
+    }
+    np.savez(tmp_path / "two.npz", **arrays)
+    arrays["x_validation"] = arrays["x_test"]
+    np.savez(tmp_path / "three.npz", **arrays)
+    splits = [
+        runs.validation_split(runs.open_source(tmp_path / f"{name}.npz"))
+        for name in ("two", "three")
+    ]
+    assert splits == ["test", "validation"]
