@@ -257,6 +257,9 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
 
     run = runs.Run(out) if out else runs.new_run(model)
     config = {"model": model, **settings, "options": dict(options)}
+    if os.path.exists(settings["data"]):
+        # The run is used from other folders, too.
+        config["data"] = os.path.abspath(settings["data"])
     config["image_shape"] = settings["image_shape"] and list(
         settings["image_shape"]
     )

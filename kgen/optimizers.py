@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgen.errors import check_number, unknown_name
+
 
 @keras.saving.register_keras_serializable(package="kgen")
 class Adam(keras.optimizers.Adam):
@@ -58,8 +60,16 @@ def get(identifier):
     """
     if not isinstance(identifier, str):
         return keras.optimizers.get(identifier)
-    name, _, rate = identifier.lower().partition(":")
+    name, colon, rate = identifier.lower().partition(":")
+    known = [
+        attribute.lower()
+        for attribute, value in vars(keras.optimizers).items()
+        if isinstance(value, type) and attribute != "Optimizer"
+    ]
+    if name not in known:
+        raise unknown_name("optimizer", "compile", known, identifier)
     optimizer = Adam() if name == "adam" else keras.optimizers.get(name)
-    if rate:
-        optimizer.learning_rate = float(rate)
+    if colon:
+        rate = check_number("optimizer", "compile", rate)
+        optimizer.learning_rate = rate
     return optimizer

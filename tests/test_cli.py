@@ -21,10 +21,6 @@ from kgen.models import factory
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
 # `np.array` on them.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)
-
 SMALL = ("--network", "dense", "--set", "hidden_units=[16]")
 PICTURES = {"samples.png", "reconstructions.png", "losses.png", "latent.png"}
 FILES = {"config.json", "model.keras", "checkpoints", "history.csv", "logs"}

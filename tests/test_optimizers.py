@@ -41,7 +41,15 @@ def trajectory(optimizer, steps=5):
         {"gradient_accumulation_steps": 2},
         {"learning_rate": keras.optimizers.schedules.CosineDecay(0.1, 10)},
     ],
-    ids=str,
+    ids=[
+        "plain",
+        "fast",
+        "decay",
+        "amsgrad",
+        "ema",
+        "accumulation",
+        "schedule",
+    ],
 )
 def test_the_fused_adam_is_keras_adam(options):
     ours = trajectory(optimizers.Adam(**options))

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import random
 
 import numpy as np
 import tensorflow as tf
@@ -44,7 +45,10 @@ def open_builder(name, data_dir=None):
             ) from error
         raise _unknown(name, known) from None
     try:
-        with _quiet() if name == "digits" else contextlib.nullcontext():
+        with (
+            _same_random_state(),
+            _quiet() if name == "digits" else contextlib.nullcontext(),
+        ):
             builder.download_and_prepare()
     except Exception as error:  # whatever the data set's own code raises
         raise OSError(
@@ -58,6 +62,17 @@ def open_builder(name, data_dir=None):
 
 def _first_line(error):
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextlib.contextmanager
+def _same_random_state():
+    """Preparing draws random numbers; what follows must not depend on it."""
+    state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)
 
 
 @contextlib.contextmanager

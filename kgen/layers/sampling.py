@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kgen.errors import check_number
+from kgen.errors import check_int, check_number
 from kgen.losses.divergences import gaussian_kl
 
 # exp(20) is a variance of 5e8: nothing sensible lies beyond, and exp of much
@@ -56,7 +56,7 @@ class GaussianSampling(keras.layers.Layer):
         owner = type(self).__name__
         self.kl_weight = check_number("kl_weight", owner, kl_weight)
         self.free_bits = check_number("free_bits", owner, free_bits)
-        self.seed = seed
+        self.seed = None if seed is None else check_int("seed", owner, seed, 0)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.current_kl_weight = self.add_weight(
             name="kl_weight",

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen import optimizers
-from kgen.errors import invalid
+from kgen.errors import check_int, invalid
 from kgen.export import savedmodel
 from kgen.models import checks
 from kgen.models.logs import LogMeans
@@ -84,6 +84,11 @@ class GenerativeModel(keras.Model):
             optimizer: The optimizer of `self.optimizer`.
             **kwargs: Passed to `keras.Model.compile`.
         """
+        check_int(
+            "steps_per_execution",
+            f"{type(self).__name__}.compile",
+            kwargs["steps_per_execution"],
+        )
         optimizer = optimizers.get(optimizer)
         super().compile(optimizer=optimizer, loss=None, **kwargs)
         # Built now, so that a checkpoint finds where its state belongs.
@@ -119,10 +124,13 @@ class GenerativeModel(keras.Model):
             InvalidArgument: If the data has the wrong shape or type, or holds
                 NaN or values that the objective has no meaning for.
         """
-        checks.check_data(self, x, y)
+        owner = f"{type(self).__name__}.fit"
+        checks.check_data(self, x, y, owner=owner)
         validation = kwargs.get("validation_data")
         if validation is not None:
-            checks.check_data(self, validation, argument="validation_data")
+            checks.check_data(
+                self, validation, argument="validation_data", owner=owner
+            )
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # or Keras warns
         return super().fit(x, y, *args, **kwargs)
@@ -130,7 +138,9 @@ class GenerativeModel(keras.Model):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """`keras.Model.evaluate`, after a look at the data."""
         if not kwargs.get("_use_cached_eval_dataset"):  # not called by fit
-            checks.check_data(self, x, y)
+            checks.check_data(
+                self, x, y, owner=f"{type(self).__name__}.evaluate"
+            )
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict_step(self, data):
@@ -169,6 +179,7 @@ class GenerativeModel(keras.Model):
     def _batches_of(self, inputs, batch_size):
         """A dataset as it is, or arrays, once checked, as a dataset."""
         if isinstance(inputs, tf.data.Dataset):
+            self._check_spec(inputs.element_spec)
             return inputs
         inputs = self._checked_inputs(inputs)
         return tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
@@ -188,7 +199,8 @@ class GenerativeModel(keras.Model):
         """
         steps = int(batches.cardinality())
         bar = keras.utils.Progbar(
-            steps if steps > 0 else None, verbose=1 if verbose == "auto" else verbose
+            steps if steps > 0 else None,
+            verbose=1 if verbose == "auto" else verbose,
         )
         # One trace for all batch sizes: the element_spec leaves them open.
         spec, _ = self.unpack(batches.element_spec)
@@ -204,6 +216,18 @@ class GenerativeModel(keras.Model):
         return tf.nest.map_structure(
             lambda *parts: np.concatenate(parts), *results
         )
+
+    def _check_spec(self, spec):
+        """Raises unless a dataset's batches have the model's shape."""
+        _, x = self.unpack(spec)
+        if tuple(x.shape[1:]) != self.input_shapes[0]:
+            raise invalid(
+                "x",
+                type(self).__name__,
+                f"a dataset of batches of shape (batch, "
+                f"{', '.join(map(str, self.input_shapes[0]))})",
+                f"shape {tuple(x.shape)}",
+            )
 
     def _checked_inputs(self, inputs):
         """`inputs` as tensors of the right shape: x, or a pair with labels."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kgen.errors import InvalidArgument, invalid
 
 
-def check_data(model, x, y=None, argument="x"):
+def check_data(model, x, y=None, argument="x", owner="fit"):
     """Raises `InvalidArgument` if `model` can't train on `x`.
 
     Arrays are looked at whole; of a dataset or a `PyDataset`, the first batch.
@@ -18,8 +18,8 @@ def check_data(model, x, y=None, argument="x"):
         x: What `fit` or `evaluate` takes as `x` or `validation_data`.
         y: Labels, where `x` is an array.
         argument: The name that the message uses.
+        owner: Whose argument it is, for the message.
     """
-    owner = f"{type(model).__name__}.fit"
     if isinstance(x, tf.data.Dataset):
         batch = next(iter(x.take(1)), None)
     elif isinstance(x, keras.utils.PyDataset):

@@ -81,7 +81,7 @@ class VAE(LatentGaussianModel):
         self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
         self.kl_weight = self.sampling.kl_weight
         self.free_bits = self.sampling.free_bits
-        self.seed = seed
+        self.seed = self.sampling.seed
         names = ["loss", "reconstruction_loss", "kl_loss"]
         names += ["regularization_loss", "elbo"]
         self._objective = self._negative_elbo

@@ -33,6 +33,18 @@ def check_shape(input_shape, picture=False):
     return shape
 
 
+def check_widths(name, widths):
+    """Returns `widths` as a tuple of positive ints, or raises."""
+    if isinstance(widths, str) or not hasattr(widths, "__iter__"):
+        raise invalid(
+            name,
+            OWNER,
+            "a sequence of positive integers, such as (400,)",
+            widths,
+        )
+    return tuple(check_int(name, OWNER, width) for width in widths)
+
+
 class Inputs:
     """The inputs of a network in the making: one tensor, and maybe labels.
 

@@ -63,7 +63,7 @@ def encoder(
     for count in _filters(stages(shape), filters, max_filters):
         x = layers.Conv2D(count, 3, strides=2, padding="same", **kwargs)(x)
     x = layers.Flatten()(x)
-    for units in hidden_units:
+    for units in common.check_widths("hidden_units", hidden_units):
         x = layers.Dense(units, **kwargs)(x)
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
@@ -112,6 +112,7 @@ def decoder(
     counts = _filters(sizes, filters, max_filters)
     x = inputs.with_labels(inputs.x)
     top = (*sizes[-1], counts[-1] if counts else filters)
+    hidden_units = common.check_widths("hidden_units", hidden_units)
     for units in (*hidden_units[::-1], math.prod(top)):
         x = layers.Dense(units, **kwargs)(x)
     x = layers.Reshape(top)(x)

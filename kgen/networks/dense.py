@@ -38,6 +38,7 @@ def encoder(
         common.check_shape(input_shape), "images", num_classes
     )
     x = inputs.with_labels(layers.Flatten()(inputs.x))
+    hidden_units = common.check_widths("hidden_units", hidden_units)
     x = _hidden(x, hidden_units, activation, kernel_regularizer)
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
@@ -72,6 +73,7 @@ def decoder(
     latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     x = inputs.with_labels(inputs.x)
+    hidden_units = common.check_widths("hidden_units", hidden_units)
     x = _hidden(x, hidden_units[::-1], activation, kernel_regularizer)
     x = layers.Dense(
         math.prod(shape),
@@ -84,7 +86,6 @@ def decoder(
 
 def _hidden(x, units, activation, kernel_regularizer):
     for size in units:
-        size = check_int("hidden_units", common.OWNER, size)
         if activation == "gated":
             layer = GatedDense(size, kernel_regularizer)
         else:

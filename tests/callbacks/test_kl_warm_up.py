@@ -8,10 +8,6 @@ import kgen
 from kgen.callbacks import EpochOrder, KLWarmUp
 from kgen.errors import InvalidArgument
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)
-
 X = np.random.default_rng(0).random((8, 4), "float32")
 
 

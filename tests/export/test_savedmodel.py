@@ -13,10 +13,6 @@ import tensorflow as tf
 import kgen
 from kgen.export import next_version
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)
-
 SIGNATURES = {
     "serving_default": ({"images"}, {"images"}),
     "encode": ({"images"}, {"mean", "log_var"}),

@@ -333,6 +333,11 @@ def test_bad_labels_are_refused(labels, message):
         ({"input_shape": (8,), "network": "conv"}, 'network="dense"'),
         ({"num_classes": 0}, "num_classes"),
         ({"hidden_units": (0,)}, "hidden_units"),
+        ({"hidden_units": 3}, "a sequence of positive integers"),
+        ({"hidden_units": "12"}, "a sequence of positive integers"),
+        ({"network": "conv", "hidden_units": (2.5,)}, "hidden_units"),
+        ({"network": "conv", "filters": 0}, "filters"),
+        ({"seed": -1}, "`seed`"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):
@@ -340,6 +345,31 @@ def test_bad_arguments_are_refused(options, message):
     with pytest.raises(InvalidArgument) as error:
         kgen.create_model("vae", **options)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps_per_execution": 0}, "`steps_per_execution` of `VAE.compile`"),
+        ({"optimizer": "adm"}, "did you mean 'adam'"),
+        ({"optimizer": "adam:-1"}, "`optimizer` of `compile`"),
+        ({"optimizer": "adam:"}, "`optimizer` of `compile`"),
+    ],
+)
+def test_bad_compile_arguments_are_refused(options, message):
+    with pytest.raises(InvalidArgument) as error:
+        build().compile(**options)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["encode", "reconstruct", "elbo"])
+@pytest.mark.parametrize("form", ["array", "dataset"])
+def test_methods_refuse_other_shapes(method, form):
+    x = X[:, :7]
+    if form == "dataset":
+        x = tf.data.Dataset.from_tensor_slices(x).batch(32)
+    with pytest.raises(InvalidArgument, match="8, 8, 1"):
+        getattr(build(), method)(x)
 
 
 def test_unknown_model_offers_the_nearest():
