@@ -26,6 +26,7 @@ import kgen
 
 BATCH = 128
 NETWORKS = {"dense": {"hidden_units": (400,)}, "conv": {}}
+EXAMPLES = {"dense": 60_000, "conv": 10_000}
 
 
 def model_of(network):
@@ -34,6 +35,7 @@ def model_of(network):
         input_shape=(28, 28, 1),
         network=network,
         latent_dim=20,
+        likelihood="bernoulli",
         **NETWORKS[network],
     )
 
@@ -108,8 +110,8 @@ class Torch:
             text=True,
         )
 
-    def train(self, network, epochs):
-        self.process.stdin.write(f"{network} {epochs}\n")
+    def train(self, network, epochs, count):
+        self.process.stdin.write(f"{network} {epochs} {count}\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
         return answer["seconds"], answer["loss"]
@@ -121,7 +123,9 @@ def measure(network, images, torch, repeats, epochs):
         "bare loop": BareLoop(network, images).train,
     }
     if torch:
-        contenders["torch"] = lambda epochs: torch.train(network, epochs)
+        contenders["torch"] = lambda epochs: torch.train(
+            network, epochs, len(images)
+        )
     speeds = {name: [] for name in contenders}
     losses = dict.fromkeys(contenders)
     for repeat in range(repeats + 1):
@@ -145,7 +149,6 @@ def main():
     parser.add_argument("--torch-python")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--examples", type=int, default=60_000)
     arguments = parser.parse_args()
     if arguments.data:
         batches = kgen.data.load(arguments.data, "train", seed=0)
@@ -153,9 +156,8 @@ def main():
         images = np.round(images * 255).astype("uint8")
     else:
         images = np.random.default_rng(0).integers(
-            0, 256, (arguments.examples, 28, 28, 1), dtype="uint8"
+            0, 256, (60_000, 28, 28, 1), dtype="uint8"
         )
-    images = images[: arguments.examples]
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
         np.save(file, images)
         file.flush()
@@ -163,7 +165,13 @@ def main():
         if arguments.torch_python:
             torch = Torch(arguments.torch_python, file.name)
         for network in NETWORKS:
-            measure(network, images, torch, arguments.repeats, arguments.epochs)
+            measure(
+                network,
+                images[: EXAMPLES[network]],
+                torch,
+                arguments.repeats,
+                arguments.epochs,
+            )
 
 
 if __name__ == "__main__":

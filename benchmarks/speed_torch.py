@@ -1,6 +1,6 @@
 """The PyTorch side of speed.py: training on demand, in its own environment.
 
-Reads lines such as `dense 2` (a network, epochs) on standard input, and answers
+Reads lines such as `dense 2 60000` (a network, epochs, examples) on standard input, and answers
 each with a line of JSON.
 """
 
@@ -97,10 +97,10 @@ def main():
         for name, model in models.items()
     }
     for line in sys.stdin:
-        name, epochs = line.split()
+        name, epochs, count = line.split()
         start = time.perf_counter()
         for _ in range(int(epochs)):
-            loss = epoch(models[name], optimizers[name], x)
+            loss = epoch(models[name], optimizers[name], x[: int(count)])
         seconds = time.perf_counter() - start
         print(json.dumps({"seconds": seconds, "loss": loss}), flush=True)
 

@@ -4,6 +4,8 @@ The public names are resolved when they are used, so that the command line
 answers before TensorFlow is loaded.
 """
 
+import sys
+
 import lazy_loader
 
 __version__ = "0.1.0"
@@ -13,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=[
         "callbacks",
         "data",
+        "export",
         "layers",
         "losses",
         "models",
@@ -20,5 +23,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "optimizers",
         "plots",
     ],
-    submod_attrs={"models": ["VAE", "create_model"]},
+    submod_attrs={"models": ["VAE", "create_model", "load_model"]},
 )
+
+if "keras" in sys.modules:
+    # Then nothing is lost, and `keras.saving.load_model` finds the classes.
+    from kgen import models  # noqa: F401

@@ -48,7 +48,21 @@ class Group(click.Group):
             status = _complain(error.format_message(), error.exit_code)
         except (InvalidArgument, OSError) as error:
             status = _complain(_one_line(error), 2)
+        except Exception as error:
+            # TensorFlow's class can't be named here: it is imported late.
+            if type(error).__name__ not in (
+                "MemoryError",
+                "ResourceExhaustedError",
+            ):
+                raise
+            status = _complain(_TOO_LARGE, 2)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+_TOO_LARGE = (
+    "there is not enough memory for this. Make the pictures, the network, the "
+    "batch or the number of samples smaller."
+)
 
 
 def _complain(message, status):
@@ -117,11 +131,11 @@ def quiet_import():
     """Imports TensorFlow with its start-up chatter kept off the screen.
 
     Its C++ side writes to the file descriptor before any log level holds. Who
-    sets TF_CPP_MIN_LOG_LEVEL sees it all.
+    sets TF_CPP_MIN_LOG_LEVEL to 0 or 1 sees it all.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") in ("0", "1"):
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with _silenced(2):
         import tensorflow as tf
 
@@ -252,14 +266,18 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
         raise click.UsageError("--resume and --overwrite exclude each other.")
     if resume and not out:
         raise click.UsageError("--resume needs --out: the run to go on with.")
+    if export:  # before the work: a place that can't be written is refused
+        os.makedirs(os.path.join("saved_models", model), exist_ok=True)
     quiet_import()
     from kgen import runs
 
     run = runs.Run(out) if out else runs.new_run(model)
     config = {"model": model, **settings, "options": dict(options)}
-    if os.path.exists(settings["data"]):
-        # The run is used from other folders, too.
+    # The run is used from other folders, too.
+    if settings["data"] != "digits" and os.path.exists(settings["data"]):
         config["data"] = os.path.abspath(settings["data"])
+    if settings["data_dir"]:
+        config["data_dir"] = os.path.abspath(settings["data_dir"])
     config["image_shape"] = settings["image_shape"] and list(
         settings["image_shape"]
     )
@@ -479,11 +497,14 @@ def _held_out(run, model, data, num=None, **options):
     from kgen.models import checks
 
     source = run.source(data)
-    found = source.examples(runs.validation_split(source) or "train")
+    # A source that was given, and has no splits, is meant whole.
+    whole = data and "all" in source.splits
+    split = "all" if whole else runs.validation_split(source) or "train"
+    found = source.examples(split)
     if num:
         found = found.slice(0, min(num, len(found)))
     dataset = found.batches(labels=model.conditional, **options)
-    checks.check_data(model, dataset, argument="--data")
+    checks.check_data(model, dataset, argument="--data", owner="kgen")
     return found, dataset
 
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_number, unknown_name
+from kgen.errors import check_number, invalid, unknown_name
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -47,6 +47,15 @@ class Adam(keras.optimizers.Adam):
         )
 
 
+# Classes beside the optimizers, which wrap or collect them.
+_NOT_BY_NAME = {
+    "Optimizer",
+    "LossScaleOptimizer",
+    "MultiOptimizer",
+    "OptimizerMap",
+}
+
+
 def get(identifier):
     """Turns a name into an optimizer, once, at the border.
 
@@ -58,13 +67,17 @@ def get(identifier):
     Returns:
         A Keras optimizer.
     """
-    if not isinstance(identifier, str):
+    if isinstance(identifier, (keras.optimizers.Optimizer, dict)):
         return keras.optimizers.get(identifier)
+    if not isinstance(identifier, str):
+        raise invalid(
+            "optimizer", "compile", "a Keras optimizer or a name", identifier
+        )
     name, colon, rate = identifier.lower().partition(":")
     known = [
         attribute.lower()
         for attribute, value in vars(keras.optimizers).items()
-        if isinstance(value, type) and attribute != "Optimizer"
+        if isinstance(value, type) and attribute not in _NOT_BY_NAME
     ]
     if name not in known:
         raise unknown_name("optimizer", "compile", known, identifier)

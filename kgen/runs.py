@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 
 import keras
@@ -68,6 +69,8 @@ class Checkpoints(keras.callbacks.Callback):
         return epochs
 
     def on_epoch_end(self, epoch, logs=None):
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            return  # the state before is the one worth keeping
         name = f"epoch-{epoch + 1:05d}.weights.h5"
         with files.new_file(self.directory / name) as temporary:
             self.model.save_weights(temporary)
@@ -292,7 +295,8 @@ def train(run, config, overwrite=False, resume=False):
     model = build(config, source, datasets["train"])
     callbacks = _callbacks(config, datasets["train"])
     for dataset in filter(None, datasets.values()):
-        checks.check_data(model, dataset, argument="--data")
+        checks.check_data(model, dataset, argument="--data", owner="kgen train")
+    _check_whole(model, source)
     if resume:
         epoch = _resume(run, model, config["epochs"])
     else:
@@ -302,11 +306,31 @@ def train(run, config, overwrite=False, resume=False):
         if epoch < config["epochs"]:
             _fit(run, model, callbacks, datasets, epoch, config["epochs"])
     except KeyboardInterrupt:
+        # A second Ctrl-C must not cut the saving short.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for callback in callbacks:
+            if isinstance(callback, KLWarmUp):
+                callback.on_train_end()
         save_model(run, model)
+        signal.signal(signal.SIGINT, handler)
         raise
     save_model(run, model)
     draw(run, model, source)
     return model
+
+
+def _check_whole(model, source):
+    """Looks at all numbers where they are in memory, not at a batch alone."""
+    for split in ("train", validation_split(source)):
+        images = getattr(split and source.examples(split), "images", None)
+        if isinstance(images, np.ndarray) and images.dtype != np.uint8:
+            checks.check_images(
+                images,
+                model.input_shapes[0],
+                model.support,
+                "kgen train",
+                "--data",
+            )
 
 
 def _resume(run, model, epochs):
@@ -349,13 +373,13 @@ def build(config, source, dataset):
     for name, value in config["options"].items():
         if name in _COMPILE:
             compile_options[name] = value
-        elif name in known:
-            options[name] = value
         elif name in _SETTINGS:
             option = name.replace("_", "-")
             raise InvalidArgument(
                 f"--set {name}: it has an option of its own, --{option}."
             )
+        elif name in known:
+            options[name] = value
         else:
             names = [*known, *_COMPILE]
             raise unknown_name("--set", "kgen train", names, name)

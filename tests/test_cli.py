@@ -458,7 +458,7 @@ def test_vectors_are_written_as_arrays(vectors):
 def test_another_source(plain):
     x = np.random.default_rng(0).random((10, 8, 8, 1)).astype("float32")
     np.save("other.npy", x)
-    assert "2 codes" in kgen("encode", plain, "--data", "other.npy")
+    assert "10 codes" in kgen("encode", plain, "--data", "other.npy")
 
 
 def test_export(plain, tmp_path):
@@ -598,7 +598,7 @@ def test_commands_refuse(mistakes, args, words):
         ("encode RUN --out x.png", "ends in .npz"),
         ("encode RUN --data digitz", "Did you mean 'digits'?"),
         ("encode RUN --data vectors.npy", "Expected shape (batch, 8, 8, 1)"),
-        ("evaluate RUN --data vectors.npy", "an array of shape (4, 64)"),
+        ("evaluate RUN --data vectors.npy", "an array of shape (20, 64)"),
         ("reconstruct RUN --data vectors.npy", "Expected shape"),
         ("reconstruct RUN --data nan.npy", "NaN or infinity"),
         ("export RUN --to file.txt", "is a file"),

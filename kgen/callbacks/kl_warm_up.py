@@ -9,8 +9,9 @@ class KLWarmUp(keras.callbacks.Callback):
     """Raises the weight of the KL term from `start` to the model's own.
 
     Linearly, by the batch where the number of batches is known, else by the
-    epoch. It keeps latent dimensions from being switched off before the decoder
-    can use them. While it lasts, `loss` and `val_loss` don't compare between
+    epoch; with `steps_per_execution`, Keras calls it every that many batches.
+    It keeps latent dimensions from being switched off before the decoder can
+    use them. While it lasts, `loss` and `val_loss` don't compare between
     epochs; the log `elbo` does. When training ends, the model has its own
     weight back.
 

@@ -1,5 +1,6 @@
 """Examples into batches: an order for each epoch, then a gather and a cast."""
 
+import math
 import random
 
 import numpy as np
@@ -12,8 +13,9 @@ _ORDER, _BINARIZE = 0, 1
 
 _PREFETCH = 4
 
-# How many examples a stream without random access is shuffled over.
+# What a stream without random access is shuffled over: examples, and bytes.
 _SHUFFLE_BUFFER = 10_000
+_SHUFFLE_BYTES = 2**28
 
 
 def batches(
@@ -96,12 +98,14 @@ def stream(
 
     def of_epoch(epoch):
         dataset = examples
+        spec = tf.nest.flatten(examples.element_spec)[0]
+        one = spec.dtype.size * math.prod(spec.shape)
         if shuffle:
             key = _key(seed, _ORDER, epoch)
             # Of this function alone: the global one would change the order.
             tf.compat.v1.set_random_seed(1)
             dataset = dataset.shuffle(
-                min(size, _SHUFFLE_BUFFER),
+                min(size, _SHUFFLE_BUFFER, max(1, _SHUFFLE_BYTES // one)),
                 seed=tf.random.stateless_uniform((), key, None, None, "int64"),
                 reshuffle_each_iteration=False,
             )

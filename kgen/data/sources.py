@@ -143,6 +143,8 @@ def open_source(source, image_shape=None, data_dir=None):
         return Source("arrays", {"all": lambda: pair}, (), image_shape)
     if source == "":
         raise invalid("source", "load", "a path or a data set's name", "''")
+    if source == "digits":  # built in, whatever lies beside
+        return _open_tfds(source, image_shape, data_dir)
     path = pathlib.Path(source).expanduser()
     if path.is_dir():
         return _open_folder(path, image_shape)

@@ -22,7 +22,7 @@ def write(model, endpoints, filepath, overwrite=False):
     """
     with files.new_directory(filepath, overwrite) as temporary:
         archive = keras.export.ExportArchive()
-        archive.track(model)
+        # Not `track(model)`: that would write each weight a second time.
         for name, (function, signature) in endpoints.items():
             archive.add_endpoint(name, function, input_signature=signature)
         archive.write_out(temporary, verbose=False)

@@ -4,21 +4,7 @@ import keras
 from keras import ops
 
 from kgen.errors import check_int, check_number
-from kgen.losses.divergences import gaussian_kl
-
-# exp(20) is a variance of 5e8: nothing sensible lies beyond, and exp of much
-# more is infinite.
-LOG_VAR_BOUND = 20.0
-
-
-def bound_log_var(log_var):
-    """Clips `log_var` to +-20, but lets the gradient pass.
-
-    A clipped value without a gradient could never come back.
-    """
-    log_var = ops.cast(log_var, "float32")
-    clipped = ops.clip(log_var, -LOG_VAR_BOUND, LOG_VAR_BOUND)
-    return log_var + ops.stop_gradient(clipped - log_var)
+from kgen.losses.divergences import bound_log_var, gaussian_kl
 
 
 @keras.saving.register_keras_serializable(package="kgen")

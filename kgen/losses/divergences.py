@@ -2,7 +2,32 @@
 
 import math
 
+import tensorflow as tf
 from keras import ops
+
+# exp(20) is a variance of 5e8: nothing sensible lies beyond, and exp of much
+# more is infinite.
+LOG_VAR_BOUND = 20.0
+
+
+@tf.custom_gradient
+def _clip(log_var):
+    clipped = tf.clip_by_value(log_var, -LOG_VAR_BOUND, LOG_VAR_BOUND)
+    return clipped, lambda upstream: upstream
+
+
+def bound_log_var(log_var):
+    """Clips `log_var` to +-20 in float32, but lets the gradient pass.
+
+    A clipped value without a gradient could never come back.
+
+    Args:
+        log_var: Tensor, the logarithm of a variance.
+
+    Returns:
+        Tensor of the same shape.
+    """
+    return _clip(ops.cast(log_var, "float32"))
 
 
 def gaussian_log_prob(x, mean, log_var):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen.errors import check_number, unknown_name
-from kgen.losses.divergences import gaussian_log_prob
+from kgen.losses.divergences import bound_log_var, gaussian_log_prob
 
 
 def sum_over_event(values, batch_axes=1):
@@ -194,7 +194,8 @@ class Gaussian(Likelihood):
         )
 
     def _log_prob_per_dim(self, x, parameters):
-        return gaussian_log_prob(x, parameters, self.log_var.value)
+        log_var = bound_log_var(self.log_var)
+        return gaussian_log_prob(x, parameters, log_var)
 
     def mean(self, parameters):
         return ops.cast(parameters, "float32")
@@ -202,7 +203,7 @@ class Gaussian(Likelihood):
     def sample(self, parameters, seed):
         mean = self.mean(parameters)
         noise = tf.random.stateless_normal(tf.shape(mean), seed)
-        return mean + ops.exp(0.5 * self.log_var) * noise
+        return mean + ops.exp(0.5 * bound_log_var(self.log_var)) * noise
 
     def get_config(self):
         return {
@@ -235,10 +236,10 @@ def get(identifier, owner="VAE"):
         return identifier
     if isinstance(identifier, dict):
         return keras.saving.deserialize_keras_object(identifier)
-    name, _, argument = str(identifier).partition(":")
+    name, colon, argument = str(identifier).partition(":")
     if name not in LIKELIHOODS:
         raise unknown_name("likelihood", owner, LIKELIHOODS, identifier)
-    if not argument:
+    if not colon:
         return LIKELIHOODS[name]()
     if name != "gaussian":
         raise unknown_name("likelihood", owner, LIKELIHOODS, identifier)

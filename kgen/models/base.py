@@ -57,16 +57,21 @@ class GenerativeModel(keras.Model):
                 the data and whether the model is conditional.
         """
         for name, network in networks.items():
-            if not isinstance(network, keras.Model) or not network.built:
+            if not getattr(network, "inputs", None):
                 raise invalid(
-                    name, type(self).__name__, "a built keras.Model", network
+                    name,
+                    type(self).__name__,
+                    "a functional or sequential keras.Model with known inputs",
+                    network,
                 )
             setattr(self, name, network)
         first = next(iter(networks.values()))
         self.input_shapes = [tuple(x.shape[1:]) for x in first.inputs]
         self.conditional = len(self.input_shapes) == 2
         self.num_classes = _num_classes(first)
-        self.support = support
+        # Pictures are in [0, 1] whatever the likelihood allows.
+        picture = len(self.input_shapes[0]) == 3
+        self.support = support or ((0.0, 1.0) if picture else None)
         self.log_means = LogMeans(log_names)
         self.built = True
 
@@ -89,6 +94,14 @@ class GenerativeModel(keras.Model):
             f"{type(self).__name__}.compile",
             kwargs["steps_per_execution"],
         )
+        for name in ("run_eagerly", "jit_compile"):
+            if not isinstance(kwargs[name], bool):
+                raise invalid(
+                    name,
+                    f"{type(self).__name__}.compile",
+                    "True or False",
+                    kwargs[name],
+                )
         optimizer = optimizers.get(optimizer)
         super().compile(optimizer=optimizer, loss=None, **kwargs)
         # Built now, so that a checkpoint finds where its state belongs.
@@ -181,6 +194,7 @@ class GenerativeModel(keras.Model):
         if isinstance(inputs, tf.data.Dataset):
             self._check_spec(inputs.element_spec)
             return inputs
+        batch_size = check_int("batch_size", type(self).__name__, batch_size)
         inputs = self._checked_inputs(inputs)
         return tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
 
@@ -220,22 +234,23 @@ class GenerativeModel(keras.Model):
     def _check_spec(self, spec):
         """Raises unless a dataset's batches have the model's shape."""
         _, x = self.unpack(spec)
-        if tuple(x.shape[1:]) != self.input_shapes[0]:
+        shaped = tuple(x.shape[1:]) == self.input_shapes[0]
+        if not shaped or not x.dtype.is_floating:
             raise invalid(
                 "x",
                 type(self).__name__,
-                f"a dataset of batches of shape (batch, "
+                f"a dataset of floats of shape (batch, "
                 f"{', '.join(map(str, self.input_shapes[0]))})",
-                f"shape {tuple(x.shape)}",
+                f"{x.dtype.name} of shape {tuple(x.shape)}",
             )
 
     def _checked_inputs(self, inputs):
         """`inputs` as tensors of the right shape: x, or a pair with labels."""
-        pair = isinstance(inputs, (tuple, list)) and len(inputs) == 2
+        pair = isinstance(inputs, (tuple, list)) and self.conditional
         x, labels = inputs if pair else (inputs, None)
         x = np.asarray(x)
         owner = type(self).__name__
-        checks.check_images(x, self.input_shapes[0], None, owner)
+        checks.check_images(x, self.input_shapes[0], self.support, owner)
         x = x.astype("float32")
         if not self.conditional:
             return x
@@ -356,4 +371,9 @@ def _num_classes(network):
 
 def new_seed(seed):
     """`seed`, or a draw from Python's generator (`set_random_seed` seeds it)."""
-    return random.randrange(2**31) if seed is None else int(seed)
+    if seed is None:
+        return random.randrange(2**31)
+    seed = check_int("seed", "sample", seed, 0)
+    if seed >= 2**31:  # an exported model takes it as int32
+        raise invalid("seed", "sample", "an integer below 2**31", seed)
+    return seed

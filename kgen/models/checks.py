@@ -21,13 +21,20 @@ def check_data(model, x, y=None, argument="x", owner="fit"):
         owner: Whose argument it is, for the message.
     """
     if isinstance(x, tf.data.Dataset):
+        # A look is not a pass: kgen's datasets count those.
+        counter = getattr(x, "epoch_counter", None)
+        passes = None if counter is None else counter.numpy()
         batch = next(iter(x.take(1)), None)
+        if counter is not None:
+            counter.assign(passes)
     elif isinstance(x, keras.utils.PyDataset):
         batch = x[0] if x.num_batches else None
     elif isinstance(x, (tuple, list)):
         batch = tuple(x)
     elif hasattr(x, "shape"):
         batch = (x, y)
+    elif x is None:
+        raise invalid(argument, owner, "data", None)
     else:
         return
     if batch is None:

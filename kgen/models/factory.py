@@ -2,10 +2,12 @@
 
 import inspect
 
+import keras
+
 from kgen.errors import unknown_name
 from kgen.losses import likelihoods
 from kgen.models.vae import VAE
-from kgen.networks import convolutional, dense
+from kgen.networks import common, convolutional, dense
 
 MODELS = {"vae": VAE}
 NETWORKS = {"dense": dense, "conv": convolutional}
@@ -55,7 +57,7 @@ def create_model(
     if "likelihood" in known:
         likelihood = options.get("likelihood", known["likelihood"])
         options["likelihood"] = likelihoods.get(likelihood, cls.__name__)
-        bounded = len(input_shape) == 3 and isinstance(
+        bounded = len(common.check_shape(input_shape)) == 3 and isinstance(
             options["likelihood"], likelihoods.Gaussian
         )
         options.setdefault("output_activation", "sigmoid" if bounded else None)
@@ -71,6 +73,22 @@ def create_model(
         call(builders.encoder, input_shape, latent_dim),
         call(builders.decoder, input_shape, latent_dim),
     )
+
+
+def load_model(filepath, compile=True):
+    """Loads a model that `save` wrote.
+
+    As `keras.saving.load_model`, which finds kgen's classes only once they are
+    imported.
+
+    Args:
+        filepath: The `.keras` file.
+        compile: Whether to restore the optimizer and its state, too.
+
+    Returns:
+        The model, with its weights, optimizer and random streams.
+    """
+    return keras.saving.load_model(filepath, compile=compile)
 
 
 def options_of(name, network):

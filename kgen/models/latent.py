@@ -1,17 +1,20 @@
 """What every model with a Gaussian posterior over z can do once trained."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kgen.errors import check_int, invalid
-from kgen.layers.sampling import bound_log_var
 from kgen.losses import gaussian_kl, gaussian_log_prob
+from kgen.losses.divergences import bound_log_var
 from kgen.models.base import GenerativeModel, new_seed
 
-# Decoder rows at a time in importance sampling: enough to keep the cores busy,
-# 13 MB of parameters for a 28x28 picture.
+# The most that a decoder puts out at a time in importance sampling: rows, enough
+# to keep the cores busy, and numbers, for large pictures.
 _ROWS = 4096
+_NUMBERS = 4096 * 28 * 28
 
 
 class LatentGaussianModel(GenerativeModel):
@@ -202,7 +205,8 @@ class LatentGaussianModel(GenerativeModel):
         """Folds `function(z, eps)` over draws from q(z|x), a chunk at a time."""
         shape = tf.shape(mean)
         stddev = ops.exp(0.5 * log_var)
-        most = tf.maximum(_ROWS // shape[0], 1)
+        rows = min(_ROWS, _NUMBERS // math.prod(self.input_shapes[0]))
+        most = tf.maximum(rows // shape[0], 1)
 
         def body(done, total):
             size = tf.minimum(most, num_samples - done)

@@ -8,8 +8,8 @@ from keras import ops
 
 from kgen.errors import check_int, invalid
 from kgen.layers import GaussianSampling
-from kgen.layers.sampling import bound_log_var
 from kgen.losses import gaussian_kl, likelihoods
+from kgen.losses.divergences import bound_log_var
 from kgen.models.base import update
 from kgen.models.latent import LatentGaussianModel, check_fit, log_density
 

@@ -1,5 +1,7 @@
 """What the families of networks share: their inputs and their ends."""
 
+import operator
+
 import keras
 from keras import ops
 
@@ -12,8 +14,8 @@ OWNER = "create_model"
 def check_shape(input_shape, picture=False):
     """Returns `input_shape` as a tuple of positive ints, or raises."""
     try:
-        shape = tuple(int(size) for size in input_shape)
-    except (TypeError, ValueError):
+        shape = tuple(operator.index(size) for size in input_shape)
+    except TypeError:
         shape = ()
     if not shape or min(shape) < 1:
         raise invalid(
