@@ -1,7 +1,7 @@
 """The PyTorch side of speed.py: training on demand, in its own environment.
 
-Reads lines such as `dense 2 60000` (a network, epochs, examples) on standard input, and answers
-each with a line of JSON.
+Reads lines such as `dense 2 60000` (a network, epochs, examples) on standard
+input, and answers each with a line of JSON.
 """
 
 import json
