@@ -347,7 +347,9 @@ def test_a_finished_training_goes_on(tmp_path, options):
 def test_ctrl_c_leaves_a_model(tmp_path):
     run = tmp_path / "run"
     base = ("train", "vae", *SMALL, "--epochs", 100_000, "--out", run)
-    with subprocess.Popen(**command(*base)) as training:
+    # A process in the background may have been told to ignore Ctrl-C.
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(**command(*base), **heed) as training:
         end = time.monotonic() + 60
         while time.monotonic() < end and not any(
             run.glob("checkpoints/epoch*")
