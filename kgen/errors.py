@@ -40,7 +40,9 @@ def check_int(argument, owner, value, minimum=1):
         number = operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool) or number < minimum:
+    # NumPy's own booleans, too, without importing NumPy for it.
+    boolean = type(value).__name__ in ("bool", "bool_")
+    if number is None or boolean or number < minimum:
         kind = (
             "a positive integer"
             if minimum == 1
