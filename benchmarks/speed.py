@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py --data FOLDER --torch-python PATH/bin/python
 
-Each repeat trains two epochs with each in turn; the table gives the median
+Each repeat trains five epochs with each in turn; the table gives the median
 images per second, and the median ratio of the repeats. `--torch-python` is the
 interpreter of an environment with PyTorch and NumPy; without it that column is
 left out.
@@ -148,7 +148,7 @@ def main():
     parser.add_argument("--data", help="28x28 pictures; default: random ones")
     parser.add_argument("--torch-python")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=5)
     arguments = parser.parse_args()
     if arguments.data:
         batches = kgen.data.load(arguments.data, "train", seed=0)
