@@ -18,12 +18,22 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export",
         "layers",
         "losses",
+        "metrics",
         "models",
         "networks",
         "optimizers",
         "plots",
+        "sklearn",
     ],
-    submod_attrs={"models": ["VAE", "create_model", "load_model"]},
+    submod_attrs={
+        "models": [
+            "Autoencoder",
+            "DenoisingAutoencoder",
+            "VAE",
+            "create_model",
+            "load_model",
+        ]
+    },
 )
 
 if "keras" in sys.modules:

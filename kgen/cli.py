@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import difflib
+import functools
 import json
 import os
 import sys
@@ -177,27 +178,58 @@ def main(ctx):
         click.echo(ctx.get_help())
 
 
-_run_argument = click.argument("run", type=click.Path())
-_data_option = click.option(
-    "--data", metavar="SRC", help="Another source than the run's own."
-)
 _seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True
 )
+_data_option = click.option(
+    "--data", metavar="SRC", help="Another source than the run's own."
+)
 
 
-def _out_option(*endings):
+def _num_option(default):
     return click.option(
-        "--out",
-        type=click.Path(dir_okay=False),
-        help=f"File to write ({' or '.join(endings)}); default: in the run, the "
-        "next free name.",
+        "--num",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        help="How many pictures.",
     )
 
 
-_overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace what is there."
-)
+def writes(*endings):
+    """A command that uses RUN and writes a file; its function takes both.
+
+    Args:
+        *endings: Of the file's name; the first one is the default.
+    """
+
+    def decorate(function):
+        for option in (
+            click.option(
+                "--overwrite", is_flag=True, help="Replace what is there."
+            ),
+            click.option(
+                "--out",
+                type=click.Path(dir_okay=False),
+                help=f"File to write ({' or '.join(endings)}); default: in the "
+                "run, the next free name.",
+            ),
+            click.argument("run", type=click.Path()),
+        ):
+            function = option(function)
+
+        @main.command(function.__name__)
+        @functools.wraps(function)
+        def command(run, out, overwrite, **options):
+            run, model, out = _open(
+                run, out, function.__name__, endings, overwrite
+            )
+            text = function(run, model, out, **options)
+            click.echo(f"Wrote {out}" + (f": {text}" if text else ""))
+
+        return command
+
+    return decorate
 
 
 @main.command(epilog=_LISTS)
@@ -243,7 +275,7 @@ _overwrite_option = click.option(
     multiple=True,
     help="Any argument of the model, its networks or compile, such as "
     "likelihood=continuous_bernoulli, kl_weight=4, hidden_units=[400], "
-    "optimizer=adam:0.0005. May be repeated.",
+    "corruption=gaussian:0.25, optimizer=adam:0.0005. May be repeated.",
 )
 @click.option(
     "--out",
@@ -298,6 +330,14 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
         _export(trained, model, "saved_models")
 
 
+def _shown(value):
+    """A setting as it is typed."""
+    if isinstance(value, dict):
+        given = (f"{name}={setting}" for name, setting in value.items())
+        return " ".join(given) or "(none)"
+    return value
+
+
 def _resumed(ctx, run, config):
     """The run's own settings, with `--epochs` if given; others must agree."""
     kept = run.config
@@ -307,115 +347,122 @@ def _resumed(ctx, run, config):
         if name == "epochs" and given:
             kept["epochs"] = value
         elif given and value != kept[name]:
-            option = "--set" if name == "options" else name.replace("_", "-")
+            option = "set" if name == "options" else name.replace("_", "-")
             raise click.UsageError(
-                f"The run in {run.path} has {option}={kept[name]}; it can't be "
-                f"resumed with {value}. Leave the option out, or start anew."
+                f"The run in {run.path} has --{option} {_shown(kept[name])}; it "
+                f"can't be resumed with {_shown(value)}. Leave the option out, "
+                "or start anew."
             )
     return kept
 
 
-@main.command()
-@_run_argument
-@click.option(
-    "--num",
-    type=click.IntRange(1),
-    default=64,
-    show_default=True,
-    help="How many pictures.",
-)
+@writes(".png", ".npz")
+@_num_option(64)
 @_seed_option
 @click.option(
     "--label",
     type=int,
     help="The class, for a conditional model; default: all in turn.",
 )
-@_out_option(".png", ".npz")
-@_overwrite_option
-def sample(run, num, seed, label, out, overwrite):
+def sample(run, model, out, num, seed, label):
     """Draws new pictures from the model of RUN."""
-    run, model, out = _open(run, out, "sample", (".png", ".npz"), overwrite)
     import numpy as np
 
     labels = label
     if model.conditional and label is None:
         labels = np.arange(num) % (model.num_classes or 1)
     images = model.sample(num, labels=labels, seed=seed)
-    _write_images(out, {"images": images})
+    _write(out, {"images": images})
 
 
-@main.command()
-@_run_argument
+@writes(".png", ".npz")
 @_data_option
-@click.option(
-    "--num",
-    type=click.IntRange(1),
-    default=24,
-    show_default=True,
-    help="How many pictures.",
-)
-@_out_option(".png", ".npz")
-@_overwrite_option
-def reconstruct(run, data, num, out, overwrite):
+@_num_option(24)
+def reconstruct(run, model, out, data, num):
     """Draws pictures of the test split above their reconstructions."""
-    run, model, out = _open(
-        run, out, "reconstruct", (".png", ".npz"), overwrite
-    )
-    from kgen import plots, runs
-
-    if out.suffix == ".png":
-        _need_pictures(model.input_shapes[0], runs)
     _, dataset = _held_out(run, model, data, num, batch_size=num)
     _, originals = model.unpack(next(iter(dataset)))
     images = {
         "original": originals.numpy(),
         "reconstruction": model.reconstruct(dataset),
     }
-    if out.suffix == ".png":
-        plots.pairs(images, out, "Originals and their reconstructions")
-    else:
-        _save_arrays(out, images)
-    click.echo(f"Wrote {out}")
+    _write(out, images, "Originals and their reconstructions")
 
 
-@main.command()
-@_run_argument
+@writes(".npz", ".png")
+@click.option(
+    "--data",
+    metavar="SRC",
+    help="Noisy pictures, of any range; default: the run's test split, "
+    "corrupted as in training.",
+)
+@click.option("--num", type=click.IntRange(1), help="How many; default: all.")
+def denoise(run, model, out, data, num):
+    """Writes pictures without their noise."""
+    import numpy as np
+
+    from kgen import runs
+
+    _, dataset = _held_out(
+        run, model, data, num, any_range=True, batch_size=256
+    )
+    parts, done = [], 0
+    for batch in dataset:
+        inputs, x = model.unpack(batch)
+        if data:
+            rows = {"noisy": x.numpy(), "denoised": model(inputs).numpy()}
+        else:
+            rows = runs.denoised(model, inputs, x, done)
+        parts.append(rows)
+        done += len(x)
+    rows = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+    title = "" if data else runs.denoised_title(rows)
+    _write(out, rows, title or "Noisy pictures, denoised")
+    return title
+
+
+@writes(".npz")
 @_data_option
-@_out_option(".npz")
-@_overwrite_option
-def encode(run, data, out, overwrite):
-    """Writes the codes of the test split: mean, log_var and labels."""
-    run, model, out = _open(run, out, "encode", (".npz",), overwrite)
+def encode(run, model, out, data):
+    """Writes the codes of the test split, and its labels.
+
+    Those of a VAE are mean and log_var, others are z.
+    """
     import numpy as np
 
     found, dataset = _held_out(run, model, data, batch_size=256)
-    mean, log_var = model.posterior(dataset)
-    arrays = {"mean": mean, "log_var": log_var}
+    if hasattr(model, "posterior"):
+        arrays = dict(zip(("mean", "log_var"), model.posterior(dataset)))
+    else:
+        arrays = {"z": model.encode(dataset)}
+    count, size = next(iter(arrays.values())).shape
     if isinstance(found.labels, np.ndarray):
         arrays["labels"] = found.labels
-    _save_arrays(out, arrays)
-    click.echo(f"Wrote {out}: {len(mean)} codes of size {mean.shape[1]}")
+    _write(out, arrays)
+    return f"{count} codes of size {size}"
 
 
 @main.command()
-@_run_argument
+@click.argument("run", type=click.Path())
 @_data_option
 @click.option(
     "--num-samples",
     type=click.IntRange(1),
     default=500,
     show_default=True,
-    help="Importance samples for each picture.",
+    help="Importance samples for each picture, for log p(x).",
 )
 @_seed_option
 def evaluate(run, data, num_samples, seed):
-    """Prints bounds on log p(x) of the test split.
+    """Prints what the model of RUN is worth on the test split.
 
-    They are means over its examples, in nats per image.
+    Means over its examples: bounds on log p(x) where the model has them, in
+    nats per image, else the model's own losses.
     """
     run, model, _ = _open(run)
-    import numpy as np
-
     found, dataset = _held_out(
         run,
         model,
@@ -424,6 +471,18 @@ def evaluate(run, data, num_samples, seed):
         seed=0,
         binarize=run.config["binarize"],
     )
+    if hasattr(model, "log_likelihood"):
+        _print_bounds(model, dataset, num_samples, seed)
+    else:
+        logs = model.evaluate(dataset, verbose=0, return_dict=True)
+        click.echo(f"{len(found)} examples")
+        for name, value in logs.items():
+            click.echo(f"  {name:40} {value:10.5g}")
+
+
+def _print_bounds(model, dataset, num_samples, seed):
+    import numpy as np
+
     verbose = 1 if sys.stdout.isatty() else 0
     rows = {
         "ELBO": model.elbo(dataset, num_samples=10, seed=seed),
@@ -431,14 +490,15 @@ def evaluate(run, data, num_samples, seed):
             dataset, num_samples, seed=seed, verbose=verbose
         ),
     }
-    click.echo(f"{len(found)} examples, nats per image, +- standard error")
+    count = len(rows["ELBO"])
+    click.echo(f"{count} examples, nats per image, +- standard error")
     for name, values in rows.items():
         error = np.std(values) / np.sqrt(len(values))
         click.echo(f"  {name:40} {np.mean(values):10.3f} +- {error:.3f}")
 
 
 @main.command()
-@_run_argument
+@click.argument("run", type=click.Path())
 @click.option(
     "--to",
     "root",
@@ -464,7 +524,7 @@ def _export(model, name, root):
     click.echo(f"Exported {path}")
 
 
-def _open(path, out=None, stem=None, endings=(), overwrite=False):
+def _open(path, out=None, method=None, endings=(), overwrite=False):
     """The run, its model, and the file to write, checked before the work."""
     import pathlib
 
@@ -484,19 +544,30 @@ def _open(path, out=None, stem=None, endings=(), overwrite=False):
 
     run = runs.Run(path)
     model = run.model()
-    if stem and not out:
-        out = run.free_file(stem, endings[0])
-        if endings[0] == ".png" and not runs.is_picture(model.input_shapes[0]):
-            out = run.free_file(stem, ".npz")
+    if method and not hasattr(model, method):
+        raise click.UsageError(
+            f"The run in {path} is of the model {run.config['model']}, which "
+            f"can't {method}."
+        )
+    shape = model.input_shapes[0]
+    drawable = runs.is_picture(shape) or (method, shape) == ("sample", (2,))
+    if method and not out:
+        ending = endings[0] if drawable else ".npz"
+        out = run.free_file(method, ending)
+    if out and out.suffix == ".png" and not drawable:
+        raise click.UsageError(
+            f"Examples of shape {tuple(shape)} can't be drawn. Pass --out with a "
+            "name that ends in .npz."
+        )
     return run, model, out
 
 
-def _held_out(run, model, data, num=None, **options):
+def _held_out(run, model, data, num=None, any_range=False, **options):
     """The examples that RUN is judged by, `num` at most, and their batches."""
     from kgen import runs
     from kgen.models import checks
 
-    source = run.source(data)
+    source = run.source(data, any_range)
     # A source that was given, and has no splits, is meant whole.
     whole = data and "all" in source.splits
     split = "all" if whole else runs.validation_split(source) or "train"
@@ -504,35 +575,22 @@ def _held_out(run, model, data, num=None, **options):
     if num:
         found = found.slice(0, min(num, len(found)))
     dataset = found.batches(labels=model.conditional, **options)
-    checks.check_data(model, dataset, argument="--data", owner="kgen")
+    checks.check_data(
+        model, dataset, argument="--data", owner="kgen", any_range=any_range
+    )
     return found, dataset
 
 
-def _write_images(out, arrays):
-    from kgen import plots, runs
-
-    images = arrays["images"]
-    if out.suffix == ".png":
-        if images.shape[1:] != (2,):
-            _need_pictures(images.shape[1:], runs)
-        plots.samples(images, out)
-    else:
-        _save_arrays(out, arrays)
-    click.echo(f"Wrote {out}")
-
-
-def _need_pictures(shape, runs):
-    if not runs.is_picture(tuple(shape)):
-        raise click.UsageError(
-            f"Examples of shape {tuple(shape)} can't be drawn. Pass --out with a "
-            "name that ends in .npz."
-        )
-
-
-def _save_arrays(out, arrays):
+def _write(out, arrays, title=None):
+    """Writes arrays, or draws them: rows of pictures, or one grid or cloud."""
     import numpy as np
 
-    from kgen import files
+    from kgen import files, plots
 
-    with files.new_file(out) as temporary:
-        np.savez(temporary, **arrays)
+    if out.suffix == ".npz":
+        with files.new_file(out) as temporary:
+            np.savez(temporary, **arrays)
+    elif title:
+        plots.pairs(arrays, out, title)
+    else:
+        plots.samples(*arrays.values(), out)

@@ -9,6 +9,7 @@ from kgen import files
 
 _GREY = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
 _DPI = 120
+_UNITS = {"mse": "squared error per pixel", "psnr": "dB"}
 _LARGEST = 100.0  # inches; Matplotlib draws no side of 2**16 dots or more
 
 
@@ -122,9 +123,11 @@ def losses(history, path):
     names = [
         name
         for name in history
-        if name.endswith("loss")
+        if (name.endswith("loss") or name in _UNITS)
         and not name.startswith("val_")
+        # A part that is nothing, or all there is, tells no more.
         and (name == "loss" or np.any(history[name]))
+        and (name == "loss" or history[name] != history["loss"])
     ]
     names.sort(key=lambda name: name != "loss")
     figure = Figure(figsize=(4 * len(names), 3.4), layout="constrained")
@@ -142,13 +145,38 @@ def losses(history, path):
                 marker=marker,
             )
         axes.set(
-            title=name.replace("_", " "),
+            title=name.upper() if name in _UNITS else name.replace("_", " "),
             xlabel="epoch",
-            ylabel="nats per image",
+            ylabel=_UNITS.get(name, "nats per image"),
         )
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.3)
     panels[0].legend()
+    _save(figure, path)
+
+
+def errors(curves, path, title="Reconstruction error by size of the code"):
+    """Draws the squared error of reconstructions over the latent size.
+
+    Args:
+        curves: Dictionary from methods to pairs: sizes, and the mean squared
+            errors per pixel at them; a single one is drawn as a point.
+        path: The PNG file; an existing one is replaced.
+        title: What stands above.
+    """
+    figure = Figure(figsize=(6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for name, (sizes, values) in curves.items():
+        axes.plot(sizes, values, marker="o", markersize=5, label=name)
+    axes.set(
+        title=title,
+        xlabel="latent size",
+        ylabel="squared error per pixel, test split",
+        ylim=(0, None),
+    )
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    axes.grid(alpha=0.3)
+    axes.legend()
     _save(figure, path)
 
 

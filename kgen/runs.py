@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 import kgen
-from kgen import files, optimizers, plots
+from kgen import files, metrics, optimizers, plots
 from kgen.callbacks import EpochOrder, KLWarmUp
 from kgen.data import open_source
 from kgen.errors import InvalidArgument, check_int, unknown_name
@@ -36,6 +36,22 @@ _SETTINGS = {
     "kl_warmup",
     "options",
 }
+# What a training leaves; --overwrite deletes these and no other files.
+_LEFT = (
+    "config.json",
+    "model.keras",
+    "history.csv",
+    "checkpoints",
+    "logs",
+    "samples.png",
+    "reconstructions.png",
+    "denoised.png",
+    "errors.png",
+    "losses.png",
+    "latent.png",
+)
+# What the commands on a run write beside it.
+_MADE = re.compile(r"(sample|reconstruct|denoise|encode)-\d+\.(png|npz)")
 _COMPILE = ("optimizer", "steps_per_execution", "run_eagerly", "jit_compile")
 
 
@@ -147,7 +163,8 @@ class Run:
 
         Args:
             config: Dictionary that JSON can hold.
-            overwrite: Whether a run that is there may be deleted.
+            overwrite: Whether a run that is there may be deleted; other files
+                beside it stay.
 
         Raises:
             FileExistsError: If there is a run and `overwrite` is False, or
@@ -161,7 +178,7 @@ class Run:
                     f"{self.path} holds a run already. Pass --resume to go on "
                     "with it, --overwrite to delete it, or another --out."
                 )
-            shutil.rmtree(self.path)
+            self._delete()
         elif self.path.is_file() or (
             self.path.is_dir() and any(self.path.iterdir())
         ):
@@ -170,6 +187,15 @@ class Run:
                 " --out."
             )
         self._write_config(config)
+
+    def _delete(self):
+        made = [p for p in self.path.iterdir() if _MADE.fullmatch(p.name)]
+        # config.json last: till then it's a run.
+        for path in [*made, *(self.path / name for name in reversed(_LEFT))]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def _write_config(self, config):
         versions = {
@@ -200,15 +226,19 @@ class Run:
         with _readable(self.model_file):
             return keras.saving.load_model(self.model_file)
 
-    def source(self, data=None):
+    def source(self, data=None, any_range=False):
         """The run's source, or another one in the same shape.
 
         Args:
             data: What `kgen.data.load` takes as `source`, or None.
+            any_range: Whether pictures may have values outside [0, 1].
         """
         config = self.config
         return open_source(
-            data or config["data"], config["image_shape"], config["data_dir"]
+            data or config["data"],
+            config["image_shape"],
+            config["data_dir"],
+            any_range,
         )
 
     def history(self, before=None):
@@ -293,7 +323,7 @@ def train(run, config, overwrite=False, resume=False):
     # After the data: preparing a data set for the first time draws, too.
     keras.utils.set_random_seed(config["seed"])
     model = build(config, source, datasets["train"])
-    callbacks = _callbacks(config, datasets["train"])
+    callbacks = _callbacks(config, model, datasets["train"])
     for dataset in filter(None, datasets.values()):
         checks.check_data(model, dataset, argument="--data", owner="kgen train")
     _check_whole(model, source)
@@ -368,8 +398,9 @@ def _datasets(source, config):
 
 def build(config, source, dataset):
     """Makes and compiles the model that `config` describes."""
-    compile_options, options = {}, {}
     known = factory.options_of(config["model"], config["network"])
+    compile_options = {}
+    options = {"seed": config["seed"]} if "seed" in known else {}
     for name, value in config["options"].items():
         if name in _COMPILE:
             compile_options[name] = value
@@ -395,7 +426,7 @@ def build(config, source, dataset):
             network=config["network"],
             latent_dim=config["latent_dim"],
             num_classes=num_classes,
-            **{"seed": config["seed"], **options},
+            **options,
         )
         optimizer = optimizers.get(compile_options.pop("optimizer", "adam"))
         model.compile(optimizer=optimizer, **compile_options)
@@ -417,10 +448,15 @@ def _count_classes(source):
     return int(max(part.max() for part in labels if part is not None)) + 1
 
 
-def _callbacks(config, dataset):
+def _callbacks(config, model, dataset):
     """The callbacks that say how the run is trained."""
     callbacks = [EpochOrder(dataset), keras.callbacks.TerminateOnNaN()]
     if config["kl_warmup"]:
+        if not hasattr(model, "sampling"):
+            raise InvalidArgument(
+                f"--kl-warmup: the loss of {config['model']} has no KL term. "
+                "Leave the option out."
+            )
         callbacks.append(KLWarmUp(config["kl_warmup"]))
     return callbacks
 
@@ -454,7 +490,14 @@ def save_model(run, model):
 
 
 def draw(run, model, source, count=36):
-    """Draws the run's pictures: samples, reconstructions, losses, codes."""
+    """Draws the run's pictures: samples, reconstructions, losses, codes, ...
+
+    Args:
+        run: The `Run`.
+        model: Its model.
+        source: Its `Source`.
+        count: How many samples.
+    """
     history = run.history()
     if history:
         plots.losses(history, run.path / "losses.png")
@@ -471,26 +514,102 @@ def draw(run, model, source, count=36):
         source.class_names,
         title=f"Codes of {len(z)} examples",
     )
+    if isinstance(model, kgen.Autoencoder):
+        draw_errors(model, source, dataset, run.path / "errors.png")
     if not is_picture(model.input_shapes[0]):
         return
-    labels = None
-    if model.conditional:
-        labels = np.arange(count) % (model.num_classes or 1)
-    plots.samples(
-        model.sample(count, labels=labels, seed=0), run.path / "samples.png"
-    )
+    if hasattr(model, "sample"):
+        labels = None
+        if model.conditional:
+            labels = np.arange(count) % (model.num_classes or 1)
+        images = model.sample(count, labels=labels, seed=0)
+        plots.samples(images, run.path / "samples.png")
     draw_reconstructions(model, dataset, run.path / "reconstructions.png")
+    if hasattr(model, "denoise"):
+        draw_denoised(model, dataset, run.path / "denoised.png")
 
 
 def draw_reconstructions(model, dataset, path, count=24):
     """Draws the first pictures of `dataset` above their reconstructions."""
-    few = dataset.unbatch().take(count).batch(count)
-    inputs, originals = model.unpack(next(iter(few)))
+    inputs, originals = _first(model, dataset, count)
     rows = {
         "original": np.asarray(originals),
         "reconstruction": np.asarray(model(inputs)),
     }
     plots.pairs(rows, path, "Originals and their reconstructions")
+
+
+def draw_denoised(model, dataset, path, count=12):
+    """Draws the first pictures of `dataset`, corrupted, and denoised."""
+    inputs, originals = _first(model, dataset, count)
+    rows = denoised(model, inputs, originals)
+    plots.pairs(rows, path, denoised_title(rows))
+
+
+def denoised(model, inputs, originals, position=0):
+    """Pictures, corrupted by the model's own layer, and denoised.
+
+    Args:
+        model: A `DenoisingAutoencoder`.
+        inputs: What its networks take.
+        originals: The pictures in them.
+        position: The place of the batch in the data; another, other draws.
+
+    Returns:
+        Dictionary of arrays: `original`, `noisy`, `denoised`.
+    """
+    noisy = model.corrupt(originals, position)
+    labels = inputs[1] if model.conditional else None
+    return {
+        "original": np.asarray(originals),
+        "noisy": np.asarray(noisy),
+        "denoised": np.asarray(model(model.with_labels(noisy, labels))),
+    }
+
+
+def denoised_title(rows):
+    """The PSNR before and after, in words."""
+    before, after = (
+        np.mean(metrics.psnr(rows[name], rows["original"]))
+        for name in ("noisy", "denoised")
+    )
+    return f"PSNR {before:.1f} dB noisy, {after:.1f} dB denoised"
+
+
+def draw_errors(model, source, dataset, path, most=10_000):
+    """Draws the model's error against PCA's by the size of the code."""
+    from sklearn.decomposition import PCA
+
+    train = source.examples("train" if "train" in source.splits else "all")
+    train = train.slice(0, min(len(train), most)).batches(batch_size=256)
+    x = _rows(train)
+    test = _rows(dataset.map(lambda *batch: model.unpack(batch)[1]))
+    size = model.latent_dim
+    pca = PCA(min(max(2 * size, 8), *x.shape), random_state=0).fit(x)
+    # The error without the last components, one after another.
+    codes = pca.transform(test)
+    left = np.sum(np.mean(np.square(test - pca.mean_), axis=0))
+    kept = np.cumsum(np.mean(np.square(codes), axis=0))
+    sizes = np.arange(1, len(kept) + 1)
+    own = np.mean(
+        np.square(test - model.reconstruct(dataset).reshape(test.shape))
+    )
+    curves = {
+        "PCA": (sizes, (left - kept) / test.shape[1]),
+        "autoencoder": ([size], [own]),
+    }
+    plots.errors(curves, path)
+
+
+def _rows(dataset):
+    x = np.concatenate(list(dataset.as_numpy_iterator()))
+    return x.reshape(len(x), -1)
+
+
+def _first(model, dataset, count):
+    """The networks' inputs and the pictures of the first `count` examples."""
+    few = dataset.unbatch().take(count).batch(count)
+    return model.unpack(next(iter(few)))
 
 
 def is_picture(shape):

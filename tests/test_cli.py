@@ -18,6 +18,7 @@ from PIL import Image
 
 from kgen import cli, data, names
 from kgen.models import factory
+from kgen.models.base import seed_generators
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
 # `np.array` on them.
@@ -77,7 +78,7 @@ def assert_same_model(run, other):
         [
             *model.variables,
             *model.optimizer.variables,
-            *(generator.state for generator in model._seeds()),
+            *(generator.state for generator in seed_generators(model)),
         ]
         for model in models
     ]
@@ -125,6 +126,24 @@ def vectors(tmp_path_factory):
     run = folder / "run"
     source = ("--data", folder / "five.npy", "--latent-dim", 2)
     kgen("train", "vae", *SMALL, *source, "--epochs", 1, "--out", run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory):
+    """A run of an autoencoder on the digits."""
+    run = tmp_path_factory.mktemp("runs") / "autoencoder"
+    kgen("train", "autoencoder", *SMALL, "--epochs", 1, "--out", run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def denoising(tmp_path_factory):
+    """A run of a U-Net that denoises the digits."""
+    run = tmp_path_factory.mktemp("runs") / "denoising"
+    options = ("--network", "unet", "--set", "filters=4")
+    options += ("--set", "corruption=gaussian:0.25", "--epochs", 1)
+    kgen("train", "denoising_autoencoder", *options, "--out", run)
     return run
 
 
@@ -457,6 +476,78 @@ def test_vectors_are_written_as_arrays(vectors):
         assert "can't be drawn" in refused(name, vectors, "--out", "x.png")
 
 
+def test_an_autoencoder_s_run(autoencoder):
+    pictures = {path.name for path in autoencoder.glob("*.png")}
+    assert pictures == PICTURES - {"samples.png"} | {"errors.png"}
+    assert "360 codes of size 8" in kgen("encode", autoencoder)
+    codes = arrays(autoencoder / "encode-1.npz")
+    assert codes["z"].shape == (360, 8) and len(codes["labels"]) == 360
+    text = kgen("evaluate", autoencoder)
+    assert text.startswith("360 examples\n") and "  mse " in text
+    kgen("reconstruct", autoencoder, "--out", "x.png")
+    for method in ("sample", "denoise"):
+        line = refused(method, autoencoder)
+        assert f"model autoencoder, which can't {method}" in line
+
+
+def test_a_denoising_run(denoising):
+    pictures = {path.name for path in denoising.glob("*.png")}
+    assert pictures == PICTURES - {"samples.png"} | {"denoised.png"}
+    assert "  psnr " in kgen("evaluate", denoising)
+    kgen("encode", denoising, "--out", "x.npz")
+    assert arrays("x.npz")["z"].shape == (360, 8)
+
+
+def test_denoise_the_run_s_own_data(denoising):
+    text = kgen("denoise", denoising)
+    assert text.startswith(f"Wrote {denoising / 'denoise-1.npz'}: PSNR ")
+    rows = arrays(denoising / "denoise-1.npz")
+    assert set(rows) == {"original", "noisy", "denoised"}
+    noise = rows["noisy"] - rows["original"]
+    assert np.std(noise) == pytest.approx(0.25, rel=0.02)
+    # Each batch has noise of its own.
+    assert np.abs(noise[:100] - noise[256:356]).max() > 0.5
+    kgen("denoise", denoising, "--num", 8, "--out", "x.png")
+    with Image.open("x.png") as image:
+        assert min(image.size) > 200
+
+
+def test_denoise_pictures_of_any_range(denoising):
+    noisy = np.random.default_rng(0).normal(size=(10, 8, 8, 1))
+    np.save("noisy.npy", noisy.astype("float32"))
+    source = ("--data", "noisy.npy")
+    text = kgen("denoise", denoising, *source, "--out", "x.npz")
+    assert text == "Wrote x.npz\n"
+    rows = arrays("x.npz")
+    np.testing.assert_array_equal(rows["noisy"], noisy.astype("float32"))
+    model = keras.saving.load_model(denoising / "model.keras")
+    np.testing.assert_allclose(
+        rows["denoised"], model.denoise(noisy), atol=1e-5
+    )
+    assert "values in [0, 1]" in refused("reconstruct", denoising, *source)
+    noisy[0] = np.nan
+    np.save("nan.npy", noisy)
+    assert "NaN" in refused("denoise", denoising, "--data", "nan.npy")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ("autoencoder --network unet", "skip connections would lead"),
+        ("autoencoder --kl-warmup 2", "has no KL term"),
+        ("autoencoder --set likelihood=maee", "did you mean 'mae'"),
+        ("autoencoder --set corruption=masking:0.1", "Expected one of"),
+        ("denoising_autoencoder --set corruption=masking:2", "at most 1"),
+        ("denoising_autoencoder --set corruption=gausian:1", "did you mean"),
+        ("denoising_autoencoder --set corruption=0.5", "one of 'gaussian'"),
+        ("denoising_autoencoder --network unet --set blocks=0", "positive"),
+    ],
+)
+def test_settings_that_are_refused(tmp_path, args, words):
+    assert words in refused("train", *args.split())
+    assert not everything(tmp_path)
+
+
 def test_another_source(plain):
     x = np.random.default_rng(0).random((10, 8, 8, 1)).astype("float32")
     np.save("other.npy", x)
@@ -604,11 +695,11 @@ def test_commands_refuse(mistakes, args, words):
         ("reconstruct RUN --data vectors.npy", "Expected shape"),
         ("reconstruct RUN --data nan.npy", "NaN or infinity"),
         ("export RUN --to file.txt", "is a file"),
-        ("train vae --resume --out RUN --latent-dim 9", "latent-dim=8"),
+        ("train vae --resume --out RUN --latent-dim 9", "latent-dim 8"),
         ("train vae --resume --out RUN --set kl_weight=2", "hidden_units"),
-        ("train vae --resume --out RUN --seed 1", "seed=0"),
-        ("train vae --resume --out RUN --data good.npy", "data=digits"),
-        ("train vae --resume --out RUN --conditional", "conditional=False"),
+        ("train vae --resume --out RUN --seed 1", "--seed 0"),
+        ("train vae --resume --out RUN --data good.npy", "--data digits"),
+        ("train vae --resume --out RUN --conditional", "--conditional False"),
         ("train vae --resume --out RUN --epochs 1", "seen 2 epochs already"),
     ],
 )

@@ -14,7 +14,7 @@ LEVELS = [
     {"layers", "export", "optimizers"},
     {"networks"},
     {"models"},
-    {"data", "plots"},
+    {"data", "metrics", "plots", "sklearn"},
     {"callbacks"},
     {"runs"},
     {"cli"},

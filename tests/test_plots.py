@@ -213,3 +213,32 @@ def test_latent_uses_the_names_of_the_classes(monkeypatch):
 def test_codes_that_do_not_differ(tmp_path, z):
     plots.latent(z, tmp_path / "l.png")
     assert (tmp_path / "l.png").exists()
+
+
+def test_errors_by_latent_size(monkeypatch):
+    curves = {"PCA": ([1, 2, 3], [0.3, 0.2, 0.1]), "autoencoder": ([2], [0.1])}
+    (axes,) = figure_of(monkeypatch, plots.errors, curves, "x.png").axes
+    line, point = axes.lines
+    assert list(line.get_ydata()) == [0.3, 0.2, 0.1]
+    assert point.get_marker() == "o" and point.get_color() != line.get_color()
+    assert axes.get_xlabel() == "latent size" and axes.get_ylim()[0] == 0
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["PCA", "autoencoder"]
+
+
+def test_losses_names_units_and_leaves_out_what_repeats(monkeypatch):
+    history = {
+        "epoch": [0, 1],
+        "loss": [3.0, 2.0],
+        "reconstruction_loss": [3.0, 2.0],
+        "regularization_loss": [0.0, 0.0],
+        "mse": [0.2, 0.1],
+        "psnr": [10.0, 12.0],
+    }
+    figure = figure_of(monkeypatch, plots.losses, history, "x.png")
+    shown = {axes.get_title(): axes.get_ylabel() for axes in figure.axes}
+    assert shown == {
+        "loss": "nats per image",
+        "MSE": "squared error per pixel",
+        "PSNR": "dB",
+    }

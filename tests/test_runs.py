@@ -125,10 +125,13 @@ def test_an_empty_directory_may_become_a_run(tmp_path):
 def test_a_run_is_not_made_twice(run):
     with pytest.raises(FileExistsError, match="--resume"):
         run.create(CONFIG)
-    (run.path / "more").touch()
+    for name in ("model.keras", "encode-12.npz", "mine.txt"):
+        (run.path / name).touch()
+    (run.path / "checkpoints").mkdir(exist_ok=True)
+    (run.path / "checkpoints" / "epoch-1.weights.h5").touch()
     run.create({**CONFIG, "epochs": 1}, overwrite=True)
     assert run.config["epochs"] == 1
-    assert os.listdir(run.path) == ["config.json"]
+    assert sorted(os.listdir(run.path)) == ["config.json", "mine.txt"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

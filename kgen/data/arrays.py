@@ -36,7 +36,7 @@ _UNREADABLE = (
 )
 
 
-def from_arrays(images, labels=None, name="source"):
+def from_arrays(images, labels=None, name="source", any_range=False):
     """Checks arrays and gives them the form of examples.
 
     uint8 stays as it is; floats become float32. Pictures without an axis of
@@ -46,6 +46,7 @@ def from_arrays(images, labels=None, name="source"):
         images: Array of shape `(n, ...)`, or a memory map.
         labels: Integers of shape `(n,)`, or None.
         name: What the error message calls it.
+        any_range: Whether pictures may have values outside [0, 1].
 
     Returns:
         `Examples`.
@@ -66,7 +67,8 @@ def from_arrays(images, labels=None, name="source"):
     elif images.dtype != np.uint8:
         with np.errstate(over="ignore"):
             images = images.astype("float32", copy=False)
-    check_values(images, name, unit=len(images.shape) == 4)
+    unit = len(images.shape) == 4 and not any_range
+    check_values(images, name, unit)
     if labels is not None:
         labels = check_labels(labels, len(images), name)
     return Examples(images, labels)
@@ -141,7 +143,7 @@ def check_labels(labels, count, name="labels"):
     return labels.astype("int32")
 
 
-def from_file(path):
+def from_file(path, any_range=False):
     """Reads a .npy or .npz file; memory maps what is larger than the budget.
 
     An .npz may hold the splits of Keras's own files (`x_train`, `y_train`,
@@ -150,6 +152,7 @@ def from_file(path):
 
     Args:
         path: The file.
+        any_range: As in `from_arrays`.
 
     Returns:
         Dictionary from splits to functions that give their `Examples`; one
@@ -157,7 +160,7 @@ def from_file(path):
     """
     path = pathlib.Path(path)
     if path.suffix == ".npy":
-        return {"all": functools.partial(_from_npy, path)}
+        return {"all": functools.partial(_from_npy, path, any_range)}
     with _readable(path), zipfile.ZipFile(path) as archive:
         names = [
             name.removesuffix(".npy")
@@ -165,7 +168,7 @@ def from_file(path):
             if name.endswith(".npy")
         ]
     return {
-        split: functools.partial(_from_npz, path, *pair)
+        split: functools.partial(_from_npz, path, *pair, any_range)
         for split, pair in _pairs(names, path).items()
     }
 
@@ -202,19 +205,19 @@ def _readable(path):
         raise InvalidArgument(f"{path} can't be read: {error}") from error
 
 
-def _from_npy(path):
+def _from_npy(path, any_range):
     with _readable(path):
         images = np.lib.format.open_memmap(path, mode="r")
         if images.nbytes <= examples.IN_MEMORY_BYTES:
             images = np.array(images)
-    return from_arrays(images, name=path.name)
+    return from_arrays(images, name=path.name, any_range=any_range)
 
 
-def _from_npz(path, images, labels):
+def _from_npz(path, images, labels, any_range):
     with _readable(path), zipfile.ZipFile(path) as archive:
         images = _read_member(archive, images)
         labels = labels and _read_member(archive, labels)
-    return from_arrays(images, labels, name=path.name)
+    return from_arrays(images, labels, path.name, any_range)
 
 
 def _read_member(archive, name):

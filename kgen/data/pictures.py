@@ -1,10 +1,11 @@
 """Folders of pictures."""
 
+import concurrent.futures
 import contextlib
 import pathlib
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from kgen.data import examples
 from kgen.data.examples import Examples
@@ -13,6 +14,7 @@ from kgen.errors import InvalidArgument
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _SPLITS = ("train", "validation", "test")
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+_CHECKED = 1000  # files at a time
 _UNREADABLE = (
     OSError,
     SyntaxError,
@@ -55,6 +57,7 @@ def read_picture(path, image_shape):
         InvalidArgument: If the file can't be read as a picture.
     """
     with _opened(path) as image:
+        image = ImageOps.exif_transpose(image)  # as the camera was held
         if image.mode.startswith("I"):  # 16 bits
             wide = np.asarray(image).astype("uint32")
             image = Image.fromarray(((wide + 128) // 257).astype("uint8"))
@@ -64,6 +67,13 @@ def read_picture(path, image_shape):
         pixels = np.asarray(image)
     pixels = pixels.reshape(*pixels.shape[:2], image_shape[2])
     return examples.convert(pixels[None], image_shape)[0]
+
+
+def _check_readable(path):
+    """Raises unless all of a picture can be read; a JPEG's at an eighth."""
+    with _opened(path) as image:
+        image.draft(image.mode, tuple(side // 8 for side in image.size))
+        image.load()
 
 
 @contextlib.contextmanager
@@ -76,6 +86,12 @@ def _opened(path):
         raise InvalidArgument(
             f"{path} can't be read as a picture: {error}. Mend or remove it."
         ) from error
+
+
+def _upright_size(image):
+    """(width, height) as the picture will be read."""
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return image.size[::-1] if turned else image.size
 
 
 def _is_grey(image):
@@ -157,6 +173,11 @@ def _examples(found, names, shape):
     if names:
         labels = np.array([names.index(name) for _, name in found], "int32")
     if len(files) * np.prod(shape) > examples.IN_MEMORY_BYTES:
+        # An unreadable one is to be named now, not hours into a training.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for start in range(0, len(files), _CHECKED):
+                some = files.paths[start : start + _CHECKED]
+                list(pool.map(_check_readable, some))
         return Examples(files, labels)
     return Examples(files[np.arange(len(files))], labels)
 
@@ -166,7 +187,7 @@ def _common_shape(paths):
     first, grey = None, True
     for path in paths:
         with _opened(path) as image:
-            size, is_grey = image.size, _is_grey(image)
+            size, is_grey = _upright_size(image), _is_grey(image)
         if first is None:
             first = size
         if size != first:

@@ -84,7 +84,7 @@ class Source:
     def _read(self, name):
         if "all" not in self.readers:
             return self.readers[name]()
-        whole = self._whole
+        whole = self.readers["all"]()
         if name == "all":
             return whole
         # The same fifth whatever the seed of the training is.
@@ -97,11 +97,6 @@ class Source:
             )
         index = order[:tests] if name == "test" else order[tests:]
         return whole.select(np.sort(index))
-
-    @functools.cached_property
-    def _whole(self):
-        """What two splits are cut out of, read once."""
-        return self.readers["all"]()
 
 
 def _slice(found, split):
@@ -127,19 +122,25 @@ def _slice(found, split):
     return found.slice(start, stop)
 
 
-def open_source(source, image_shape=None, data_dir=None):
+def open_source(source, image_shape=None, data_dir=None, any_range=False):
     """Opens what `load` takes as `source`.
+
+    Args:
+        source: As in `load`.
+        image_shape: As in `load`.
+        data_dir: As in `load`.
+        any_range: Whether pictures in arrays may have values outside [0, 1],
+            as noisy ones do.
 
     Returns:
         A `Source`.
     """
     if image_shape is not None:
         image_shape = examples.check_image_shape(image_shape)
-    if isinstance(source, (tuple, list)) and len(source) == 2:
-        pair = arrays.from_arrays(*source)
-        return Source("arrays", {"all": lambda: pair}, (), image_shape)
     if not isinstance(source, (str, os.PathLike)):
-        pair = arrays.from_arrays(source)
+        is_pair = isinstance(source, (tuple, list)) and len(source) == 2
+        given = source if is_pair else [source]
+        pair = arrays.from_arrays(*given, any_range=any_range)
         return Source("arrays", {"all": lambda: pair}, (), image_shape)
     if source == "":
         raise invalid("source", "load", "a path or a data set's name", "''")
@@ -154,8 +155,8 @@ def open_source(source, image_shape=None, data_dir=None):
                 f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
                 "a folder."
             )
-        readers = _undivided(arrays.from_file(path))
-        return Source(path.stem, readers, (), image_shape)
+        readers = arrays.from_file(path, any_range)
+        return Source(path.stem, _undivided(readers), (), image_shape)
     if isinstance(source, os.PathLike) or _PATH_LIKE.search(source):
         raise FileNotFoundError(f"There is no file or folder {source}.")
     return _open_tfds(source, image_shape, data_dir)
@@ -195,7 +196,10 @@ def _open_tfds(name, image_shape, data_dir):
 
 
 def _undivided(readers):
-    """A source with nothing but a train split has no splits."""
+    """Readers that read once; a train split alone is no split."""
+    readers = {
+        split: functools.cache(reader) for split, reader in readers.items()
+    }
     if tuple(readers) == ("train",):
         return {"all": readers["train"]}
     return readers

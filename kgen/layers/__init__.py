@@ -1,7 +1,21 @@
 """Layers that models and networks are built from."""
 
 from kgen.layers.conditioning import ConcatenateLabels
+from kgen.layers.corruption import (
+    GaussianCorruption,
+    MaskingCorruption,
+    SaltAndPepperCorruption,
+)
+from kgen.layers.dense import Dense
 from kgen.layers.gated import GatedDense
 from kgen.layers.sampling import GaussianSampling
 
-__all__ = ["ConcatenateLabels", "GatedDense", "GaussianSampling"]
+__all__ = [
+    "ConcatenateLabels",
+    "Dense",
+    "GatedDense",
+    "GaussianCorruption",
+    "GaussianSampling",
+    "MaskingCorruption",
+    "SaltAndPepperCorruption",
+]

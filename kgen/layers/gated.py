@@ -2,6 +2,8 @@
 
 import keras
 
+from kgen.layers.dense import Dense
+
 
 @keras.saving.register_keras_serializable(package="kgen")
 class GatedDense(keras.layers.Layer):
@@ -27,7 +29,7 @@ class GatedDense(keras.layers.Layer):
         self.units = units
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         # One product for both halves.
-        self.dense = keras.layers.Dense(
+        self.dense = Dense(
             2 * units,
             kernel_initializer=keras.initializers.VarianceScaling(
                 2.0, "fan_avg", "uniform"

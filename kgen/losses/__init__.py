@@ -6,14 +6,18 @@ from kgen.losses.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
     Gaussian,
+    KerasLoss,
     Likelihood,
+    OptimalGaussian,
 )
 
 __all__ = [
     "Bernoulli",
     "ContinuousBernoulli",
     "Gaussian",
+    "KerasLoss",
     "Likelihood",
+    "OptimalGaussian",
     "divergences",
     "gaussian_kl",
     "gaussian_log_prob",

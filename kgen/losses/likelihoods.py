@@ -27,6 +27,8 @@ class Likelihood(keras.layers.Layer):
     """
 
     support = None
+    # Whether the parameters are the mean, and keep its bounds by themselves.
+    parameters_are_mean = False
 
     def __init__(self, **kwargs):
         kwargs.setdefault("dtype", "float32")
@@ -181,6 +183,8 @@ class Gaussian(Likelihood):
             the networks (Lucas et al. 2019, arXiv 1911.02469).
     """
 
+    parameters_are_mean = True
+
     def __init__(self, stddev=1.0, learn_stddev=False, **kwargs):
         super().__init__(**kwargs)
         self.stddev = check_number("stddev", "Gaussian", stddev, 1e-6)
@@ -213,6 +217,87 @@ class Gaussian(Likelihood):
         }
 
 
+# The mean squared error below which it gains nothing: 60 dB.
+_LEAST_ERROR = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class OptimalGaussian(Likelihood):
+    """A Gaussian whose variance is the best for each picture, for autoencoders.
+
+    The variance that maximises `sum_i log N(x_i; parameters_i, v)` is the mean
+    squared error; with it, the value is `-d/2 (log(2 pi error) + 1)` for d
+    dimensions. So it is the mean of the PSNR in other units: easy pictures count
+    as much as hard ones, where the squared error looks at the hard ones. As the
+    variance knows x, it is no density of x.
+
+    References:
+        Rybkin et al. (2021), Simple and effective VAE training with calibrated
+        decoders, arXiv 2006.13202, section 4.2.
+    """
+
+    parameters_are_mean = True
+
+    def log_prob(self, x, parameters, batch_axes=1):
+        """The value for each example; see `Likelihood.log_prob`."""
+        error = ops.square(
+            ops.cast(x, "float32") - ops.cast(parameters, "float32")
+        )
+        size = math.prod(error.shape[batch_axes:])
+        error = sum_over_event(error, batch_axes) / size
+        variance = ops.maximum(error, _LEAST_ERROR)
+        return -0.5 * size * (ops.log(2.0 * math.pi * variance) + 1.0)
+
+    def mean(self, parameters):
+        return ops.cast(parameters, "float32")
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class KerasLoss(Likelihood):
+    """A Keras loss in the place of -log p(x|z), for autoencoders.
+
+    Keras's losses are means over the pixels; this is their sum, as all else
+    here is. The parameters are the reconstruction itself, or its logits if the
+    loss says so (`from_logits`).
+
+    Args:
+        loss: `keras.losses.Loss`, its config, a function of `(x, parameters)`,
+            or the name of one, such as `"mae"`.
+    """
+
+    def __init__(self, loss, **kwargs):
+        super().__init__(**kwargs)
+        self.loss = keras.losses.get(loss)
+        from_logits = getattr(self.loss, "from_logits", False)
+        self.parameters_are_mean = not from_logits
+
+    def log_prob(self, x, parameters, batch_axes=1):
+        """Minus the loss of each example; see `Likelihood.log_prob`."""
+        parameters = ops.cast(parameters, "float32")
+        x = ops.broadcast_to(ops.cast(x, "float32"), ops.shape(parameters))
+        size = math.prod(parameters.shape[batch_axes:])
+        shape = (*ops.shape(parameters)[:batch_axes], size)
+        # `call` has no reduction over the batch, which `__call__` adds.
+        by_example = getattr(self.loss, "call", self.loss)
+        return -size * by_example(
+            ops.reshape(x, shape), ops.reshape(parameters, shape)
+        )
+
+    def mean(self, parameters):
+        parameters = ops.cast(parameters, "float32")
+        if self.parameters_are_mean:
+            return parameters
+        return ops.sigmoid(parameters)
+
+    def get_config(self):
+        loss = keras.losses.serialize(self.loss)
+        # Keras leaves out some arguments, such as Huber's delta.
+        arguments = getattr(self.loss, "_fn_kwargs", {})
+        if arguments and loss["module"] == "keras.losses":
+            loss["config"] = {**loss["config"], **arguments}
+        return {**super().get_config(), "loss": loss}
+
+
 LIKELIHOODS = {
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,
@@ -220,29 +305,48 @@ LIKELIHOODS = {
 }
 
 
-def get(identifier, owner="VAE"):
+def get(identifier, owner="VAE", losses=False):
     """Turns a name into a likelihood, once, at the border.
 
     Args:
-        identifier: A `Likelihood`, its config, or one of `"bernoulli"`,
+        identifier: A `Likelihood`, or one of `"bernoulli"`,
             `"continuous_bernoulli"`, `"gaussian"` (standard deviation 1),
             `"gaussian:0.1"` (that standard deviation), `"gaussian:learned"`.
         owner: Whose argument it is, for the message.
+        losses: Whether what is no density of x will do as well:
+            `"gaussian:optimal"`, and Keras's losses and their names.
 
     Returns:
         A `Likelihood`.
     """
     if isinstance(identifier, Likelihood):
         return identifier
-    if isinstance(identifier, dict):
-        return keras.saving.deserialize_keras_object(identifier)
+    if losses and identifier == "gaussian:optimal":
+        return OptimalGaussian()
+    if losses and (callable(identifier) or _is_loss(identifier)):
+        return KerasLoss(identifier)
     name, colon, argument = str(identifier).partition(":")
-    if name not in LIKELIHOODS:
-        raise unknown_name("likelihood", owner, LIKELIHOODS, identifier)
+    if name not in LIKELIHOODS or (colon and name != "gaussian"):
+        known = [*LIKELIHOODS, *(_LOSS_NAMES if losses else ())]
+        raise unknown_name("likelihood", owner, known, identifier)
     if not colon:
         return LIKELIHOODS[name]()
-    if name != "gaussian":
-        raise unknown_name("likelihood", owner, LIKELIHOODS, identifier)
     if argument == "learned":
         return Gaussian(stddev=0.3, learn_stddev=True)
     return Gaussian(stddev=argument)
+
+
+# Those of Keras's losses that compare pixel by pixel.
+_LOSS_NAMES = (
+    "mae",
+    "mse",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "binary_crossentropy",
+)
+
+
+def _is_loss(identifier):
+    return isinstance(identifier, str) and identifier in _LOSS_NAMES

@@ -189,13 +189,13 @@ class GenerativeModel(keras.Model):
 
     # Batches
 
-    def _batches_of(self, inputs, batch_size):
+    def _batches_of(self, inputs, batch_size, any_range=False):
         """A dataset as it is, or arrays, once checked, as a dataset."""
         if isinstance(inputs, tf.data.Dataset):
             self._check_spec(inputs.element_spec)
             return inputs
         batch_size = check_int("batch_size", type(self).__name__, batch_size)
-        inputs = self._checked_inputs(inputs)
+        inputs = self._checked_inputs(inputs, any_range)
         return tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
 
     def _in_batches(self, function, batches, *extra, verbose=0):
@@ -244,13 +244,14 @@ class GenerativeModel(keras.Model):
                 f"{x.dtype.name} of shape {tuple(x.shape)}",
             )
 
-    def _checked_inputs(self, inputs):
+    def _checked_inputs(self, inputs, any_range):
         """`inputs` as tensors of the right shape: x, or a pair with labels."""
         pair = isinstance(inputs, (tuple, list)) and self.conditional
         x, labels = inputs if pair else (inputs, None)
         x = np.asarray(x)
         owner = type(self).__name__
-        checks.check_images(x, self.input_shapes[0], self.support, owner)
+        support = None if any_range else self.support
+        checks.check_images(x, self.input_shapes[0], support, owner)
         x = x.astype("float32")
         if not self.conditional:
             return x
@@ -314,25 +315,17 @@ class GenerativeModel(keras.Model):
     def save_own_variables(self, store):
         """Keeps the random streams, which Keras does not."""
         super().save_own_variables(store)
-        for index, generator in enumerate(self._seeds()):
+        for index, generator in enumerate(seed_generators(self)):
             store[f"seed_{index}"] = generator.state.numpy()
 
     def load_own_variables(self, store):
         """Restores what `save_own_variables` kept."""
         own = {key: store[key] for key in store.keys()}  # noqa: SIM118
-        for index, generator in enumerate(self._seeds()):
+        for index, generator in enumerate(seed_generators(self)):
             state = own.pop(f"seed_{index}", None)
             if state is not None:
                 generator.state.assign(state)
         super().load_own_variables(own)
-
-    def _seeds(self):
-        """The seed generators of all layers, in a fixed order."""
-        return [
-            generator
-            for layer in self._flatten_layers()
-            for generator in layer._seed_generators
-        ]
 
     def get_config(self):
         """Every argument of `__init__`, serialised."""
@@ -352,6 +345,15 @@ class GenerativeModel(keras.Model):
                 config[name], custom_objects
             )
         return cls(**config)
+
+
+def seed_generators(layer):
+    """The random streams of a layer and all in it, in a fixed order."""
+    return [
+        generator
+        for part in layer._flatten_layers()
+        for generator in part._seed_generators
+    ]
 
 
 def _own_arguments(cls):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kgen.errors import InvalidArgument, invalid
 
 
-def check_data(model, x, y=None, argument="x", owner="fit"):
+def check_data(model, x, y=None, argument="x", owner="fit", any_range=False):
     """Raises `InvalidArgument` if `model` can't train on `x`.
 
     Arrays are looked at whole; of a dataset or a `PyDataset`, the first batch.
@@ -19,6 +19,7 @@ def check_data(model, x, y=None, argument="x", owner="fit"):
         y: Labels, where `x` is an array.
         argument: The name that the message uses.
         owner: Whose argument it is, for the message.
+        any_range: Whether values may lie outside the model's support.
     """
     if isinstance(x, tf.data.Dataset):
         # A look is not a pass: kgen's datasets count those.
@@ -47,7 +48,8 @@ def check_data(model, x, y=None, argument="x", owner="fit"):
         )
     if isinstance(images, (tuple, list)) and len(images) == 2:
         images, labels = images
-    check_images(images, model.input_shapes[0], model.support, owner, argument)
+    support = None if any_range else model.support
+    check_images(images, model.input_shapes[0], support, owner, argument)
     if model.conditional:
         check_labels(labels, model.num_classes, len(images), owner)
 

@@ -4,13 +4,19 @@ import inspect
 
 import keras
 
-from kgen.errors import unknown_name
+from kgen.errors import invalid, unknown_name
 from kgen.losses import likelihoods
+from kgen.models.autoencoder import Autoencoder, Reconstructing
+from kgen.models.denoising import DenoisingAutoencoder
 from kgen.models.vae import VAE
-from kgen.networks import common, convolutional, dense
+from kgen.networks import common, convolutional, dense, unet
 
-MODELS = {"vae": VAE}
-NETWORKS = {"dense": dense, "conv": convolutional}
+MODELS = {
+    "autoencoder": Autoencoder,
+    "denoising_autoencoder": DenoisingAutoencoder,
+    "vae": VAE,
+}
+NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 
 # What the factory itself gives to builders and models.
 _GIVEN = {"gaussian", "num_classes", "encoder", "decoder"}
@@ -27,13 +33,15 @@ def create_model(
 ):
     """Builds a model with networks of kgen's own.
 
-    Pictures under a Gaussian likelihood get a decoder that ends in a sigmoid,
-    so that what it decodes stays in [0, 1]; `output_activation` changes that.
+    Where the decoder's output is the picture itself, as under a Gaussian
+    likelihood, it ends in a sigmoid, so that what it decodes stays in [0, 1];
+    `output_activation` changes that.
 
     Args:
-        name: `"vae"`.
+        name: `"autoencoder"`, `"denoising_autoencoder"` or `"vae"`.
         input_shape: Shape of one example, without the batch.
-        network: `"conv"` (pictures of any size) or `"dense"` (any shape).
+        network: `"conv"` (pictures of any size), `"dense"` (any shape), or
+            `"unet"` (convolutional with skip connections, to denoise).
         latent_dim: Size of z, a positive integer.
         num_classes: If given, the model is conditional: its networks take
             labels from 0 to `num_classes - 1`.
@@ -53,13 +61,16 @@ def create_model(
         if option not in known:
             raise unknown_name("options", "create_model", known, option)
     cls, builders = MODELS[name], NETWORKS[network]
-    options = {"num_classes": num_classes, **options}
+    gaussian = not issubclass(cls, Reconstructing)
+    options = {"num_classes": num_classes, "gaussian": gaussian, **options}
     if "likelihood" in known:
         likelihood = options.get("likelihood", known["likelihood"])
-        options["likelihood"] = likelihoods.get(likelihood, cls.__name__)
-        bounded = len(common.check_shape(input_shape)) == 3 and isinstance(
-            options["likelihood"], likelihoods.Gaussian
+        likelihood = likelihoods.get(
+            likelihood, cls.__name__, losses=issubclass(cls, Reconstructing)
         )
+        options["likelihood"] = likelihood
+        picture = len(common.check_shape(input_shape)) == 3
+        bounded = picture and likelihood.parameters_are_mean
         options.setdefault("output_activation", "sigmoid" if bounded else None)
 
     def call(function, *args):
@@ -108,6 +119,13 @@ def options_of(name, network):
         raise unknown_name("name", "create_model", MODELS, name)
     if network not in NETWORKS:
         raise unknown_name("network", "create_model", NETWORKS, network)
+    if network == "unet" and name != "denoising_autoencoder":
+        raise invalid(
+            "network",
+            "create_model",
+            f"dense or conv for {name}: skip connections would lead x past z",
+            network,
+        )
     builders = NETWORKS[network]
     return {
         parameter.name: parameter.default

@@ -2,14 +2,14 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kgen.errors import check_int, invalid
 from kgen.losses import gaussian_kl, gaussian_log_prob
 from kgen.losses.divergences import bound_log_var
-from kgen.models.base import GenerativeModel, new_seed
+from kgen.models.base import new_seed
+from kgen.models.encoder_decoder import EncoderDecoder
 
 # The most that a decoder puts out at a time in importance sampling: rows, enough
 # to keep the cores busy, and numbers, for large pictures.
@@ -17,20 +17,16 @@ _ROWS = 4096
 _NUMBERS = 4096 * 28 * 28
 
 
-class LatentGaussianModel(GenerativeModel):
+class LatentGaussianModel(EncoderDecoder):
     """Base of models with `q(z|x)`, `p(x|z)` and the prior N(0, I).
 
-    A subclass sets `likelihood`, `latent_dim` and the networks `encoder` and
-    `decoder`. The public methods take arrays and return arrays.
+    What they decode to reconstruct, and what `encode` gives, is the posterior
+    mean.
     """
 
-    def call(self, inputs, training=False):
-        """The reconstruction by the posterior mean: E[x|z = E_q[z|x]]."""
+    def _code(self, inputs, training=False):
         mean, _ = self.encoder(inputs, training=training)
-        parameters = self.decoder(
-            self._condition(mean, inputs), training=training
-        )
-        return self.likelihood.mean(parameters)
+        return mean
 
     def posterior(self, x, batch_size=1024):
         """The approximate posterior q(z|x).
@@ -44,36 +40,6 @@ class LatentGaussianModel(GenerativeModel):
         """
         batches = self._batches_of(x, batch_size)
         return self._in_batches(self._posterior, batches)
-
-    def encode(self, x, batch_size=1024):
-        """The posterior mean, of shape `(n, latent_dim)`; see `posterior`."""
-        return self.posterior(x, batch_size)[0]
-
-    def decode(self, z, labels=None, batch_size=1024):
-        """E[x|z], of shape `(n, *input_shape)`.
-
-        Args:
-            z: Array of shape `(n, latent_dim)`.
-            labels: Integer or `n` integers, for a conditional model.
-            batch_size: How many are decoded at a time.
-        """
-        z = np.asarray(z, "float32")
-        if z.shape[1:] != (self.latent_dim,):
-            raise invalid(
-                "z",
-                f"{type(self).__name__}.decode",
-                f"shape (n, {self.latent_dim})",
-                f"shape {z.shape}",
-            )
-        labels = self._labels_for(len(z), labels)
-        inputs = z if labels is None else (z, labels)
-        batches = tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
-        return self._in_batches(self._decode, batches)
-
-    def reconstruct(self, x, batch_size=1024):
-        """Pictures decoded from their posterior means, of the shape of x."""
-        batches = self._batches_of(x, batch_size)
-        return self._in_batches(self._reconstruct, batches)
 
     def sample(self, num_samples, labels=None, seed=None):
         """Pictures from the model: E[x|z] for z from N(0, I).
@@ -153,14 +119,6 @@ class LatentGaussianModel(GenerativeModel):
         return ops.cast(mean, "float32"), bound_log_var(log_var)
 
     @tf.function(reduce_retracing=True)
-    def _decode(self, inputs, number=0):
-        return self.likelihood.mean(self.decoder(inputs, training=False))
-
-    @tf.function(reduce_retracing=True)
-    def _reconstruct(self, inputs, number=0):
-        return self(inputs, training=False)
-
-    @tf.function(reduce_retracing=True)
     def _elbo(self, inputs, number, num_samples, seed):
         mean, log_var = self._posterior(inputs)
         total = self._over_draws(
@@ -228,10 +186,6 @@ class LatentGaussianModel(GenerativeModel):
         )
         return total
 
-    def _condition(self, z, inputs):
-        """The decoder's inputs: z, with the labels out of `inputs` if any."""
-        return [z, inputs[1]] if self.conditional else z
-
     def _log_prob_given(self, z, inputs, x, training=False):
         """log p(x|z) for z of shape `(samples, batch, latent_dim)`."""
         samples, batch = ops.shape(z)[0], ops.shape(z)[1]
@@ -245,30 +199,22 @@ class LatentGaussianModel(GenerativeModel):
         return self.likelihood.log_prob(x, parameters, batch_axes=2)
 
     def endpoints(self):
-        """`serving_default`, `encode`, `decode` and `sample`; see the base."""
+        """Those of `EncoderDecoder`, with `log_var` in `encode`; `sample`."""
         scalar = tf.TensorSpec((), "int32", "num_samples")
         seed = tf.TensorSpec((), "int32", "seed")
-        z = tf.TensorSpec((None, self.latent_dim), "float32", "z")
         labels = self.label_specs()
-
-        def serve(images, labels=None):
-            return {"images": self(self.with_labels(images, labels))}
 
         def encode(images, labels=None):
             mean, log_var = self._posterior(self.with_labels(images, labels))
             return {"mean": mean, "log_var": log_var}
-
-        def decode(z, labels=None):
-            return {"images": self._decode(self.with_labels(z, labels))}
 
         def sample(num_samples, seed, labels=None):
             z = self._prior(num_samples, seed)
             return {"images": self._decode(self.with_labels(z, labels))}
 
         return {
-            "serving_default": (serve, [self.image_spec(), *labels]),
+            **super().endpoints(),
             "encode": (encode, [self.image_spec(), *labels]),
-            "decode": (decode, [z, *labels]),
             "sample": (sample, [scalar, seed, *labels]),
         }
 
@@ -278,31 +224,13 @@ def log_density(x, mean=0.0, log_var=0.0):
     return ops.sum(gaussian_log_prob(x, mean, log_var), axis=-1)
 
 
-def check_fit(encoder, decoder):
-    """Returns the latent size, or raises if the networks don't fit."""
+def check_posterior(owner, encoder):
+    """Raises unless the encoder ends in `(mean, log_var)`."""
     outputs = encoder.outputs
     if len(outputs) != 2 or outputs[0].shape != outputs[1].shape:
         raise invalid(
             "encoder",
-            "VAE",
+            owner,
             "two outputs of one shape, (mean, log_var)",
             [output.shape for output in outputs],
         )
-    latent_dim = outputs[0].shape[-1]
-    z, x = decoder.inputs[0].shape, decoder.outputs[0].shape
-    if z[1:] != (latent_dim,) or x[1:] != encoder.inputs[0].shape[1:]:
-        raise invalid(
-            "decoder",
-            "VAE",
-            f"a network from (batch, {latent_dim}) to "
-            f"{tuple(encoder.inputs[0].shape)}",
-            f"from {z} to {x}",
-        )
-    if len(decoder.inputs) != len(encoder.inputs):
-        raise invalid(
-            "decoder",
-            "VAE",
-            "labels as a second input of both networks or of none",
-            f"{len(decoder.inputs)} inputs",
-        )
-    return latent_dim

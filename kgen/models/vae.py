@@ -3,15 +3,18 @@
 import math
 
 import keras
-import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_number, invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
-from kgen.models.base import update
-from kgen.models.latent import LatentGaussianModel, check_fit, log_density
+from kgen.models.encoder_decoder import check_fit
+from kgen.models.latent import (
+    LatentGaussianModel,
+    check_posterior,
+    log_density,
+)
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -74,14 +77,15 @@ class VAE(LatentGaussianModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.likelihood = likelihoods.get(likelihood, "VAE")
         self.importance_samples = check_int(
             "importance_samples", "VAE", importance_samples
         )
-        self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
-        self.kl_weight = self.sampling.kl_weight
-        self.free_bits = self.sampling.free_bits
-        self.seed = self.sampling.seed
+        self.kl_weight = check_number("kl_weight", "VAE", kl_weight)
+        self.free_bits = check_number("free_bits", "VAE", free_bits)
+        self.seed = None if seed is None else check_int("seed", "VAE", seed, 0)
+        self.sampling = GaussianSampling(
+            self.kl_weight, self.free_bits, seed=self.seed
+        )
         names = ["loss", "reconstruction_loss", "kl_loss"]
         names += ["regularization_loss", "elbo"]
         self._objective = self._negative_elbo
@@ -95,50 +99,10 @@ class VAE(LatentGaussianModel):
                 )
             names.append("importance_gain")
             self._objective = self._negative_importance_weighted_bound
-        self._set_networks(
-            names, self.likelihood.support, encoder=encoder, decoder=decoder
-        )
-        self.latent_dim = check_fit(encoder, decoder)
-
-    def compile(
-        self,
-        optimizer="adam",
-        *,
-        steps_per_execution=16,
-        run_eagerly=False,
-        jit_compile=False,
-    ):
-        """Says how to train; the objective is the model's own.
-
-        Args:
-            optimizer: Keras optimizer or its name.
-            steps_per_execution: Batches for each call into TensorFlow;
-                callbacks see every that many batches.
-            run_eagerly: Whether steps run as plain Python, for debugging.
-            jit_compile: Whether XLA compiles the step.
-        """
-        arguments = {
-            "steps_per_execution": steps_per_execution,
-            "run_eagerly": run_eagerly,
-            "jit_compile": jit_compile,
-        }
-        self._compile(arguments, optimizer, **arguments)
-
-    def train_step(self, data):
-        inputs, x = self.unpack(data)
-        parts = update(
-            self.optimizer,
-            self.trainable_variables,
-            lambda: self._objective(inputs, x, training=True),
-        )
-        self.log_means.update_state(parts, tf.shape(x)[0])
-        return self.log_means.result()
-
-    def test_step(self, data):
-        inputs, x = self.unpack(data)
-        parts = self._objective(inputs, x, training=False)
-        self.log_means.update_state(parts, tf.shape(x)[0])
-        return self.log_means.result()
+        likelihood = likelihoods.get(likelihood, "VAE")
+        self._set_encoder_decoder(names, likelihood, encoder, decoder)
+        check_posterior("VAE", encoder)
+        check_fit("VAE", encoder, decoder, encoder.outputs[:1])
 
     def _negative_elbo(self, inputs, x, training):
         mean, log_var = self.encoder(inputs, training=training)
@@ -169,10 +133,7 @@ class VAE(LatentGaussianModel):
 
     def _total(self, reconstruction, kl, elbo, gain=0.0):
         """The sum of the parts, and the parts, by their logs' names."""
-        regularization = sum(
-            self.encoder.losses + self.decoder.losses + self.likelihood.losses,
-            start=ops.zeros(()),
-        )
+        regularization = self._regularization()
         return {
             "loss": reconstruction + kl + regularization - gain,
             "reconstruction_loss": reconstruction,

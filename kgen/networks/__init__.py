@@ -1,5 +1,5 @@
 """Builders of encoders and decoders; a network is any `keras.Model`."""
 
-from kgen.networks import convolutional, dense
+from kgen.networks import convolutional, dense, unet
 
-__all__ = ["convolutional", "dense"]
+__all__ = ["convolutional", "dense", "unet"]

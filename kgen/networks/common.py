@@ -69,9 +69,13 @@ class Inputs:
             return x
         return ConcatenateLabels(self.num_classes)([x, self.labels])
 
-    def network(self, outputs, name):
-        """Closes the network; it takes `x`, or `[x, labels]`."""
-        inputs = self.x if self.labels is None else [self.x, self.labels]
+    def network(self, outputs, name, more=()):
+        """Closes the network; it takes x, `more` inputs, then the labels."""
+        inputs = [self.x, *more]
+        if self.labels is not None:
+            inputs.append(self.labels)
+        if len(inputs) == 1:
+            inputs = self.x
         return keras.Model(inputs, outputs, name=name)
 
 

@@ -5,6 +5,7 @@ import math
 from keras import layers
 
 from kgen.errors import check_int
+from kgen.layers import Dense
 from kgen.networks import common
 
 # Halving stops when no side is longer than this.
@@ -64,7 +65,7 @@ def encoder(
         x = layers.Conv2D(count, 3, strides=2, padding="same", **kwargs)(x)
     x = layers.Flatten()(x)
     for units in common.check_widths("hidden_units", hidden_units):
-        x = layers.Dense(units, **kwargs)(x)
+        x = Dense(units, **kwargs)(x)
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
 
@@ -114,7 +115,7 @@ def decoder(
     top = (*sizes[-1], counts[-1] if counts else filters)
     hidden_units = common.check_widths("hidden_units", hidden_units)
     for units in (*hidden_units[::-1], math.prod(top)):
-        x = layers.Dense(units, **kwargs)(x)
+        x = Dense(units, **kwargs)(x)
     x = layers.Reshape(top)(x)
     end = {
         "activation": output_activation,

@@ -5,7 +5,7 @@ import math
 from keras import layers
 
 from kgen.errors import check_int
-from kgen.layers import GatedDense
+from kgen.layers import Dense, GatedDense
 from kgen.networks import common
 
 
@@ -75,7 +75,7 @@ def decoder(
     x = inputs.with_labels(inputs.x)
     hidden_units = common.check_widths("hidden_units", hidden_units)
     x = _hidden(x, hidden_units[::-1], activation, kernel_regularizer)
-    x = layers.Dense(
+    x = Dense(
         math.prod(shape),
         activation=output_activation,
         dtype="float32",
@@ -89,7 +89,7 @@ def _hidden(x, units, activation, kernel_regularizer):
         if activation == "gated":
             layer = GatedDense(size, kernel_regularizer)
         else:
-            layer = layers.Dense(
+            layer = Dense(
                 size, activation, kernel_regularizer=kernel_regularizer
             )
         x = layer(x)

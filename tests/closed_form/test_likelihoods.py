@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 from scipy import integrate, stats
 
-from kgen.losses import Bernoulli, ContinuousBernoulli, Gaussian
+from kgen.losses import (
+    Bernoulli,
+    ContinuousBernoulli,
+    Gaussian,
+    OptimalGaussian,
+)
 
 LOGITS = [-40.0, -3.0, -0.301, -0.299, -1e-3, 0.0, 1e-4, 0.3, 0.7, 12.0, 40.0]
 RNG = np.random.default_rng(0)
@@ -142,3 +147,17 @@ def test_continuous_bernoulli_samples_follow_its_distribution(logit):
         return np.expm1(logit * x) / np.expm1(logit)
 
     assert stats.kstest(draws.numpy(), distribution).pvalue > 1e-3
+
+
+def test_optimal_gaussian_is_the_best_of_all_variances():
+    x, mean = RNG.uniform(size=(2, 3, 4, 4, 1)).astype("float32")
+    got = OptimalGaussian().log_prob(x, mean).numpy()
+    stddevs = np.sqrt(np.mean((x - mean) ** 2, axis=(1, 2, 3)))
+    for factor in (0.8, 1.0, 1.25):
+        scale = factor * stddevs[:, None, None, None]
+        other = stats.norm.logpdf(x, mean, scale).sum(axis=(1, 2, 3))
+        if factor == 1.0:
+            np.testing.assert_allclose(got, other, rtol=1e-4)
+        else:
+            assert (got > other).all()
+    assert np.isfinite(OptimalGaussian().log_prob(x, x)).all()

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from kgen.data import load, open_source, pictures
@@ -261,11 +260,28 @@ def test_large_folders_are_read_by_the_batch(class_folders):
 
 
 @pytest.mark.usefixtures("no_memory")
-def test_an_unreadable_picture_is_named_while_streaming(tmp_path):
+def test_an_unreadable_picture_is_named_before_streaming(tmp_path):
     save_picture(tmp_path / "a.png", GREY)
     (tmp_path / "b.png").write_bytes(b"no picture")
-    dataset = load(tmp_path, "all", image_shape=(6, 5, 1))
-    with pytest.raises(
-        tf.errors.InvalidArgumentError, match=r"b.png can't be read"
-    ):
-        read(dataset)
+    with pytest.raises(InvalidArgument, match=r"b.png can't be read"):
+        load(tmp_path, "all", image_shape=(6, 5, 1))
+    # A JPEG that ends too soon has a whole header.
+    (tmp_path / "b.png").unlink()
+    path = tmp_path / "c.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8")
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InvalidArgument, match=r"c.jpg can't be read"):
+        load(tmp_path, "all", image_shape=(6, 5, 1))
+
+
+def test_pictures_are_turned_as_the_camera_was_held(tmp_path):
+    wide = np.zeros((4, 6, 3), "uint8")
+    wide[:, :3] = 255  # the left half, at the top once it is upright
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("a.png", "b.png"):
+        Image.fromarray(wide).save(tmp_path / name, exif=exif)
+    images = read(load(tmp_path, "all"))
+    assert images.shape == (2, 6, 4, 3)
+    assert images[0, :3].min() == 1 and images[0, 3:].max() == 0

@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from kgen.data import load, open_source
+from kgen.data import arrays, load, open_source
 from kgen.errors import InvalidArgument
 from tests.data.common import as_rows, random_uint8, read
 
@@ -50,14 +50,18 @@ def test_one_example_can_t_be_divided():
     assert len(read(load(numbered(1), "all"))) == 1
 
 
-def test_both_parts_are_cut_from_one_reading(monkeypatch):
-    source = open_source(IMAGES)
+@pytest.mark.parametrize("names", [["x"], ["x_train", "x_test"]])
+def test_files_are_read_once(tmp_path, monkeypatch, names):
+    np.savez(tmp_path / "x.npz", **dict.fromkeys(names, IMAGES))
     calls = []
-    reader = source.readers["all"]
-    source.readers["all"] = lambda: calls.append(1) or reader()
-    for split in source.splits:
+    read = arrays._from_npz
+    monkeypatch.setattr(
+        arrays, "_from_npz", lambda *args: calls.append(1) or read(*args)
+    )
+    source = open_source(tmp_path / "x.npz")
+    for split in (*source.splits, *source.splits, "train[:5]"):
         source.examples(split)
-    assert len(calls) == 1
+    assert len(calls) == len(names)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""Layers that corrupt their input while training, for denoising."""
+
+import keras
+from keras import ops
+
+from kgen.errors import check_int, check_number, invalid, unknown_name
+
+
+class Corruption(keras.layers.Layer):
+    """Base of the corruptions: a level, fixed or drawn for each example.
+
+    It corrupts when it is called with `training=True`, else it gives its input
+    back. It computes in float32 under every dtype policy.
+
+    Args:
+        level: Number, or a pair `(low, high)` between which each example's own
+            level is drawn uniformly.
+        seed: Integer, or None for one from Keras's global random state.
+
+    Call arguments:
+        x: Tensor of shape `(batch, ...)`.
+        training: Whether to corrupt.
+
+    Returns:
+        Tensor of the shape of x.
+    """
+
+    # What a level may be; a standard deviation has no upper bound.
+    highest = float("inf")
+
+    def __init__(self, level, seed=None, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.level = self._checked(level)
+        self.seed = (
+            None
+            if seed is None
+            else check_int("seed", type(self).__name__, seed, 0)
+        )
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def _checked(self, level):
+        owner = type(self).__name__
+        pair = isinstance(level, (tuple, list))
+        bounds = list(level) if pair else [level]
+        bounds = [check_number("level", owner, bound) for bound in bounds]
+        if (
+            len(bounds) > 2
+            or bounds != sorted(bounds)
+            or not 0 < bounds[-1] <= self.highest
+        ):
+            up_to = (
+                f" and at most {self.highest:g}" if self.highest == 1 else ""
+            )
+            raise invalid(
+                "level",
+                owner,
+                f"a number above 0{up_to}, or a pair (low, high) of such",
+                level,
+            )
+        return bounds if pair else bounds[0]
+
+    def call(self, x, training=False):
+        return self.corrupt(x, self._levels(x)) if training else x
+
+    def corrupt(self, x, level):
+        """A corrupted copy.
+
+        Args:
+            x: Tensor of shape `(batch, ...)`.
+            level: Number, or a tensor that broadcasts to x, one number for each
+                example.
+        """
+        raise NotImplementedError
+
+    def _levels(self, x):
+        if not isinstance(self.level, list):
+            return self.level
+        shape = (ops.shape(x)[0], *(1 for _ in x.shape[1:]))
+        return keras.random.uniform(
+            shape, *self.level, dtype="float32", seed=self.seed_generator
+        )
+
+    def _uniform_by_pixel(self, x):
+        """One number in [0, 1) for each pixel, the same for its channels."""
+        shape = tuple(ops.shape(x))
+        if len(shape) == 4:
+            shape = (*shape[:-1], 1)
+        return keras.random.uniform(
+            shape, dtype="float32", seed=self.seed_generator
+        )
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "level": self.level, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class GaussianCorruption(Corruption):
+    """Adds noise from N(0, level^2); the result is not clipped."""
+
+    def corrupt(self, x, level):
+        noise = keras.random.normal(
+            ops.shape(x), dtype="float32", seed=self.seed_generator
+        )
+        return x + level * noise
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class MaskingCorruption(Corruption):
+    """Sets a share `level` of the pixels to 0 (Vincent et al. 2010, 3.2)."""
+
+    highest = 1.0
+
+    def corrupt(self, x, level):
+        return ops.where(self._uniform_by_pixel(x) < level, 0.0, x)
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class SaltAndPepperCorruption(Corruption):
+    """Sets a share `level` of the pixels to 0 or 1, either as likely."""
+
+    highest = 1.0
+
+    def corrupt(self, x, level):
+        uniform = self._uniform_by_pixel(x)
+        salted = ops.where(uniform < 0.5 * level, 0.0, 1.0)
+        return ops.where(uniform < level, salted, x)
+
+
+CORRUPTIONS = {
+    "gaussian": GaussianCorruption,
+    "masking": MaskingCorruption,
+    "salt_and_pepper": SaltAndPepperCorruption,
+}
+
+
+def get(identifier, owner):
+    """Turns a name into a corruption, once, at the border.
+
+    Args:
+        identifier: A Keras layer, its config, or a name with a level or two
+            bounds of it: `"masking:0.3"`, `"gaussian:0.05:0.6"`.
+        owner: Whose argument it is, for the message.
+
+    Returns:
+        A Keras layer.
+    """
+    if isinstance(identifier, keras.layers.Layer):
+        return identifier
+    name, *levels = str(identifier).split(":")
+    if name not in CORRUPTIONS:
+        raise unknown_name("corruption", owner, CORRUPTIONS, identifier)
+    if not 1 <= len(levels) <= 2:
+        raise invalid(
+            "corruption",
+            owner,
+            f'"{name}:LEVEL" or "{name}:LOW:HIGH"',
+            identifier,
+        )
+    return CORRUPTIONS[name](levels if len(levels) == 2 else levels[0])

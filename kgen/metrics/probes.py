@@ -1,0 +1,77 @@
+"""What codes tell about classes."""
+
+import numpy as np
+
+from kgen.errors import check_int, invalid
+
+
+def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
+    """Accuracy of two simple classifiers on codes.
+
+    k nearest neighbours judge the distances between codes, logistic regression
+    the directions in their space (on standardised codes, without which its
+    penalty would depend on their scale).
+
+    Args:
+        z: Array of shape `(n, latent_dim)`, codes to learn from.
+        y: `n` integers, their classes.
+        z_test: Array of shape `(m, latent_dim)`, codes to be judged by; without
+            them a fifth of `z`, drawn by `seed` in each class alike.
+        y_test: `m` integers.
+        neighbors: k.
+        seed: Integer.
+
+    Returns:
+        Dictionary with `knn_accuracy` and `logistic_accuracy`, shares of the
+        codes to be judged by.
+
+    Raises:
+        InvalidArgument: If shapes don't agree, there is one class only, or
+            there are too few examples.
+
+    References:
+        Alain & Bengio (2017), Understanding intermediate layers using linear
+        classifier probes, arXiv 1610.01644.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import train_test_split
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    z, y = _checked("z", z, y)
+    if (z_test is None) != (y_test is None):
+        raise invalid("z_test", "probe", "both z_test and y_test, or none", "")
+    if z_test is None:
+        try:
+            z, z_test, y, y_test = train_test_split(
+                z, y, test_size=0.2, random_state=seed, stratify=y
+            )
+        except ValueError as error:  # too few of a class
+            raise invalid("y", "probe", "more examples", error) from error
+    else:
+        z_test, y_test = _checked("z_test", z_test, y_test)
+    neighbors = check_int("neighbors", "probe", neighbors)
+    classifiers = {
+        "knn_accuracy": KNeighborsClassifier(min(neighbors, len(z))),
+        "logistic_accuracy": make_pipeline(
+            StandardScaler(), LogisticRegression(max_iter=1000)
+        ),
+    }
+    return {
+        name: float(classifier.fit(z, y).score(z_test, y_test))
+        for name, classifier in classifiers.items()
+    }
+
+
+def _checked(name, z, y):
+    z, y = np.asarray(z), np.asarray(y)
+    if z.ndim != 2 or y.shape != z.shape[:1] or len(np.unique(y)) < 2:
+        raise invalid(
+            name,
+            "probe",
+            "shape (n, latent_dim), with n labels of two classes or more",
+            f"shape {z.shape}, and labels of shape {y.shape} with "
+            f"{len(np.unique(y))} classes",
+        )
+    return z, y

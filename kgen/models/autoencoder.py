@@ -1,0 +1,99 @@
+"""The autoencoder."""
+
+import keras
+from keras import ops
+
+from kgen.losses import likelihoods
+from kgen.models.encoder_decoder import EncoderDecoder, check_fit
+
+
+class Reconstructing(EncoderDecoder):
+    """Base of models whose code is one point: x -> z -> x.
+
+    With networks that have skip connections the code is a list: z, and what
+    else the decoder takes.
+    """
+
+    def _set_reconstruction(self, likelihood, encoder, decoder, logs=()):
+        """Keeps the networks, and a likelihood that may be a Keras loss."""
+        owner = type(self).__name__
+        names = ["loss", "reconstruction_loss", "regularization_loss", "mse"]
+        likelihood = likelihoods.get(likelihood, owner, losses=True)
+        self._set_encoder_decoder([*names, *logs], likelihood, encoder, decoder)
+        check_fit(owner, encoder, decoder, encoder.outputs)
+
+    def _code(self, inputs, training=False):
+        return self.encoder(inputs, training=training)
+
+    def _parts(self, inputs, x, training):
+        """The loss of reconstructing x from `inputs`, and x's estimate."""
+        code = self._code(inputs, training)
+        parameters = self.decoder(
+            self._condition(code, inputs), training=training
+        )
+        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
+        regularization = self._regularization()
+        estimate = self.likelihood.mean(parameters)
+        parts = {
+            "loss": reconstruction + regularization,
+            "reconstruction_loss": reconstruction,
+            "regularization_loss": regularization,
+            "mse": ops.mean(ops.square(ops.cast(x, "float32") - estimate)),
+        }
+        return parts, estimate
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class Autoencoder(Reconstructing):
+    """Autoencoder: a code z of few dimensions from which x can be rebuilt.
+
+    What is minimised is, in nats per image and averaged over the batch,
+
+        -log p(x | z = encoder(x)) + regularizers
+
+    the logs `reconstruction_loss` and `regularization_loss`, and their sum
+    `loss`. Under the Gaussian likelihood that is half the squared error and a
+    constant. The log `mse` is the squared error per pixel, whatever the
+    likelihood. The networks' own regularizers count, those of activities too: an
+    L1 penalty on the codes makes a sparse autoencoder.
+
+    Args:
+        encoder: Built `keras.Model` from x, or `[x, labels]`, to z of shape
+            `(batch, latent_dim)`.
+        decoder: Built `keras.Model` from z, or `[z, labels]`, to the
+            likelihood's parameters, of the shape of x.
+        likelihood: `"gaussian"` (the squared error), `"gaussian:learned"`,
+            `"gaussian:optimal"` (the PSNR), `"bernoulli"`,
+            `"continuous_bernoulli"`, a `Likelihood`, or a Keras loss or its
+            name, such as `"mae"`.
+
+    Raises:
+        InvalidArgument: If networks don't fit together, or a value is out of
+            range.
+
+    Example:
+
+        ae = kgen.create_model("autoencoder", input_shape=(8, 8, 1))
+        ae.compile(optimizer="adam")
+        ae.fit(train, validation_data=test, epochs=20)
+        codes = ae.encode(x)
+
+        # A sparse one: Keras's regularizer on the codes.
+        x = keras.Input((64,))
+        z = keras.layers.Dense(100, "relu", activity_regularizer="l1")(x)
+        encoder = keras.Model(x, z)
+        decoder = keras.Sequential([keras.Input((100,)), keras.layers.Dense(64)])
+        ae = kgen.Autoencoder(encoder, decoder)
+
+    References:
+        Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with
+        neural networks; Vincent et al. (2010), section 2.2 (the likelihoods);
+        Baldi & Hornik (1989) (a linear one finds the subspace of PCA).
+    """
+
+    def __init__(self, encoder, decoder, likelihood="gaussian", **kwargs):
+        super().__init__(**kwargs)
+        self._set_reconstruction(likelihood, encoder, decoder)
+
+    def _objective(self, inputs, x, training):
+        return self._parts(inputs, x, training)[0]

@@ -1,0 +1,141 @@
+"""The denoising autoencoder."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kgen.errors import InvalidArgument, check_int
+from kgen.layers import corruption as corruptions
+from kgen.models.autoencoder import Reconstructing
+from kgen.models.base import seed_generators
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class DenoisingAutoencoder(Reconstructing):
+    """Denoising autoencoder: rebuilds x from a corrupted copy of it.
+
+    What is minimised is, in nats per image and averaged over the batch,
+
+        -log p(x | z = encoder(corruption(x))) + regularizers
+
+    with a new draw of the corruption at each step; the logs are those of
+    `Autoencoder`, and for pictures `psnr`, in dB. Give `fit` clean pictures: the
+    model corrupts them itself. Validation corrupts as well, by a random stream
+    that begins anew at each evaluation, so that its figures compare. `call`,
+    `predict`, `encode`, `reconstruct` and `denoise` take pictures as they are.
+
+    Args:
+        encoder: Built `keras.Model` from x, or `[x, labels]`, to z of shape
+            `(batch, latent_dim)`, or to a list of z and what else the decoder
+            takes (skip connections).
+        decoder: Built `keras.Model` from z, or a list as above, with the labels
+            last if there are any, to the likelihood's parameters.
+        corruption: `"gaussian:0.25"` (that standard deviation),
+            `"gaussian:0.05:0.6"` (drawn for each picture between the two),
+            `"masking:0.3"` (the share of pixels set to 0),
+            `"salt_and_pepper:0.1"` (the share set to 0 or 1), or any Keras
+            layer, such as `keras.layers.Dropout(0.2)`.
+        likelihood: As in `Autoencoder`; the default maximises the mean PSNR,
+            so that pictures with little noise count as much as those with more.
+        seed: Integer for the corruption of validation data.
+
+    Raises:
+        InvalidArgument: If networks don't fit together, or a value is out of
+            range.
+
+    Example:
+
+        model = kgen.create_model(
+            "denoising_autoencoder", input_shape=(28, 28, 1), network="unet"
+        )
+        model.compile(optimizer="adam")
+        model.fit(train, validation_data=test, epochs=20)
+        clean = model.denoise(noisy)
+
+    References:
+        Vincent et al. (2008), Extracting and composing robust features with
+        denoising autoencoders; Vincent et al. (2010), section 3.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        corruption="gaussian:0.05:0.6",
+        likelihood="gaussian:optimal",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.corruption = corruptions.get(corruption, "DenoisingAutoencoder")
+        self.seed = check_int("seed", "DenoisingAutoencoder", seed, 0)
+        picture = len(encoder.inputs[0].shape) == 4
+        logs = ["psnr"] if picture else []
+        self._set_reconstruction(likelihood, encoder, decoder, logs)
+
+    def unpack(self, data):
+        inputs, x = super().unpack(data)
+        _, target, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if len(getattr(target, "shape", ())) > 1:
+            raise InvalidArgument(
+                "`DenoisingAutoencoder` takes clean pictures alone, and corrupts "
+                "them by its layer `corruption`. Received: a second array of "
+                f"shape {tuple(target.shape)}"
+            )
+        return inputs, x
+
+    def _objective(self, inputs, x, training):
+        if training:
+            corrupted = self.corruption(x, training=True)
+        else:  # the count begins at 0 with each evaluation
+            corrupted = self.corrupt(x, self.log_means.count)
+        labels = inputs[1] if self.conditional else None
+        inputs = self.with_labels(corrupted, labels)
+        parts, estimate = self._parts(inputs, x, training)
+        if "psnr" in self.log_means.names:
+            x = ops.cast(x, "float32")
+            parts["psnr"] = ops.mean(tf.image.psnr(x, estimate, max_val=1.0))
+        return parts
+
+    def corrupt(self, x, position=0):
+        """x, corrupted as validation does it: alike each time.
+
+        The draws are a function of the model's seed and the position, and the
+        stream that training draws from stays where it is.
+
+        Args:
+            x: Tensor of shape `(batch, *input_shape)`.
+            position: Integer, the place of the batch in the data.
+
+        Returns:
+            Tensor of the shape of x.
+        """
+        generators = seed_generators(self.corruption)
+        states = [generator.state for generator in generators]
+        kept = [ops.copy(state.value) for state in states]
+        for number, state in enumerate(states):
+            place = 2**10 * ops.cast(position, state.dtype)
+            state.assign([ops.cast(self.seed + number, state.dtype), place])
+        corrupted = self.corruption(x, training=True)
+        for state, value in zip(states, kept):
+            state.assign(value)
+        return corrupted
+
+    def denoise(self, x, batch_size=1024):
+        """Pictures without their noise.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.
+                Values outside [0, 1] are allowed: they are not clipped.
+            batch_size: For arrays: how many are worked on at a time.
+
+        Returns:
+            Array of the shape of x, within the likelihood's bounds.
+        """
+        batches = self._batches_of(x, batch_size, any_range=True)
+        return self._in_batches(self._reconstruct, batches)
+
+    def endpoints(self):
+        """Those of `EncoderDecoder`, and `denoise`."""
+        found = super().endpoints()
+        return {**found, "denoise": found["serving_default"]}

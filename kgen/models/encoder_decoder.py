@@ -1,0 +1,229 @@
+"""What every model with an encoder and a decoder can do once trained."""
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.models.base import GenerativeModel, update
+
+
+class EncoderDecoder(GenerativeModel):
+    """Base of models that encode x and decode z, by one optimizer.
+
+    A subclass gives its networks and likelihood to `_set_encoder_decoder`, and
+    implements `_objective`, the named parts of its loss, and `_code`, what it
+    decodes. The public methods take arrays and return arrays.
+    """
+
+    def _set_encoder_decoder(self, log_names, likelihood, encoder, decoder):
+        """Keeps networks that fit together, and the likelihood.
+
+        Args:
+            log_names: Names of the logs, in order.
+            likelihood: A `Likelihood`.
+            encoder: Built `keras.Model`, whose first output tells the size of
+                z.
+            decoder: Built `keras.Model`.
+        """
+        self.likelihood = likelihood
+        self._set_networks(
+            log_names, likelihood.support, encoder=encoder, decoder=decoder
+        )
+        self.latent_dim = encoder.outputs[0].shape[-1]
+
+    def compile(
+        self,
+        optimizer="adam",
+        *,
+        steps_per_execution=16,
+        run_eagerly=False,
+        jit_compile=False,
+    ):
+        """Says how to train; the objective is the model's own.
+
+        Args:
+            optimizer: Keras optimizer or its name.
+            steps_per_execution: Batches for each call into TensorFlow;
+                callbacks see every that many batches.
+            run_eagerly: Whether steps run as plain Python, for debugging.
+            jit_compile: Whether XLA compiles the step.
+        """
+        arguments = {
+            "steps_per_execution": steps_per_execution,
+            "run_eagerly": run_eagerly,
+            "jit_compile": jit_compile,
+        }
+        self._compile(arguments, optimizer, **arguments)
+
+    def train_step(self, data):
+        inputs, x = self.unpack(data)
+        parts = update(
+            self.optimizer,
+            self.trainable_variables,
+            lambda: self._objective(inputs, x, training=True),
+        )
+        self.log_means.update_state(parts, tf.shape(x)[0])
+        return self.log_means.result()
+
+    def test_step(self, data):
+        inputs, x = self.unpack(data)
+        parts = self._objective(inputs, x, training=False)
+        self.log_means.update_state(parts, tf.shape(x)[0])
+        return self.log_means.result()
+
+    def _objective(self, inputs, x, training):
+        """The parts of the loss by their logs' names, `"loss"` their sum."""
+        raise NotImplementedError
+
+    def _code(self, inputs, training=False):
+        """What is decoded to reconstruct: z, or a list that starts with z."""
+        raise NotImplementedError
+
+    def _regularization(self):
+        """The networks' own regularizers, as of their last call."""
+        return sum(
+            self.encoder.losses + self.decoder.losses + self.likelihood.losses,
+            start=ops.zeros(()),
+        )
+
+    def call(self, inputs, training=False):
+        """The reconstruction: E[x|z] for the code z of x."""
+        code = self._code(inputs, training=training)
+        parameters = self.decoder(
+            self._condition(code, inputs), training=training
+        )
+        return self.likelihood.mean(parameters)
+
+    def encode(self, x, batch_size=1024):
+        """The codes of examples; of a Gaussian posterior, its mean.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.
+            batch_size: For arrays: how many are worked on at a time.
+
+        Returns:
+            Array of shape `(n, latent_dim)`.
+        """
+        return self._in_batches(self._encode, self._batches_of(x, batch_size))
+
+    def decode(self, z, labels=None, batch_size=1024):
+        """E[x|z], of shape `(n, *input_shape)`.
+
+        Args:
+            z: Array of shape `(n, latent_dim)`.
+            labels: Integer or `n` integers, for a conditional model.
+            batch_size: How many are decoded at a time.
+
+        Raises:
+            InvalidArgument: If the shape is wrong, or the decoder takes more
+                than z, as one with skip connections does.
+        """
+        owner = f"{type(self).__name__}.decode"
+        if not self._decodes_z_alone:
+            raise InvalidArgument(
+                f"`{owner}`: this decoder takes more than z, by its skip "
+                "connections. Give the picture to `reconstruct` or `denoise`, "
+                "or use networks without them."
+            )
+        z = np.asarray(z, "float32")
+        if z.shape[1:] != (self.latent_dim,):
+            raise invalid(
+                "z", owner, f"shape (n, {self.latent_dim})", f"shape {z.shape}"
+            )
+        labels = self._labels_for(len(z), labels)
+        inputs = z if labels is None else (z, labels)
+        batch_size = check_int("batch_size", owner, batch_size)
+        batches = tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
+        return self._in_batches(self._decode, batches)
+
+    def reconstruct(self, x, batch_size=1024):
+        """Pictures decoded from their codes, of the shape of x."""
+        batches = self._batches_of(x, batch_size)
+        return self._in_batches(self._reconstruct, batches)
+
+    # The same, on tensors.
+
+    @tf.function(reduce_retracing=True)
+    def _encode(self, inputs, number=0):
+        code = self._code(inputs)
+        z = code[0] if isinstance(code, list) else code
+        return ops.cast(z, "float32")
+
+    @tf.function(reduce_retracing=True)
+    def _decode(self, inputs, number=0):
+        return self.likelihood.mean(self.decoder(inputs, training=False))
+
+    @tf.function(reduce_retracing=True)
+    def _reconstruct(self, inputs, number=0):
+        return self(inputs, training=False)
+
+    @property
+    def _decodes_z_alone(self):
+        return len(self.decoder.inputs) == 1 + self.conditional
+
+    def _condition(self, code, inputs):
+        """The decoder's inputs: the code, and the labels out of `inputs`."""
+        if not self.conditional:
+            return code
+        code = code if isinstance(code, list) else [code]
+        return [*code, inputs[1]]
+
+    def endpoints(self):
+        """`serving_default`, `encode` and, if z is enough, `decode`."""
+        z = tf.TensorSpec((None, self.latent_dim), "float32", "z")
+        labels = self.label_specs()
+
+        def serve(images, labels=None):
+            return {"images": self(self.with_labels(images, labels))}
+
+        def encode(images, labels=None):
+            return {"z": self._encode(self.with_labels(images, labels))}
+
+        def decode(z, labels=None):
+            return {"images": self._decode(self.with_labels(z, labels))}
+
+        found = {
+            "serving_default": (serve, [self.image_spec(), *labels]),
+            "encode": (encode, [self.image_spec(), *labels]),
+        }
+        if self._decodes_z_alone:
+            found["decode"] = (decode, [z, *labels])
+        return found
+
+
+def check_fit(owner, encoder, decoder, code):
+    """Raises unless `decoder` leads from the encoder's code back to x.
+
+    Args:
+        owner: Name of the model, for the message.
+        encoder: The encoder.
+        decoder: The decoder.
+        code: The encoder's outputs that the decoder takes.
+    """
+    x = tuple(encoder.inputs[0].shape[1:])
+    have = [tuple(tensor.shape[1:]) for tensor in decoder.inputs]
+    want = [tuple(tensor.shape[1:]) for tensor in code]
+    labels = [tuple(tensor.shape[1:]) for tensor in encoder.inputs[1:]]
+    if have != want + labels:
+        raise invalid(
+            "decoder",
+            owner,
+            f"inputs of the shapes {want + labels}: the encoder's code, and "
+            "labels in both networks or in none",
+            f"inputs of the shapes {have}",
+        )
+    if tuple(decoder.outputs[0].shape[1:]) != x:
+        raise invalid(
+            "decoder",
+            owner,
+            f"an output of the encoder's input's shape {x}",
+            f"an output of shape {tuple(decoder.outputs[0].shape[1:])}",
+        )
+    if len(code[0].shape) != 2:
+        raise invalid(
+            "encoder",
+            owner,
+            "a code of shape (batch, latent_dim) as the first output",
+            f"shape {tuple(code[0].shape)}",
+        )

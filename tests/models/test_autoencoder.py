@@ -1,0 +1,183 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgen
+from kgen.errors import InvalidArgument
+from tests.models import contract
+from tests.models.contract import CLASSES, X, Y
+
+
+def build(conditional=False, network="dense", optimizer="adam", **options):
+    if network == "dense":
+        options.setdefault("hidden_units", (16,))
+    else:
+        options.setdefault("filters", 4)
+    model = kgen.create_model(
+        "autoencoder",
+        input_shape=(8, 8, 1),
+        network=network,
+        latent_dim=3,
+        num_classes=CLASSES if conditional else None,
+        **options,
+    )
+    model.compile(optimizer=optimizer)
+    return model
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_regularizer": "l2", "likelihood": "gaussian:learned"},
+        {"network": "conv", "likelihood": "bernoulli"},
+        {"likelihood": "mae"},
+    ],
+    ids=["dense", "conv", "keras loss"],
+)
+def test_contract(options, tmp_path):
+    contract.check_model(
+        lambda **kwargs: build(**{**options, **kwargs}), tmp_path
+    )
+
+
+def test_contract_of_labels():
+    contract.check_labels(build)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_weights_after_one_step(conditional):
+    """Half the squared error, summed over pixels, and the regularizers."""
+    model = build(
+        conditional,
+        optimizer=keras.optimizers.SGD(0.01),
+        kernel_regularizer=keras.regularizers.L2(0.1),
+    )
+    labels = [tf.constant(Y)] if conditional else []
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        z = model.encoder([tf.constant(X), *labels] if labels else X)
+        x = model.decoder([z, *labels] if labels else z)
+        square = tf.reduce_sum((x - X) ** 2, axis=(1, 2, 3))
+        kernels = [v.value for v in variables if v.ndim == 2]
+        # The ends of the networks have no regularizer.
+        hidden = [kernels[0], kernels[2]]
+        penalty = 0.1 * sum(tf.reduce_sum(kernel**2) for kernel in hidden)
+        loss = 0.5 * tf.reduce_mean(square) + penalty
+    gradients = tape.gradient(loss, [v.value for v in variables])
+    before = [v.numpy() for v in variables]
+    logs = model.train_on_batch(X, Y, return_dict=True)
+    constant = 32 * np.log(2 * np.pi)
+    assert logs["loss"] == pytest.approx(float(loss) + constant, rel=1e-5)
+    assert logs["regularization_loss"] == pytest.approx(float(penalty))
+    assert logs["mse"] == pytest.approx(np.mean(square) / 64)
+    for old, new, gradient in zip(before, variables, gradients):
+        np.testing.assert_allclose(
+            new.numpy(), old - 0.01 * gradient, atol=2e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("mae", lambda x, y: np.abs(x - y)),
+        (keras.losses.MeanSquaredError(), lambda x, y: (x - y) ** 2),
+        (keras.losses.mean_squared_error, lambda x, y: (x - y) ** 2),
+        (
+            keras.losses.Huber(0.1),
+            lambda x, y: np.where(
+                abs(x - y) < 0.1, (x - y) ** 2 / 2, 0.1 * abs(x - y) - 0.005
+            ),
+        ),
+    ],
+    ids=["name", "object", "function", "huber"],
+)
+def test_any_keras_loss_is_summed_over_the_pixels(loss, expected, tmp_path):
+    built = build(likelihood=loss)
+    built.save(tmp_path / "model.keras")
+    for model in (built, kgen.load_model(tmp_path / "model.keras")):
+        logs = model.evaluate(X, verbose=0, return_dict=True)
+        error = expected(X, model.predict(X, verbose=0))
+        assert logs["reconstruction_loss"] == pytest.approx(
+            error.sum() / len(X), rel=1e-4
+        )
+
+
+def test_logits_of_a_keras_loss():
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    one, other = build(likelihood=loss), build(likelihood="bernoulli")
+    other.set_weights(one.get_weights())
+    np.testing.assert_allclose(one.reconstruct(X), other.reconstruct(X))
+    logs = [m.evaluate(X, verbose=0, return_dict=True) for m in (one, other)]
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
+
+
+def test_sparse_codes_by_an_activity_regularizer():
+    rows = np.random.default_rng(0).normal(size=(90, 5)).astype("float32")
+    x = keras.Input((5,))
+    z = keras.layers.Dense(
+        7, "relu", activity_regularizer=keras.regularizers.L1(0.5)
+    )(x)
+    decoder = keras.Sequential([keras.Input((7,)), keras.layers.Dense(5)])
+    model = kgen.Autoencoder(keras.Model(x, z), decoder)
+    model.compile()
+    logs = model.evaluate(rows, verbose=0, return_dict=True)
+    codes = model.encode(rows)
+    penalty = 0.5 * np.abs(codes).sum() / len(codes)
+    assert logs["regularization_loss"] == pytest.approx(penalty, rel=1e-5)
+    model.fit(rows, epochs=30, verbose=0)
+    assert np.abs(model.encode(rows)).mean() < np.abs(codes).mean()
+
+
+def test_methods_on_rows_of_a_table():
+    rows = np.random.default_rng(0).normal(size=(90, 5)).astype("float32")
+    model = kgen.create_model(
+        "autoencoder", input_shape=(5,), network="dense", latent_dim=2
+    )
+    model.compile()
+    model.fit(rows, epochs=2, verbose=0)
+    z = model.encode(rows)
+    assert z.shape == (90, 2)
+    np.testing.assert_allclose(
+        model.decode(z), model.reconstruct(rows), atol=1e-5
+    )
+
+
+def test_signatures(tmp_path):
+    model = build()
+    model.export(tmp_path / "1")
+    z = contract.serve(tmp_path / "1", "encode", {"images": X}, tmp_path)["z"]
+    np.testing.assert_allclose(z, model.encode(X), atol=1e-5)
+    served = contract.serve(tmp_path / "1", "decode", {"z": z}, tmp_path)
+    np.testing.assert_allclose(served["images"], model.decode(z), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"likelihood": "gausian"}, "did you mean 'gaussian'"),
+        ({"likelihood": "maee"}, "did you mean 'mae'"),
+        ({"network": "unet"}, "skip connections would lead x past z"),
+        ({"latent_dim": 0}, "Expected a positive integer"),
+        ({"kl_weight": 2.0}, "kl_weight"),
+    ],
+)
+def test_bad_arguments(options, message):
+    options = {"input_shape": (8, 8, 1), "network": "dense", **options}
+    with pytest.raises(InvalidArgument) as error:
+        kgen.create_model("autoencoder", **options)
+    assert message in str(error.value)
+
+
+def test_networks_must_fit():
+    ours = build()
+    other = kgen.networks.dense.decoder((8, 8, 1), 4)
+    with pytest.raises(InvalidArgument, match="inputs of the shapes"):
+        kgen.Autoencoder(ours.encoder, other)
+    other = kgen.networks.dense.decoder((8, 8, 2), 3)
+    with pytest.raises(InvalidArgument, match="an output of the encoder's"):
+        kgen.Autoencoder(ours.encoder, other)
+    x = keras.Input((8, 8, 1))
+    same = keras.Model(x, keras.layers.Conv2D(1, 1)(x))
+    with pytest.raises(InvalidArgument, match="latent_dim"):
+        kgen.Autoencoder(same, same)

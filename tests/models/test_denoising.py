@@ -1,0 +1,216 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgen
+from kgen.errors import InvalidArgument
+from tests.models import contract
+from tests.models.contract import CLASSES, X, Y
+
+
+def build(conditional=False, network="dense", optimizer="adam", **options):
+    if network == "dense":
+        options.setdefault("hidden_units", (16,))
+    else:
+        options.setdefault("filters", 4)
+    model = kgen.create_model(
+        "denoising_autoencoder",
+        input_shape=(8, 8, 1),
+        network=network,
+        latent_dim=3,
+        num_classes=CLASSES if conditional else None,
+        **options,
+    )
+    model.compile(optimizer=optimizer)
+    return model
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"corruption": "masking:0.3", "kernel_regularizer": "l2"},
+        {"network": "unet", "likelihood": "bernoulli"},
+        {"network": "conv", "corruption": "dropout"},
+    ],
+    ids=["dense", "unet", "keras layer"],
+)
+def test_contract(options, tmp_path):
+    def built(**kwargs):
+        given = {**options, **kwargs}
+        if given.get("corruption") == "dropout":  # a new one for each model
+            given["corruption"] = keras.layers.Dropout(0.3, seed=1)
+        return build(**given)
+
+    contract.check_model(built, tmp_path)
+
+
+@pytest.mark.parametrize("network", ["dense", "unet"])
+def test_contract_of_labels(network):
+    contract.check_labels(lambda **kwargs: build(network=network, **kwargs))
+
+
+def drawn(model, x):
+    """What the corruption will do to x next."""
+    state = model.corruption.seed_generator.state
+    kept = state.numpy()
+    corrupted = model.corruption(x, training=True)
+    state.assign(kept)
+    return corrupted
+
+
+@pytest.mark.parametrize("network", ["dense", "unet"])
+def test_weights_after_one_step(network):
+    """The target is x, the networks see the corrupted copy alone."""
+    model = build(network=network, optimizer=keras.optimizers.SGD(0.01))
+    corrupted = drawn(model, X)
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        x = model.decoder(model.encoder(corrupted))
+        loss = 0.5 * tf.reduce_sum((x - X) ** 2) / len(X)
+    gradients = tape.gradient(loss, [v.value for v in variables])
+    before = [v.numpy() for v in variables]
+    logs = model.train_on_batch(X, return_dict=True)
+    constant = 32 * np.log(2 * np.pi)
+    assert logs["loss"] == pytest.approx(float(loss) + constant, rel=1e-5)
+    psnr = kgen.metrics.psnr(x.numpy(), X).mean()
+    assert logs["psnr"] == pytest.approx(psnr, rel=1e-5)
+    for old, new, gradient in zip(before, variables, gradients):
+        np.testing.assert_allclose(
+            new.numpy(), old - 0.01 * gradient, atol=2e-6
+        )
+
+
+@pytest.mark.parametrize(
+    "corruption", ["gaussian:0.1:0.9", keras.layers.Dropout(0.5)]
+)
+def test_validation_is_corrupted_alike_each_time(corruption):
+    model = build(corruption=corruption)
+    generator = model.corruption.seed_generator
+    before = generator.state.numpy()
+    logs = [model.evaluate(X, verbose=0, return_dict=True) for _ in range(2)]
+    assert logs[0] == logs[1]
+    # The stream of training is where it was.
+    np.testing.assert_array_equal(generator.state.numpy(), before)
+    clean = 0.5 * np.sum((model.predict(X, verbose=0) - X) ** 2) / len(X)
+    clean += 32 * np.log(2 * np.pi)
+    assert logs[0]["loss"] != pytest.approx(clean, rel=1e-5)
+    model.fit(X, epochs=1, verbose=0)
+    assert not np.array_equal(generator.state.numpy(), before)
+
+
+def test_validation_batches_differ_in_their_corruption():
+    model = build()
+    x = tf.constant(X)
+    one, two = (model.corrupt(x, position) for position in (0, len(X)))
+    assert not np.any(np.equal(one, two))
+    np.testing.assert_array_equal(one, model.corrupt(x))
+    # Two batches are judged as these two corruptions say.
+    model.evaluate(np.concatenate([X, X]), batch_size=len(X), verbose=0)
+    errors = [
+        np.mean(np.square(model.denoise(noisy) - X)) for noisy in (one, two)
+    ]
+    means = model.log_means.result()
+    assert float(means["mse"]) == pytest.approx(np.mean(errors), rel=1e-5)
+
+
+def test_another_seed_gives_another_validation():
+    one, two = build(seed=1), build(seed=2)
+    two.set_weights(one.get_weights())
+    logs = [m.evaluate(X, verbose=0, return_dict=True) for m in (one, two)]
+    assert logs[0]["loss"] != logs[1]["loss"]
+
+
+def test_nothing_is_corrupted_once_trained():
+    model = build()
+    expected = model.decoder(model.encoder(X)).numpy()
+    for result in (
+        model.predict(X, verbose=0),
+        model.reconstruct(X),
+        model.denoise(X),
+        model(X, training=True).numpy(),
+    ):
+        np.testing.assert_allclose(result, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        model.encode(X), model.encoder(X).numpy(), atol=1e-6
+    )
+
+
+def test_denoise_takes_any_range_but_not_nan():
+    model = build()
+    noisy = 3 * X - 1
+    assert model.denoise(noisy).shape == X.shape
+    assert model.denoise(
+        tf.data.Dataset.from_tensor_slices(noisy).batch(9)
+    ).shape
+    with pytest.raises(InvalidArgument, match="values in"):
+        model.reconstruct(noisy)
+    with pytest.raises(InvalidArgument, match="NaN"):
+        model.denoise(np.full_like(X, np.nan))
+
+
+def test_noisy_and_clean_pairs_are_refused():
+    model = build()
+    with pytest.raises(InvalidArgument, match="clean pictures alone"):
+        model.fit(X + 0.0, X, verbose=0)
+
+
+def test_signatures(tmp_path):
+    model = build(network="unet")
+    assert set(model.endpoints()) == {"serving_default", "encode", "denoise"}
+    model.export(tmp_path / "1")
+    noisy = 2 * X
+    served = contract.serve(
+        tmp_path / "1", "denoise", {"images": noisy}, tmp_path
+    )
+    np.testing.assert_allclose(
+        served["images"], model.denoise(noisy), atol=1e-5
+    )
+    served = contract.serve(tmp_path / "1", "encode", {"images": X}, tmp_path)
+    np.testing.assert_allclose(served["z"], model.encode(X), atol=1e-5)
+    assert "decode" in build().endpoints()
+
+
+def test_skip_connections_can_not_decode_z_alone():
+    with pytest.raises(InvalidArgument, match="skip connections"):
+        build(network="unet").decode(np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize(
+    "shape", [(28, 28, 1), (25, 25, 3), (7, 30, 1), (2, 3, 1)]
+)
+def test_unet_for_any_size(shape):
+    model = kgen.create_model(
+        "denoising_autoencoder", input_shape=shape, network="unet", filters=2
+    )
+    assert model.denoise(np.ones((2, *shape))).shape == (2, *shape)
+
+
+def test_vectors_have_no_psnr():
+    rows = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
+    model = kgen.create_model(
+        "denoising_autoencoder", input_shape=(6,), network="dense"
+    )
+    model.compile()
+    history = model.fit(rows, verbose=0).history
+    assert "psnr" not in history and "mse" in history
+
+
+def test_one_call_with_labels():
+    model = build(conditional=True)
+    model.fit(X, Y, verbose=0)
+    assert model.denoise([X, Y]).shape == X.shape
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"corruption": "gausian:0.1"}, "did you mean 'gaussian'"),
+        ({"corruption": "masking:2"}, "at most 1"),
+        ({"seed": -1}, "at least 0"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(InvalidArgument) as error:
+        build(**options)
+    assert message in str(error.value)
