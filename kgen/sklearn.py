@@ -13,6 +13,7 @@ from sklearn.base import (
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from kgen.data import pipeline
 from kgen.errors import check_int, invalid
 from kgen.models import create_model
 
@@ -67,12 +68,13 @@ class _Transformer(
         for name in ("epochs", "batch_size"):
             check_int(name, type(self).__name__, getattr(self, name))
         generator = check_random_state(self.random_state)
-        with _seeded(int(generator.randint(2**31 - 1))):
-            self.model_ = self._trained(X.astype("float32"))
+        seed = int(generator.randint(2**31 - 1))
+        with _seeded(seed):
+            self.model_ = self._trained(X.astype("float32"), seed)
         self._n_features_out = self.model_.latent_dim
         return self
 
-    def _trained(self, X):
+    def _trained(self, X, seed):
         model = create_model(
             self._model,
             input_shape=X.shape[1:],
@@ -88,12 +90,11 @@ class _Transformer(
             # An object keeps its state; each fit begins with none.
             optimizer = type(optimizer).from_config(optimizer.get_config())
         model.compile(optimizer=optimizer)
-        model.fit(
-            X,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            verbose=self.verbose,
+        rows = pipeline.batches(
+            X, None, batch_size=self.batch_size, shuffle=True, seed=seed
         )
+        # One pass for Keras: on small tables its epochs cost more than steps.
+        model.fit(rows.repeat(self.epochs), verbose=self.verbose)
         return model
 
     def transform(self, X):
@@ -160,7 +161,7 @@ class AutoencoderTransformer(_Transformer):
         batch_size: Rows for each step.
         options: Dictionary of further arguments of `kgen.create_model`.
         random_state: Integer, `RandomState` or None.
-        verbose: As in `keras.Model.fit`.
+        verbose: 1 shows a progress bar of all epochs together.
 
     Attributes:
         model_: The trained `kgen.Autoencoder`.
@@ -193,7 +194,7 @@ class VAETransformer(_Transformer):
         options: Dictionary of further arguments of `kgen.create_model`, such
             as `{"kl_weight": 0.5}`.
         random_state: Integer, `RandomState` or None.
-        verbose: As in `keras.Model.fit`.
+        verbose: 1 shows a progress bar of all epochs together.
 
     Attributes:
         model_: The trained `kgen.VAE`.

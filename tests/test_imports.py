@@ -14,8 +14,8 @@ LEVELS = [
     {"layers", "export", "optimizers"},
     {"networks"},
     {"models"},
-    {"data", "metrics", "plots", "sklearn"},
-    {"callbacks"},
+    {"data", "metrics", "plots"},
+    {"callbacks", "sklearn"},
     {"runs"},
     {"cli"},
 ]
