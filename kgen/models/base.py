@@ -1,11 +1,13 @@
 """What all models share: labels, logs, compile, config, batches, export."""
 
+import contextlib
 import inspect
 import random
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from kgen import optimizers
 from kgen.errors import check_int, invalid
@@ -354,6 +356,27 @@ def seed_generators(layer):
         for part in layer._flatten_layers()
         for generator in part._seed_generators
     ]
+
+
+@contextlib.contextmanager
+def fixed_draws(layer, seed, position):
+    """Within it, what a layer draws is a function of two numbers alone.
+
+    Its random streams are afterwards where they were.
+
+    Args:
+        layer: Keras layer.
+        seed: Integer.
+        position: Integer or tensor, such as the place of a batch in the data.
+    """
+    states = [generator.state for generator in seed_generators(layer)]
+    kept = [ops.copy(state.value) for state in states]
+    for number, state in enumerate(states):
+        place = 2**10 * ops.cast(position, state.dtype)
+        state.assign([ops.cast(seed + number, state.dtype), place])
+    yield
+    for state, value in zip(states, kept):
+        state.assign(value)
 
 
 def _own_arguments(cls):

@@ -7,7 +7,7 @@ from keras import ops
 from kgen.errors import InvalidArgument, check_int
 from kgen.layers import corruption as corruptions
 from kgen.models.autoencoder import Reconstructing
-from kgen.models.base import seed_generators
+from kgen.models.base import fixed_draws
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -110,16 +110,8 @@ class DenoisingAutoencoder(Reconstructing):
         Returns:
             Tensor of the shape of x.
         """
-        generators = seed_generators(self.corruption)
-        states = [generator.state for generator in generators]
-        kept = [ops.copy(state.value) for state in states]
-        for number, state in enumerate(states):
-            place = 2**10 * ops.cast(position, state.dtype)
-            state.assign([ops.cast(self.seed + number, state.dtype), place])
-        corrupted = self.corruption(x, training=True)
-        for state, value in zip(states, kept):
-            state.assign(value)
-        return corrupted
+        with fixed_draws(self.corruption, self.seed, position):
+            return self.corruption(x, training=True)
 
     def denoise(self, x, batch_size=1024):
         """Pictures without their noise.
