@@ -116,6 +116,7 @@ def filters(model, train, level):
     try:
         import bm3d
     except ImportError:
+        print("BM3D is left out: its package bm3d is not installed")
         return found
     found["BM3D"] = [by_picture(lambda x: bm3d.bm3d(x, level))]
     return found

@@ -419,7 +419,8 @@ def denoise(run, model, out, data, num):
         name: np.concatenate([part[name] for part in parts])
         for name in parts[0]
     }
-    title = "" if data else runs.denoised_title(rows)
+    judged = not data and runs.is_picture(model.input_shapes[0])
+    title = runs.denoised_title(rows) if judged else ""
     _write(out, rows, title or "Noisy pictures, denoised")
     return title
 
@@ -433,7 +434,9 @@ def encode(run, model, out, data):
     """
     import numpy as np
 
-    found, dataset = _held_out(run, model, data, batch_size=256)
+    found, dataset = _held_out(
+        run, model, data, any_range=model.encodes_any_range, batch_size=256
+    )
     if hasattr(model, "posterior"):
         arrays = dict(zip(("mean", "log_var"), model.posterior(dataset)))
     else:

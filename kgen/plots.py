@@ -171,7 +171,7 @@ def errors(curves, path, title="Reconstruction error by size of the code"):
     axes.set(
         title=title,
         xlabel="latent size",
-        ylabel="squared error per pixel, test split",
+        ylabel="squared error per pixel",
         ylim=(0, None),
     )
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

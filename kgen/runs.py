@@ -3,12 +3,14 @@
 import contextlib
 import csv
 import json
+import math
 import os
 import pathlib
 import re
 import shutil
 import signal
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -36,6 +38,8 @@ _SETTINGS = {
     "kl_warmup",
     "options",
 }
+# The most that is held at a time for the errors' picture: 256 MiB.
+_NUMBERS = 2**26
 # What a training leaves; --overwrite deletes these and no other files.
 _LEFT = (
     "config.json",
@@ -562,7 +566,7 @@ def denoised(model, inputs, originals, position=0):
     labels = inputs[1] if model.conditional else None
     return {
         "original": np.asarray(originals),
-        "noisy": np.asarray(noisy),
+        "noisy": noisy,
         "denoised": np.asarray(model(model.with_labels(noisy, labels))),
     }
 
@@ -576,29 +580,44 @@ def denoised_title(rows):
     return f"PSNR {before:.1f} dB noisy, {after:.1f} dB denoised"
 
 
-def draw_errors(model, source, dataset, path, most=10_000):
+def draw_errors(model, source, dataset, path):
     """Draws the model's error against PCA's by the size of the code."""
-    from sklearn.decomposition import PCA
-
+    most = min(10_000, _NUMBERS // math.prod(model.input_shapes[0]))
     train = source.examples("train" if "train" in source.splits else "all")
-    train = train.slice(0, min(len(train), most)).batches(batch_size=256)
-    x = _rows(train)
-    test = _rows(dataset.map(lambda *batch: model.unpack(batch)[1]))
+    train = train.slice(0, max(2, min(len(train), most)))
+    x = _rows(train.batches(batch_size=256))
+    test = dataset.map(lambda *batch: model.unpack(batch)[1])
+    test = _rows(test.unbatch().take(most).batch(256))
+    rebuilt = model.reconstruct(dataset)[: len(test)].reshape(test.shape)
     size = model.latent_dim
-    pca = PCA(min(max(2 * size, 8), *x.shape), random_state=0).fit(x)
-    # The error without the last components, one after another.
-    codes = pca.transform(test)
-    left = np.sum(np.mean(np.square(test - pca.mean_), axis=0))
-    kept = np.cumsum(np.mean(np.square(codes), axis=0))
-    sizes = np.arange(1, len(kept) + 1)
-    own = np.mean(
-        np.square(test - model.reconstruct(dataset).reshape(test.shape))
-    )
     curves = {
-        "PCA": (sizes, (left - kept) / test.shape[1]),
-        "autoencoder": ([size], [own]),
+        "PCA": pca_errors(x, test, max(2 * size, 8)),
+        "autoencoder": ([size], [np.mean(np.square(test - rebuilt))]),
     }
     plots.errors(curves, path)
+
+
+def pca_errors(x, test, most):
+    """PCA's mean squared errors by the number of components.
+
+    Args:
+        x: Array of shape `(n, d)` that PCA is fitted to.
+        test: Array of shape `(m, d)`.
+        most: The largest number of components.
+
+    Returns:
+        Numbers of components from 1 on, and the errors per number on `test`.
+    """
+    from sklearn.decomposition import PCA
+
+    with warnings.catch_warnings():  # of data without any variance
+        warnings.simplefilter("ignore", RuntimeWarning)
+        pca = PCA(min(most, *x.shape), random_state=0).fit(x)
+    # Components are orthogonal: each takes its own part off the whole.
+    whole = np.sum(np.mean(np.square(test - pca.mean_), axis=0))
+    parts = np.mean(np.square(pca.transform(test)), axis=0)
+    sizes = np.arange(1, len(parts) + 1)
+    return sizes, (whole - np.cumsum(parts)) / test.shape[1]
 
 
 def _rows(dataset):

@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kgen.data import pipeline
-from kgen.errors import check_int, invalid
+from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.models import create_model
 
 __all__ = ["AutoencoderTransformer", "VAETransformer"]
@@ -65,6 +65,16 @@ class _Transformer(
             self.
         """
         X = validate_data(self, X, dtype=_FLOATS, ensure_min_samples=2)
+        if not isinstance(self.options, (dict, type(None))) or (
+            {"network", "num_classes"} & set(self.options or ())
+        ):
+            raise invalid(
+                "options",
+                type(self).__name__,
+                "a dictionary of arguments of `create_model`, without network "
+                "and num_classes",
+                self.options,
+            )
         for name in ("epochs", "batch_size"):
             check_int(name, type(self).__name__, getattr(self, name))
         generator = check_random_state(self.random_state)
@@ -94,7 +104,13 @@ class _Transformer(
             X, None, batch_size=self.batch_size, shuffle=True, seed=seed
         )
         # One pass for Keras: on small tables its epochs cost more than steps.
-        model.fit(rows.repeat(self.epochs), verbose=self.verbose)
+        history = model.fit(rows.repeat(self.epochs), verbose=self.verbose)
+        if not np.isfinite(history.history["loss"][-1]):
+            raise InvalidArgument(
+                f"The loss of `{type(self).__name__}` became infinite or NaN. "
+                "Standardise the features, or lower the learning rate, such as "
+                'optimizer="adam:0.0001".'
+            )
         return model
 
     def transform(self, X):

@@ -525,6 +525,7 @@ def test_denoise_pictures_of_any_range(denoising):
         rows["denoised"], model.denoise(noisy), atol=1e-5
     )
     assert "values in [0, 1]" in refused("reconstruct", denoising, *source)
+    assert "10 codes" in kgen("encode", denoising, *source, "--out", "z.npz")
     noisy[0] = np.nan
     np.save("nan.npy", noisy)
     assert "NaN" in refused("denoise", denoising, "--data", "nan.npy")

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from kgen import runs
 from kgen.errors import InvalidArgument
@@ -222,3 +223,14 @@ def test_validation_comes_before_test(tmp_path):
         for name in ("two", "three")
     ]
     assert splits == ["test", "validation"]
+
+
+def test_pca_errors_are_those_of_pca():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 6)) @ rng.normal(size=(6, 6)) + 1.0
+    sizes, errors = runs.pca_errors(x[:60], x[60:], 4)
+    assert list(sizes) == [1, 2, 3, 4]
+    for size, error in zip(sizes, errors):
+        pca = PCA(size).fit(x[:60])
+        rebuilt = pca.inverse_transform(pca.transform(x[60:]))
+        assert error == pytest.approx(np.mean((x[60:] - rebuilt) ** 2))

@@ -115,6 +115,9 @@ def test_pickle():
         ({"likelihood": "gausian"}, "did you mean"),
         ({"options": {"kl_weigth": 1}}, "did you mean 'kl_weight'"),
         ({"optimizer": "adm"}, "did you mean 'adam'"),
+        ({"options": 3}, "a dictionary"),
+        ({"options": {"network": "conv"}}, "without network"),
+        ({"optimizer": "sgd:1e20"}, "became infinite or NaN"),
     ],
 )
 def test_bad_arguments(options, message):

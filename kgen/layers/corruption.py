@@ -1,6 +1,7 @@
 """Layers that corrupt their input while training, for denoising."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from kgen.errors import check_int, check_number, invalid, unknown_name
@@ -25,8 +26,8 @@ class Corruption(keras.layers.Layer):
         Tensor of the shape of x.
     """
 
-    # What a level may be; a standard deviation has no upper bound.
-    highest = float("inf")
+    # Of shares of pixels; a standard deviation may be larger.
+    highest = 1.0
 
     def __init__(self, level, seed=None, **kwargs):
         kwargs.setdefault("dtype", "float32")
@@ -42,24 +43,19 @@ class Corruption(keras.layers.Layer):
 
     def _checked(self, level):
         owner = type(self).__name__
-        pair = isinstance(level, (tuple, list))
+        pair = isinstance(level, (tuple, list, np.ndarray))
         bounds = list(level) if pair else [level]
-        bounds = [check_number("level", owner, bound) for bound in bounds]
-        if (
-            len(bounds) > 2
-            or bounds != sorted(bounds)
-            or not 0 < bounds[-1] <= self.highest
-        ):
-            up_to = (
-                f" and at most {self.highest:g}" if self.highest == 1 else ""
-            )
-            raise invalid(
-                "level",
-                owner,
-                f"a number above 0{up_to}, or a pair (low, high) of such",
-                level,
-            )
-        return bounds if pair else bounds[0]
+        if len(bounds) == 2 if pair else not isinstance(level, bool):
+            bounds = [check_number("level", owner, bound) for bound in bounds]
+            if bounds == sorted(bounds) and 0 < bounds[-1] <= self.highest:
+                return bounds if pair else bounds[0]
+        raise invalid(
+            "level",
+            owner,
+            f"a number above 0 and at most {self.highest:g}, or a pair "
+            "(low, high) of such",
+            level,
+        )
 
     def call(self, x, training=False):
         return self.corrupt(x, self._levels(x)) if training else x
@@ -102,6 +98,8 @@ class Corruption(keras.layers.Layer):
 class GaussianCorruption(Corruption):
     """Adds noise from N(0, level^2); the result is not clipped."""
 
+    highest = 1e6
+
     def corrupt(self, x, level):
         noise = keras.random.normal(
             ops.shape(x), dtype="float32", seed=self.seed_generator
@@ -113,8 +111,6 @@ class GaussianCorruption(Corruption):
 class MaskingCorruption(Corruption):
     """Sets a share `level` of the pixels to 0 (Vincent et al. 2010, 3.2)."""
 
-    highest = 1.0
-
     def corrupt(self, x, level):
         return ops.where(self._uniform_by_pixel(x) < level, 0.0, x)
 
@@ -122,8 +118,6 @@ class MaskingCorruption(Corruption):
 @keras.saving.register_keras_serializable(package="kgen")
 class SaltAndPepperCorruption(Corruption):
     """Sets a share `level` of the pixels to 0 or 1, either as likely."""
-
-    highest = 1.0
 
     def corrupt(self, x, level):
         uniform = self._uniform_by_pixel(x)
@@ -142,8 +136,8 @@ def get(identifier, owner):
     """Turns a name into a corruption, once, at the border.
 
     Args:
-        identifier: A Keras layer, its config, or a name with a level or two
-            bounds of it: `"masking:0.3"`, `"gaussian:0.05:0.6"`.
+        identifier: A Keras layer, or a name with a level or two bounds of it:
+            `"masking:0.3"`, `"gaussian:0.05:0.6"`.
         owner: Whose argument it is, for the message.
 
     Returns:

@@ -1,12 +1,14 @@
 """What log p(x|z) is: one layer for each observation model."""
 
+import inspect
 import math
+import warnings
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_number, unknown_name
+from kgen.errors import check_number, invalid, unknown_name
 from kgen.losses.divergences import bound_log_var, gaussian_log_prob
 
 
@@ -29,6 +31,8 @@ class Likelihood(keras.layers.Layer):
     support = None
     # Whether the parameters are the mean, and keep its bounds by themselves.
     parameters_are_mean = False
+    # Whether `log_prob` is a density of x, as bounds on log p(x) need.
+    is_density = True
 
     def __init__(self, **kwargs):
         kwargs.setdefault("dtype", "float32")
@@ -217,8 +221,8 @@ class Gaussian(Likelihood):
         }
 
 
-# The mean squared error below which it gains nothing: 60 dB.
-_LEAST_ERROR = 1e-6
+# Errors below it are judged by this variance: that of 60 dB.
+_LEAST_VARIANCE = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -237,6 +241,7 @@ class OptimalGaussian(Likelihood):
     """
 
     parameters_are_mean = True
+    is_density = False
 
     def log_prob(self, x, parameters, batch_axes=1):
         """The value for each example; see `Likelihood.log_prob`."""
@@ -245,8 +250,10 @@ class OptimalGaussian(Likelihood):
         )
         size = math.prod(error.shape[batch_axes:])
         error = sum_over_event(error, batch_axes) / size
-        variance = ops.maximum(error, _LEAST_ERROR)
-        return -0.5 * size * (ops.log(2.0 * math.pi * variance) + 1.0)
+        variance = ops.maximum(error, _LEAST_VARIANCE)
+        # The ratio is 1 above the floor, and leads on below it.
+        ratio = error / variance
+        return -0.5 * size * (ops.log(2.0 * math.pi * variance) + ratio)
 
     def mean(self, parameters):
         return ops.cast(parameters, "float32")
@@ -262,12 +269,17 @@ class KerasLoss(Likelihood):
 
     Args:
         loss: `keras.losses.Loss`, its config, a function of `(x, parameters)`,
-            or the name of one, such as `"mae"`.
+            or the name of one, such as `"mae"`. One's own must be registered
+            (`keras.saving.register_keras_serializable`), or no saved model
+            could be loaded.
     """
+
+    is_density = False
 
     def __init__(self, loss, **kwargs):
         super().__init__(**kwargs)
         self.loss = keras.losses.get(loss)
+        _check_loadable(self.loss)
         from_logits = getattr(self.loss, "from_logits", False)
         self.parameters_are_mean = not from_logits
 
@@ -298,6 +310,21 @@ class KerasLoss(Likelihood):
         return {**super().get_config(), "loss": loss}
 
 
+def _check_loadable(loss):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras's, about lambdas
+            keras.losses.get(keras.losses.serialize(loss))
+    except (ValueError, TypeError) as error:
+        raise invalid(
+            "likelihood",
+            "KerasLoss",
+            "a loss that a saved model gives back: register it with "
+            "`keras.saving.register_keras_serializable`",
+            loss,
+        ) from error
+
+
 LIKELIHOODS = {
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,
@@ -320,10 +347,16 @@ def get(identifier, owner="VAE", losses=False):
         A `Likelihood`.
     """
     if isinstance(identifier, Likelihood):
+        if not (losses or identifier.is_density):
+            raise invalid(
+                "likelihood", owner, "a density of x", type(identifier).__name__
+            )
         return identifier
     if losses and identifier == "gaussian:optimal":
         return OptimalGaussian()
-    if losses and (callable(identifier) or _is_loss(identifier)):
+    if losses and identifier == "binary_crossentropy":
+        return Bernoulli()
+    if losses and _is_loss(identifier):
         return KerasLoss(identifier)
     name, colon, argument = str(identifier).partition(":")
     if name not in LIKELIHOODS or (colon and name != "gaussian"):
@@ -344,9 +377,11 @@ _LOSS_NAMES = (
     "log_cosh",
     "mean_absolute_error",
     "mean_squared_error",
-    "binary_crossentropy",
 )
 
 
 def _is_loss(identifier):
-    return isinstance(identifier, str) and identifier in _LOSS_NAMES
+    if isinstance(identifier, str):
+        return identifier in _LOSS_NAMES
+    is_object = isinstance(identifier, keras.losses.Loss)
+    return is_object or inspect.isfunction(identifier)

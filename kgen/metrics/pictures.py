@@ -21,13 +21,16 @@ def psnr(images, references):
         InvalidArgument: If the shapes differ.
     """
     images, references = np.asarray(images), np.asarray(references)
-    if images.shape != references.shape or images.ndim < 2:
+    if images.shape != references.shape or not images.size:
         raise invalid(
             "images",
             "psnr",
-            f"the shape of the references, {references.shape}",
+            f"some, of the shape of the references, {references.shape}",
             f"shape {images.shape}",
         )
+    for name, array in (("images", images), ("references", references)):
+        if not np.issubdtype(array.dtype, np.floating):
+            raise invalid(name, "psnr", "floats in [0, 1]", array.dtype)
     square = np.square(images.astype("float64") - references)
     errors = square.reshape(len(images), -1).mean(axis=1)
     with np.errstate(divide="ignore"):

@@ -39,6 +39,8 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    neighbors = check_int("neighbors", "probe", neighbors)
+    seed = check_int("seed", "probe", seed, 0)
     z, y = _checked("z", z, y)
     if (z_test is None) != (y_test is None):
         raise invalid("z_test", "probe", "both z_test and y_test, or none", "")
@@ -51,7 +53,6 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
             raise invalid("y", "probe", "more examples", error) from error
     else:
         z_test, y_test = _checked("z_test", z_test, y_test)
-    neighbors = check_int("neighbors", "probe", neighbors)
     classifiers = {
         "knn_accuracy": KNeighborsClassifier(min(neighbors, len(z))),
         "logistic_accuracy": make_pipeline(

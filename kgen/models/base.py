@@ -253,6 +253,9 @@ class GenerativeModel(keras.Model):
         x = np.asarray(x)
         owner = type(self).__name__
         support = None if any_range else self.support
+        if x.dtype == np.float64:
+            with np.errstate(over="ignore"):  # which is found by the check
+                x = x.astype("float32")
         checks.check_images(x, self.input_shapes[0], support, owner)
         x = x.astype("float32")
         if not self.conditional:

@@ -1,11 +1,13 @@
 """The denoising autoencoder."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import InvalidArgument, check_int
+from kgen.errors import check_int, invalid
 from kgen.layers import corruption as corruptions
+from kgen.models import checks
 from kgen.models.autoencoder import Reconstructing
 from kgen.models.base import fixed_draws
 
@@ -21,7 +23,8 @@ class DenoisingAutoencoder(Reconstructing):
     with a new draw of the corruption at each step; the logs are those of
     `Autoencoder`, and for pictures `psnr`, in dB. Give `fit` clean pictures: the
     model corrupts them itself. Validation corrupts as well, by a random stream
-    that begins anew at each evaluation, so that its figures compare. `call`,
+    that begins anew at each evaluation, so that its figures compare at one
+    batch size (a layer of one's own draws by a `SeedGenerator` then). `call`,
     `predict`, `encode`, `reconstruct` and `denoise` take pictures as they are.
 
     Args:
@@ -57,6 +60,8 @@ class DenoisingAutoencoder(Reconstructing):
         denoising autoencoders; Vincent et al. (2010), section 3.
     """
 
+    encodes_any_range = True
+
     def __init__(
         self,
         encoder,
@@ -68,27 +73,17 @@ class DenoisingAutoencoder(Reconstructing):
     ):
         super().__init__(**kwargs)
         self.corruption = corruptions.get(corruption, "DenoisingAutoencoder")
+        _prepare(self.corruption, encoder.inputs[0].shape)
         self.seed = check_int("seed", "DenoisingAutoencoder", seed, 0)
         picture = len(encoder.inputs[0].shape) == 4
         logs = ["psnr"] if picture else []
         self._set_reconstruction(likelihood, encoder, decoder, logs)
 
-    def unpack(self, data):
-        inputs, x = super().unpack(data)
-        _, target, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if len(getattr(target, "shape", ())) > 1:
-            raise InvalidArgument(
-                "`DenoisingAutoencoder` takes clean pictures alone, and corrupts "
-                "them by its layer `corruption`. Received: a second array of "
-                f"shape {tuple(target.shape)}"
-            )
-        return inputs, x
-
     def _objective(self, inputs, x, training):
         if training:
             corrupted = self.corruption(x, training=True)
         else:  # the count begins at 0 with each evaluation
-            corrupted = self.corrupt(x, self.log_means.count)
+            corrupted = self._corrupt(x, self.log_means.count)
         labels = inputs[1] if self.conditional else None
         inputs = self.with_labels(corrupted, labels)
         parts, estimate = self._parts(inputs, x, training)
@@ -97,6 +92,10 @@ class DenoisingAutoencoder(Reconstructing):
             parts["psnr"] = ops.mean(tf.image.psnr(x, estimate, max_val=1.0))
         return parts
 
+    def _corrupt(self, x, position):
+        with fixed_draws(self.corruption, self.seed, position):
+            return self.corruption(x, training=True)
+
     def corrupt(self, x, position=0):
         """x, corrupted as validation does it: alike each time.
 
@@ -104,14 +103,17 @@ class DenoisingAutoencoder(Reconstructing):
         stream that training draws from stays where it is.
 
         Args:
-            x: Tensor of shape `(batch, *input_shape)`.
-            position: Integer, the place of the batch in the data.
+            x: Array of shape `(n, *input_shape)`.
+            position: Integer, the place of the first example in the data.
 
         Returns:
-            Tensor of the shape of x.
+            Array of the shape of x.
         """
-        with fixed_draws(self.corruption, self.seed, position):
-            return self.corruption(x, training=True)
+        x = np.asarray(x)
+        owner = f"{type(self).__name__}.corrupt"
+        checks.check_images(x, self.input_shapes[0], self.support, owner)
+        position = check_int("position", owner, position, 0)
+        return np.asarray(self._corrupt(tf.constant(x, "float32"), position))
 
     def denoise(self, x, batch_size=1024):
         """Pictures without their noise.
@@ -131,3 +133,30 @@ class DenoisingAutoencoder(Reconstructing):
         """Those of `EncoderDecoder`, and `denoise`."""
         found = super().endpoints()
         return {**found, "denoise": found["serving_default"]}
+
+
+def _prepare(corruption, shape):
+    """Builds a corruption; raises unless it keeps the shape of examples.
+
+    It is no player: what weights it has are not trained, or it would learn to
+    corrupt nothing.
+    """
+    try:
+        if not corruption.built:
+            corruption.build(shape)
+        after = tuple(corruption.compute_output_shape(shape))
+    except Exception as error:  # of any kind, out of any layer
+        raise invalid(
+            "corruption",
+            "DenoisingAutoencoder",
+            f"a layer for examples of shape {tuple(shape[1:])}",
+            f"{corruption}: {error}",
+        ) from error
+    if after[1:] != tuple(shape[1:]):
+        raise invalid(
+            "corruption",
+            "DenoisingAutoencoder",
+            f"a layer that keeps the shape {tuple(shape[1:])}",
+            f"{corruption}, which gives {after[1:]}",
+        )
+    corruption.trainable = False

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.models import checks
 from kgen.models.base import GenerativeModel, update
 
 
@@ -15,6 +16,9 @@ class EncoderDecoder(GenerativeModel):
     implements `_objective`, the named parts of its loss, and `_code`, what it
     decodes. The public methods take arrays and return arrays.
     """
+
+    # Whether `encode` takes values outside the data's range, as noisy ones are.
+    encodes_any_range = False
 
     def _set_encoder_decoder(self, log_names, likelihood, encoder, decoder):
         """Keeps networks that fit together, and the likelihood.
@@ -105,7 +109,8 @@ class EncoderDecoder(GenerativeModel):
         Returns:
             Array of shape `(n, latent_dim)`.
         """
-        return self._in_batches(self._encode, self._batches_of(x, batch_size))
+        batches = self._batches_of(x, batch_size, self.encodes_any_range)
+        return self._in_batches(self._encode, batches)
 
     def decode(self, z, labels=None, batch_size=1024):
         """E[x|z], of shape `(n, *input_shape)`.
@@ -126,11 +131,11 @@ class EncoderDecoder(GenerativeModel):
                 "connections. Give the picture to `reconstruct` or `denoise`, "
                 "or use networks without them."
             )
-        z = np.asarray(z, "float32")
-        if z.shape[1:] != (self.latent_dim,):
-            raise invalid(
-                "z", owner, f"shape (n, {self.latent_dim})", f"shape {z.shape}"
-            )
+        z = np.asarray(z)
+        if np.issubdtype(z.dtype, np.integer):
+            z = z.astype("float32")
+        checks.check_images(z, (self.latent_dim,), None, owner, "z")
+        z = z.astype("float32")
         labels = self._labels_for(len(z), labels)
         inputs = z if labels is None else (z, labels)
         batch_size = check_int("batch_size", owner, batch_size)

@@ -82,7 +82,11 @@ class Inputs:
 def latent_outputs(features, latent_dim, gaussian):
     """The end of an encoder: `[mean, log_var]`, or z alone; in float32."""
     latent_dim = check_int("latent_dim", OWNER, latent_dim)
-
-    size = 2 * latent_dim if gaussian else latent_dim
-    z = keras.layers.Dense(size, dtype="float32", name="posterior")(features)
-    return ops.split(z, 2, axis=-1) if gaussian else z
+    if not gaussian:
+        return keras.layers.Dense(latent_dim, dtype="float32", name="z")(
+            features
+        )
+    posterior = keras.layers.Dense(
+        2 * latent_dim, dtype="float32", name="posterior"
+    )(features)
+    return ops.split(posterior, 2, axis=-1)

@@ -22,8 +22,8 @@ def encoder(
 ):
     """Builds the way down of a U-Net.
 
-    Two convolutions at each size, from the picture's own down; a strided one
-    between them.
+    `blocks` convolutions at each size, from the picture's own down; a strided
+    one between them.
 
     Args:
         input_shape: `(height, width, channels)`.

@@ -161,3 +161,16 @@ def test_optimal_gaussian_is_the_best_of_all_variances():
         else:
             assert (got > other).all()
     assert np.isfinite(OptimalGaussian().log_prob(x, x)).all()
+
+
+def test_optimal_gaussian_down_to_its_floor():
+    likelihood, x = OptimalGaussian(), tf.zeros((1, 2, 2, 1))
+
+    def value(error):
+        return float(likelihood.log_prob(x, tf.fill(x.shape, error**0.5))[0])
+
+    # 50 dB is above the floor: 10 times the error costs d/2 log 10.
+    assert value(1e-5) - value(1e-4) == pytest.approx(2 * np.log(10), rel=1e-4)
+    # Below it a Gaussian of the floor's variance goes on.
+    floor = stats.norm.logpdf([0.0, 1e-4], scale=1e-3) * 4
+    assert value(1e-8) == pytest.approx(floor[1], rel=1e-5)

@@ -90,7 +90,7 @@ def test_names():
         ("gausian:0.1", "did you mean 'gaussian'"),
         ("gaussian", '"gaussian:LEVEL"'),
         ("gaussian:0.1:0.2:0.3", '"gaussian:LEVEL"'),
-        ("gaussian:0", "a number above 0, or a pair"),
+        ("gaussian:0", "a number above 0 and"),
         ("gaussian:-1", "a finite number of at least 0"),
         ("gaussian:inf", "a finite number"),
         ("gaussian:much", "a finite number"),
@@ -98,9 +98,31 @@ def test_names():
         ("masking:1.5", "above 0 and at most 1"),
         ("salt_and_pepper:0.5:1.5", "at most 1"),
         (None, "one of 'gaussian'"),
+        ("gaussian:1e300", "at most 1e+06"),
     ],
 )
 def test_what_is_out_of_range_is_refused(identifier, message):
     with pytest.raises(InvalidArgument) as error:
         corruption.get(identifier, "DenoisingAutoencoder")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "level", [(0.3,), [], (0.1, 0.2, 0.3), True, (0.2, 0.1), "much", None]
+)
+def test_levels_that_are_none(level):
+    with pytest.raises(InvalidArgument, match="level"):
+        GaussianCorruption(level)
+
+
+def test_an_array_of_bounds():
+    assert GaussianCorruption(np.array([0.1, 0.5])).level == [0.1, 0.5]
+
+
+def test_half_precision_is_left_to_the_networks():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        layer = GaussianCorruption(0.1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert layer(tf.constant(GREY[:1]), training=True).dtype == tf.float32

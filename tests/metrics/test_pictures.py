@@ -21,3 +21,10 @@ def test_psnr_is_its_formula_and_tensorflow_s():
 def test_shapes_must_agree():
     with pytest.raises(InvalidArgument, match="shape of the references"):
         psnr(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4, 3)))
+
+
+def test_what_are_no_pictures():
+    with pytest.raises(InvalidArgument, match="floats in"):
+        psnr(np.zeros((2, 4), "uint8"), np.zeros((2, 4), "uint8"))
+    with pytest.raises(InvalidArgument, match="some"):
+        psnr(np.zeros((0, 4)), np.zeros((0, 4)))

@@ -53,3 +53,5 @@ def test_bad_input(args, message):
 def test_neighbours_must_be_some():
     with pytest.raises(InvalidArgument, match="positive integer"):
         probe(np.eye(3)[Y], Y, neighbors=0)
+    with pytest.raises(InvalidArgument, match="`seed`"):
+        probe(np.eye(3)[Y], Y, seed=-1)

@@ -10,7 +10,10 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
+
+from kgen.errors import InvalidArgument
 
 EXAMPLES, CLASSES = 70, 3
 RNG = np.random.default_rng(0)
@@ -186,3 +189,44 @@ def check_labels(build):
     model.fit(X, Y, verbose=0)
     assert model.predict([X, Y], verbose=0).shape == X.shape
     assert model.predict(dataset(conditional=True), verbose=0).shape == X.shape
+
+
+WRONG = {
+    "above 1": (X * 2, "values in [0, 1]"),
+    "NaN": (np.full_like(X, np.nan), "finite numbers"),
+    "integers": ((X * 255).astype("uint8"), 'astype("float32") / 255'),
+    "rank": (X[..., 0], "shape (batch, 8, 8, 1)"),
+    "size": (X[:, :7], "shape (batch, 8, 8, 1)"),
+    "empty": (X[:0], "at least one example"),
+}
+
+
+def check_bad_data(build):
+    """Refused before training: as an array, a dataset, validation data."""
+    model = build(likelihood="bernoulli")
+    for x, message in WRONG.values():
+        stream = tf.data.Dataset.from_tensor_slices(x).batch(32)
+        for data in (
+            {"x": x},
+            {"x": stream},
+            {"x": X, "validation_data": stream},
+        ):
+            with pytest.raises(InvalidArgument) as error:
+                model.fit(**data, verbose=0)
+            assert message in str(error.value)
+    assert int(model.optimizer.iterations) == 0
+
+
+def check_mixed_precision(build, policy):
+    """Finite logs, and outputs in float32."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build()
+        history = model.fit(
+            X, epochs=2, validation_data=X[:9], verbose=0
+        ).history
+        for name, values in history.items():
+            assert np.isfinite(values).all(), name
+        assert model.predict(X, verbose=0).dtype == np.float32
+    finally:
+        keras.config.set_dtype_policy("float32")

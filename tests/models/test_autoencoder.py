@@ -112,6 +112,40 @@ def test_logits_of_a_keras_loss():
     assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
 
 
+def test_names_that_are_other_names():
+    assert isinstance(
+        build(likelihood="binary_crossentropy").likelihood,
+        kgen.losses.Bernoulli,
+    )
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x, y: keras.ops.mean(keras.ops.abs(x - y), axis=-1),
+        kgen.losses.Bernoulli,
+        keras.layers.Dense(3),
+        3.0,
+    ],
+    ids=["lambda", "class", "layer", "number"],
+)
+def test_what_could_not_be_loaded_or_called_is_refused(loss):
+    with pytest.raises(InvalidArgument, match="likelihood"):
+        build(likelihood=loss)
+
+
+def test_an_example_is_its_own_target():
+    one, other = contract.seeded(build), contract.seeded(build)
+    one.fit(X, verbose=0)
+    other.fit(X, X, validation_data=(X, X), verbose=0)
+    contract.assert_same_state(one, other)
+    with pytest.raises(InvalidArgument, match="examples alone"):
+        one.fit(X, X + 0.0, verbose=0)
+    pairs = tf.data.Dataset.from_tensor_slices((X, X)).batch(32)
+    with pytest.raises(InvalidArgument, match="examples alone"):
+        one.fit(pairs, verbose=0)
+
+
 def test_sparse_codes_by_an_activity_regularizer():
     rows = np.random.default_rng(0).normal(size=(90, 5)).astype("float32")
     x = keras.Input((5,))
@@ -167,6 +201,26 @@ def test_bad_arguments(options, message):
     with pytest.raises(InvalidArgument) as error:
         kgen.create_model("autoencoder", **options)
     assert message in str(error.value)
+
+
+def test_bad_data():
+    contract.check_bad_data(build)
+    model = build()
+    for z, message in (
+        (np.zeros((2, 4)), "shape (batch, 3)"),
+        (np.full((2, 3), np.nan), "finite numbers"),
+        ("z", "shape (batch, 3)"),
+    ):
+        with pytest.raises(InvalidArgument) as error:
+            model.decode(z)
+        assert message in str(error.value)
+    with pytest.raises(InvalidArgument, match="finite"):
+        model.reconstruct(np.full(X.shape, 1e39))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    contract.check_mixed_precision(build, policy)
 
 
 def test_networks_must_fit():

@@ -61,9 +61,11 @@ def drawn(model, x):
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian:optimal"])
 @pytest.mark.parametrize("network", ["dense", "unet"])
-def test_weights_after_one_step(network, likelihood):
+@pytest.mark.parametrize("conditional", [False, True])
+def test_weights_after_one_step(network, likelihood, conditional):
     """The target is x, the networks see the corrupted copy alone."""
     model = build(
+        conditional,
         network=network,
         optimizer=keras.optimizers.SGD(0.01),
         likelihood=likelihood,
@@ -71,7 +73,12 @@ def test_weights_after_one_step(network, likelihood):
     corrupted = drawn(model, X)
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
-        x = model.decoder(model.encoder(corrupted))
+        labels = [tf.constant(Y)] if conditional else []
+        code = model.encoder([corrupted, *labels] if labels else corrupted)
+        code = list(code) if network == "unet" else [code]
+        x = model.decoder(
+            [*code, *labels] if len(code) + len(labels) > 1 else code[0]
+        )
         square = tf.reduce_sum((x - X) ** 2, axis=(1, 2, 3))
         if likelihood == "gaussian":
             by_picture = 0.5 * square + 32 * np.log(2 * np.pi)
@@ -80,7 +87,7 @@ def test_weights_after_one_step(network, likelihood):
         loss = tf.reduce_mean(by_picture)
     gradients = tape.gradient(loss, [v.value for v in variables])
     before = [v.numpy() for v in variables]
-    logs = model.train_on_batch(X, return_dict=True)
+    logs = model.train_on_batch(X, Y, return_dict=True)
     assert logs["loss"] == pytest.approx(float(loss), rel=1e-5)
     psnr = kgen.metrics.psnr(x.numpy(), X).mean()
     assert logs["psnr"] == pytest.approx(psnr, rel=1e-5)
@@ -110,10 +117,9 @@ def test_validation_is_corrupted_alike_each_time(corruption):
 
 def test_validation_batches_differ_in_their_corruption():
     model = build()
-    x = tf.constant(X)
-    one, two = (model.corrupt(x, position) for position in (0, len(X)))
+    one, two = (model.corrupt(X, position) for position in (0, len(X)))
     assert not np.any(np.equal(one, two))
-    np.testing.assert_array_equal(one, model.corrupt(x))
+    np.testing.assert_array_equal(one, model.corrupt(X))
     # Two batches are judged as these two corruptions say.
     model.evaluate(np.concatenate([X, X]), batch_size=len(X), verbose=0)
     errors = [
@@ -160,7 +166,7 @@ def test_denoise_takes_any_range_but_not_nan():
 
 def test_noisy_and_clean_pairs_are_refused():
     model = build()
-    with pytest.raises(InvalidArgument, match="clean pictures alone"):
+    with pytest.raises(InvalidArgument, match="examples alone"):
         model.fit(X + 0.0, X, verbose=0)
 
 
@@ -193,6 +199,94 @@ def test_unet_for_any_size(shape):
         "denoising_autoencoder", input_shape=shape, network="unet", filters=2
     )
     assert model.denoise(np.ones((2, *shape))).shape == (2, *shape)
+
+
+def test_all_skips_lead_to_the_output():
+    model = kgen.create_model(
+        "denoising_autoencoder", input_shape=(28, 28, 1), network="unet"
+    )
+    code = [
+        tf.identity(part) for part in model.encoder(tf.ones((1, 28, 28, 1)))
+    ]
+    assert len(code) == 5  # z, maps of 28, 14 and 7 pixels, x
+    with tf.GradientTape() as tape:
+        tape.watch(code)
+        output = tf.reduce_sum(model.decoder(code))
+    for part in tape.gradient(output, code):
+        assert np.abs(part).max() > 0
+
+
+def test_defaults():
+    model = build()
+    assert model.corruption.level == [0.05, 0.6]
+    assert isinstance(model.corruption, kgen.layers.GaussianCorruption)
+    assert isinstance(model.likelihood, kgen.losses.OptimalGaussian)
+
+
+def test_small_numbers_are_learnt_too():
+    """Errors far below the floor of the default likelihood have a gradient."""
+    rows = 1e-4 * np.random.default_rng(0).normal(size=(64, 5))
+    model = kgen.create_model(
+        "denoising_autoencoder",
+        input_shape=(5,),
+        network="dense",
+        corruption="gaussian:0.0001",
+    )
+    model.compile()
+    before = [v.numpy() for v in model.trainable_variables]
+    model.fit(rows.astype("float32"), verbose=0)
+    for old, variable in zip(before, model.trainable_variables):
+        assert not np.array_equal(old, variable)
+
+
+@pytest.mark.parametrize(
+    "layer, message",
+    [
+        (keras.layers.MaxPooling2D(), "keeps the shape"),
+        (keras.layers.RandomCrop(4, 4), "keeps the shape"),
+        (keras.layers.Conv1D(1, 1), "for examples of shape"),
+    ],
+    ids=["pooling", "crop", "wrong rank"],
+)
+def test_layers_that_are_no_corruption(layer, message):
+    with pytest.raises(InvalidArgument, match=message):
+        build(corruption=layer)
+
+
+def test_a_corruption_with_weights_is_not_trained():
+    layer = keras.layers.Conv2D(1, 3, padding="same")
+    model = build(corruption=layer)
+    before = layer.kernel.numpy()
+    model.fit(X, verbose=0)
+    np.testing.assert_array_equal(layer.kernel, before)
+
+
+def test_corrupt_looks_at_what_it_gets():
+    model = build()
+    for x, message in (
+        ((X * 255).astype("uint8"), "floats"),
+        (X[:, :7], "shape (batch, 8, 8, 1)"),
+    ):
+        with pytest.raises(InvalidArgument) as error:
+            model.corrupt(x)
+        assert message in str(error.value)
+    with pytest.raises(InvalidArgument, match="position"):
+        model.corrupt(X, -1)
+
+
+def test_bad_data():
+    contract.check_bad_data(build)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    contract.check_mixed_precision(
+        lambda **kwargs: build(network="unet", **kwargs), policy
+    )
+
+
+def test_noisy_pictures_have_codes():
+    assert build().encode(X + 1).shape == (len(X), 3)
 
 
 def test_vectors_have_no_psnr():

@@ -271,32 +271,17 @@ def test_mixed_precision_trains(policy, tmp_path):
     contract.assert_same_state(vae, loaded)
 
 
-X_WRONG = {
-    "above 1": (X * 2, "values in [0, 1]"),
-    "NaN": (np.full_like(X, np.nan), "finite numbers"),
-    "integers": ((X * 255).astype("uint8"), 'astype("float32") / 255'),
-    "rank": (X[..., 0], "shape (batch, 8, 8, 1)"),
-    "size": (X[:, :7], "shape (batch, 8, 8, 1)"),
-    "empty": (X[:0], "at least one example"),
-}
+def test_bad_data():
+    contract.check_bad_data(build)
 
 
-@pytest.mark.parametrize("case", X_WRONG)
-@pytest.mark.parametrize("form", ["array", "dataset", "validation"])
-def test_bad_data_is_refused_before_training(case, form):
-    x, message = X_WRONG[case]
-    vae = build(likelihood="bernoulli")
-    data = {"x": x}
-    if form != "array":
-        data = {"x": tf.data.Dataset.from_tensor_slices(x).batch(32)}
-        if case == "empty":
-            message = "at least one example"
-    if form == "validation":
-        data = {"x": X, "validation_data": data["x"]}
-    with pytest.raises(InvalidArgument) as error:
-        vae.fit(**data, verbose=0)
-    assert message in str(error.value)
-    assert int(vae.optimizer.iterations) == 0
+def test_losses_that_are_no_densities_are_refused():
+    for likelihood in (
+        kgen.losses.OptimalGaussian(),
+        kgen.losses.KerasLoss("mae"),
+    ):
+        with pytest.raises(InvalidArgument, match="a density of x"):
+            build(likelihood=likelihood)
 
 
 def test_vectors_under_a_gaussian_may_be_any_numbers():
