@@ -92,14 +92,13 @@ def filters(model, train, level):
                 lambda x, h=h, size=size: restoration.denoise_nl_means(
                     x,
                     patch_size=size,
-                    patch_distance=9,
+                    patch_distance=11,
                     h=h * level,
                     sigma=level,
-                    fast_mode=False,
                 )
             )
-            for h in (0.4, 0.6, 0.8, 1.0)
-            for size in (3, 5)
+            for h in (0.2, 0.3, 0.4, 0.6, 0.8)
+            for size in (3, 5, 7)
         ],
         "total variation": [
             by_picture(
@@ -145,16 +144,26 @@ def main():
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--pictures", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", help="a trained one: no training")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="judge the model in --out again, without training",
+    )
     parser.add_argument("--out", default="benchmarks/results/denoising")
     arguments = parser.parse_args()
     out = pathlib.Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    if arguments.model:
-        model, seconds = kgen.load_model(arguments.model), None
+    if arguments.again:
+        model = kgen.load_model(out / "model.keras")
+        settings = json.loads((out / "result.json").read_text())["settings"]
     else:
         model, seconds = train(arguments)
         model.save(out / "model.keras")
+        settings = {
+            name: getattr(arguments, name)
+            for name in ("epochs", "filters", "learning_rate", "seed")
+        }
+        settings["train_seconds"] = round(seconds)
     splits = ("train", f"test[:{arguments.pictures}]")
     train_images, clean = (
         np.concatenate(list(batches.as_numpy_iterator()))
@@ -176,8 +185,6 @@ def main():
         if level == 0.5:
             shown["kgen"] = model.denoise(noisy[:12])
     kgen.plots.pairs(shown, out / "denoised.png", "Noise of 0.5")
-    settings = {**vars(arguments), "train_seconds": seconds}
-    del settings["data"], settings["out"]
     (out / "result.json").write_text(
         json.dumps({"settings": settings, "results": table}, indent=2) + "\n"
     )
