@@ -22,7 +22,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["kgen", "kgen.*"]),
     install_requires=[
-        "click>=8.1",
+        "click>=8.2",
         "importlib_resources>=6.0",  # tensorflow-datasets 4.9.10 needs it
         "keras>=3.15",
         "keras-tuner>=1.4.8",
