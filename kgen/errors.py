@@ -52,6 +52,11 @@ def check_int(argument, owner, value, minimum=1):
     return number
 
 
+def check_seed(owner, seed):
+    """Returns None, or `seed` as an int >= 0; or raises."""
+    return None if seed is None else check_int("seed", owner, seed, 0)
+
+
 def check_number(argument, owner, value, minimum=0.0):
     """Returns `value` as a float, or raises if not finite and >= `minimum`."""
     try:

@@ -101,20 +101,24 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def trained(factory, *args):
+    """The directory of a run that `kgen train ARGS` made."""
+    run = factory.mktemp("runs") / "run"
+    kgen("train", *args, "--out", run)
+    return run
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """A run on the digits."""
-    run = tmp_path_factory.mktemp("runs") / "plain"
-    kgen("train", "vae", *SMALL, "--epochs", 2, "--out", run)
-    return run
+    return trained(tmp_path_factory, "vae", *SMALL, "--epochs", 2)
 
 
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory):
     """A conditional run on the digits."""
-    run = tmp_path_factory.mktemp("runs") / "conditional"
-    kgen("train", "vae", *SMALL, "--conditional", "--epochs", 1, "--out", run)
-    return run
+    options = ("--conditional", "--epochs", 1)
+    return trained(tmp_path_factory, "vae", *SMALL, *options)
 
 
 @pytest.fixture(scope="module")
@@ -132,19 +136,15 @@ def vectors(tmp_path_factory):
 @pytest.fixture(scope="module")
 def autoencoder(tmp_path_factory):
     """A run of an autoencoder on the digits."""
-    run = tmp_path_factory.mktemp("runs") / "autoencoder"
-    kgen("train", "autoencoder", *SMALL, "--epochs", 1, "--out", run)
-    return run
+    return trained(tmp_path_factory, "autoencoder", *SMALL, "--epochs", 1)
 
 
 @pytest.fixture(scope="module")
 def denoising(tmp_path_factory):
     """A run of a U-Net that denoises the digits."""
-    run = tmp_path_factory.mktemp("runs") / "denoising"
     options = ("--network", "unet", "--set", "filters=4")
     options += ("--set", "corruption=gaussian:0.25", "--epochs", 1)
-    kgen("train", "denoising_autoencoder", *options, "--out", run)
-    return run
+    return trained(tmp_path_factory, "denoising_autoencoder", *options)
 
 
 # Help

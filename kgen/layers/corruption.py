@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgen.errors import check_int, check_number, invalid, unknown_name
+from kgen.errors import check_number, check_seed, invalid, unknown_name
 
 
 class Corruption(keras.layers.Layer):
@@ -33,11 +33,7 @@ class Corruption(keras.layers.Layer):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.level = self._checked(level)
-        self.seed = (
-            None
-            if seed is None
-            else check_int("seed", type(self).__name__, seed, 0)
-        )
+        self.seed = check_seed(type(self).__name__, seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kgen.errors import check_int, check_number
+from kgen.errors import check_number, check_seed
 from kgen.losses.divergences import bound_log_var, gaussian_kl
 
 
@@ -42,7 +42,7 @@ class GaussianSampling(keras.layers.Layer):
         owner = type(self).__name__
         self.kl_weight = check_number("kl_weight", owner, kl_weight)
         self.free_bits = check_number("free_bits", owner, free_bits)
-        self.seed = None if seed is None else check_int("seed", owner, seed, 0)
+        self.seed = check_seed(owner, seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.current_kl_weight = self.add_weight(
             name="kl_weight",

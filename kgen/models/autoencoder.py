@@ -48,10 +48,7 @@ class Reconstructing(EncoderDecoder):
 
     def _parts(self, inputs, x, training):
         """The loss of reconstructing x from `inputs`, and x's estimate."""
-        code = self._code(inputs, training)
-        parameters = self.decoder(
-            self._condition(code, inputs), training=training
-        )
+        parameters = self._parameters(inputs, training)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
         regularization = self._regularization()
         estimate = self.likelihood.mean(parameters)

@@ -93,11 +93,12 @@ class EncoderDecoder(GenerativeModel):
 
     def call(self, inputs, training=False):
         """The reconstruction: E[x|z] for the code z of x."""
-        code = self._code(inputs, training=training)
-        parameters = self.decoder(
-            self._condition(code, inputs), training=training
-        )
-        return self.likelihood.mean(parameters)
+        return self.likelihood.mean(self._parameters(inputs, training))
+
+    def _parameters(self, inputs, training):
+        """The likelihood's parameters for the code of x."""
+        code = self._condition(self._code(inputs, training=training), inputs)
+        return self.decoder(code, training=training)
 
     def encode(self, x, batch_size=1024):
         """The codes of examples; of a Gaussian posterior, its mean.

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kgen.errors import check_int, check_number, invalid
+from kgen.errors import check_int, check_number, check_seed, invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
@@ -82,7 +82,7 @@ class VAE(LatentGaussianModel):
         )
         self.kl_weight = check_number("kl_weight", "VAE", kl_weight)
         self.free_bits = check_number("free_bits", "VAE", free_bits)
-        self.seed = None if seed is None else check_int("seed", "VAE", seed, 0)
+        self.seed = check_seed("VAE", seed)
         self.sampling = GaussianSampling(
             self.kl_weight, self.free_bits, seed=self.seed
         )

@@ -79,6 +79,21 @@ class Inputs:
         return keras.Model(inputs, outputs, name=name)
 
 
+def doubling(count, filters, max_filters):
+    """Filters of `count` stages: twice as many each time, up to the most."""
+    filters = check_int("filters", OWNER, filters)
+    max_filters = check_int("max_filters", OWNER, max_filters)
+    return [min(filters * 2**stage, max_filters) for stage in range(count)]
+
+
+def cropped(x, size):
+    """Maps without the last rows and columns beyond `(height, width)`."""
+    excess = [have - want for have, want in zip(x.shape[1:3], size)]
+    if not any(excess):
+        return x
+    return keras.layers.Cropping2D([(0, rows) for rows in excess])(x)
+
+
 def latent_outputs(features, latent_dim, gaussian):
     """The end of an encoder: `[mean, log_var]`, or z alone; in float32."""
     latent_dim = check_int("latent_dim", OWNER, latent_dim)

@@ -132,11 +132,7 @@ def decoder(
 
 
 def _filters(sizes, filters, max_filters):
-    filters = check_int("filters", common.OWNER, filters)
-    max_filters = check_int("max_filters", common.OWNER, max_filters)
-    return [
-        min(filters * 2**stage, max_filters) for stage in range(len(sizes) - 1)
-    ]
+    return common.doubling(len(sizes) - 1, filters, max_filters)
 
 
 def _double(x, size, filters, **kwargs):
@@ -154,7 +150,4 @@ def _double(x, size, filters, **kwargs):
         output_padding=1 if both_odd else None,
         **kwargs,
     )(x)
-    excess = [have - want for have, want in zip(x.shape[1:3], size)]
-    if any(excess):
-        x = layers.Cropping2D([(0, rows) for rows in excess])(x)
-    return x
+    return common.cropped(x, size)

@@ -102,9 +102,7 @@ def decoder(
     x = layers.Activation(activation)(x)
     for size, count, skip in zip(sizes[-2::-1], counts[-2::-1], maps[-2::-1]):
         x = layers.UpSampling2D(2)(conv(count)(x))
-        excess = [have - want for have, want in zip(x.shape[1:3], size)]
-        x = layers.Cropping2D([(0, rows) for rows in excess])(x)
-        x = layers.Concatenate()([x, skip])
+        x = layers.Concatenate()([common.cropped(x, size), skip])
         for _ in range(check_int("blocks", common.OWNER, blocks)):
             x = conv(count)(x)
     x = layers.Conv2D(
@@ -120,10 +118,8 @@ def decoder(
 
 def _filters(shape, filters, max_filters):
     """The filters at each size; below 7 pixels there is nothing to gain."""
-    filters = check_int("filters", common.OWNER, filters)
-    max_filters = check_int("max_filters", common.OWNER, max_filters)
     count = max(1, sum(max(size) >= 7 for size in stages(shape)))
-    return [min(filters * 2**stage, max_filters) for stage in range(count)]
+    return common.doubling(count, filters, max_filters)
 
 
 def _convolution(activation, kernel_regularizer):

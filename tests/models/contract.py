@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgen
 from kgen.errors import InvalidArgument
 
 EXAMPLES, CLASSES = 70, 3
@@ -35,6 +36,26 @@ class Batches(keras.utils.PyDataset):
         part = slice(32 * number, 32 * (number + 1))
         batch = tuple(array[part] for array in self.arrays)
         return batch if len(batch) > 1 else batch[0]
+
+
+def small_model(
+    name, conditional=False, network="dense", optimizer="adam", **options
+):
+    """A compiled model of few weights for these pictures."""
+    if network == "dense":
+        options.setdefault("hidden_units", (16,))
+    else:
+        options.setdefault("filters", 4)
+    model = kgen.create_model(
+        name,
+        input_shape=(8, 8, 1),
+        network=network,
+        latent_dim=3,
+        num_classes=CLASSES if conditional else None,
+        **options,
+    )
+    model.compile(optimizer=optimizer)
+    return model
 
 
 def dataset(conditional=False):

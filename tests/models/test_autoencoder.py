@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -6,24 +8,9 @@ import tensorflow as tf
 import kgen
 from kgen.errors import InvalidArgument
 from tests.models import contract
-from tests.models.contract import CLASSES, X, Y
+from tests.models.contract import X, Y
 
-
-def build(conditional=False, network="dense", optimizer="adam", **options):
-    if network == "dense":
-        options.setdefault("hidden_units", (16,))
-    else:
-        options.setdefault("filters", 4)
-    model = kgen.create_model(
-        "autoencoder",
-        input_shape=(8, 8, 1),
-        network=network,
-        latent_dim=3,
-        num_classes=CLASSES if conditional else None,
-        **options,
-    )
-    model.compile(optimizer=optimizer)
-    return model
+build = functools.partial(contract.small_model, "autoencoder")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 
@@ -11,22 +12,7 @@ from kgen.errors import InvalidArgument
 from tests.models import contract
 from tests.models.contract import CLASSES, X, Y
 
-
-def build(conditional=False, network="dense", optimizer="adam", **options):
-    if network == "dense":
-        options.setdefault("hidden_units", (16,))
-    else:
-        options.setdefault("filters", 4)
-    vae = kgen.create_model(
-        "vae",
-        input_shape=(8, 8, 1),
-        network=network,
-        latent_dim=3,
-        num_classes=CLASSES if conditional else None,
-        **options,
-    )
-    vae.compile(optimizer=optimizer)
-    return vae
+build = functools.partial(contract.small_model, "vae")
 
 
 @pytest.mark.parametrize(
