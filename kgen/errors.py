@@ -34,6 +34,13 @@ def unknown_name(argument, owner, options, received):
     return invalid(argument, owner, f"one of {names}{hint}", repr(received))
 
 
+def check_name(argument, owner, options, value):
+    """Returns `value` if it is one of the names in `options`, or raises."""
+    if not isinstance(value, str) or value not in options:
+        raise unknown_name(argument, owner, options, value)
+    return value
+
+
 def check_int(argument, owner, value, minimum=1):
     """Returns `value` as an int, or raises if it is not one >= `minimum`."""
     try:

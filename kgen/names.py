@@ -3,7 +3,9 @@
 MODELS = {
     "autoencoder": "fewer dimensions, and back",
     "denoising_autoencoder": "pictures without their noise",
+    "gan": "generative adversarial network",
     "vae": "variational autoencoder",
+    "vaegan": "a VAE whose decoder plays against a discriminator",
 }
 NETWORKS = {
     "dense": "fully connected, for vectors and pictures",
@@ -15,4 +17,11 @@ SOURCES = {
     "NAME": "any TensorFlow Datasets name, such as mnist",
     "FOLDER": "pictures (png, jpg, bmp, gif), or MNIST's IDX files",
     "FILE": ".npy or .npz",
+}
+
+# What `kgen train` does without being told, and where a model differs.
+TRAINING = {"latent_dim": 8, "epochs": 100, "batch_size": 64}
+TRAINING_OF = {
+    "gan": {"latent_dim": 16, "epochs": 150, "batch_size": 32},
+    "vaegan": {"latent_dim": 16, "batch_size": 32},
 }

@@ -56,13 +56,15 @@ _NOT_BY_NAME = {
 }
 
 
-def get(identifier):
+def get(identifier, argument="optimizer", owner="compile"):
     """Turns a name into an optimizer, once, at the border.
 
     Args:
         identifier: A Keras optimizer or its config, or a name such as `"adam"`
-            (kgen's own) or `"sgd"`; a learning rate may follow:
-            `"adam:0.0005"`.
+            (kgen's own) or `"sgd"`; a learning rate may follow, and Adam's
+            beta_1 and beta_2: `"adam:0.0005"`, `"adam:0.0002:0.5"`.
+        argument: The name that messages use.
+        owner: Whose argument it is.
 
     Returns:
         A Keras optimizer.
@@ -71,18 +73,69 @@ def get(identifier):
         return keras.optimizers.get(identifier)
     if not isinstance(identifier, str):
         raise invalid(
-            "optimizer", "compile", "a Keras optimizer or a name", identifier
+            argument, owner, "a Keras optimizer or a name", identifier
         )
-    name, colon, rate = identifier.lower().partition(":")
+    name, *numbers = identifier.lower().split(":")
     known = [
         attribute.lower()
         for attribute, value in vars(keras.optimizers).items()
         if isinstance(value, type) and attribute not in _NOT_BY_NAME
     ]
     if name not in known:
-        raise unknown_name("optimizer", "compile", known, identifier)
+        raise unknown_name(argument, owner, known, identifier)
     optimizer = Adam() if name == "adam" else keras.optimizers.get(name)
-    if colon:
-        rate = check_number("optimizer", "compile", rate)
-        optimizer.learning_rate = rate
+    if len(numbers) > (3 if hasattr(optimizer, "beta_1") else 1):
+        raise invalid(
+            argument,
+            owner,
+            f'"{name}:LEARNING_RATE", and betas for Adam',
+            identifier,
+        )
+    numbers = [check_number(argument, owner, text) for text in numbers]
+    for attribute, number in zip(
+        ("learning_rate", "beta_1", "beta_2"), numbers
+    ):
+        if attribute != "learning_rate" and number >= 1:
+            raise invalid(argument, owner, "betas below 1", identifier)
+        setattr(optimizer, attribute, number)
     return optimizer
+
+
+def of_player(identifier, policy, argument, owner):
+    """An optimizer for one of several players.
+
+    Where half precision needs it, it scales its loss, as Keras does for the
+    first one.
+
+    Args:
+        identifier: As in `get`.
+        policy: A model's dtype policy.
+        argument: The name that messages use.
+        owner: Whose argument it is.
+
+    Returns:
+        A Keras optimizer.
+
+    Raises:
+        InvalidArgument: If it averages weights itself, which Keras allows for
+            an optimizer of all of a model's weights only.
+    """
+    optimizer = get(identifier, argument, owner)
+    is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    inner = optimizer.inner_optimizer if is_scaled else optimizer
+    if inner.use_ema:
+        raise invalid(
+            argument,
+            owner,
+            "one without use_ema: the argument ema_decay of `compile` averages "
+            "the generator's weights",
+            identifier,
+        )
+    if policy.name == "mixed_float16" and not is_scaled:
+        return keras.optimizers.LossScaleOptimizer(optimizer, name="scaled")
+    return optimizer
+
+
+def another(optimizer):
+    """A new optimizer with the settings of one, for other variables."""
+    return type(optimizer).from_config(optimizer.get_config())

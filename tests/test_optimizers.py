@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kgen import optimizers
+from kgen.errors import InvalidArgument
 
 
 def trajectory(optimizer, steps=5):
@@ -87,3 +88,25 @@ def test_names():
     assert isinstance(optimizers.get("sgd"), keras.optimizers.SGD)
     own = keras.optimizers.Adam()
     assert optimizers.get(own) is own
+
+
+def test_adams_betas_may_follow_its_rate():
+    tuned = optimizers.get("adam:0.0002:0.5:0.9")
+    assert tuned.get_config()["beta_1"] == 0.5
+    assert tuned.get_config()["beta_2"] == 0.9
+    assert float(tuned.learning_rate) == pytest.approx(0.0002)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("adam:0.1:1.0", "betas below 1"),
+        ("adam:0.1:0.5:0.9:0", "LEARNING_RATE"),
+        ("sgd:0.1:0.9", "LEARNING_RATE"),
+        ("adam:-1", "at least 0"),
+        ("adam:fast", "optimizer"),
+    ],
+)
+def test_bad_names(name, message):
+    with pytest.raises(InvalidArgument, match=message):
+        optimizers.get(name)

@@ -9,6 +9,7 @@ from kgen.layers.corruption import (
 from kgen.layers.dense import Dense
 from kgen.layers.gated import GatedDense
 from kgen.layers.sampling import GaussianSampling
+from kgen.layers.spectral import SpectralNormalization, WeightClip
 
 __all__ = [
     "ConcatenateLabels",
@@ -18,4 +19,6 @@ __all__ = [
     "GaussianSampling",
     "MaskingCorruption",
     "SaltAndPepperCorruption",
+    "SpectralNormalization",
+    "WeightClip",
 ]

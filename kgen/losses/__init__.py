@@ -1,6 +1,15 @@
-"""Likelihoods and divergences, in nats."""
+"""Likelihoods and divergences, in nats; what the players of a GAN minimise."""
 
-from kgen.losses import divergences, likelihoods
+from kgen.losses import adversarial, divergences, likelihoods, penalties
+from kgen.losses.adversarial import (
+    AdversarialLoss,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Relativistic,
+    Wasserstein,
+)
 from kgen.losses.divergences import gaussian_kl, gaussian_log_prob
 from kgen.losses.likelihoods import (
     Bernoulli,
@@ -10,16 +19,30 @@ from kgen.losses.likelihoods import (
     Likelihood,
     OptimalGaussian,
 )
+from kgen.losses.penalties import R1, Dragan, GradientPenalty, Penalty
 
 __all__ = [
+    "AdversarialLoss",
     "Bernoulli",
     "ContinuousBernoulli",
+    "Dragan",
     "Gaussian",
+    "GradientPenalty",
+    "Hinge",
     "KerasLoss",
+    "LeastSquares",
     "Likelihood",
+    "Minimax",
+    "NonSaturating",
     "OptimalGaussian",
+    "Penalty",
+    "R1",
+    "Relativistic",
+    "Wasserstein",
+    "adversarial",
     "divergences",
     "gaussian_kl",
     "gaussian_log_prob",
     "likelihoods",
+    "penalties",
 ]

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kgen.errors import check_int, invalid
-from kgen.layers import ConcatenateLabels
+from kgen.layers import ConcatenateLabels, SpectralNormalization, WeightClip
 
 OWNER = "create_model"
 
@@ -69,6 +69,34 @@ class Inputs:
             return x
         return ConcatenateLabels(self.num_classes)([x, self.labels])
 
+    def logit(self, features, make, **kwargs):
+        """The end of a discriminator: `w f + b`, and `v_y f` for a label y.
+
+        Args:
+            features: Tensor of shape `(batch, n)`.
+            make: What each layer goes through, such as `normalised()`.
+            **kwargs: For the dense layer.
+
+        References:
+            Miyato & Koyama (2018), arXiv 1802.05637, equation 3 (projection).
+        """
+        logit = make(keras.layers.Dense(1, dtype="float32", **kwargs))(features)
+        if self.labels is None:
+            return logit
+        size = features.shape[-1]
+        classes = make(
+            keras.layers.Embedding(
+                self.num_classes,
+                size,
+                dtype="float32",
+                embeddings_constraint=kwargs.get("kernel_constraint"),
+            )
+        )
+        projection = keras.layers.Dot(1, dtype="float32")
+        return keras.layers.Add(dtype="float32")(
+            [logit, projection([classes(self.labels), features])]
+        )
+
     def network(self, outputs, name, more=()):
         """Closes the network; it takes x, `more` inputs, then the labels."""
         inputs = [self.x, *more]
@@ -92,6 +120,36 @@ def cropped(x, size):
     if not any(excess):
         return x
     return keras.layers.Cropping2D([(0, rows) for rows in excess])(x)
+
+
+def packed(shape, pack):
+    """The shape of `pack` examples side by side in the last axis."""
+    return (*shape[:-1], shape[-1] * check_int("pack", OWNER, pack))
+
+
+def constraint(identifier):
+    """A Keras constraint, None, or `"clip"` and `"clip:LIMIT"`, as an object."""
+    if not isinstance(identifier, str):
+        return keras.constraints.get(identifier)
+    name, colon, limit = identifier.partition(":")
+    if name == "clip":
+        return WeightClip(limit) if colon else WeightClip()
+    try:
+        return keras.constraints.get(identifier)
+    except ValueError as error:
+        raise invalid(
+            "kernel_constraint",
+            OWNER,
+            '"clip:LIMIT", or a Keras constraint or its name',
+            identifier,
+        ) from error
+
+
+def normalised(spectral_normalization):
+    """A function that each layer goes through: spectral normalisation or none."""
+    if spectral_normalization:
+        return SpectralNormalization
+    return lambda layer: layer
 
 
 def latent_outputs(features, latent_dim, gaussian):

@@ -151,3 +151,114 @@ def _double(x, size, filters, **kwargs):
         **kwargs,
     )(x)
     return common.cropped(x, size)
+
+
+def generator(
+    input_shape,
+    latent_dim,
+    *,
+    filters=32,
+    max_filters=128,
+    hidden_units=(256,),
+    activation="relu",
+    output_activation="sigmoid",
+    num_classes=None,
+):
+    """Builds a generator like DCGAN's.
+
+    Dense layers to a map of about 4x4, then transposed convolutions that double
+    the size; all with batch normalisation, but for the last one.
+
+    Args:
+        input_shape: `(height, width, channels)`, the output.
+        latent_dim: Size of z.
+        filters: Filters of the last hidden stage; twice as many at each halving.
+        max_filters: The most that any stage has.
+        hidden_units: The *discriminator's* dense widths; used in reverse.
+        activation: Activation of the hidden layers.
+        output_activation: Activation of the output.
+        num_classes: If given, the network takes `[z, labels]`, and the labels
+            are appended to z, one-hot.
+
+    Returns:
+        A `keras.Model` from z to pictures.
+
+    References:
+        Radford et al. (2016), arXiv 1511.06434, section 3.
+    """
+    shape = common.check_shape(input_shape, picture=True)
+    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
+    inputs = common.Inputs((latent_dim,), "z", num_classes)
+    sizes = stages(shape)
+    counts = _filters(sizes, filters, max_filters) or [filters]
+    top = (*sizes[-1], counts[-1])
+
+    def hidden(x):
+        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-4)(x)
+        return layers.Activation(activation)(x)
+
+    x = inputs.with_labels(inputs.x)
+    for units in common.check_widths("hidden_units", hidden_units)[::-1]:
+        x = hidden(Dense(units, use_bias=False)(x))
+    x = layers.Reshape(top)(Dense(math.prod(top), use_bias=False)(x))
+    for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
+        x = _double(hidden(x), size, count, activation=None, use_bias=False)
+    x = hidden(x)
+    end = {"activation": output_activation, "dtype": "float32"}
+    if len(sizes) > 1:
+        x = _double(x, sizes[0], shape[-1], **end)
+    else:
+        x = layers.Conv2D(shape[-1], 3, padding="same", **end)(x)
+    return inputs.network(x, "generator")
+
+
+def discriminator(
+    input_shape,
+    *,
+    pack=1,
+    filters=32,
+    max_filters=128,
+    hidden_units=(256,),
+    activation="leaky_relu",
+    spectral_normalization=False,
+    kernel_constraint=None,
+    num_classes=None,
+):
+    """Builds a discriminator like DCGAN's, without batch normalisation.
+
+    That would let the examples of a batch meet, which no penalty on the gradient
+    of each example allows. The layer `"features"` is the last convolution's
+    output.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        pack: How many pictures are seen at once, as more channels.
+        filters: Filters of the first convolution; twice as many at each halving.
+        max_filters: The most that any has.
+        hidden_units: Widths of the dense layers after the convolutions.
+        activation: Activation of the hidden layers.
+        spectral_normalization: Whether every layer has a norm of 1.
+        kernel_constraint: Keras constraint of all kernels, or `"clip:0.01"`.
+        num_classes: If given, the network takes `[x, labels]`, by projection.
+
+    Returns:
+        A `keras.Model` from pictures to a logit.
+
+    References:
+        Radford et al. (2016), arXiv 1511.06434, section 3.
+    """
+    shape = common.check_shape(input_shape, picture=True)
+    shape = common.packed(shape, pack)
+    inputs = common.Inputs(shape, "images", num_classes)
+    make = common.normalised(spectral_normalization)
+    kwargs = {"kernel_constraint": common.constraint(kernel_constraint)}
+    x = inputs.x
+    for count in _filters(stages(shape), filters, max_filters):
+        layer = layers.Conv2D(
+            count, 4, strides=2, padding="same", activation=activation, **kwargs
+        )
+        x = make(layer)(x)
+    x = layers.Flatten(name="features")(x)
+    for units in common.check_widths("hidden_units", hidden_units):
+        x = make(Dense(units, activation, **kwargs))(x)
+    return inputs.network(inputs.logit(x, make, **kwargs), "discriminator")

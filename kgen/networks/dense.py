@@ -94,3 +94,76 @@ def _hidden(x, units, activation, kernel_regularizer):
             )
         x = layer(x)
     return x
+
+
+def generator(
+    input_shape,
+    latent_dim,
+    *,
+    hidden_units=(128, 128, 128, 128),
+    activation="relu",
+    output_activation=None,
+    num_classes=None,
+):
+    """Builds a dense generator.
+
+    Args:
+        input_shape: Shape of one example, the output.
+        latent_dim: Size of z.
+        hidden_units: Widths of the hidden layers.
+        activation: Activation of the hidden layers.
+        output_activation: Activation of the output.
+        num_classes: If given, the network takes `[z, labels]`, and the labels
+            are appended to z, one-hot.
+
+    Returns:
+        A `keras.Model` from z to examples.
+    """
+    shape = common.check_shape(input_shape)
+    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
+    inputs = common.Inputs((latent_dim,), "z", num_classes)
+    x = inputs.with_labels(inputs.x)
+    for units in common.check_widths("hidden_units", hidden_units):
+        x = Dense(units, activation, kernel_initializer="he_normal")(x)
+    x = layers.Dense(
+        math.prod(shape), activation=output_activation, dtype="float32"
+    )(x)
+    return inputs.network(layers.Reshape(shape)(x), "generator")
+
+
+def discriminator(
+    input_shape,
+    *,
+    pack=1,
+    hidden_units=(128, 128, 128, 128),
+    activation="relu",
+    spectral_normalization=False,
+    kernel_constraint=None,
+    num_classes=None,
+):
+    """Builds a dense discriminator; `"features"` is its last hidden layer.
+
+    Args:
+        input_shape: Shape of one example.
+        pack: How many examples are seen at once, side by side in the last axis.
+        hidden_units: Widths of the hidden layers.
+        activation: Activation of the hidden layers.
+        spectral_normalization: Whether every layer has a norm of 1.
+        kernel_constraint: Keras constraint of all kernels, or `"clip:0.01"`.
+        num_classes: If given, the network takes `[x, labels]`, by projection.
+
+    Returns:
+        A `keras.Model` from examples to a logit.
+    """
+    shape = common.packed(common.check_shape(input_shape), pack)
+    inputs = common.Inputs(shape, "images", num_classes)
+    make = common.normalised(spectral_normalization)
+    kwargs = {"kernel_constraint": common.constraint(kernel_constraint)}
+    x = layers.Flatten()(inputs.x)
+    for units in common.check_widths("hidden_units", hidden_units):
+        layer = Dense(
+            units, activation, kernel_initializer="he_normal", **kwargs
+        )
+        x = make(layer)(x)
+    x = layers.Identity(name="features")(x)
+    return inputs.network(inputs.logit(x, make, **kwargs), "discriminator")

@@ -1,8 +1,10 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kgen
+from kgen.errors import InvalidArgument
 from kgen.networks import convolutional, dense
 
 PICTURES = [
@@ -32,6 +34,80 @@ def test_any_shape_there_and_back(family, shape, num_classes):
     mean, log_var = encoder(give(tf.zeros((2, *shape))))
     assert mean.shape == log_var.shape == (2, 5)
     assert decoder(give(mean)).shape == (2, *shape)
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize(("family", "shape"), CASES)
+def test_any_shape_from_z_to_a_logit(family, shape, num_classes):
+    generator = family.generator(shape, 5, num_classes=num_classes)
+    discriminator = family.discriminator(shape, num_classes=num_classes)
+    labels = [] if num_classes is None else [tf.constant([0, 2])]
+
+    def give(x):
+        return [x, *labels] if labels else x
+
+    x = generator(give(tf.zeros((2, 5))))
+    assert x.shape == (2, *shape)
+    assert discriminator(give(x)).shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("family", "shape"), [(convolutional, (8, 8, 3)), (dense, (5,))]
+)
+def test_a_packing_discriminator_sees_several(family, shape):
+    network = family.discriminator(shape, pack=3)
+    assert network.input_shape == (None, *shape[:-1], 3 * shape[-1])
+    with pytest.raises(InvalidArgument, match="pack=0"):
+        family.discriminator(shape, pack=0)
+
+
+@pytest.mark.parametrize("family", [convolutional, dense])
+def test_every_layer_is_normalised(family):
+    network = family.discriminator((8, 8, 1), spectral_normalization=True)
+    wrapped = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, kgen.layers.SpectralNormalization)
+    ]
+    kernels = [weight for weight in network.weights if weight.name == "kernel"]
+    assert len(wrapped) == len(kernels) > 1
+
+
+@pytest.mark.parametrize("family", [convolutional, dense])
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ("clip:0.3", kgen.layers.WeightClip),
+        ("clip", kgen.layers.WeightClip),
+        ("unit_norm", keras.constraints.UnitNorm),
+        (None, type(None)),
+    ],
+)
+def test_constraints_by_name(family, given, kind):
+    network = family.discriminator((8, 8, 1), kernel_constraint=given)
+    found = [
+        layer.kernel_constraint
+        for layer in network.layers
+        if hasattr(layer, "kernel")
+    ]
+    assert len(found) > 1 and all(type(one) is kind for one in found)
+    if given == "clip:0.3":
+        assert found[0].limit == 0.3
+
+
+@pytest.mark.parametrize("name", ["clop", "clip:-1", "clip:a"])
+def test_bad_constraints(name):
+    with pytest.raises(InvalidArgument):
+        dense.discriminator((5,), kernel_constraint=name)
+
+
+@pytest.mark.parametrize("family", [convolutional, dense])
+def test_examples_do_not_meet_in_a_discriminator(family):
+    """Without which the penalties would be of something else."""
+    network = family.discriminator((8, 8, 1))
+    x = np.random.default_rng(0).uniform(size=(4, 8, 8, 1)).astype("float32")
+    alone = np.concatenate([network(x[i : i + 1]) for i in range(4)])
+    np.testing.assert_allclose(network(x, training=True), alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", [convolutional, dense])
