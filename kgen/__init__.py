@@ -29,7 +29,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models": [
             "Autoencoder",
             "DenoisingAutoencoder",
+            "GAN",
             "VAE",
+            "VAEGAN",
             "create_model",
             "load_model",
         ]

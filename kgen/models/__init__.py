@@ -3,12 +3,16 @@
 from kgen.models.autoencoder import Autoencoder
 from kgen.models.denoising import DenoisingAutoencoder
 from kgen.models.factory import create_model, load_model
+from kgen.models.gan import GAN
 from kgen.models.vae import VAE
+from kgen.models.vaegan import VAEGAN
 
 __all__ = [
     "Autoencoder",
     "DenoisingAutoencoder",
+    "GAN",
     "VAE",
+    "VAEGAN",
     "create_model",
     "load_model",
 ]

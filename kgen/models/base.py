@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import random
+import typing
 
 import keras
 import numpy as np
@@ -10,36 +11,77 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers
-from kgen.errors import check_int, invalid
+from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.export import savedmodel
 from kgen.models import checks
 from kgen.models.logs import LogMeans
 
 
-def update(optimizer, variables, objective):
-    """One player's step: loss, gradient of *its* variables, optimizer.
-
-    Every update of every model goes through here, so that the loss is scaled
-    for mixed precision and for the number of replicas in one place.
+class Player(typing.NamedTuple):
+    """One who minimises a loss of its own by variables of its own.
 
     Args:
         optimizer: A built Keras optimizer.
-        variables: The variables that the step may change, and no others.
+        variables: The variables that its step may change, and no others.
+        loss: The name of the part that it minimises.
+        gate: The name of a boolean part that says whether it plays, or None.
+    """
+
+    optimizer: keras.optimizers.Optimizer
+    variables: list
+    loss: str = "loss"
+    gate: str | None = None
+
+
+def update(objective, *players):
+    """One step: losses, each player's gradient of *its* variables, optimizers.
+
+    Every update of every model goes through here, so that the loss is scaled
+    for mixed precision and for the number of replicas in one place. All
+    gradients are those before the step.
+
+    Args:
         objective: Function without arguments that returns a dictionary of
-            scalars, of which `"loss"` is minimised.
+            scalars, among them the players' losses.
+        *players: `Player`s.
 
     Returns:
         That dictionary.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([variable.value for variable in variables])
+    values = [[v.value for v in player.variables] for player in players]
+    with tf.GradientTape(
+        persistent=len(players) > 1, watch_accessed_variables=False
+    ) as tape:
+        tape.watch(values)
         parts = objective()
         # Gradients are summed over replicas: a mean needs the division.
-        loss = optimizer.scale_loss(parts["loss"] / replicas)
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
-    optimizer.apply(gradients, variables)
+        losses = [
+            player.optimizer.scale_loss(parts[player.loss] / replicas)
+            for player in players
+        ]
+    gradients = [tape.gradient(*each) for each in zip(losses, values)]
+    for player, gradient in zip(players, gradients):
+        _apply(player, gradient, parts)
     return parts
+
+
+def _apply(player, gradient, parts):
+    def apply():
+        player.optimizer.apply(gradient, player.variables)
+        return True
+
+    if player.gate is None:
+        apply()
+    else:
+        tf.cond(parts[player.gate], apply, lambda: False)
+
+
+class Traces:
+    """Functions that were traced, by their names; Keras must not track them."""
+
+    def __init__(self):
+        self.by_name = {}
 
 
 class GenerativeModel(keras.Model):
@@ -70,12 +112,18 @@ class GenerativeModel(keras.Model):
         first = next(iter(networks.values()))
         self.input_shapes = [tuple(x.shape[1:]) for x in first.inputs]
         self.conditional = len(self.input_shapes) == 2
-        self.num_classes = _num_classes(first)
+        self.num_classes = num_classes_of(first)
+        self._set_shape(first.inputs[0].shape[1:], support)
+        self.log_means = LogMeans(log_names)
+        self._traces = Traces()
+        self.built = True
+
+    def _set_shape(self, shape, support=None):
+        """Keeps the shape of one example, and the bounds of its values."""
+        self.input_shapes[0] = tuple(shape)
         # Pictures are in [0, 1] whatever the likelihood allows.
         picture = len(self.input_shapes[0]) == 3
         self.support = support or ((0.0, 1.0) if picture else None)
-        self.log_means = LogMeans(log_names)
-        self.built = True
 
     def build(self, input_shape=None):
         """Nothing to do: the networks are built."""
@@ -83,12 +131,13 @@ class GenerativeModel(keras.Model):
 
     # Training
 
-    def _compile(self, arguments, optimizer, **kwargs):
+    def _compile(self, arguments, optimizer, variables=None, **kwargs):
         """The end of each subclass's `compile`.
 
         Args:
             arguments: What `compile` was called with, by name, to be saved.
             optimizer: The optimizer of `self.optimizer`.
+            variables: What it changes; None for all that is trainable.
             **kwargs: Passed to `keras.Model.compile`.
         """
         check_int(
@@ -105,9 +154,12 @@ class GenerativeModel(keras.Model):
                     kwargs[name],
                 )
         optimizer = optimizers.get(optimizer)
+        self._traces = Traces()  # what they found may have changed
         super().compile(optimizer=optimizer, loss=None, **kwargs)
         # Built now, so that a checkpoint finds where its state belongs.
-        self.optimizer.build(self.trainable_variables)
+        if variables is None:
+            variables = self.trainable_variables
+        self.optimizer.build(variables)
         self._compile_arguments = {**arguments, "optimizer": self.optimizer}
 
     def get_compile_config(self):
@@ -132,7 +184,17 @@ class GenerativeModel(keras.Model):
     def metrics(self):
         return [self.log_means]
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        *args,
+        **kwargs,
+    ):
         """`keras.Model.fit`, after a look at the data.
 
         Raises:
@@ -140,7 +202,22 @@ class GenerativeModel(keras.Model):
                 NaN or values that the objective has no meaning for.
         """
         owner = f"{type(self).__name__}.fit"
-        checks.check_data(self, x, y, owner=owner)
+        if not self.compiled:
+            raise InvalidArgument(f"`{owner}`: call `compile` before it.")
+        if batch_size is not None:
+            batch_size = check_int("batch_size", owner, batch_size)
+        for name in ("class_weight", "sample_weight"):
+            if kwargs.get(name) is not None:
+                raise invalid(
+                    name,
+                    owner,
+                    "None: the objective is a mean over the batch",
+                    type(kwargs[name]).__name__,
+                )
+        is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
+        checks.check_data(
+            self, x, y, owner=owner, batch_size=(batch_size or 32) * is_array
+        )
         validation = kwargs.get("validation_data")
         if validation is not None:
             checks.check_data(
@@ -148,7 +225,17 @@ class GenerativeModel(keras.Model):
             )
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # or Keras warns
-        return super().fit(x, y, *args, **kwargs)
+        callbacks = self._with_own_callbacks(callbacks)
+        return super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
+        )
+
+    def _with_own_callbacks(self, callbacks):
+        """`fit`'s callbacks, and what a model has to add to them."""
+        return callbacks
+
+    def check_batch_size(self, size, owner):
+        """Raises if a training batch of `size` is too small for the model."""
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """`keras.Model.evaluate`, after a look at the data."""
@@ -201,11 +288,11 @@ class GenerativeModel(keras.Model):
         return tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
 
     def _in_batches(self, function, batches, *extra, verbose=0):
-        """Applies a `tf.function` batch by batch.
+        """Applies a method, as a `tf.function`, batch by batch.
 
         Args:
-            function: `tf.function` of a batch of inputs, its number and
-                `extra`, to a tensor or tuple of tensors.
+            function: Method of a batch of inputs, its number and `extra`, to a
+                tensor or tuple of tensors.
             batches: Dataset.
             *extra: Tensors for each call.
             verbose: 1 shows a progress bar.
@@ -217,6 +304,9 @@ class GenerativeModel(keras.Model):
         bar = keras.utils.Progbar(
             steps if steps > 0 else None,
             verbose=1 if verbose == "auto" else verbose,
+        )
+        function = self._traces.by_name.setdefault(
+            function.__name__, tf.function(function, reduce_retracing=True)
         )
         # One trace for all batch sizes: the element_spec leaves them open.
         spec, _ = self.unpack(batches.element_spec)
@@ -281,6 +371,12 @@ class GenerativeModel(keras.Model):
                 labels = np.full(count, labels)
         checks.check_labels(labels, self.num_classes, count, owner)
         return labels.astype("int32")
+
+    def labels_in_turn(self, count):
+        """Labels 0, 1, 2, ... over and over; None if the model takes none."""
+        if not self.conditional:
+            return None
+        return np.arange(count) % (self.num_classes or 1)
 
     # Files
 
@@ -382,6 +478,18 @@ def fixed_draws(layer, seed, position):
         state.assign(value)
 
 
+def total(losses):
+    """The sum of a layer's losses, also where there is none."""
+    return sum(losses, start=ops.zeros(()))
+
+
+def prior_draws(num_samples, latent_dim, seed):
+    """z from N(0, I), by the seed alone: in Python and in an exported model."""
+    return tf.random.stateless_normal(
+        [num_samples, latent_dim], tf.stack([seed, 0])
+    )
+
+
 def _own_arguments(cls):
     parameters = inspect.signature(cls.__init__).parameters.values()
     return [
@@ -391,10 +499,15 @@ def _own_arguments(cls):
     ]
 
 
-def _num_classes(network):
+def num_classes_of(network):
     """The number of classes that a network's layers were built for, if known."""
-    counts = (getattr(layer, "num_classes", None) for layer in network.layers)
-    return next((count for count in counts if count), None)
+    for layer in network.layers:
+        layer = getattr(layer, "layer", layer)  # out of a wrapper
+        if isinstance(layer, keras.layers.Embedding):
+            return layer.input_dim
+        if getattr(layer, "num_classes", None):
+            return layer.num_classes
+    return None
 
 
 def new_seed(seed):

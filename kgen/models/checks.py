@@ -7,7 +7,15 @@ import tensorflow as tf
 from kgen.errors import InvalidArgument, invalid
 
 
-def check_data(model, x, y=None, argument="x", owner="fit", any_range=False):
+def check_data(
+    model,
+    x,
+    y=None,
+    argument="x",
+    owner="fit",
+    any_range=False,
+    batch_size=None,
+):
     """Raises `InvalidArgument` if `model` can't train on `x`.
 
     Arrays are looked at whole; of a dataset or a `PyDataset`, the first batch.
@@ -20,6 +28,8 @@ def check_data(model, x, y=None, argument="x", owner="fit", any_range=False):
         argument: The name that the message uses.
         owner: Whose argument it is, for the message.
         any_range: Whether values may lie outside the model's support.
+        batch_size: For arrays to train on: how many are a batch; 0 for a
+            dataset's own. None where any will do.
     """
     if isinstance(x, tf.data.Dataset):
         # A look is not a pass: kgen's datasets count those.
@@ -52,6 +62,9 @@ def check_data(model, x, y=None, argument="x", owner="fit", any_range=False):
     check_images(images, model.input_shapes[0], support, owner, argument)
     if model.conditional:
         check_labels(labels, model.num_classes, len(images), owner)
+    if batch_size is not None:
+        have = min(batch_size or len(images), len(images))
+        model.check_batch_size(have, owner)
 
 
 def check_images(images, shape, support, owner, argument="x"):
@@ -90,8 +103,7 @@ def check_images(images, shape, support, owner, argument="x"):
         raise invalid(
             argument,
             owner,
-            f"values in [{support[0]:g}, {support[1]:g}] for this likelihood; "
-            "scale the data",
+            f"values in [{support[0]:g}, {support[1]:g}]; scale the data",
             f"values from {low:g} to {high:g}",
         )
 

@@ -6,7 +6,7 @@ from keras import ops
 
 from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.models import checks
-from kgen.models.base import GenerativeModel, update
+from kgen.models.base import GenerativeModel, Player, total, update
 
 
 class EncoderDecoder(GenerativeModel):
@@ -20,7 +20,9 @@ class EncoderDecoder(GenerativeModel):
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
 
-    def _set_encoder_decoder(self, log_names, likelihood, encoder, decoder):
+    def _set_encoder_decoder(
+        self, log_names, likelihood, encoder, decoder, **networks
+    ):
         """Keeps networks that fit together, and the likelihood.
 
         Args:
@@ -29,10 +31,15 @@ class EncoderDecoder(GenerativeModel):
             encoder: Built `keras.Model`, whose first output tells the size of
                 z.
             decoder: Built `keras.Model`.
+            **networks: More of them.
         """
         self.likelihood = likelihood
         self._set_networks(
-            log_names, likelihood.support, encoder=encoder, decoder=decoder
+            log_names,
+            likelihood.support,
+            encoder=encoder,
+            decoder=decoder,
+            **networks,
         )
         self.latent_dim = encoder.outputs[0].shape[-1]
 
@@ -63,9 +70,8 @@ class EncoderDecoder(GenerativeModel):
     def train_step(self, data):
         inputs, x = self.unpack(data)
         parts = update(
-            self.optimizer,
-            self.trainable_variables,
             lambda: self._objective(inputs, x, training=True),
+            Player(self.optimizer, self.trainable_variables),
         )
         self.log_means.update_state(parts, tf.shape(x)[0])
         return self.log_means.result()
@@ -86,9 +92,8 @@ class EncoderDecoder(GenerativeModel):
 
     def _regularization(self):
         """The networks' own regularizers, as of their last call."""
-        return sum(
-            self.encoder.losses + self.decoder.losses + self.likelihood.losses,
-            start=ops.zeros(()),
+        return total(
+            self.encoder.losses + self.decoder.losses + self.likelihood.losses
         )
 
     def call(self, inputs, training=False):
@@ -98,6 +103,10 @@ class EncoderDecoder(GenerativeModel):
     def _parameters(self, inputs, training):
         """The likelihood's parameters for the code of x."""
         code = self._condition(self._code(inputs, training=training), inputs)
+        return self._parameters_of(code, training)
+
+    def _parameters_of(self, code, training=False):
+        """The likelihood's parameters for the decoder's inputs."""
         return self.decoder(code, training=training)
 
     def encode(self, x, batch_size=1024):
@@ -150,17 +159,14 @@ class EncoderDecoder(GenerativeModel):
 
     # The same, on tensors.
 
-    @tf.function(reduce_retracing=True)
     def _encode(self, inputs, number=0):
         code = self._code(inputs)
         z = code[0] if isinstance(code, list) else code
         return ops.cast(z, "float32")
 
-    @tf.function(reduce_retracing=True)
     def _decode(self, inputs, number=0):
-        return self.likelihood.mean(self.decoder(inputs, training=False))
+        return self.likelihood.mean(self._parameters_of(inputs))
 
-    @tf.function(reduce_retracing=True)
     def _reconstruct(self, inputs, number=0):
         return self(inputs, training=False)
 

@@ -4,22 +4,37 @@ import inspect
 
 import keras
 
-from kgen.errors import invalid, unknown_name
+from kgen.errors import check_name, invalid, unknown_name
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Autoencoder, Reconstructing
 from kgen.models.denoising import DenoisingAutoencoder
+from kgen.models.gan import GAN
+from kgen.models.latent import LatentGaussianModel
 from kgen.models.vae import VAE
+from kgen.models.vaegan import VAEGAN
 from kgen.networks import common, convolutional, dense, unet
 
 MODELS = {
     "autoencoder": Autoencoder,
     "denoising_autoencoder": DenoisingAutoencoder,
+    "gan": GAN,
     "vae": VAE,
+    "vaegan": VAEGAN,
 }
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 
 # What the factory itself gives to builders and models.
-_GIVEN = {"gaussian", "num_classes", "encoder", "decoder"}
+_GIVEN = {"gaussian", "num_classes", "latent_dim"}
+
+
+def builders_of(cls, network):
+    """The functions that build a model's networks, in its arguments' order."""
+    family = vars(NETWORKS[network])
+    return [
+        family[parameter]
+        for parameter in inspect.signature(cls).parameters
+        if parameter in family
+    ]
 
 
 def create_model(
@@ -33,12 +48,13 @@ def create_model(
 ):
     """Builds a model with networks of kgen's own.
 
-    Where the decoder's output is the picture itself, as under a Gaussian
-    likelihood, it ends in a sigmoid, so that what it decodes stays in [0, 1];
-    `output_activation` changes that.
+    Where the last output is the picture itself, as a generator's is, or a
+    decoder's under a Gaussian likelihood, it ends in a sigmoid, so that it
+    stays in [0, 1]; `output_activation` changes that.
 
     Args:
-        name: `"autoencoder"`, `"denoising_autoencoder"` or `"vae"`.
+        name: `"autoencoder"`, `"denoising_autoencoder"`, `"gan"`,
+            `"vae"` or `"vaegan"`.
         input_shape: Shape of one example, without the batch.
         network: `"conv"` (pictures of any size), `"dense"` (any shape), or
             `"unet"` (convolutional with skip connections, to denoise).
@@ -60,18 +76,19 @@ def create_model(
     for option in options:
         if option not in known:
             raise unknown_name("options", "create_model", known, option)
-    cls, builders = MODELS[name], NETWORKS[network]
-    gaussian = not issubclass(cls, Reconstructing)
+    cls = MODELS[name]
+    gaussian = issubclass(cls, LatentGaussianModel)
     options = {"num_classes": num_classes, "gaussian": gaussian, **options}
+    bounded = len(common.check_shape(input_shape)) == 3
     if "likelihood" in known:
         likelihood = options.get("likelihood", known["likelihood"])
         likelihood = likelihoods.get(
             likelihood, cls.__name__, losses=issubclass(cls, Reconstructing)
         )
         options["likelihood"] = likelihood
-        picture = len(common.check_shape(input_shape)) == 3
-        bounded = picture and likelihood.parameters_are_mean
-        options.setdefault("output_activation", "sigmoid" if bounded else None)
+        bounded = bounded and likelihood.parameters_are_mean
+    options.setdefault("output_activation", "sigmoid" if bounded else None)
+    options.update(input_shape=input_shape, latent_dim=latent_dim)
 
     def call(function, *args):
         names = inspect.signature(function).parameters
@@ -79,11 +96,7 @@ def create_model(
             *args, **{key: options[key] for key in options if key in names}
         )
 
-    return call(
-        cls,
-        call(builders.encoder, input_shape, latent_dim),
-        call(builders.decoder, input_shape, latent_dim),
-    )
+    return call(cls, *(call(build) for build in builders_of(cls, network)))
 
 
 def load_model(filepath, compile=True):
@@ -115,10 +128,8 @@ def options_of(name, network):
     Raises:
         InvalidArgument: If a name is unknown.
     """
-    if name not in MODELS:
-        raise unknown_name("name", "create_model", MODELS, name)
-    if network not in NETWORKS:
-        raise unknown_name("network", "create_model", NETWORKS, network)
+    check_name("name", "create_model", MODELS, name)
+    check_name("network", "create_model", NETWORKS, network)
     if network == "unet" and name != "denoising_autoencoder":
         raise invalid(
             "network",
@@ -126,10 +137,10 @@ def options_of(name, network):
             f"dense or conv for {name}: skip connections would lead x past z",
             network,
         )
-    builders = NETWORKS[network]
+    cls = MODELS[name]
     return {
         parameter.name: parameter.default
-        for function in (builders.encoder, builders.decoder, MODELS[name])
+        for function in (*builders_of(cls, network), cls)
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is not parameter.empty
         and parameter.name not in _GIVEN

@@ -2,13 +2,14 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_name, invalid
 from kgen.losses import gaussian_kl, gaussian_log_prob
 from kgen.losses.divergences import bound_log_var
-from kgen.models.base import new_seed
+from kgen.models.base import new_seed, prior_draws
 from kgen.models.encoder_decoder import EncoderDecoder
 
 # The most that a decoder puts out at a time in importance sampling: rows, enough
@@ -54,7 +55,80 @@ class LatentGaussianModel(EncoderDecoder):
             Array of shape `(num_samples, *input_shape)`.
         """
         count = check_int("num_samples", "sample", num_samples)
-        return self.decode(self._prior(count, new_seed(seed)), labels)
+        z = prior_draws(count, self.latent_dim, new_seed(seed))
+        return self.decode(z, labels)
+
+    def interpolate(self, x1, x2, steps=8, path="spherical", batch_size=1024):
+        """Pictures on the way from one to another, through the latent space.
+
+        The codes are posterior means. On a linear path they pass nearer to 0
+        than draws from the prior do in many dimensions; the spherical one is
+        `sin((1 - t) a) / sin(a) z1 + sin(t a) / sin(a) z2` with the angle a
+        between the two.
+
+        Args:
+            x1: Array of shape `(n, *input_shape)`, or `[x1, labels]`.
+            x2: Of the same shape. What lies between has the labels of x1.
+            steps: How many pictures, the two ends among them; 2 or more.
+            path: `"spherical"` or `"linear"`.
+            batch_size: How many are worked on at a time.
+
+        Returns:
+            Array of shape `(n, steps, *input_shape)`.
+
+        Raises:
+            InvalidArgument: If shapes or a value can't be used.
+
+        References:
+            White (2016), arXiv 1609.04468, section 2.1.
+        """
+        owner = f"{type(self).__name__}.interpolate"
+        if check_int("steps", owner, steps) < 2:
+            raise invalid("steps", owner, "2 or more", steps)
+        check_name("path", owner, PATHS, path)
+        z1, z2 = (self.encode(x, batch_size) for x in (x1, x2))
+        if z1.shape != z2.shape:
+            raise invalid("x2", owner, f"{len(z1)} pictures", f"{len(z2)}")
+        times = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
+        z = PATHS[path](z1[:, None], z2[:, None], times)
+        labels = None
+        if self.conditional:
+            labels = np.repeat(np.asarray(x1[1]), steps)
+        images = self.decode(z.reshape(-1, self.latent_dim), labels, batch_size)
+        return images.reshape(len(z1), steps, *self.input_shapes[0])
+
+    def attribute_vector(self, x, y, batch_size=1024):
+        """The direction of an attribute in the latent space.
+
+        The mean code of the examples that have it less that of the others:
+        `decode(encode(x) + v)` gives x the attribute, less v takes it away.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`, or `[x, labels]`.
+            y: `n` truth values: who has the attribute.
+            batch_size: How many are worked on at a time.
+
+        Returns:
+            Array of shape `(latent_dim,)`.
+
+        Raises:
+            InvalidArgument: If y is not one truth value for each example, or
+                all have the attribute, or none.
+
+        References:
+            Larsen et al. (2016), arXiv 1512.09300, section 4.2.
+        """
+        z, y = self.encode(x, batch_size), np.asarray(y)
+        is_truth = y.shape == (len(z),) and np.isin(y, [0, 1]).all()
+        if not is_truth or len(np.unique(y)) < 2:
+            raise invalid(
+                "y",
+                f"{type(self).__name__}.attribute_vector",
+                f"{len(z)} truth values, of both kinds",
+                y if y.size < 10 else f"shape {y.shape}",
+            )
+        y = y.astype(bool)
+        return z[y].mean(axis=0) - z[~y].mean(axis=0)
 
     def elbo(self, x, num_samples=1, batch_size=128, seed=None):
         """The evidence lower bound of each example.
@@ -107,18 +181,10 @@ class LatentGaussianModel(EncoderDecoder):
 
     # The same, on tensors.
 
-    def _prior(self, num_samples, seed):
-        # The graph of an exported model draws by the same line.
-        return tf.random.stateless_normal(
-            [num_samples, self.latent_dim], tf.stack([seed, 0])
-        )
-
-    @tf.function(reduce_retracing=True)
     def _posterior(self, inputs, number=0):
         mean, log_var = self.encoder(inputs, training=False)
         return ops.cast(mean, "float32"), bound_log_var(log_var)
 
-    @tf.function(reduce_retracing=True)
     def _elbo(self, inputs, number, num_samples, seed):
         mean, log_var = self._posterior(inputs)
         total = self._over_draws(
@@ -133,7 +199,6 @@ class LatentGaussianModel(EncoderDecoder):
         divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return total / tf.cast(num_samples, "float32") - divergence
 
-    @tf.function(reduce_retracing=True)
     def _log_likelihood(self, inputs, number, num_samples, seed):
         mean, log_var = self._posterior(inputs)
 
@@ -192,7 +257,7 @@ class LatentGaussianModel(EncoderDecoder):
         flat = ops.reshape(z, (-1, self.latent_dim))
         if self.conditional:
             flat = [flat, ops.tile(inputs[1], [samples])]
-        parameters = self.decoder(flat, training=training)
+        parameters = self._parameters_of(flat, training)
         parameters = ops.reshape(
             parameters, (samples, batch, *self.input_shapes[0])
         )
@@ -209,7 +274,7 @@ class LatentGaussianModel(EncoderDecoder):
             return {"mean": mean, "log_var": log_var}
 
         def sample(num_samples, seed, labels=None):
-            z = self._prior(num_samples, seed)
+            z = prior_draws(num_samples, self.latent_dim, seed)
             return {"images": self._decode(self.with_labels(z, labels))}
 
         return {
@@ -217,6 +282,26 @@ class LatentGaussianModel(EncoderDecoder):
             "encode": (encode, [self.image_spec(), *labels]),
             "sample": (sample, [scalar, seed, *labels]),
         }
+
+
+def _linear(z1, z2, t):
+    return (1.0 - t) * z1 + t * z2
+
+
+def _spherical(z1, z2, t):
+    norms = [np.linalg.norm(z, axis=-1, keepdims=True) for z in (z1, z2)]
+    product = np.maximum(norms[0] * norms[1], 1e-12)
+    cosine = np.sum(z1 * z2, axis=-1, keepdims=True) / product
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    sine = np.sin(angle)
+    # On one line through 0 there is no arc, or no one arc.
+    straight = (sine < 1e-4) | (product <= 1e-12)
+    sine = np.where(straight, 1.0, sine)
+    arc = (np.sin((1.0 - t) * angle) * z1 + np.sin(t * angle) * z2) / sine
+    return np.where(straight, _linear(z1, z2, t), arc)
+
+
+PATHS = {"spherical": _spherical, "linear": _linear}
 
 
 def log_density(x, mean=0.0, log_var=0.0):

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.ndimage import gaussian_filter, laplace
 
 from kgen.errors import InvalidArgument
-from kgen.metrics import psnr
+from kgen.metrics import psnr, sharpness
 
 
 def test_psnr_is_its_formula_and_tensorflow_s():
@@ -28,3 +29,19 @@ def test_what_are_no_pictures():
         psnr(np.zeros((2, 4), "uint8"), np.zeros((2, 4), "uint8"))
     with pytest.raises(InvalidArgument, match="some"):
         psnr(np.zeros((0, 4)), np.zeros((0, 4)))
+
+
+def test_sharpness_is_the_variance_of_scipy_s_laplacian():
+    x = np.random.default_rng(0).uniform(size=(4, 9, 7, 1))
+    expected = [laplace(image[..., 0])[1:-1, 1:-1].var() for image in x]
+    np.testing.assert_allclose(sharpness(x), expected)
+    blurred = gaussian_filter(x, (0, 1, 1, 0))
+    assert (sharpness(blurred) < 0.1 * sharpness(x)).all()
+    ramp = np.arange(5.0)[None, :, None, None] * np.ones((1, 5, 5, 3))
+    np.testing.assert_allclose(sharpness(ramp), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4, 9, 7), (0, 9, 7, 1), (4, 2, 7, 1)])
+def test_what_has_no_sharpness(shape):
+    with pytest.raises(InvalidArgument, match="both sides 3 or more"):
+        sharpness(np.zeros(shape))

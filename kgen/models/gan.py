@@ -1,0 +1,286 @@
+"""The generative adversarial network."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kgen.errors import check_int, check_seed, invalid
+from kgen.models.adversarial import Adversarial
+from kgen.models.base import (
+    Player,
+    fixed_draws,
+    new_seed,
+    prior_draws,
+    total,
+    update,
+)
+
+_LOGS = (
+    "loss",
+    "generator_loss",
+    "discriminator_loss",
+    "penalty",
+    "regularization_loss",
+    "real_probability",
+    "fake_probability",
+)
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class GAN(Adversarial):
+    """Generative adversarial network: a generator against a discriminator.
+
+    The discriminator's logit says how real an example looks; the generator maps
+    z from N(0, I) to examples that look real. A batch of `fit` is cut into K =
+    `discriminator_steps` parts of one size (what is over is left out). For each
+    part: fresh z, and an update of the discriminator on the part and as many
+    generated examples. Then fresh z again, and one update of the generator. So
+    `batch_size` is K times what one update sees.
+
+    The logs are `generator_loss`, `discriminator_loss` (without its penalty),
+    `penalty`, `regularization_loss` (of both networks), the mean probabilities
+    `real_probability` and `fake_probability` that the discriminator gives to
+    real and generated examples (where K > 1, in the last of the K updates), and
+    `loss`, the sum of all four losses, which does not measure quality. In
+    validation the players' own weights play, without training's noise; `call`,
+    `sample` and what is exported take the average of the generator's weights.
+
+    Args:
+        generator: Built `keras.Model` from z, or `[z, labels]`, to examples.
+        discriminator: Built `keras.Model` from examples, or `[x, labels]`, to
+            logits of shape `(batch, 1)`. One whose input has m times the
+            channels (or features) sees m examples at once (packing).
+        latent_dim: Size of z; None for what the generator takes.
+        seed: Integer for all draws, or None.
+
+    Raises:
+        InvalidArgument: If networks don't fit together, or a value is out of
+            range.
+
+    Example:
+
+        gan = kgen.create_model("gan", input_shape=(8, 8, 1), latent_dim=16)
+        gan.compile()
+        gan.fit(train, epochs=200)
+        images = gan.sample(16, seed=0)
+
+    References:
+        Goodfellow et al. (2014), arXiv 1406.2661, algorithm 1;
+        Lin et al. (2018), arXiv 1712.04086 (PacGAN, packing).
+    """
+
+    def __init__(
+        self, generator, discriminator, latent_dim=None, seed=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.seed = check_seed("GAN", seed)
+        self._set_networks(
+            _LOGS, generator=generator, discriminator=discriminator
+        )
+        self._set_shape(generator.outputs[0].shape[1:])
+        self._set_players(generator, discriminator)
+        if len(generator.inputs[0].shape) != 2:
+            raise invalid(
+                "generator",
+                "GAN",
+                "a first input of shape (batch, latent_dim)",
+                f"shape {generator.inputs[0].shape}",
+            )
+        self.latent_dim = generator.inputs[0].shape[-1]
+        if latent_dim not in (None, self.latent_dim):
+            raise invalid(
+                "latent_dim",
+                "GAN",
+                f"{self.latent_dim}, the size that the generator takes",
+                latent_dim,
+            )
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def compile(
+        self,
+        optimizer="adam:0.001:0.5",
+        discriminator_optimizer="adam:0.001:0.5",
+        loss="non_saturating",
+        penalty="gradient_penalty:0.1",
+        discriminator_steps=1,
+        ema_decay=0.999,
+        label_smoothing=0.0,
+        instance_noise=0.0,
+        *,
+        steps_per_execution=16,
+        run_eagerly=False,
+        jit_compile=False,
+    ):
+        """Says how the two players are trained.
+
+        Args:
+            optimizer: Keras optimizer of the generator, or its name.
+            discriminator_optimizer: That of the discriminator. A callback of
+                `fit` that changes the rate of the first one changes this one's
+                by the same factor.
+            loss: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"`,
+                `"wasserstein"`, `"relativistic"`, or an `AdversarialLoss`.
+            penalty: On the discriminator's gradient: `"gradient_penalty"`,
+                `"r1"`, `"dragan"`, with a weight as in `"r1:0.5"`, a `Penalty`,
+                or None.
+            discriminator_steps: K, the discriminator's updates for each update
+                of the generator.
+            ema_decay: Decay of the average of the generator's weights, with
+                which `sample` draws; None for none.
+            label_smoothing: How far the discriminator's target for real
+                examples is below 1.
+            instance_noise: Standard deviation of the noise on all that the
+                discriminator sees in training (Sonderby et al. 2017).
+            steps_per_execution: Batches for each call into TensorFlow.
+            run_eagerly: Whether steps run as plain Python, for debugging.
+            jit_compile: Whether XLA compiles the step.
+
+        Raises:
+            InvalidArgument: If a name is unknown or a value out of range.
+        """
+        arguments = {
+            "steps_per_execution": steps_per_execution,
+            "run_eagerly": run_eagerly,
+            "jit_compile": jit_compile,
+        }
+        optimizer = self._player_optimizer(
+            "optimizer", optimizer, self.generator.trainable_variables
+        )
+        own = self._compile_players(
+            discriminator_optimizer,
+            loss,
+            penalty,
+            discriminator_steps,
+            ema_decay,
+            label_smoothing,
+            instance_noise,
+        )
+        self._compile(
+            {**own, **arguments},
+            optimizer,
+            self.generator.trainable_variables,
+            **arguments,
+        )
+
+    @property
+    def _generator(self):
+        return self.generator
+
+    def train_step(self, data):
+        inputs, x = self.unpack(data)
+        for part in self._parts(inputs, self.discriminator_steps):
+            logs = update(
+                lambda part=part: self._discriminator_objective(part),
+                self._discriminator_player(),
+            )
+        generator_logs = update(
+            lambda: self._generator_objective(part),
+            Player(self.optimizer, self.generator.trainable_variables),
+        )
+        if self._averaged:
+            self.average.update(self.generator, self.ema_decay)
+        return self._log(logs, generator_logs, x)
+
+    def test_step(self, data):
+        inputs, x = self.unpack(data)
+        inputs = self._parts(inputs, 1)[0]
+        with fixed_draws(self, self.seed or 0, self.log_means.count):
+            logs = self._discriminator_objective(inputs, training=False)
+            generator_logs = self._generator_objective(inputs, training=False)
+        return self._log(logs, generator_logs, x)
+
+    def _discriminator_objective(self, inputs, training=True):
+        """What the discriminator minimises, by the logs' names."""
+        x, labels = self._split(inputs)
+        real = self._seen(x, self._noise(x, training))
+        fake = self._generated(inputs, training)
+        fake = self._seen(fake, self._noise(fake, training))
+        parts, *_ = self._judged(real, [fake], labels, training)
+        return parts
+
+    def _generator_objective(self, inputs, training=True):
+        """What the generator minimises, by the logs' names."""
+        x, labels = self._split(inputs)
+        fake = self._generated(inputs, training)
+        # Read before the discriminator's turn: its losses are its own.
+        regularization = total(self.generator.losses)
+        fake = self._seen(fake, self._noise(fake, training))
+        fake_logits, _ = self._judge(fake, labels, training)
+        real_logits = None
+        if self.adversarial_loss.needs_real:
+            real = self._seen(x, self._noise(x, training))
+            real_logits, _ = self._judge(real, labels, training)
+        own = self.adversarial_loss.generator_loss(fake_logits, real_logits)
+        return {
+            "loss": own + regularization,
+            "generator_loss": own,
+            "regularization_loss": regularization,
+        }
+
+    def _log(self, logs, generator_logs, x):
+        logs = {
+            **logs,
+            "generator_loss": generator_logs["generator_loss"],
+            "regularization_loss": logs["regularization_loss"]
+            + generator_logs["regularization_loss"],
+            "loss": logs["loss"] + generator_logs["loss"],
+        }
+        self.log_means.update_state(logs, tf.shape(x)[0])
+        return self.log_means.result()
+
+    def _generated(self, inputs, training):
+        """As many examples as there are real ones, of the same classes."""
+        x, labels = self._split(inputs)
+        z = keras.random.normal(
+            (ops.shape(x)[0], self.latent_dim), seed=self.seed_generator
+        )
+        x = self.generator(self.with_labels(z, labels), training=training)
+        return ops.cast(x, "float32")
+
+    def call(self, inputs, training=False):
+        """Examples from z, or `[z, labels]`, by the averaged weights if any."""
+        return ops.cast(self._drawn_by(inputs, training=training), "float32")
+
+    # Once trained
+
+    def sample(self, num_samples, labels=None, seed=None):
+        """Examples from the generator, by its averaged weights if there are any.
+
+        Args:
+            num_samples: How many.
+            labels: Integer or `num_samples` integers, for a conditional model.
+            seed: Integer; the same one gives the same examples, also from the
+                exported model. None for new ones at each call.
+
+        Returns:
+            Array of shape `(num_samples, *input_shape)`.
+        """
+        count = check_int("num_samples", "sample", num_samples)
+        z = prior_draws(count, self.latent_dim, new_seed(seed))
+        labels = self._labels_for(count, labels)
+        inputs = z if labels is None else (z, labels)
+        batches = tf.data.Dataset.from_tensor_slices(inputs).batch(1024)
+        return self._in_batches(self._generate, batches)
+
+    def _generate(self, inputs, number=0):
+        return self(inputs, training=False)
+
+    def endpoints(self):
+        """`serving_default` (z to images), `sample` and `discriminate`."""
+        z = tf.TensorSpec((None, self.latent_dim), "float32", "z")
+        count = tf.TensorSpec((), "int32", "num_samples")
+        seed = tf.TensorSpec((), "int32", "seed")
+        labels = self.label_specs()
+
+        def serve(z, labels=None):
+            return {"images": self(self.with_labels(z, labels))}
+
+        def sample(num_samples, seed, labels=None):
+            z = prior_draws(num_samples, self.latent_dim, seed)
+            return {"images": self(self.with_labels(z, labels))}
+
+        return {
+            "serving_default": (serve, [z, *labels]),
+            "sample": (sample, [count, seed, *labels]),
+            **self._discriminate_endpoint(),
+        }

@@ -1,0 +1,89 @@
+"""Ways through the latent space, of every model that has a posterior."""
+
+import numpy as np
+import pytest
+
+from kgen.errors import InvalidArgument
+from kgen.models.latent import PATHS
+from tests.models import contract
+from tests.models.contract import X, Y
+
+MODELS = ["vae", "vaegan"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("path", PATHS)
+def test_a_way_from_one_picture_to_another(name, path):
+    model = contract.small_model(name)
+    images = model.interpolate(X[:4], X[4:8], steps=5, path=path)
+    assert images.shape == (4, 5, 8, 8, 1)
+    for number, x in ((0, X[:4]), (-1, X[4:8])):
+        np.testing.assert_allclose(
+            images[:, number], model.reconstruct(x), atol=1e-5
+        )
+    if path == "linear":
+        middle = (model.encode(X[:4]) + model.encode(X[4:8])) / 2
+        np.testing.assert_allclose(
+            images[:, 2], model.decode(middle), atol=1e-5
+        )
+
+
+def test_a_conditional_way():
+    model = contract.small_model("vae", conditional=True)
+    pairs = [X[:3], Y[:3]], [X[3:6], Y[3:6]]
+    images = model.interpolate(*pairs, steps=3)
+    last = model.decode(model.encode(pairs[1]), labels=Y[:3])
+    np.testing.assert_allclose(images[:, -1], last, atol=1e-5)
+
+
+def test_the_spherical_path_is_an_arc():
+    """Between vectors of one length, that length throughout, at even angles."""
+    one, other = np.array([[2.0, 0.0, 0.0]]), np.array([[0.0, 2.0, 0.0]])
+    times = np.linspace(0, 1, 7)[:, None]
+    z = PATHS["spherical"](one, other, times)
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 2.0)
+    angles = np.degrees(np.arctan2(z[:, 1], z[:, 0]))
+    np.testing.assert_allclose(angles, 15.0 * np.arange(7), atol=1e-9)
+
+
+@pytest.mark.parametrize("other", [[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0]])
+def test_where_there_is_no_arc_it_is_straight(other):
+    one, times = np.array([[1.0, 2.0]]), np.linspace(0, 1, 5)[:, None]
+    z = PATHS["spherical"](one, np.array([other]), times)
+    np.testing.assert_allclose(z, one + times * (np.array([other]) - one))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_attribute_vector(name):
+    model = contract.small_model(name)
+    z, has = model.encode(X), Y == 1
+    expected = np.mean(z[has], axis=0) - np.mean(z[~has], axis=0)
+    got = model.attribute_vector(X, has)
+    assert got.shape == (3,)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        model.attribute_vector(X, has.astype(int)), expected, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("interpolate", (X[:2], X[:2], 1), "steps=1"),
+        (
+            "interpolate",
+            (X[:2], X[:2], 3, "sphere"),
+            "did you mean 'spherical'",
+        ),
+        ("interpolate", (X[:2], X[:3]), "2 pictures"),
+        ("interpolate", (X[:2], X[:2, :5]), "shape"),
+        ("attribute_vector", (X, np.ones(len(X))), "both kinds"),
+        ("attribute_vector", (X, Y), "truth values"),
+        ("attribute_vector", (X, Y[:5] == 1), "truth values"),
+    ],
+)
+def test_bad_values_are_refused(method, arguments, message):
+    model = contract.small_model("vae")
+    with pytest.raises(InvalidArgument) as error:
+        getattr(model, method)(*arguments)
+    assert message in str(error.value)

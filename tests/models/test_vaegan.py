@@ -1,0 +1,392 @@
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgen
+from kgen.errors import InvalidArgument
+from tests.models import contract
+from tests.models.contract import X, Y
+
+build = functools.partial(contract.small_model, "vaegan", kl_weight=1.0)
+RATE = 0.1
+SGD = {
+    "decoder_optimizer": f"sgd:{RATE}",
+    "discriminator_optimizer": f"sgd:{RATE}",
+}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        # A margin so wide that all play: who sits out moves no weight.
+        {"feature_weight": 0.5, "training": {"equilibrium_margin": 9.0}},
+        {
+            "network": "conv",
+            "likelihood": "bernoulli",
+            "training": {"discriminator_steps": 2, "ema_decay": None},
+        },
+    ],
+    ids=["dense", "conv"],
+)
+def test_contract(options, tmp_path):
+    contract.check_model(
+        lambda **kwargs: build(**{**options, **kwargs}), tmp_path
+    )
+
+
+def test_contract_of_labels():
+    contract.check_labels(build)
+
+
+def test_bad_data():
+    contract.check_bad_data(build)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    contract.check_mixed_precision(build, policy)
+
+
+class TestUpdate:
+    """One step of SGD against the three losses, each by a tape of its own."""
+
+    def draws(self, model, count):
+        """The next eps of q(z|x) and z of the prior."""
+        found = []
+        for stream in (model.sampling.seed_generator, model.seed_generator):
+            kept = stream.state.numpy()
+            found.append(keras.random.normal((count, 3), seed=stream))
+            stream.state.assign(kept)
+        return found
+
+    def losses(self, model, x, labels, eps, z2):
+        """Encoder's, decoder's and discriminator's, as the paper has them."""
+
+        def give(tensor):
+            return tensor if labels is None else [tensor, labels]
+
+        discriminator = model.discriminator
+        features = keras.Model(
+            discriminator.inputs, discriminator.get_layer("features").output
+        )
+        mean, log_var = model.encoder(give(x))
+        x1 = model.decoder(give(mean + tf.exp(log_var / 2) * eps))
+        x2 = model.decoder(give(z2))
+        kl = 0.5 * tf.reduce_sum(tf.exp(log_var) + mean**2 - 1 - log_var, -1)
+        distance = features(give(x)) - features(give(x1))
+        by_feature = 0.5 * tf.reduce_sum(distance**2, -1)
+        stddev = tf.exp(0.5 * model.likelihood.log_var)
+        by_pixel = self.pixels(x, x1, stddev)
+        weight = model.feature_weight
+        error = tf.reduce_mean(weight * by_feature + (1 - weight) * by_pixel)
+        logits = [discriminator(give(v)) for v in (x, x1, x2)]
+        value = [tf.math.log(tf.sigmoid(logits[0]))]
+        value += [tf.math.log(1 - tf.sigmoid(logit)) for logit in logits[1:]]
+        value = sum(tf.reduce_mean(part) for part in value)
+        fixed = self.pixels(x, tf.stop_gradient(x1), stddev)
+        decoder = model.reconstruction_weight * error
+        # -L_GAN of the paper is `value`: what the decoder lowers.
+        decoder += model.adversarial_weight * value
+        decoder += weight * tf.reduce_mean(fixed)
+        penalty = self.r1(model, x) if model.penalty else 0.0
+        return tf.reduce_mean(kl) + error, decoder, -value + penalty
+
+    def r1(self, model, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            logits = model.discriminator(x)
+        slope = tape.gradient(logits, x)
+        square = tf.reduce_sum(slope**2, axis=(1, 2, 3))
+        return 0.5 * 0.5 * tf.reduce_mean(square)
+
+    def pixels(self, x, mean, stddev):
+        log_prob = -0.5 * ((x - mean) / stddev) ** 2 - tf.math.log(stddev)
+        log_prob -= 0.5 * tf.math.log(2 * np.pi)
+        return -tf.reduce_sum(log_prob, axis=(1, 2, 3))
+
+    def players(self, model):
+        decoder = model.decoder.trainable_variables
+        return (
+            model.encoder.trainable_variables,
+            decoder + model.likelihood.trainable_variables,
+            model.discriminator.trainable_variables,
+        )
+
+    def stepped(self, conditional=False, **options):
+        """Weights after a step, against gradients by hand."""
+        training = {
+            **SGD,
+            "loss": "minimax",
+            "penalty": None,
+            "reconstruction_weight": 0.7,
+            "adversarial_weight": 1.3,
+            **options.pop("training", {}),
+        }
+        model = build(
+            conditional=conditional,
+            optimizer=f"sgd:{RATE}",
+            training=training,
+            **options,
+        )
+        labels = tf.constant(Y) if conditional else None
+        eps, z2 = self.draws(model, len(X))
+        assert not np.allclose(eps, z2)  # two streams, whatever the seed
+        players = self.players(model)
+        gradients = []
+        for number, variables in enumerate(players):
+            with tf.GradientTape() as tape:
+                loss = self.losses(model, tf.constant(X), labels, eps, z2)[
+                    number
+                ]
+            found = tape.gradient(loss, [v.value for v in variables])
+            # An embedding's is sparse.
+            gradients.append([tf.convert_to_tensor(part) for part in found])
+        before = [[v.numpy() for v in variables] for variables in players]
+        model.train_on_batch(X, Y if conditional else None)
+        for number, variables in enumerate(players):
+            for old, new, gradient in zip(
+                before[number], variables, gradients[number]
+            ):
+                np.testing.assert_allclose(
+                    new.numpy(),
+                    old - RATE * gradient,
+                    atol=3e-6,
+                    err_msg=new.path,
+                )
+        return gradients
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"feature_weight": 0.0},
+            {"feature_weight": 0.3},
+            {"conditional": True},
+            {"training": {"equilibrium_margin": 0.6}},  # so that all play
+            {"training": {"penalty": "r1:0.5"}},
+            {"seed": 3},
+        ],
+        ids=["features", "pixels", "both", "labels", "gate", "r1", "seed"],
+    )
+    def test_weights_after_one_step(self, options):
+        gradients = self.stepped(**options)
+        # None is trivially 0.
+        for of_player in gradients:
+            norms = [float(tf.norm(gradient)) for gradient in of_player]
+            assert max(norms) > 1e-3
+
+    def test_the_decoder_s_push_is_towards_real(self):
+        """Its loss lowers log(1 - D): the logits of what it makes go up."""
+        model = build(
+            optimizer="sgd:0",
+            training={
+                "decoder_optimizer": "sgd:0.01",
+                "discriminator_optimizer": "sgd:0",
+                "reconstruction_weight": 0.0,
+                "ema_decay": None,
+            },
+        )
+        model.fit(X, epochs=1, verbose=0)
+        start = model.discriminate(model.sample(500, seed=0)).mean()
+        model.fit(X, epochs=20, verbose=0)
+        assert model.discriminate(model.sample(500, seed=0)).mean() > start
+
+
+class TestGates:
+    """Who plays, from given logits."""
+
+    @pytest.mark.parametrize(
+        ("real", "fakes", "discriminator", "decoder"),
+        [
+            (0.0, (0.0, 0.0), True, True),
+            (3.0, (0.0, 0.0), False, True),  # sure of the real ones
+            (0.0, (-3.0, -3.0), False, True),  # of the generated ones
+            (-3.0, (0.0, 0.0), True, False),  # fooled by the real ones
+            (0.0, (3.0, 3.0), True, False),  # by the generated ones
+            (3.0, (3.0, 3.0), True, True),  # both would sit out
+            (0.0, (0.0, -9.0), True, True),  # half of them: (.69 + 0) / 2
+        ],
+    )
+    def test_who_plays(self, real, fakes, discriminator, decoder):
+        model = build(training={"equilibrium_margin": 0.35})
+        judged = [(tf.fill((4, 1), fake), None) for fake in fakes]
+        gates = model._gates(tf.fill((4, 1), real), judged)
+        assert bool(gates["discriminator_plays"]) == discriminator
+        assert bool(gates["decoder_plays"]) == decoder
+
+    def test_who_sits_out_keeps_weights_and_counters(self, monkeypatch):
+        model = build(
+            training={
+                "equilibrium_margin": 0.35,
+                "run_eagerly": True,
+                "steps_per_execution": 1,
+            }
+        )
+        plays = {"discriminator_plays": False, "decoder_plays": True}
+        monkeypatch.setattr(
+            model,
+            "_gates",
+            lambda *args: {k: tf.constant(v) for k, v in plays.items()},
+        )
+        before = model.discriminator.get_weights()
+        model.train_on_batch(X)
+        for old, new in zip(before, model.discriminator.get_weights()):
+            np.testing.assert_array_equal(old, new)
+        assert int(model.discriminator_optimizer.iterations) == 0
+        assert int(model.decoder_optimizer.iterations) == 1
+        assert int(model.optimizer.iterations) == 1
+
+
+def test_more_steps_of_the_discriminator():
+    model = build(training={"discriminator_steps": 3})
+    model.fit(contract.dataset(), epochs=2, verbose=0)
+    assert int(model.discriminator_optimizer.iterations) == 18
+    assert int(model.decoder_optimizer.iterations) == 6
+    assert int(model.optimizer.iterations) == 6
+
+
+def test_without_the_discriminator_it_is_a_vae_weight_for_weight():
+    keras.utils.set_random_seed(0)
+    vae = contract.small_model("vae", seed=0)
+    model = build(
+        optimizer="adam",
+        seed=0,
+        feature_weight=0.0,
+        training={"adversarial_weight": 0.0, "ema_decay": None},
+    )
+    for one, other in (
+        (vae.encoder, model.encoder),
+        (vae.decoder, model.decoder),
+    ):
+        other.set_weights(one.get_weights())
+    for trained in (vae, model):
+        trained.fit(contract.dataset(), epochs=5, verbose=0)
+    for one, other in (
+        (vae.encoder, model.encoder),
+        (vae.decoder, model.decoder),
+        (vae.likelihood, model.likelihood),
+    ):
+        for mine, theirs in zip(one.weights, other.weights, strict=True):
+            np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-5)
+    np.testing.assert_allclose(
+        vae.elbo(X, seed=0), model.elbo(X, seed=0), rtol=1e-4
+    )
+
+
+def test_one_optimizer_is_for_all_or_each_has_its_own():
+    model = build(optimizer="adam:0.003:0.4")
+    for optimizer in (
+        model.optimizer,
+        model.decoder_optimizer,
+        model.discriminator_optimizer,
+    ):
+        assert float(optimizer.learning_rate) == pytest.approx(0.003)
+        assert optimizer.beta_1 == 0.4
+    model = build(training={"decoder_optimizer": "sgd:0.5"})
+    assert float(model.decoder_optimizer.learning_rate) == 0.5
+    schedule = keras.callbacks.LearningRateScheduler(lambda e, rate: rate / 10)
+    model.fit(X, verbose=0, callbacks=[schedule])
+    assert float(model.decoder_optimizer.learning_rate) == pytest.approx(0.05)
+
+
+def test_instance_noise_is_no_reconstruction_error():
+    """x and its reconstruction get the same noise."""
+    model = build(training={"instance_noise": 0.3})
+    seen = []
+    model._seen = lambda x, noise=0.0: seen.append(noise) or x + noise
+    model._players_losses(tf.constant(X))
+    assert seen[0] is seen[1] and not np.allclose(seen[0], seen[2])
+
+
+def test_the_gate_among_replicas_is_refused(monkeypatch):
+    strategy = tf.distribute.get_strategy()
+    monkeypatch.setattr(
+        type(strategy), "num_replicas_in_sync", property(lambda self: 2)
+    )
+    with pytest.raises(InvalidArgument, match="might not agree"):
+        build(training={"equilibrium_margin": 0.3})
+
+
+def test_all_decodes_by_the_average():
+    model = build(training={"ema_decay": 0.99})
+    model.fit(X, epochs=5, verbose=0)
+    z = np.random.default_rng(0).normal(size=(3, 3)).astype("float32")
+    drawn = model.average.copy(z).numpy()
+    assert not np.allclose(drawn, model.decoder(z), atol=1e-5)
+    np.testing.assert_allclose(model.decode(z), drawn, atol=1e-6)
+    mean, _ = model.posterior(X)
+    np.testing.assert_allclose(
+        model.reconstruct(X), model.average.copy(mean), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_exported_signatures_are_pythons(conditional, tmp_path):
+    model = build(conditional=conditional)
+    model.fit(X, Y if conditional else None, verbose=0)
+    model.export(tmp_path / "1")
+    labels = {"labels": Y[:5]} if conditional else {}
+    x = [X[:5], Y[:5]] if conditional else X[:5]
+
+    def served(name, **inputs):
+        return contract.serve(
+            tmp_path / "1", name, {**inputs, **labels}, tmp_path
+        )
+
+    mean, log_var = model.posterior(x)
+    encoded = served("encode", images=X[:5])
+    np.testing.assert_allclose(encoded["mean"], mean, atol=1e-5)
+    np.testing.assert_allclose(encoded["log_var"], log_var, atol=1e-5)
+    np.testing.assert_allclose(
+        served("decode", z=mean)["images"],
+        model.decode(mean, **labels),
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(
+        served("discriminate", images=X[:5])["logits"],
+        model.discriminate(x),
+        atol=1e-5,
+    )
+    scalars = {"num_samples": np.int32(5), "seed": np.int32(7)}
+    np.testing.assert_allclose(
+        served("sample", **scalars)["images"],
+        model.sample(5, seed=7, **labels),
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"feature_weight": 1.5}, "from 0 to 1"),
+        ({"feature_weight": -0.5}, "at least 0"),
+        ({"feature_layer": "feature"}, "did you mean 'features'"),
+        ({"kl_weight": -1}, "at least 0"),
+        ({"likelihood": "mae"}, "likelihood"),
+        ({"conditional": True, "pack": 2}, "no packing with labels"),
+        ({"training": {"reconstruction_weight": -1}}, "at least 0"),
+        ({"training": {"adversarial_weight": None}}, "adversarial_weight"),
+        ({"training": {"equilibrium_margin": -0.1}}, "at least 0"),
+        ({"training": {"loss": "hing"}}, "did you mean 'hinge'"),
+        ({"training": {"decoder_optimizer": "adamm"}}, "did you mean 'adam'"),
+    ],
+)
+def test_bad_values_are_refused(options, message):
+    with pytest.raises(InvalidArgument) as error:
+        build(**options)
+    assert message in str(error.value)
+
+
+def test_a_discriminator_that_does_not_fit():
+    model, other = build(), build(conditional=True)
+    with pytest.raises(InvalidArgument, match="of both networks or of none"):
+        kgen.VAEGAN(model.encoder, model.decoder, other.discriminator)
+    with pytest.raises(InvalidArgument, match="examples' shape"):
+        kgen.VAEGAN(
+            model.encoder,
+            model.decoder,
+            kgen.networks.dense.discriminator((5,)),
+        )
