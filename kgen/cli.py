@@ -196,6 +196,16 @@ def _num_option(default):
     )
 
 
+def _training_option(name):
+    """An integer that a model may have a default of its own for."""
+    default = f"default: {names.TRAINING[name]}"
+    for model, own in names.TRAINING_OF.items():
+        if name in own:
+            default += f", {model} {own[name]}"
+    option = f"--{name.replace('_', '-')}"
+    return click.option(option, type=int, help=f"[{default}]")
+
+
 def writes(*endings):
     """A command that uses RUN and writes a file; its function takes both.
 
@@ -253,9 +263,9 @@ def writes(*endings):
     default="conv",
     show_default=True,
 )
-@click.option("--latent-dim", type=int, default=8, show_default=True)
-@click.option("--epochs", type=int, default=100, show_default=True)
-@click.option("--batch-size", type=int, default=64, show_default=True)
+@_training_option("latent_dim")
+@_training_option("epochs")
+@_training_option("batch_size")
 @_seed_option
 @click.option("--conditional", is_flag=True, help="Networks take the labels.")
 @click.option(
@@ -304,6 +314,10 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
     from kgen import runs
 
     run = runs.Run(out) if out else runs.new_run(model)
+    usual = {**names.TRAINING, **names.TRAINING_OF.get(model, {})}
+    for name, value in usual.items():
+        if settings[name] is None:
+            settings[name] = value
     config = {"model": model, **settings, "options": dict(options)}
     # The run is used from other folders, too.
     if settings["data"] != "digits" and os.path.exists(settings["data"]):
@@ -366,11 +380,7 @@ def _resumed(ctx, run, config):
 )
 def sample(run, model, out, num, seed, label):
     """Draws new pictures from the model of RUN."""
-    import numpy as np
-
-    labels = label
-    if model.conditional and label is None:
-        labels = np.arange(num) % (model.num_classes or 1)
+    labels = model.labels_in_turn(num) if label is None else label
     images = model.sample(num, labels=labels, seed=seed)
     _write(out, {"images": images})
 
@@ -401,7 +411,7 @@ def denoise(run, model, out, data, num):
     """Writes pictures without their noise."""
     import numpy as np
 
-    from kgen import runs
+    from kgen import plots, runs
 
     _, dataset = _held_out(
         run, model, data, num, any_range=True, batch_size=256
@@ -419,7 +429,7 @@ def denoise(run, model, out, data, num):
         name: np.concatenate([part[name] for part in parts])
         for name in parts[0]
     }
-    judged = not data and runs.is_picture(model.input_shapes[0])
+    judged = not data and plots.is_picture(model.input_shapes[0])
     title = runs.denoised_title(rows) if judged else ""
     _write(out, rows, title or "Noisy pictures, denoised")
     return title
@@ -543,7 +553,7 @@ def _open(path, out=None, method=None, endings=(), overwrite=False):
                 f"{out} exists already. Pass --overwrite, or another --out."
             )
     quiet_import()
-    from kgen import runs
+    from kgen import plots, runs
 
     run = runs.Run(path)
     model = run.model()
@@ -553,7 +563,9 @@ def _open(path, out=None, method=None, endings=(), overwrite=False):
             f"can't {method}."
         )
     shape = model.input_shapes[0]
-    drawable = runs.is_picture(shape) or (method, shape) == ("sample", (2,))
+    drawable = plots.is_picture(shape) or (
+        method == "sample" and plots.is_drawable(shape)
+    )
     if method and not out:
         ending = endings[0] if drawable else ".npz"
         out = run.free_file(method, ending)

@@ -9,8 +9,23 @@ from kgen import files
 
 _GREY = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
 _DPI = 120
-_UNITS = {"mse": "squared error per pixel", "psnr": "dB"}
+_TITLES = {"mse": "MSE", "psnr": "PSNR", "probability": "D's mean probability"}
+_UNITS = {
+    "mse": "squared error per pixel",
+    "psnr": "dB",
+    "probability": "probability of being real",
+}
 _LARGEST = 100.0  # inches; Matplotlib draws no side of 2**16 dots or more
+
+
+def is_picture(shape):
+    """Whether examples of `shape` can be shown as pictures, grey or RGB."""
+    return len(shape) == 3 and shape[-1] in (1, 3)
+
+
+def is_drawable(shape):
+    """Whether samples of `shape` can be drawn: pictures, points in the plane."""
+    return is_picture(shape) or tuple(shape) == (2,)
 
 
 def image_grid(images, columns, gap=1):
@@ -111,8 +126,42 @@ def _filled(images, count):
     )
 
 
+def progress(frames, path, title="The same latent points, epoch by epoch"):
+    """Draws what the same latent points gave at several times.
+
+    Args:
+        frames: Dictionary from names, such as `"epoch 5"`, to arrays of one
+            shape: pictures `(n, height, width, 1 or 3)`, a row for each name;
+            or points `(n, 2)`, a panel for each.
+        path: The PNG file; an existing one is replaced.
+        title: What stands above.
+    """
+    first = next(iter(frames.values()))
+    if first.ndim == 4:
+        pairs(frames, path, title, columns=len(first))
+        return
+    columns = min(len(frames), 5)
+    rows = math.ceil(len(frames) / columns)
+    figure = Figure(
+        figsize=(2.6 * columns, 2.8 * rows + 0.4), layout="constrained"
+    )
+    panels = figure.subplots(
+        rows, columns, squeeze=False, sharex=True, sharey=True
+    ).ravel()
+    for axes, (name, points) in zip(panels, frames.items()):
+        axes.scatter(*points.T, s=3, alpha=0.5)
+        axes.set_title(name, fontsize="medium")
+        axes.set_aspect("equal")
+    for axes in panels[len(frames) :]:
+        axes.set_visible(False)
+    figure.suptitle(title)
+    _save(figure, path)
+
+
 def losses(history, path):
     """Draws each part of the loss over the epochs, training and validation.
+
+    A discriminator's probabilities share a panel.
 
     Args:
         history: Dictionary from logs' names to lists of values, with the
@@ -120,39 +169,67 @@ def losses(history, path):
         path: The PNG file; an existing one is replaced.
     """
     epochs = np.asarray(history["epoch"]) + 1
+    panels = [(name, {"": name}) for name in _loss_names(history)]
+    judged = {
+        word: f"{name}_probability"
+        for word, name in (("real", "real"), ("generated", "fake"))
+    }
+    if set(judged.values()) <= set(history):
+        panels.append(("probability", judged))
+    figure = Figure(figsize=(4 * len(panels), 3.4), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.04)
+    for axes, (name, lines) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels
+    ):
+        _curves(axes, epochs, history, lines)
+        unit = "nats per image"
+        if "generator_loss" in history:  # of which few losses are in nats
+            unit = "mean over the batch"
+        axes.set(
+            title=_TITLES.get(name, name.replace("_", " ")),
+            xlabel="epoch",
+            ylabel=_UNITS.get(name, unit),
+        )
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.grid(alpha=0.3)
+        if len(lines) > 1 or axes is figure.axes[0]:
+            axes.legend()
+    _save(figure, path)
+
+
+def _loss_names(history):
+    """The logs that get a panel: the whole, and parts that tell more."""
+    adversarial = "generator_loss" in history
     names = [
         name
         for name in history
-        if (name.endswith("loss") or name in _UNITS)
+        if (name.endswith(("loss", "penalty")) or name in _TITLES)
         and not name.startswith("val_")
         # A part that is nothing, or all there is, tells no more.
         and (name == "loss" or np.any(history[name]))
         and (name == "loss" or history[name] != history["loss"])
+        # The sum of what two players minimise tells nothing.
+        and not (name == "loss" and adversarial)
     ]
-    names.sort(key=lambda name: name != "loss")
-    figure = Figure(figsize=(4 * len(names), 3.4), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.04)
-    panels = figure.subplots(1, len(names), squeeze=False)[0]
-    for axes, name in zip(panels, names):
-        marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, history[name], label="training", marker=marker)
-        if f"val_{name}" in history:
-            axes.plot(
-                epochs,
-                history[f"val_{name}"],
-                "--",
-                label="validation",
-                marker=marker,
-            )
-        axes.set(
-            title=name.upper() if name in _UNITS else name.replace("_", " "),
-            xlabel="epoch",
-            ylabel=_UNITS.get(name, "nats per image"),
+    return sorted(names, key=lambda name: name != "loss")
+
+
+def _curves(axes, epochs, history, lines):
+    marker = "o" if len(epochs) == 1 else None
+    for word, name in lines.items():
+        (line,) = axes.plot(
+            epochs, history[name], label=word or "training", marker=marker
         )
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.grid(alpha=0.3)
-    panels[0].legend()
-    _save(figure, path)
+        if f"val_{name}" not in history:
+            continue
+        axes.plot(
+            epochs,
+            history[f"val_{name}"],
+            "--",
+            label=f"{word}, validation" if word else "validation",
+            color=line.get_color() if word else None,
+            marker=marker,
+        )
 
 
 def errors(curves, path, title="Reconstruction error by size of the code"):

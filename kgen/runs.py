@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import inspect
 import json
 import math
 import os
@@ -14,10 +15,11 @@ import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import kgen
-from kgen import files, metrics, optimizers, plots
-from kgen.callbacks import EpochOrder, KLWarmUp
+from kgen import files, metrics, plots
+from kgen.callbacks import EpochOrder, GANWatch, KLWarmUp, SampleProgress
 from kgen.data import open_source
 from kgen.errors import InvalidArgument, check_int, unknown_name
 from kgen.models import checks, factory
@@ -53,10 +55,15 @@ _LEFT = (
     "errors.png",
     "losses.png",
     "latent.png",
+    "interpolations.png",
+    "attributes.png",
+    "progress",
+    "progress.png",
 )
 # What the commands on a run write beside it.
 _MADE = re.compile(r"(sample|reconstruct|denoise|encode)-\d+\.(png|npz)")
-_COMPILE = ("optimizer", "steps_per_execution", "run_eagerly", "jit_compile")
+# How many real examples the samples are compared with while training.
+_WATCHED = 256
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -327,10 +334,17 @@ def train(run, config, overwrite=False, resume=False):
     # After the data: preparing a data set for the first time draws, too.
     keras.utils.set_random_seed(config["seed"])
     model = build(config, source, datasets["train"])
-    callbacks = _callbacks(config, model, datasets["train"])
-    for dataset in filter(None, datasets.values()):
-        checks.check_data(model, dataset, argument="--data", owner="kgen train")
+    for name, dataset in datasets.items():
+        if dataset:
+            checks.check_data(
+                model,
+                dataset,
+                argument="--data",
+                owner="kgen train",
+                batch_size=0 if name == "train" else None,
+            )
     _check_whole(model, source)
+    callbacks = _callbacks(run, config, model, datasets["train"])
     if resume:
         epoch = _resume(run, model, config["epochs"])
     else:
@@ -403,10 +417,12 @@ def _datasets(source, config):
 def build(config, source, dataset):
     """Makes and compiles the model that `config` describes."""
     known = factory.options_of(config["model"], config["network"])
+    compile = factory.MODELS[config["model"]].compile
+    compile_known = set(inspect.signature(compile).parameters) - {"self"}
     compile_options = {}
     options = {"seed": config["seed"]} if "seed" in known else {}
     for name, value in config["options"].items():
-        if name in _COMPILE:
+        if name in compile_known:
             compile_options[name] = value
         elif name in _SETTINGS:
             option = name.replace("_", "-")
@@ -416,7 +432,7 @@ def build(config, source, dataset):
         elif name in known:
             options[name] = value
         else:
-            names = [*known, *_COMPILE]
+            names = [*known, *sorted(compile_known)]
             raise unknown_name("--set", "kgen train", names, name)
     spec = dataset.element_spec
     num_classes = None
@@ -432,8 +448,7 @@ def build(config, source, dataset):
             num_classes=num_classes,
             **options,
         )
-        optimizer = optimizers.get(compile_options.pop("optimizer", "adam"))
-        model.compile(optimizer=optimizer, **compile_options)
+        model.compile(**compile_options)
     except InvalidArgument:
         raise
     except (TypeError, ValueError) as error:  # Keras's, about a value
@@ -452,8 +467,8 @@ def _count_classes(source):
     return int(max(part.max() for part in labels if part is not None)) + 1
 
 
-def _callbacks(config, model, dataset):
-    """The callbacks that say how the run is trained."""
+def _callbacks(run, config, model, dataset):
+    """The callbacks that say how the run is trained, and show it."""
     callbacks = [EpochOrder(dataset), keras.callbacks.TerminateOnNaN()]
     if config["kl_warmup"]:
         if not hasattr(model, "sampling"):
@@ -462,7 +477,19 @@ def _callbacks(config, model, dataset):
                 "Leave the option out."
             )
         callbacks.append(KLWarmUp(config["kl_warmup"]))
+    if hasattr(model, "adversarial_loss"):
+        _, x = _first(model, dataset, _WATCHED)
+        callbacks.append(GANWatch(x, report=_say))
+    if hasattr(model, "sample") and plots.is_drawable(model.input_shapes[0]):
+        callbacks.append(
+            SampleProgress(run.path / "progress", run.path / "progress.png")
+        )
     return callbacks
+
+
+def _say(text):
+    sys.stderr.write(f"kgen: {text}\n")
+    sys.stderr.flush()
 
 
 def _fit(run, model, callbacks, datasets, epoch, epochs):
@@ -505,32 +532,78 @@ def draw(run, model, source, count=36):
     history = run.history()
     if history:
         plots.losses(history, run.path / "losses.png")
+    shape = model.input_shapes[0]
+    if hasattr(model, "sample") and plots.is_drawable(shape):
+        count = count if plots.is_picture(shape) else 2000
+        labels = model.labels_in_turn(count)
+        images = model.sample(count, labels=labels, seed=0)
+        plots.samples(images, run.path / "samples.png")
+    if hasattr(model, "encode"):
+        draw_codes(run, model, source)
+
+
+def draw_codes(run, model, source):
+    """Draws what there is to see of codes: their map, reconstructions, ..."""
     held_out = validation_split(source) or "train"
     found = source.examples(held_out)
     found = found.slice(0, min(len(found), 2000))
     dataset = found.batches(labels=model.conditional, batch_size=256)
     z = model.encode(dataset)
-    labels = found.labels if isinstance(found.labels, np.ndarray) else None
     plots.latent(
         z,
         run.path / "latent.png",
-        labels,
+        found.labels if isinstance(found.labels, np.ndarray) else None,
         source.class_names,
         title=f"Codes of {len(z)} examples",
     )
     if isinstance(model, kgen.Autoencoder):
         draw_errors(model, source, dataset, run.path / "errors.png")
-    if not is_picture(model.input_shapes[0]):
+    if not plots.is_picture(model.input_shapes[0]):
         return
-    if hasattr(model, "sample"):
-        labels = None
-        if model.conditional:
-            labels = np.arange(count) % (model.num_classes or 1)
-        images = model.sample(count, labels=labels, seed=0)
-        plots.samples(images, run.path / "samples.png")
     draw_reconstructions(model, dataset, run.path / "reconstructions.png")
     if hasattr(model, "denoise"):
         draw_denoised(model, dataset, run.path / "denoised.png")
+    if hasattr(model, "interpolate"):
+        draw_interpolations(model, dataset, run.path / "interpolations.png")
+        names = dict(enumerate(source.class_names))
+        draw_attributes(model, found, names, run.path / "attributes.png")
+
+
+def draw_interpolations(model, dataset, path, count=6, steps=10):
+    """Draws what lies between pairs of pictures, through the latent space."""
+    inputs, x = _first(model, dataset, 2 * count)
+    count = len(x) // 2
+    if not count:
+        return
+    pairs = [
+        tf.nest.map_structure(
+            lambda v, start=start: v[start::2][:count], inputs
+        )
+        for start in (0, 1)
+    ]
+    between = model.interpolate(*pairs, steps=steps)
+    rows = {str(number): row for number, row in enumerate(between, 1)}
+    plots.pairs(rows, path, "From one picture to another", columns=steps)
+
+
+def draw_attributes(model, found, names, path, count=6, steps=10):
+    """Draws a picture of a class moved by the vector to the next class."""
+    y = found.labels
+    if model.conditional or not isinstance(y, np.ndarray):
+        return  # then the labels say it, not the code
+    x = _all(found.batches(batch_size=256))
+    classes = np.unique(y)
+    rows = {}
+    for one, other in list(zip(classes, classes[1:]))[:count]:
+        both = np.isin(y, [one, other])
+        vector = model.attribute_vector(x[both], y[both] == other)
+        z = model.encode(x[y == one][:1])
+        moved = z + np.linspace(0.0, 1.5, steps)[:, None] * vector
+        name = f"{names.get(one, one)} to {names.get(other, other)}"
+        rows[name] = model.decode(moved.astype("float32"))
+    if rows:
+        title = "Codes moved by the vector from one class to another"
+        plots.pairs(rows, path, title, columns=steps)
 
 
 def draw_reconstructions(model, dataset, path, count=24):
@@ -620,8 +693,12 @@ def pca_errors(x, test, most):
     return sizes, (whole - np.cumsum(parts)) / test.shape[1]
 
 
+def _all(dataset):
+    return np.concatenate(list(dataset.as_numpy_iterator()))
+
+
 def _rows(dataset):
-    x = np.concatenate(list(dataset.as_numpy_iterator()))
+    x = _all(dataset)
     return x.reshape(len(x), -1)
 
 
@@ -629,8 +706,3 @@ def _first(model, dataset, count):
     """The networks' inputs and the pictures of the first `count` examples."""
     few = dataset.unbatch().take(count).batch(count)
     return model.unpack(next(iter(few)))
-
-
-def is_picture(shape):
-    """Whether examples of `shape` can be shown as pictures."""
-    return len(shape) == 3 and shape[-1] in (1, 3)

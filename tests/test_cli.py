@@ -18,12 +18,15 @@ from PIL import Image
 
 from kgen import cli, data, names
 from kgen.models import factory
-from kgen.models.base import seed_generators
+from tests.models.contract import assert_same_state
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
 # `np.array` on them.
 SMALL = ("--network", "dense", "--set", "hidden_units=[16]")
-PICTURES = {"samples.png", "reconstructions.png", "losses.png", "latent.png"}
+DRAWN = {"samples.png", "progress.png"}  # of what can be sampled
+CODES = {"reconstructions.png", "latent.png"}
+WAYS = {"interpolations.png", "attributes.png"}  # where there is a posterior
+PICTURES = {*DRAWN, *CODES, *WAYS, "losses.png"}
 FILES = {"config.json", "model.keras", "checkpoints", "history.csv", "logs"}
 
 
@@ -70,21 +73,13 @@ def losses(run):
 
 
 def assert_same_model(run, other):
-    """Weights, the optimizer's state and random streams, bit for bit."""
-    models = [
-        keras.saving.load_model(path / "model.keras") for path in (run, other)
-    ]
-    states = [
-        [
-            *model.variables,
-            *model.optimizer.variables,
-            *(generator.state for generator in seed_generators(model)),
-        ]
-        for model in models
-    ]
-    assert len(states[0]) > 10
-    for one, two in zip(*states, strict=True):
-        np.testing.assert_array_equal(one.numpy(), two.numpy(), one.path)
+    """Weights, the optimizers' state and random streams, bit for bit."""
+    assert_same_state(
+        *(
+            keras.saving.load_model(path / "model.keras")
+            for path in (run, other)
+        )
+    )
 
 
 def arrays(path):
@@ -134,6 +129,18 @@ def vectors(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def gan(tmp_path_factory):
+    """A run of a GAN on the digits."""
+    return trained(tmp_path_factory, "gan", *SMALL, "--epochs", 2)
+
+
+@pytest.fixture(scope="module")
+def vaegan(tmp_path_factory):
+    """A run of a VAE-GAN on the digits."""
+    return trained(tmp_path_factory, "vaegan", *SMALL, "--epochs", 1)
+
+
+@pytest.fixture(scope="module")
 def autoencoder(tmp_path_factory):
     """A run of an autoencoder on the digits."""
     return trained(tmp_path_factory, "autoencoder", *SMALL, "--epochs", 1)
@@ -174,8 +181,8 @@ def test_help_lists_what_there_is(args):
 
 def test_help_shows_the_defaults():
     text = " ".join(kgen("train", "--help").split())
-    for default in ("digits", "conv", "8", "100", "64"):
-        assert f"[default: {default}]" in text
+    for default in ("digits", "conv", "8, gan 16", "100, gan 150"):
+        assert f"[default: {default}" in text
     assert "--image-shape HxWxC" in text
 
 
@@ -203,7 +210,8 @@ def test_the_first_training_of_a_new_user(tmp_path):
         assert done.returncode == 0
         assert done.stderr == ""
         run = tmp_path / "runs" / f"vae-{number}"
-        assert {path.name for path in run.iterdir()} == FILES | PICTURES
+        found = {path.name for path in run.iterdir()}
+        assert found == FILES | PICTURES | {"progress"}
         assert f"The run is in runs/vae-{number}\n" in done.stdout
         assert f"Exported saved_models/vae/{number}\n" in done.stdout
         assert "Downloading" not in done.stdout
@@ -211,7 +219,7 @@ def test_the_first_training_of_a_new_user(tmp_path):
     assert len(list((run / "checkpoints").iterdir())) == 1
     for picture in PICTURES:
         with Image.open(run / picture) as image:
-            assert min(image.size) > 300
+            assert min(image.size) > 200
     exported = tmp_path / "saved_models" / "vae"
     assert sorted(os.listdir(exported)) == ["1", "2"]
     assert (exported / "2" / "saved_model.pb").is_file()
@@ -324,16 +332,21 @@ cli.main()
 
 
 @pytest.mark.parametrize(
-    "moment, options",
+    "moment, model, options",
     [
-        ("batch", ()),
-        ("batch", ("--kl-warmup", 5)),
-        ("checkpoint", ("--conditional", "--binarize")),
+        ("batch", "vae", ()),
+        ("batch", "vae", ("--kl-warmup", 5)),
+        ("checkpoint", "vae", ("--conditional", "--binarize")),
+        ("batch", "gan", ("--conditional",)),
+        ("checkpoint", "gan", ("--set", "discriminator_steps=2")),
+        ("batch", "vaegan", ("--kl-warmup", 5)),
     ],
-    ids=["plain", "warm-up", "conditional"],
+    ids=["plain", "warm-up", "conditional", "gan", "two steps", "vaegan"],
 )
-def test_a_killed_training_goes_on_as_if_nothing_was(tmp_path, moment, options):
-    base = ("train", "vae", *SMALL, *options, "--epochs", 6, "--out")
+def test_a_killed_training_goes_on_as_if_nothing_was(
+    tmp_path, moment, model, options
+):
+    base = ("train", model, *SMALL, *options, "--epochs", 6, "--out")
     kgen(*base, "unbroken")
     done = subprocess.run(
         **command(*base, "run", code=KILLED, env={"MOMENT": moment})
@@ -341,7 +354,7 @@ def test_a_killed_training_goes_on_as_if_nothing_was(tmp_path, moment, options):
     assert done.returncode == -signal.SIGKILL
     assert len(losses(tmp_path / "run")) == (3 if moment == "batch" else 4)
     assert "training has not finished" in refused("sample", "run")
-    kgen("train", "vae", "--resume", "--out", "run")
+    kgen("train", model, "--resume", "--out", "run")
     assert_same_model(tmp_path / "unbroken", tmp_path / "run")
     histories = [
         (tmp_path / name / "history.csv").read_text()
@@ -478,7 +491,7 @@ def test_vectors_are_written_as_arrays(vectors):
 
 def test_an_autoencoder_s_run(autoencoder):
     pictures = {path.name for path in autoencoder.glob("*.png")}
-    assert pictures == PICTURES - {"samples.png"} | {"errors.png"}
+    assert pictures == {*CODES, "losses.png", "errors.png"}
     assert "360 codes of size 8" in kgen("encode", autoencoder)
     codes = arrays(autoencoder / "encode-1.npz")
     assert codes["z"].shape == (360, 8) and len(codes["labels"]) == 360
@@ -492,10 +505,75 @@ def test_an_autoencoder_s_run(autoencoder):
 
 def test_a_denoising_run(denoising):
     pictures = {path.name for path in denoising.glob("*.png")}
-    assert pictures == PICTURES - {"samples.png"} | {"denoised.png"}
+    assert pictures == {*CODES, "losses.png", "denoised.png"}
     assert "  psnr " in kgen("evaluate", denoising)
     kgen("encode", denoising, "--out", "x.npz")
     assert arrays("x.npz")["z"].shape == (360, 8)
+
+
+def test_a_gan_s_run(gan):
+    found = {path.name for path in gan.iterdir()}
+    assert found == FILES | DRAWN | {"losses.png", "progress"}
+    assert len(list((gan / "progress").iterdir())) == 2
+    kgen("sample", gan, "--num", 5, "--out", "x.npz")
+    model = keras.saving.load_model(gan / "model.keras")
+    np.testing.assert_array_equal(
+        arrays("x.npz")["images"], model.sample(5, seed=0)
+    )
+    text = kgen("evaluate", gan)
+    assert "  real_probability " in text and "  generator_loss " in text
+    for method in ("encode", "reconstruct", "denoise"):
+        line = refused(method, gan)
+        assert f"model gan, which can't {method}" in line
+    kgen("export", gan, "--to", "to")
+    signatures = tf.saved_model.load("to/gan/1").signatures
+    assert set(signatures) == {"serving_default", "sample", "discriminate"}
+
+
+def test_a_vaegan_s_run(vaegan):
+    found = {path.name for path in vaegan.iterdir()}
+    assert found == FILES | PICTURES | {"progress"}
+    kgen("sample", vaegan, "--num", 5, "--out", "x.npz")
+    assert "360 codes of size 16" in kgen("encode", vaegan)
+    kgen("reconstruct", vaegan, "--num", 3, "--out", "x.png")
+    assert "log p(x)" in kgen("evaluate", vaegan, "--num-samples", 2)
+    kgen("export", vaegan, "--to", "to")
+    signatures = tf.saved_model.load("to/vaegan/1").signatures
+    names = {"serving_default", "encode", "decode", "sample", "discriminate"}
+    assert set(signatures) == names
+
+
+def test_a_conditional_gan_s_run():
+    options = (*SMALL, "--conditional", "--epochs", 1)
+    kgen("train", "gan", *options, "--out", "run", "--export")
+    kgen("sample", "run", "--label", 3, "--num", 4, "--out", "x.png")
+    kgen("sample", "run", "--num", 20, "--out", "x.npz")
+
+
+def test_a_gan_of_points_in_the_plane():
+    x = np.random.default_rng(0).normal(size=(200, 2)).astype("float32")
+    np.save("x.npy", x)
+    options = (*SMALL, "--data", "x.npy", "--latent-dim", 2, "--epochs", 2)
+    kgen("train", "gan", *options, "--out", "run")
+    found = {path.name for path in pathlib.Path("run").glob("*.png")}
+    assert found == DRAWN | {"losses.png"}
+    assert kgen("sample", "run").endswith("sample-1.png\n")
+
+
+def test_a_gan_in_trouble_says_so():
+    """A generator that doesn't learn, against one that learns fast."""
+    result = CliRunner().invoke(
+        cli.main,
+        [
+            *("train", "gan", *SMALL, "--epochs", "12", "--out", "run"),
+            *("--set", "optimizer=sgd:0", "--set", "penalty=None"),
+            *("--set", "discriminator_optimizer=adam:0.01"),
+        ],
+    )
+    assert result.exit_code == 0
+    assert result.stderr.startswith("kgen: epoch ")
+    assert "the discriminator has won" in result.stderr
+    assert "Try a stronger penalty (penalty=r1:10)" in result.stderr
 
 
 def test_denoise_the_run_s_own_data(denoising):
@@ -542,6 +620,17 @@ def test_denoise_pictures_of_any_range(denoising):
         ("denoising_autoencoder --set corruption=gausian:1", "did you mean"),
         ("denoising_autoencoder --set corruption=0.5", "one of 'gaussian'"),
         ("denoising_autoencoder --network unet --set blocks=0", "positive"),
+        ("gan --set discriminator_steps=0", "discriminator_steps=0"),
+        ("gan --set loss=hinge_loss", "did you mean 'hinge'"),
+        ("gan --set penalty=r3", "Expected one of"),
+        ("gan --set discriminator_steps=65", "Raise batch_size"),
+        ("gan --set pack=65", "Raise batch_size"),
+        ("gan --conditional --set pack=2", "no packing with labels"),
+        ("gan --kl-warmup 2", "has no KL term"),
+        ("gan --network unet", "skip connections"),
+        ("vae --set loss=hinge", "loss"),
+        ("vaegan --set feature_weight=2", "from 0 to 1"),
+        ("vaegan --set feature_layer=last", "Expected one of"),
     ],
 )
 def test_settings_that_are_refused(tmp_path, args, words):
@@ -651,7 +740,7 @@ def mistakes(tmp_path):
         ("vae --resume --overwrite --out project", "exclude each other"),
         (
             "vae --network dense --data vectors.npy --set likelihood=bernoulli",
-            "Expected values in [0, 1] for this likelihood",
+            "Expected values in [0, 1]; scale the data",
         ),
     ],
 )

@@ -242,3 +242,52 @@ def test_losses_names_units_and_leaves_out_what_repeats(monkeypatch):
         "MSE": "squared error per pixel",
         "PSNR": "dB",
     }
+
+
+def test_is_picture():
+    assert plots.is_picture((8, 8, 1))
+    assert plots.is_picture((8, 8, 3))
+    assert not any(map(plots.is_picture, [(5,), (8, 8), (8, 8, 2)]))
+
+
+def test_is_drawable():
+    assert plots.is_drawable((2,)) and plots.is_drawable((8, 8, 3))
+    assert not any(map(plots.is_drawable, [(5,), (8, 8), (8, 8, 2)]))
+
+
+def test_progress_of_pictures_is_a_row_for_each_time(tmp_path):
+    frames = {f"epoch {n}": np.zeros((4, 8, 8, 1)) for n in (1, 5, 9)}
+    plots.progress(frames, tmp_path / "p.png", title="")
+    black = read(tmp_path / "p.png").max(axis=2) < 0.5
+    black = black[:, 160:]  # without the rows' names
+    assert count_runs(black.any(axis=1)) == 3
+
+
+def test_progress_of_points_is_a_panel_for_each_time(monkeypatch):
+    frames = {f"epoch {n}": points(30, 2) for n in range(7)}
+    figure = figure_of(monkeypatch, plots.progress, frames, "p.png")
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == list(frames)
+
+
+def test_the_players_losses_and_probabilities(monkeypatch):
+    names = ["loss", "generator_loss", "discriminator_loss", "penalty"]
+    names += ["real_probability", "fake_probability"]
+    history = {"epoch": [0, 1], **{name: [0.7, 0.6] for name in names[1:]}}
+    history |= {f"val_{name}": [0.5, 0.4] for name in names[1:]}
+    history["loss"] = [2.0, 1.0]
+    figure = figure_of(monkeypatch, plots.losses, history, "p.png")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == [
+        "generator loss",
+        "discriminator loss",
+        "penalty",
+        "D's mean probability",
+    ]
+    labels = figure.axes[-1].get_legend_handles_labels()[1]
+    assert labels == [
+        "real",
+        "real, validation",
+        "generated",
+        "generated, validation",
+    ]

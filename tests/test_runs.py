@@ -205,12 +205,6 @@ def test_trim_history_keeps_the_rows_as_they_were(run, more):
 # Sources
 
 
-def test_is_picture():
-    assert runs.is_picture((8, 8, 1))
-    assert runs.is_picture((8, 8, 3))
-    assert not any(map(runs.is_picture, [(5,), (8, 8), (8, 8, 2)]))
-
-
 def test_validation_comes_before_test(tmp_path):
     arrays = {
         f"x_{split}": np.zeros((2, 3), "uint8") for split in ("train", "test")

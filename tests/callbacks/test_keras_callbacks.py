@@ -8,8 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from kgen.errors import InvalidArgument
 from tests.models import contract
-from tests.models.test_vae import build
+from tests.models.test_gan import build as build_gan
+from tests.models.test_vae import build as build_vae
+
+BUILD = {"gan": build_gan, "vae": build_vae}
 
 CALLBACKS = {
     "BackupAndRestore": lambda tmp: {"backup_dir": tmp / "backup"},
@@ -75,19 +79,25 @@ def collector():
         thread.join()
 
 
+@pytest.mark.parametrize("model", BUILD)
 @pytest.mark.parametrize("name", CALLBACKS)
-def test_callback(name, tmp_path, collector):
+def test_callback(name, model, tmp_path, collector):
     if name not in shipped():
         pytest.skip(f"this Keras has no {name}")
     if name == "OrbaxCheckpoint":
         pytest.importorskip("orbax.checkpoint")
+    if name == "SwapEMAWeights" and model == "gan":
+        pytest.skip("refused, which has a test of its own")
     optimizer = keras.optimizers.Adam(use_ema=name == "SwapEMAWeights")
-    vae = build(optimizer=optimizer)
+    built = BUILD[model](optimizer=optimizer)
     arguments = CALLBACKS[name](tmp_path)
     if name == "RemoteMonitor":
+        Collector.received.clear()
         arguments["root"] = collector
+    if name == "EarlyStopping" and model == "gan":
+        arguments["monitor"] = "val_generator_loss"
     callback = getattr(keras.callbacks, name)(**arguments)
-    history = vae.fit(
+    history = built.fit(
         contract.dataset(),
         validation_data=contract.dataset(),
         epochs=3,
@@ -95,7 +105,7 @@ def test_callback(name, tmp_path, collector):
         verbose=0,
     ).history
     assert np.isfinite(history["loss"]).all()
-    rate = float(vae.optimizer.learning_rate)
+    rate = float(built.optimizer.learning_rate)
     if name == "LearningRateScheduler":
         assert rate == pytest.approx(0.1)
     if name == "ReduceLROnPlateau":
@@ -105,10 +115,12 @@ def test_callback(name, tmp_path, collector):
     if name == "ModelCheckpoint":
         saved = sorted(tmp_path.glob("*.keras"))
         assert len(saved) == 3
-        keras.saving.load_model(saved[-1]).predict(contract.X, verbose=0)
+        loaded = keras.saving.load_model(saved[-1])
+        loaded.predict(contract.inputs_of(loaded)[1], verbose=0)
 
 
-def test_backup_and_restore_goes_on_exactly(tmp_path):
+@pytest.mark.parametrize("model", BUILD)
+def test_backup_and_restore_goes_on_exactly(model, tmp_path):
     """A training that dies in epoch 3 and is started again is one training."""
 
     class Dies(keras.callbacks.Callback):
@@ -121,14 +133,117 @@ def test_backup_and_restore_goes_on_exactly(tmp_path):
             contract.dataset(), epochs=4, verbose=0, callbacks=list(callbacks)
         )
 
-    whole = contract.seeded(build)
+    whole = contract.seeded(BUILD[model])
     fit(whole)
     with pytest.raises(InterruptedError):
         fit(
-            contract.seeded(build),
+            contract.seeded(BUILD[model]),
             keras.callbacks.BackupAndRestore(tmp_path / "backup"),
             Dies(),
         )
-    again = build()
+    again = BUILD[model]()
     fit(again, keras.callbacks.BackupAndRestore(tmp_path / "backup"))
     contract.assert_same_state(whole, again)
+
+
+class TestTwoOptimizers:
+    """Callbacks know one optimizer; the discriminator's goes along."""
+
+    def rates(self, gan):
+        return [
+            float(optimizer.learning_rate)
+            for optimizer in (gan.optimizer, gan.discriminator_optimizer)
+        ]
+
+    def fitted(self, callbacks, optimizer="adam:0.02", other="adam:0.01"):
+        gan = build_gan(
+            optimizer=optimizer, training={"discriminator_optimizer": other}
+        )
+        gan.fit(contract.X, epochs=3, verbose=0, callbacks=callbacks)
+        return gan
+
+    @pytest.mark.parametrize("as_list", [list, tuple, lambda x: x[0]])
+    def test_a_scheduler_moves_both(self, as_list):
+        schedule = keras.callbacks.LearningRateScheduler(lambda e: 0.4 / 2**e)
+        gan = self.fitted(as_list([schedule]))
+        assert self.rates(gan) == pytest.approx([0.1, 0.05])
+
+    def test_a_plateau_moves_both(self):
+        plateau = keras.callbacks.ReduceLROnPlateau(
+            "loss", factor=0.1, patience=1, min_delta=1e9
+        )
+        gan = self.fitted([plateau])
+        assert self.rates(gan) == pytest.approx([2e-4, 1e-4])
+
+    def test_in_a_callback_list(self):
+        schedule = keras.callbacks.LearningRateScheduler(lambda e: 0.2)
+        gan = build_gan(optimizer="adam:0.02")
+        callbacks = keras.callbacks.CallbackList(
+            [schedule], add_history=True, model=gan, epochs=1
+        )
+        before = self.rates(gan)
+        gan.fit(contract.X, verbose=0, callbacks=callbacks)
+        assert self.rates(gan) == pytest.approx(
+            [0.2, 0.2 * before[1] / before[0]]
+        )
+
+    def test_what_is_saved_at_an_epoch_s_end_is_whole(self, tmp_path):
+        """A change of the rate, and a resume right behind it."""
+
+        def fit(gan, epochs, backup):
+            plateau = keras.callbacks.ReduceLROnPlateau(
+                "loss", factor=0.1, patience=1, min_delta=1e9
+            )
+            restore = keras.callbacks.BackupAndRestore(
+                backup, delete_checkpoint=False
+            )
+            gan.fit(
+                contract.X,
+                epochs=epochs,
+                verbose=0,
+                callbacks=[plateau, restore],
+            )
+            return self.rates(gan)
+
+        options = {"training": {"discriminator_optimizer": "adam:0.01"}}
+        gan = build_gan(optimizer="adam:0.02", **options)
+        rates = fit(gan, 2, tmp_path)
+        assert rates == pytest.approx([2e-3, 1e-3])
+        again = build_gan(optimizer="adam:0.02", **options)
+        again.fit(
+            contract.X,
+            epochs=2,
+            verbose=0,
+            callbacks=[keras.callbacks.BackupAndRestore(tmp_path)],
+        )
+        assert self.rates(again) == pytest.approx(rates)
+
+    def test_a_rate_of_0_and_back(self):
+        rates = [0.02, 0.0, 0.04]
+        schedule = keras.callbacks.LearningRateScheduler(rates.__getitem__)
+        gan = self.fitted([schedule])
+        assert self.rates(gan) == pytest.approx([0.04, 0.02])
+
+    def test_who_sets_both_has_set_both(self):
+        def set_both(epoch, logs):
+            gan.optimizer.learning_rate = 0.5
+            gan.discriminator_optimizer.learning_rate = 0.7
+
+        gan = build_gan()
+        setter = keras.callbacks.LambdaCallback(on_epoch_end=set_both)
+        gan.fit(contract.X, verbose=0, callbacks=[setter])
+        assert self.rates(gan) == pytest.approx([0.5, 0.7])
+
+    def test_schedules_go_their_own_way(self):
+        decay = keras.optimizers.schedules.ExponentialDecay(0.02, 1, 0.5)
+        gan = self.fitted(None, keras.optimizers.Adam(decay))
+        steps = int(gan.optimizer.iterations)
+        assert self.rates(gan) == pytest.approx([0.02 * 0.5**steps, 0.01])
+
+    def test_what_averages_by_itself_is_refused(self):
+        with pytest.raises(InvalidArgument, match="ema_decay"):
+            self.fitted([keras.callbacks.SwapEMAWeights()])
+        averaging = keras.optimizers.Adam(use_ema=True)
+        for player in ("optimizer", "other"):
+            with pytest.raises(InvalidArgument, match="ema_decay"):
+                self.fitted(None, **{player: averaging})

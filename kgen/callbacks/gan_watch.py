@@ -1,0 +1,133 @@
+"""Says in words when a GAN's training goes wrong."""
+
+import warnings
+
+import keras
+import numpy as np
+
+from kgen.errors import check_int, check_number, invalid
+
+_WON = (
+    "the discriminator has won: its loss is {loss:.2g}, where {undecided:.2g} is "
+    "that of one that can't tell, so the generator learns next to nothing. Try a "
+    "stronger penalty (penalty=r1:10), noise on what it sees "
+    "(instance_noise=0.1), or a lower rate for it "
+    "(discriminator_optimizer=adam:0.00005:0.5)."
+)
+_COLLAPSED = (
+    "the samples have collapsed: they differ from each other {ratio:.2g} times as "
+    "much as the data does. Try a lower rate of both players "
+    "(optimizer=adam:0.0001:0.5), a stronger penalty (penalty=r1:10), or a "
+    "discriminator that sees several examples at once (pack=2)."
+)
+
+
+class GANWatch(keras.callbacks.Callback):
+    """Warns when the discriminator has won, or the samples have collapsed.
+
+    The discriminator has won when its loss, without the penalty, has come down
+    from that of one whose logits are all 0 to within `won` of the way to the
+    least there can be. (The Wasserstein loss has no least, and is no sign of
+    it.) The samples have collapsed when their mean distance from each other, or
+    from the nearest other one, is below `collapsed` times that of the data, and
+    no longer grows. Both are said once, after `patience` epochs in a row, and
+    again only after they were over.
+
+    Args:
+        x: Real examples, of shape `(n, *input_shape)`; some hundreds do.
+        won: Share of the way from the least loss to the undecided one's.
+        collapsed: Share of the data's distance.
+        patience: How many epochs in a row.
+        report: What is called with the message; None for `warnings.warn`.
+    """
+
+    def __init__(self, x, won=0.1, collapsed=0.25, patience=3, report=None):
+        super().__init__()
+        try:
+            self.x = np.asarray(x, "float32")
+        except (TypeError, ValueError):
+            self.x = np.empty(())
+        least = self.x.ndim > 1 and len(self.x) > 1
+        if not least or not np.isfinite(self.x).all():
+            raise invalid(
+                "x",
+                "GANWatch",
+                "two examples or more, of finite numbers",
+                f"{type(x).__name__} of shape {np.shape(self.x)}",
+            )
+        self.won = check_number("won", "GANWatch", won)
+        self.collapsed = check_number("collapsed", "GANWatch", collapsed)
+        self.patience = check_int("patience", "GANWatch", patience)
+        self.report = report or (lambda text: warnings.warn(text, stacklevel=2))
+        self._distances = _distances(self.x)
+        self._rows = {"won": 0, "collapsed": 0}
+        self._messages = []
+        self._ratio = np.inf  # of the epoch before
+
+    def on_train_begin(self, logs=None):
+        model = self.model
+        if not hasattr(model, "discriminator_levels"):
+            raise invalid(
+                "model",
+                "GANWatch",
+                "a model with a discriminator, such as a GAN",
+                type(model).__name__,
+            )
+        if self.x.shape[1:] != model.input_shapes[0]:
+            raise invalid(
+                "x",
+                "GANWatch",
+                f"examples of shape {model.input_shapes[0]}",
+                f"shape {self.x.shape}",
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._judge_discriminator(epoch, logs or {})
+        self._judge_samples(epoch)
+
+    # Keras's progress bar is in the middle of a line when an epoch ends.
+    def on_epoch_begin(self, epoch, logs=None):
+        self._say()
+
+    def on_train_end(self, logs=None):
+        self._say()
+
+    def _say(self):
+        messages, self._messages = self._messages, []
+        for message in messages:
+            self.report(message)
+
+    def _judge_discriminator(self, epoch, logs):
+        undecided, least = self.model.discriminator_levels()
+        loss = logs.get("discriminator_loss", undecided)
+        text = _WON.format(loss=loss, undecided=undecided)
+        # Where there is no least loss, there is no winning by it.
+        level = least + self.won * (undecided - least)
+        has_won = least >= 0 and loss < level
+        self._note("won", has_won, epoch, text)
+
+    def _judge_samples(self, epoch):
+        count = len(self.x)
+        labels = self.model.labels_in_turn(count)
+        samples = self.model.sample(count, labels=labels, seed=0)
+        ratio = np.min(_distances(samples) / np.maximum(self._distances, 1e-12))
+        text = _COLLAPSED.format(ratio=ratio)
+        # An untrained generator's are alike, too: while that changes, it learns.
+        learns = ratio > 1.1 * self._ratio
+        self._ratio = ratio
+        has_collapsed = ratio < self.collapsed and not learns
+        self._note("collapsed", has_collapsed, epoch, text)
+
+    def _note(self, name, is_so, epoch, text):
+        self._rows[name] = self._rows[name] + 1 if is_so else 0
+        if self._rows[name] == self.patience:
+            self._messages.append(f"epoch {epoch + 1}: {text}")
+
+
+def _distances(x):
+    """The mean distances of examples: to the nearest other one, and to all."""
+    from sklearn.metrics import pairwise_distances
+
+    distances = pairwise_distances(np.asarray(x).reshape(len(x), -1))
+    others = distances[~np.eye(len(x), dtype=bool)].reshape(len(x), -1)
+    return np.array([others.min(axis=1).mean(), others.mean()])

@@ -1,0 +1,79 @@
+"""The same latent points, drawn after each epoch."""
+
+import pathlib
+import re
+import time
+
+import keras
+import numpy as np
+
+from kgen import files, plots
+from kgen.errors import check_int, check_number, invalid
+
+_FRAME = re.compile(r"epoch-(\d+)\.npy$")
+
+
+class SampleProgress(keras.callbacks.Callback):
+    """Draws the same latent points after each epoch, as one picture.
+
+    What each epoch makes of them is kept in `directory`, so that a training
+    that is resumed goes on with its picture; the picture shows some of the
+    epochs, evenly spread.
+
+    Args:
+        directory: Where to keep `epoch-00001.npy`, ...
+        picture: The PNG file; drawn anew while the training runs.
+        count: How many latent points; of points in the plane, 1,000 are drawn.
+        seconds: The least time between two drawings of the picture.
+    """
+
+    def __init__(self, directory, picture, count=12, seconds=10.0):
+        super().__init__()
+        self.directory = pathlib.Path(directory)
+        self.picture = pathlib.Path(picture)
+        self.count = check_int("count", "SampleProgress", count)
+        self.seconds = check_number("seconds", "SampleProgress", seconds)
+        self._drawn = 0.0
+
+    def on_train_begin(self, logs=None):
+        model = self.model
+        shape = model.input_shapes[0]
+        if not hasattr(model, "sample") or not plots.is_drawable(shape):
+            raise invalid(
+                "model",
+                "SampleProgress",
+                "one that samples pictures, grey or RGB, or points in the plane",
+                f"{type(model).__name__} of examples of shape {shape}",
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        model = self.model
+        count = 1000 if model.input_shapes[0] == (2,) else self.count
+        labels = model.labels_in_turn(count)
+        images = model.sample(count, labels=labels, seed=0)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / f"epoch-{epoch + 1:05d}.npy"
+        with files.new_file(path) as temporary, open(temporary, "wb") as file:
+            np.save(file, images.astype("float16"))
+        if time.monotonic() - self._drawn > self.seconds:
+            self._draw(epoch + 1)
+
+    def on_train_end(self, logs=None):
+        self._draw()
+
+    def _draw(self, last=None):
+        found = {
+            int(match[1]): path
+            for path in sorted(self.directory.glob("epoch-*.npy"))
+            if (match := _FRAME.match(path.name))
+        }
+        epochs = [epoch for epoch in found if last is None or epoch <= last]
+        if not epochs:
+            return
+        shown = np.linspace(0, len(epochs) - 1, min(len(epochs), 10))
+        frames = {
+            f"epoch {epochs[index]}": np.load(found[epochs[index]])
+            for index in np.unique(shown.round().astype(int))
+        }
+        plots.progress(frames, self.picture)
+        self._drawn = time.monotonic()
