@@ -30,7 +30,7 @@ setup(
         "matplotlib>=3.9",
         "numpy>=2.0",
         "pillow>=10.3",
-        "scikit-learn>=1.6",
+        "scikit-learn>=1.8",
         "tensorboard>=2.20",
         "tensorflow>=2.21",
         "tensorflow-datasets>=4.9.10",

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=[
         "callbacks",
         "data",
+        "densities",
         "export",
         "layers",
         "losses",
@@ -28,9 +29,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "models": [
             "Autoencoder",
+            "BayesClassifier",
             "DenoisingAutoencoder",
             "GAN",
             "VAE",
+            "VAEDensity",
             "VAEGAN",
             "create_model",
             "load_model",

@@ -196,6 +196,16 @@ def _num_option(default):
     )
 
 
+def _positive_option(name, default, text=None):
+    return click.option(
+        name,
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        help=text,
+    )
+
+
 def _training_option(name):
     """An integer that a model may have a default of its own for."""
     default = f"default: {names.TRAINING[name]}"
@@ -242,27 +252,38 @@ def writes(*endings):
     return decorate
 
 
+def trains(function):
+    """A command that trains on a source of its own."""
+    for option in (
+        click.option(
+            "--network",
+            type=Name("network", names.NETWORKS),
+            default="conv",
+            show_default=True,
+        ),
+        click.option(
+            "--data-dir",
+            type=click.Path(),
+            help="Where TensorFlow Datasets keeps files.",
+        ),
+        click.option(
+            "--image-shape", type=Shape(), help="Resize to; C is 1 or 3."
+        ),
+        click.option(
+            "--data",
+            metavar="SRC",
+            default="digits",
+            show_default=True,
+            help="What to train on.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @main.command(epilog=_LISTS)
 @click.argument("model", type=Name("model", names.MODELS))
-@click.option(
-    "--data",
-    metavar="SRC",
-    default="digits",
-    show_default=True,
-    help="What to train on.",
-)
-@click.option("--image-shape", type=Shape(), help="Resize to; C is 1 or 3.")
-@click.option(
-    "--data-dir",
-    type=click.Path(),
-    help="Where TensorFlow Datasets keeps files.",
-)
-@click.option(
-    "--network",
-    type=Name("network", names.NETWORKS),
-    default="conv",
-    show_default=True,
-)
+@trains
 @_training_option("latent_dim")
 @_training_option("epochs")
 @_training_option("batch_size")
@@ -458,6 +479,29 @@ def encode(run, model, out, data):
     return f"{count} codes of size {size}"
 
 
+@writes(".npz")
+@_data_option
+def classify(run, model, out, data):
+    """Writes the classes of the test split, with their probabilities.
+
+    These are log P(y|x) and log p(x), in nats.
+    """
+    import numpy as np
+
+    found, dataset = _held_out(run, model, data, labels=False, batch_size=256)
+    joint = model.log_joint(dataset)
+    log_prob = np.logaddexp.reduce(joint, axis=1)
+    arrays = {
+        "log_probabilities": joint - log_prob[:, None],
+        "log_prob": log_prob,
+        "predicted": joint.argmax(axis=1),
+    }
+    if isinstance(found.labels, np.ndarray):
+        arrays["labels"] = found.labels
+    _write(out, arrays)
+    return f"{len(joint)} examples"
+
+
 @main.command()
 @click.argument("run", type=click.Path())
 @_data_option
@@ -508,6 +552,44 @@ def _print_bounds(model, dataset, num_samples, seed):
     for name, values in rows.items():
         error = np.std(values) / np.sqrt(len(values))
         click.echo(f"  {name:40} {np.mean(values):10.3f} +- {error:.3f}")
+
+
+@main.command()
+@trains
+@_positive_option("--latent-dim", names.TRAINING["latent_dim"])
+@_positive_option(
+    "--epochs", names.TRAINING["epochs"], "Of each of the two VAEs."
+)
+@_positive_option("--batch-size", names.TRAINING["batch_size"])
+@_seed_option
+@_positive_option(
+    "--limit", 10_000, "Training examples at most, of all classes."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    help="Directory; default: comparisons/comparison-N, the next free N.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace the comparison in --out."
+)
+def compare(out, overwrite, **settings):
+    """Compares generative with discriminative classifiers.
+
+    Naive Bayes, pPCA-Bayes and VAE-Bayes against nearest neighbours, a decision
+    tree, an SVM and logistic regression; on the examples, and on the codes of a
+    VAE that saw no labels. Prints a table, and leaves it and a picture in a
+    directory: accuracies, also by the number of labels.
+    """
+    quiet_import()
+    from kgen import comparison, runs
+
+    out = out or runs.new_run("comparison", "comparisons").path
+    found = comparison.compare(
+        settings, out, overwrite, report=lambda line: click.echo(line, err=True)
+    )
+    click.echo(comparison.table(found))
+    click.echo(f"The comparison is in {out}")
 
 
 @main.command()
@@ -577,7 +659,9 @@ def _open(path, out=None, method=None, endings=(), overwrite=False):
     return run, model, out
 
 
-def _held_out(run, model, data, num=None, any_range=False, **options):
+def _held_out(
+    run, model, data, num=None, any_range=False, labels=None, **options
+):
     """The examples that RUN is judged by, `num` at most, and their batches."""
     from kgen import runs
     from kgen.models import checks
@@ -587,11 +671,17 @@ def _held_out(run, model, data, num=None, any_range=False, **options):
     whole = data and "all" in source.splits
     split = "all" if whole else runs.validation_split(source) or "train"
     found = source.examples(split)
+    labels = model.conditional if labels is None else labels
     if num:
         found = found.slice(0, min(num, len(found)))
-    dataset = found.batches(labels=model.conditional, **options)
+    dataset = found.batches(labels=labels, **options)
     checks.check_data(
-        model, dataset, argument="--data", owner="kgen", any_range=any_range
+        model,
+        dataset,
+        argument="--data",
+        owner="kgen",
+        any_range=any_range,
+        labels=labels,
     )
     return found, dataset
 

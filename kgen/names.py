@@ -2,6 +2,7 @@
 
 MODELS = {
     "autoencoder": "fewer dimensions, and back",
+    "bayes_classifier": "classes by Bayes' rule and a generative model",
     "denoising_autoencoder": "pictures without their noise",
     "gan": "generative adversarial network",
     "vae": "variational autoencoder",

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from matplotlib.figure import Figure
+from sklearn import metrics
 
 from kgen import files
 
@@ -15,6 +16,7 @@ _UNITS = {
     "psnr": "dB",
     "probability": "probability of being real",
 }
+_FAMILIES = {"generative": ("Blues", "-"), "discriminative": ("Oranges", "--")}
 _LARGEST = 100.0  # inches; Matplotlib draws no side of 2**16 dots or more
 
 
@@ -254,6 +256,125 @@ def errors(curves, path, title="Reconstruction error by size of the code"):
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(alpha=0.3)
     axes.legend()
+    _save(figure, path)
+
+
+def classifiers(rows, curve, path, title="Classifiers"):
+    """Draws accuracies: of each model, and by the number of labels.
+
+    Generative models are blue, discriminative ones orange.
+
+    Args:
+        rows: Dictionaries with `model`, `family` (`generative` or
+            `discriminative`), `on` (what the model was given) and `accuracy`.
+        curve: Dictionary with `labels`, a list of numbers, and `accuracy`, a
+            dictionary from models to as many accuracies, None where unknown.
+        path: The PNG file; an existing one is replaced.
+        title: What stands above.
+    """
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.04)
+    left, right = figure.subplots(1, 2, width_ratios=(4, 5))
+    styles = _styles_by_family(rows)
+    _accuracies(left, rows, styles)
+    for name, values in curve["accuracy"].items():
+        known = [
+            pair for pair in zip(curve["labels"], values) if pair[1] is not None
+        ]
+        right.plot(*zip(*known), label=name, **styles[name])
+    right.set(
+        title=f"Accuracy by the number of labels, given {rows[0]['on']}",
+        xlabel="labelled training examples",
+        ylabel="accuracy",
+        xscale="log",
+    )
+    ticks = [str(size) for size in curve["labels"]]
+    right.set_xticks(curve["labels"], ticks, fontsize="small")
+    right.minorticks_off()
+    right.grid(alpha=0.3)
+    right.legend(fontsize="small")
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def _styles_by_family(rows):
+    """Lines and markers: a family's colour, darker from model to model."""
+    from matplotlib import colormaps
+
+    styles = {}
+    for family, (colours, line) in _FAMILIES.items():
+        own = [row["model"] for row in rows if row["family"] == family]
+        names = list(dict.fromkeys(own))
+        shades = colormaps[colours](np.linspace(0.45, 0.95, len(names)))
+        for name, shade, marker in zip(names, shades, "osD^v"):
+            styles[name] = {
+                "color": shade,
+                "linestyle": line,
+                "marker": marker,
+                "markersize": 5,
+            }
+    return styles
+
+
+def _accuracies(axes, rows, styles):
+    """A line for each model, its first `on` filled, the next one hollow."""
+    names = list(styles)
+    given = list(dict.fromkeys(row["on"] for row in rows))
+    for row in rows:
+        style = styles[row["model"]]
+        first = row["on"] == given[0]
+        axes.plot(
+            row["accuracy"],
+            names.index(row["model"]),
+            marker=style["marker"],
+            markersize=8,
+            color=style["color"],
+            markerfacecolor=style["color"] if first else "white",
+        )
+    axes.set(title="Accuracy of each model", xlabel="accuracy")
+    axes.locator_params("x", nbins=6)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.grid(alpha=0.3)
+    for word, fill in zip(given, ("grey", "white")):
+        axes.plot([], [], "o", color="grey", markerfacecolor=fill, label=word)
+    axes.legend(title="given", fontsize="small")
+
+
+def confusion(labels, predicted, path, class_names=()):
+    """Draws how often each class is taken for each other one.
+
+    Args:
+        labels: `n` integers; those below 0 are left out.
+        predicted: `n` integers.
+        path: The PNG file; an existing one is replaced.
+        class_names: Names of the classes, or `()`.
+    """
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    known = labels >= 0
+    labels, predicted = labels[known], predicted[known]
+    classes = np.union1d(labels, predicted)
+    size = min(max(5.0, 0.55 * len(classes)), _LARGEST)
+    figure = Figure(figsize=(size + 1.0, size), layout="constrained")
+    axes = figure.subplots()
+    names = [
+        class_names[one] if len(class_names) > one else str(one)
+        for one in classes
+    ]
+    metrics.ConfusionMatrixDisplay.from_predictions(
+        labels,
+        predicted,
+        labels=classes,
+        display_labels=names,
+        normalize="true",
+        values_format=".2f",
+        include_values=len(classes) <= 20,
+        cmap="Blues",
+        xticks_rotation="vertical" if max(map(len, names)) > 2 else 0,
+        ax=axes,
+    )
+    accuracy = np.mean(labels == predicted)
+    axes.set_title(f"{len(labels)} examples, accuracy {accuracy:.3f}")
     _save(figure, path)
 
 

@@ -57,11 +57,14 @@ _LEFT = (
     "latent.png",
     "interpolations.png",
     "attributes.png",
+    "confusion.png",
     "progress",
     "progress.png",
 )
 # What the commands on a run write beside it.
-_MADE = re.compile(r"(sample|reconstruct|denoise|encode)-\d+\.(png|npz)")
+_MADE = re.compile(
+    r"(sample|reconstruct|denoise|encode|classify)-\d+\.(png|npz)"
+)
 # How many real examples the samples are compared with while training.
 _WATCHED = 256
 
@@ -326,6 +329,8 @@ def train(run, config, overwrite=False, resume=False):
     """
     for name in ("epochs", "batch_size"):
         check_int(name, "train", config[name])
+    if factory.MODELS[config["model"]].needs_labels:
+        config = {**config, "conditional": True}
     # Everything that may be refused comes before anything is written.
     source = open_source(
         config["data"], config["image_shape"], config["data_dir"]
@@ -540,6 +545,22 @@ def draw(run, model, source, count=36):
         plots.samples(images, run.path / "samples.png")
     if hasattr(model, "encode"):
         draw_codes(run, model, source)
+    if model.needs_labels:
+        draw_confusion(run, model, source)
+
+
+def draw_confusion(run, model, source):
+    """Draws which classes a classifier takes for which."""
+    found = source.examples(validation_split(source) or "train")
+    found = found.slice(0, min(len(found), 10_000))
+    pairs = found.batches(labels=True, batch_size=256)
+    labels = np.concatenate([y for _, y in pairs])
+    plots.confusion(
+        labels,
+        model.classify(pairs),
+        run.path / "confusion.png",
+        source.class_names,
+    )
 
 
 def draw_codes(run, model, source):

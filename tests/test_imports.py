@@ -12,11 +12,11 @@ LEVELS = [
     {"errors", "files", "names"},
     {"losses"},
     {"layers", "export", "optimizers"},
-    {"networks"},
+    {"networks", "densities"},
     {"models"},
     {"data", "metrics", "plots"},
     {"callbacks", "sklearn"},
-    {"runs"},
+    {"comparison", "runs"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import same_color
 from PIL import Image
 
 from kgen import plots
@@ -224,6 +225,44 @@ def test_errors_by_latent_size(monkeypatch):
     assert axes.get_xlabel() == "latent size" and axes.get_ylim()[0] == 0
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert texts == ["PCA", "autoencoder"]
+
+
+def test_classifiers_by_family_and_by_what_they_were_given(monkeypatch):
+    keys = ("model", "family", "on", "accuracy")
+    rows = [
+        ("Bayes", "generative", "pixels", 0.8),
+        ("VAE-Bayes", "generative", "pixels", 0.95),
+        ("k-NN", "discriminative", "pixels", 0.9),
+        ("Bayes", "generative", "codes", 0.7),
+    ]
+    rows = [dict(zip(keys, row)) for row in rows]
+    curve = {
+        "labels": [20, 40],
+        "accuracy": {
+            "Bayes": [0.6, 0.8],
+            "VAE-Bayes": [None, 0.95],
+            "k-NN": [0.5, 0.9],
+        },
+    }
+    figure = figure_of(monkeypatch, plots.classifiers, rows, curve, "x.png")
+    left, right = figure.axes
+    names = [text.get_text() for text in left.get_yticklabels()]
+    assert names == list(curve["accuracy"])
+    points = [line for line in left.lines if len(line.get_xdata())]
+    for row, point in zip(rows, points, strict=True):
+        assert list(point.get_xdata()) == [row["accuracy"]]
+        assert list(point.get_ydata()) == [names.index(row["model"])]
+        hollow = same_color(point.get_markerfacecolor(), "white")
+        assert hollow == (row["on"] == "codes")
+    assert len(right.lines) == 3
+    for line, (name, values) in zip(right.lines, curve["accuracy"].items()):
+        assert line.get_label() == name
+        known = [value for value in values if value is not None]
+        assert list(line.get_ydata()) == known
+        red, _, blue, _ = line.get_color()
+        assert (blue > red) == ("Bayes" in name)
+    assert right.get_xscale() == "log"
+    assert "pixels" in right.get_title()
 
 
 def test_losses_names_units_and_leaves_out_what_repeats(monkeypatch):

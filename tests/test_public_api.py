@@ -127,3 +127,16 @@ def test_the_example_of_the_design_runs(tmp_path):
     vae.export(tmp_path / "saved_models" / "vae" / "1")
     with pytest.raises(FileExistsError):
         vae.export(tmp_path / "saved_models" / "vae" / "1")
+
+
+def test_no_two_classes_are_registered_by_one_name():
+    """Keras lets the second one take the first one's place, in silence."""
+    found = {}
+    for path in pathlib.Path(kgen.__file__).parent.rglob("*.py"):
+        for name in re.findall(
+            r'register_keras_serializable\(package="kgen"\)\nclass (\w+)',
+            path.read_text(),
+        ):
+            assert name not in found, (path, found[name])
+            found[name] = path
+    assert "VAE" in found

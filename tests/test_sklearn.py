@@ -1,4 +1,4 @@
-"""kgen's transformers, as scikit-learn sees them."""
+"""kgen's models, as scikit-learn sees them."""
 
 import pickle
 
@@ -7,29 +7,69 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import kgen
-from kgen.sklearn import AutoencoderTransformer, VAETransformer
+from kgen.sklearn import (
+    AutoencoderTransformer,
+    GenerativeClassifier,
+    VAETransformer,
+)
 
 RNG = np.random.default_rng(0)
 # Three classes in five features, on two directions.
 Y = np.repeat([0, 1, 2], 30)
 X = RNG.normal(size=(3, 2))[Y] @ RNG.normal(size=(2, 5)) * 3
 X = X + 0.1 * RNG.normal(size=X.shape)
+# The same in float32, and nearer to each other.
+NEAR = (X + RNG.normal(size=X.shape) * [1, 2, 1, 3, 1]).astype("float32")
 
 
 def quick(cls, **options):
     return cls(**{"epochs": 2, "hidden_units": (8,), **options})
 
 
-# Nothing is excused: the one check that skips itself is for other array types.
-@parametrize_with_checks([quick(AutoencoderTransformer), quick(VAETransformer)])
+def by_vae(**options):
+    """A classifier that learns in few steps, since it is told to classify."""
+    return quick(
+        GenerativeClassifier,
+        density="vae",
+        optimizer="adam:0.02",
+        batch_size=8,
+        discriminative_weight=30.0,
+        **options,
+    )
+
+
+# Nothing is excused: what skips itself is for other types of arrays.
+@parametrize_with_checks(
+    [
+        quick(AutoencoderTransformer),
+        quick(VAETransformer),
+        GenerativeClassifier(),
+    ]
+)
 def test_conventions_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [
+        GenerativeClassifier("shared"),
+        GenerativeClassifier("naive_gaussian"),
+        GenerativeClassifier("low_rank"),
+        by_vae(),
+    ]
+)
+def test_conventions_with_other_densities(estimator, check):
     check(estimator)
 
 
@@ -129,3 +169,198 @@ def test_codes_of_another_size():
     model = quick(AutoencoderTransformer).fit(X)
     with pytest.raises(ValueError, match="2 columns"):
         model.inverse_transform(np.zeros((4, 3)))
+
+
+def test_all_rows_are_looked_at():
+    """Not only those of the first batch."""
+    rows = np.full((40, 5), 0.5)
+    rows[-1] = 2.0
+    model = quick(VAETransformer, likelihood="bernoulli", batch_size=4)
+    with pytest.raises(ValueError, match=r"`X` of `VAE.*values in \[0, 1\]"):
+        model.fit(rows)
+    with pytest.raises(ValueError, match="finite numbers"):
+        model.fit(np.where(rows > 1, 1e300, rows))
+
+
+# The classifier
+
+NAMES = np.array(["one", "two", "three"])[Y]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        GenerativeClassifier("full"),
+        GenerativeClassifier("shared"),
+        GenerativeClassifier("low_rank:2"),
+        GenerativeClassifier("naive_gaussian"),
+        GenerativeClassifier("naive_bernoulli", options={"threshold": 0.0}),
+        by_vae(random_state=0),
+    ],
+)
+def test_each_density_classifies(model):
+    model = clone(model).fit(X, NAMES)
+    assert list(model.classes_) == ["one", "three", "two"]
+    assert model.score(X, NAMES) > 0.9
+    chances = model.predict_proba(X)
+    np.testing.assert_allclose(chances.sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), chances)
+    best = model.classes_[chances.argmax(axis=1)]
+    np.testing.assert_array_equal(model.predict(X), best)
+    density = model.model_.log_prob(X.astype("float32"))
+    np.testing.assert_allclose(model.score_samples(X), density, rtol=1e-6)
+    rows, labels = model.sample(200)
+    assert rows.shape == (200, 5)
+    assert np.mean(model.predict(rows) == labels) > 0.6  # by chance, 1 in 3
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(chances, copy.predict_proba(X))
+
+
+def lda(**options):
+    return LinearDiscriminantAnalysis("lsqr", shrinkage=0.1, **options)
+
+
+def naive(**options):
+    return GaussianNB(var_smoothing=0.02, **options)
+
+
+# LDA with priors weights the classes' covariances by them, not by their sizes.
+@pytest.mark.parametrize(
+    ("theirs", "density", "options", "prior"),
+    [
+        (lda(), "shared", {"shrinkage": 0.1}, None),
+        (naive(), "naive_gaussian", {"smoothing": 0.02}, None),
+        (
+            naive(priors=[0.6, 0.1, 0.3]),
+            "naive_gaussian",
+            {"smoothing": 0.02},
+            [0.6, 0.1, 0.3],
+        ),
+    ],
+)
+def test_it_does_what_scikit_learn_does(theirs, density, options, prior):
+    x, y = NEAR[10:], NAMES[10:]  # of unequal classes
+    ours = GenerativeClassifier(density, options=options, prior=prior)
+    expected = theirs.fit(x.astype("float64"), y).predict_proba(x)
+    found = ours.fit(x, y).predict_proba(x)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.mean(expected.max(axis=1) < 0.99) > 0.05
+
+
+def test_a_uniform_prior():
+    model = GenerativeClassifier(prior="uniform").fit(X[20:], Y[20:])
+    np.testing.assert_allclose(
+        np.exp(model.model_.class_prior.log_prior.numpy()), 1 / 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("density", "options", "rank"),
+    [
+        ("low_rank", None, 4),
+        ("low_rank:9", None, 4),
+        ("low_rank:3", None, 3),
+        ("low_rank", {"rank": 2}, 2),
+    ],
+)
+def test_the_rank_stays_below_the_number_of_features(density, options, rank):
+    model = GenerativeClassifier(density, options=options).fit(X, Y)
+    assert model.model_.density.rank == rank
+
+
+def test_a_rank_needs_two_features():
+    model = GenerativeClassifier("low_rank")
+    with pytest.raises(ValueError, match='n_features=1. Pass density="full"'):
+        model.fit(X[:, :1], Y)
+
+
+def test_rows_without_a_label_are_learnt_from():
+    few = np.where(np.arange(90) % 30 < 3, Y, -1)
+    alone = GenerativeClassifier("shared").fit(NEAR[few >= 0], few[few >= 0])
+    quick_em = GenerativeClassifier("shared", unlabelled=-1, epochs=5)
+    with_all = clone(quick_em).fit(NEAR, few)
+    assert list(with_all.classes_) == [0, 1, 2]
+    # A better density of all; the first step leaves out what has no label.
+    least = alone.score_samples(NEAR).mean() + 1.0
+    assert with_all.score_samples(NEAR).mean() > least
+    first = clone(quick_em).set_params(epochs=1).fit(NEAR, few)
+    np.testing.assert_allclose(
+        first.model_.density.mean, alone.model_.density.mean
+    )
+    names = np.where(few < 0, "?", NAMES)
+    named = clone(quick_em).set_params(unlabelled="?").fit(NEAR, names)
+    np.testing.assert_allclose(
+        named.predict_proba(NEAR)[:, [0, 2, 1]], with_all.predict_proba(NEAR)
+    )
+
+
+def test_minus_one_is_a_class_like_others():
+    model = GenerativeClassifier().fit(X, Y - 1)
+    assert list(model.classes_) == [-1, 0, 1]
+    none = GenerativeClassifier(unlabelled=-1)
+    with pytest.raises(ValueError, match="some rows whose class is known"):
+        none.fit(X, np.full(90, -1))
+
+
+def test_a_discriminative_weight_goes_on_from_the_count():
+    optimizer = keras.optimizers.Adam(0.02)
+    counted = GenerativeClassifier("naive_gaussian", random_state=0)
+    weighted = clone(counted).set_params(
+        discriminative_weight=100.0, optimizer=optimizer, epochs=10
+    )
+    losses = [
+        log_loss(Y, model.fit(NEAR, Y).predict_proba(NEAR))
+        for model in (counted, weighted)
+    ]
+    assert losses[1] < 0.9 * losses[0]
+    again = weighted.predict_proba(NEAR)
+    np.testing.assert_array_equal(
+        again, weighted.fit(NEAR, Y).predict_proba(NEAR)
+    )
+
+
+def test_a_classifier_in_a_pipeline():
+    pipeline = make_pipeline(StandardScaler(), GenerativeClassifier())
+    assert cross_val_score(pipeline, X, NAMES, cv=2).min() > 0.9
+    densities = ["naive_gaussian", "low_rank:2"]
+    search = GridSearchCV(
+        pipeline, {"generativeclassifier__density": densities}, cv=2
+    )
+    assert search.fit(X, NAMES).best_score_ > 0.9
+
+
+def test_samples_by_random_state():
+    model = GenerativeClassifier(random_state=3).fit(X, Y)
+    rows, labels = model.sample(20)
+    same, _ = model.sample(20)
+    np.testing.assert_array_equal(rows, same)
+    assert set(labels) == {0, 1, 2}
+    other, _ = model.set_params(random_state=4).sample(20)
+    assert np.abs(rows - other).max() > 0.1
+    with pytest.raises(ValueError, match="n_samples"):
+        model.sample(0)
+    one = GenerativeClassifier(prior=[0.0, 1.0, 0.0]).fit(X, Y)
+    assert set(one.sample(20)[1]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"density": "ful"}, "did you mean 'full'"),
+        ({"density": 3}, "a density's name"),
+        ({"density": "low_rank:x"}, "rank=x"),
+        ({"density": "naive_bernoulli"}, r"`X` of `Gen.*values in \[0, 1\]"),
+        ({"prior": [0.5, 0.5]}, "3 numbers"),
+        ({"options": {"shrinkge": 0.1}}, "did you mean 'shrinkage'"),
+        ({"options": {"prior": "uniform"}}, "and the estimator's own"),
+        ({"discriminative_weight": -1}, "discriminative_weight"),
+        ({"epochs": 0}, "epochs"),
+        (
+            {"density": "vae", "optimizer": "sgd:1e20", "epochs": 2},
+            "became infinite or NaN",
+        ),
+    ],
+)
+def test_bad_arguments_of_the_classifier(options, message):
+    with pytest.raises(ValueError, match=message):
+        GenerativeClassifier(**options).fit(X, Y)

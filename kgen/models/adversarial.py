@@ -14,6 +14,7 @@ from kgen.models.base import (
     Player,
     Traces,
     num_classes_of,
+    own_and_given,
     total,
 )
 from kgen.models.rates import KeepRatio
@@ -64,7 +65,7 @@ class Adversarial(GenerativeModel):
         self.ema_decay = _check_decay(owner, ema_decay)
         averaged, self._averaged = self._averaged, ema_decay is not None
         if self._averaged and not averaged:
-            self.average.reset(self._generator)
+            self._reset_averages()
         self.adversarial_loss = adversarial.get(loss, owner, label_smoothing)
         self.penalty = penalties.get(penalty, owner)
         self.discriminator_optimizer = self._player_optimizer(
@@ -108,6 +109,20 @@ class Adversarial(GenerativeModel):
         raise NotImplementedError
 
     @property
+    def _averages(self):
+        """Pairs of an average and the network that it follows."""
+        return [(self.average, self._generator)]
+
+    def _reset_averages(self):
+        for average, network in self._averages:
+            average.reset(network)
+
+    def _update_averages(self):
+        if self._averaged:
+            for average, network in self._averages:
+                average.update(network, self.ema_decay)
+
+    @property
     def _drawn_by(self):
         """The network that samples come from: the average, if there is one."""
         return self.average.copy if self._averaged else self._generator
@@ -118,8 +133,9 @@ class Adversarial(GenerativeModel):
         return [self.discriminator_optimizer]
 
     def _with_own_callbacks(self, callbacks):
-        is_list = isinstance(callbacks, keras.callbacks.CallbackList)
-        given = callbacks.callbacks if is_list else tf.nest.flatten(callbacks)
+        return own_and_given(callbacks, self._keeping_ratio)
+
+    def _keeping_ratio(self, given):
         if any(isinstance(x, keras.callbacks.SwapEMAWeights) for x in given):
             raise InvalidArgument(
                 f"`{type(self).__name__}.fit`: SwapEMAWeights looks at one "
@@ -128,12 +144,7 @@ class Adversarial(GenerativeModel):
                 "what is saved use it."
             )
         own = KeepRatio(self.optimizer, self._followers)
-        given = [callback for callback in given if callback is not None]
-        found = [own, *(each for callback in given for each in (callback, own))]
-        if is_list:
-            callbacks.callbacks[:] = found
-            return callbacks
-        return found
+        return [own, *(each for callback in given for each in (callback, own))]
 
     def check_batch_size(self, size, owner):
         least = self.discriminator_steps * self.pack
@@ -302,7 +313,7 @@ class Adversarial(GenerativeModel):
         """`keras.Model.load_weights`; an average they lack starts from them."""
         super().load_weights(*args, **kwargs)
         if self._averaged and not self._loaded_average:
-            self.average.reset(self._generator)
+            self._reset_averages()
 
     def _discriminate_endpoint(self):
         """The signature `discriminate`, where a single example is judged."""

@@ -91,6 +91,9 @@ class GenerativeModel(keras.Model):
     `train_step`, `test_step`, `call` and `endpoints`.
     """
 
+    # Whether it can't be trained without labels.
+    needs_labels = False
+
     def _set_networks(self, log_names, support=None, **networks):
         """Keeps the networks as attributes and the means of the logs.
 
@@ -110,10 +113,26 @@ class GenerativeModel(keras.Model):
                 )
             setattr(self, name, network)
         first = next(iter(networks.values()))
-        self.input_shapes = [tuple(x.shape[1:]) for x in first.inputs]
-        self.conditional = len(self.input_shapes) == 2
-        self.num_classes = num_classes_of(first)
-        self._set_shape(first.inputs[0].shape[1:], support)
+        self._set_data(
+            log_names,
+            [tuple(x.shape[1:]) for x in first.inputs],
+            num_classes_of(first),
+            support,
+        )
+
+    def _set_data(self, log_names, shapes, num_classes, support):
+        """Keeps what the data must be like, and the means of the logs.
+
+        Args:
+            log_names: Names of the logs, in order.
+            shapes: Those of one example and, with labels, of one label.
+            num_classes: How many there are, if known.
+            support: Bounds that the data must keep, or None.
+        """
+        self.input_shapes = list(shapes)
+        self.conditional = len(shapes) == 2
+        self.num_classes = num_classes
+        self._set_shape(shapes[0], support)
         self.log_means = LogMeans(log_names)
         self._traces = Traces()
         self.built = True
@@ -230,6 +249,10 @@ class GenerativeModel(keras.Model):
             x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
         )
 
+    def check_labels(self, labels, count, owner):
+        """Raises unless `labels` are `count` of the model's classes."""
+        checks.check_labels(labels, self.num_classes, count, owner)
+
     def _with_own_callbacks(self, callbacks):
         """`fit`'s callbacks, and what a model has to add to them."""
         return callbacks
@@ -340,18 +363,22 @@ class GenerativeModel(keras.Model):
         """`inputs` as tensors of the right shape: x, or a pair with labels."""
         pair = isinstance(inputs, (tuple, list)) and self.conditional
         x, labels = inputs if pair else (inputs, None)
+        x = self._checked_images(x, any_range)
+        if not self.conditional:
+            return x
+        self.check_labels(labels, len(x), type(self).__name__)
+        return x, np.asarray(labels, "int32")
+
+    def _checked_images(self, x, any_range):
+        """`x` as float32 of the right shape and range."""
         x = np.asarray(x)
-        owner = type(self).__name__
         support = None if any_range else self.support
         if x.dtype == np.float64:
             with np.errstate(over="ignore"):  # which is found by the check
                 x = x.astype("float32")
+        owner = type(self).__name__
         checks.check_images(x, self.input_shapes[0], support, owner)
-        x = x.astype("float32")
-        if not self.conditional:
-            return x
-        checks.check_labels(labels, self.num_classes, len(x), owner)
-        return x, np.asarray(labels, "int32")
+        return x.astype("float32")
 
     def _labels_for(self, count, labels):
         """`labels` of `sample` as `count` checked int32, or None."""
@@ -446,6 +473,25 @@ class GenerativeModel(keras.Model):
                 config[name], custom_objects
             )
         return cls(**config)
+
+
+def own_and_given(callbacks, arrange):
+    """`fit`'s callbacks with a model's own among them.
+
+    Args:
+        callbacks: What `fit` was given.
+        arrange: Function from a list of callbacks to the list that runs.
+
+    Returns:
+        What `fit` passes on: a list, or the `CallbackList` it was given.
+    """
+    is_list = isinstance(callbacks, keras.callbacks.CallbackList)
+    given = callbacks.callbacks if is_list else tf.nest.flatten(callbacks)
+    found = arrange([one for one in given if one is not None])
+    if is_list:
+        callbacks.callbacks[:] = found
+        return callbacks
+    return found
 
 
 def seed_generators(layer):

@@ -15,6 +15,7 @@ def check_data(
     owner="fit",
     any_range=False,
     batch_size=None,
+    labels=None,
 ):
     """Raises `InvalidArgument` if `model` can't train on `x`.
 
@@ -30,6 +31,7 @@ def check_data(
         any_range: Whether values may lie outside the model's support.
         batch_size: For arrays to train on: how many are a batch; 0 for a
             dataset's own. None where any will do.
+        labels: Whether there must be labels; None if the model takes them.
     """
     if isinstance(x, tf.data.Dataset):
         # A look is not a pass: kgen's datasets count those.
@@ -50,18 +52,18 @@ def check_data(
         return
     if batch is None:
         raise invalid(argument, owner, "at least one example", "no data")
-    images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    images, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
     if weights is not None:
         raise InvalidArgument(
             f"`{owner}` takes no sample weights: the objective is a mean over "
             "the batch. Pass `x`, or `x` and labels."
         )
     if isinstance(images, (tuple, list)) and len(images) == 2:
-        images, labels = images
+        images, y = images
     support = None if any_range else model.support
     check_images(images, model.input_shapes[0], support, owner, argument)
-    if model.conditional:
-        check_labels(labels, model.num_classes, len(images), owner)
+    if model.conditional if labels is None else labels:
+        model.check_labels(y, len(images), owner)
     if batch_size is not None:
         have = min(batch_size or len(images), len(images))
         model.check_batch_size(have, owner)
@@ -108,8 +110,16 @@ def check_images(images, shape, support, owner, argument="x"):
         )
 
 
-def check_labels(labels, num_classes, count, owner):
-    """Raises unless `labels` are `count` integers below `num_classes`."""
+def check_labels(labels, num_classes, count, owner, lowest=0):
+    """Raises unless `labels` are `count` integers below `num_classes`.
+
+    Args:
+        labels: What was given.
+        num_classes: How many classes there are, if known.
+        count: How many labels there must be.
+        owner: Whose argument it is, for the message.
+        lowest: The least that a label may be.
+    """
     if labels is None:
         raise invalid(
             "labels",
@@ -127,11 +137,11 @@ def check_labels(labels, num_classes, count, owner):
     if (
         num_classes
         and count
-        and not (labels.min() >= 0 and labels.max() < num_classes)
+        and not (labels.min() >= lowest and labels.max() < num_classes)
     ):
         raise invalid(
             "labels",
             owner,
-            f"integers from 0 to {num_classes - 1}",
+            f"integers from {lowest} to {num_classes - 1}",
             f"values from {labels.min()} to {labels.max()}",
         )

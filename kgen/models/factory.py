@@ -4,18 +4,22 @@ import inspect
 
 import keras
 
+from kgen import densities
 from kgen.errors import check_name, invalid, unknown_name
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Autoencoder, Reconstructing
+from kgen.models.bayes_classifier import BayesClassifier
 from kgen.models.denoising import DenoisingAutoencoder
 from kgen.models.gan import GAN
 from kgen.models.latent import LatentGaussianModel
 from kgen.models.vae import VAE
+from kgen.models.vae_density import VAEDensity
 from kgen.models.vaegan import VAEGAN
 from kgen.networks import common, convolutional, dense, unet
 
 MODELS = {
     "autoencoder": Autoencoder,
+    "bayes_classifier": BayesClassifier,
     "denoising_autoencoder": DenoisingAutoencoder,
     "gan": GAN,
     "vae": VAE,
@@ -24,7 +28,9 @@ MODELS = {
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 
 # What the factory itself gives to builders and models.
-_GIVEN = {"gaussian", "num_classes", "latent_dim"}
+_GIVEN = {"gaussian", "num_classes", "latent_dim", "input_shape"}
+# What a VAE's own training goes by, and a classifier's does not.
+_OF_VAE_ALONE = {"kl_weight", "free_bits"}
 
 
 def builders_of(cls, network):
@@ -53,17 +59,20 @@ def create_model(
     stays in [0, 1]; `output_activation` changes that.
 
     Args:
-        name: `"autoencoder"`, `"denoising_autoencoder"`, `"gan"`,
-            `"vae"` or `"vaegan"`.
+        name: `"autoencoder"`, `"bayes_classifier"`,
+            `"denoising_autoencoder"`, `"gan"`, `"vae"` or `"vaegan"`.
         input_shape: Shape of one example, without the batch.
         network: `"conv"` (pictures of any size), `"dense"` (any shape), or
             `"unet"` (convolutional with skip connections, to denoise).
         latent_dim: Size of z, a positive integer.
         num_classes: If given, the model is conditional: its networks take
-            labels from 0 to `num_classes - 1`.
+            labels from 0 to `num_classes - 1`. A classifier needs it.
         **options: Arguments of the networks' builders (such as `hidden_units`,
             `filters`, `activation`) and of the model's class (such as
-            `likelihood`, `kl_weight`).
+            `likelihood`, `kl_weight`). A classifier's are `prior`, `density`
+            (`"vae"`, the default, or a name that `kgen.densities.get` takes,
+            whose networks, if it has any, and arguments are among the
+            options) and `seed`.
 
     Returns:
         A model, not yet compiled.
@@ -76,6 +85,10 @@ def create_model(
     for option in options:
         if option not in known:
             raise unknown_name("options", "create_model", known, option)
+    if name == "bayes_classifier":
+        return _classifier(
+            input_shape, network, latent_dim, num_classes, **options
+        )
     cls = MODELS[name]
     gaussian = issubclass(cls, LatentGaussianModel)
     options = {"num_classes": num_classes, "gaussian": gaussian, **options}
@@ -97,6 +110,41 @@ def create_model(
         )
 
     return call(cls, *(call(build) for build in builders_of(cls, network)))
+
+
+def _classifier(
+    input_shape,
+    network,
+    latent_dim,
+    num_classes,
+    density="vae",
+    prior=None,
+    seed=None,
+    **options,
+):
+    if num_classes is None:
+        raise invalid("num_classes", "create_model", "a positive integer", None)
+    if density == "vae":
+        importance_samples = options.pop("importance_samples", 1)
+        known = options_of("vae", network)
+        for option in options:
+            if option not in known:
+                raise unknown_name("options", "a VAE's density", known, option)
+        vae = create_model(
+            "vae",
+            input_shape=input_shape,
+            network=network,
+            latent_dim=latent_dim,
+            num_classes=num_classes,
+            seed=seed,
+            **options,
+        )
+        density = VAEDensity(vae, importance_samples, seed=seed or 0)
+    else:
+        density = densities.get(
+            density, common.check_shape(input_shape), num_classes, **options
+        )
+    return BayesClassifier(density, prior=prior, seed=seed)
 
 
 def load_model(filepath, compile=True):
@@ -137,10 +185,20 @@ def options_of(name, network):
             f"dense or conv for {name}: skip connections would lead x past z",
             network,
         )
+    if name == "bayes_classifier":
+        shared = options_of("vae", network)
+        for option in _OF_VAE_ALONE:
+            del shared[option]
+        own = _defaults_of(BayesClassifier)
+        return {**densities.options(), **shared, **own, "density": "vae"}
     cls = MODELS[name]
+    return _defaults_of(*builders_of(cls, network), cls)
+
+
+def _defaults_of(*functions):
     return {
         parameter.name: parameter.default
-        for function in (*builders_of(cls, network), cls)
+        for function in functions
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is not parameter.empty
         and parameter.name not in _GIVEN

@@ -177,8 +177,7 @@ class GAN(Adversarial):
             lambda: self._generator_objective(part),
             Player(self.optimizer, self.generator.trainable_variables),
         )
-        if self._averaged:
-            self.average.update(self.generator, self.ema_decay)
+        self._update_averages()
         return self._log(logs, generator_logs, x)
 
     def test_step(self, data):

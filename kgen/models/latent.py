@@ -25,8 +25,14 @@ class LatentGaussianModel(EncoderDecoder):
     mean.
     """
 
+    @property
+    def _encoded_by(self):
+        """The network that encodes once trained."""
+        return self.encoder
+
     def _code(self, inputs, training=False):
-        mean, _ = self.encoder(inputs, training=training)
+        encoder = self.encoder if training else self._encoded_by
+        mean, _ = encoder(inputs, training=training)
         return mean
 
     def posterior(self, x, batch_size=1024):
@@ -182,10 +188,16 @@ class LatentGaussianModel(EncoderDecoder):
     # The same, on tensors.
 
     def _posterior(self, inputs, number=0):
-        mean, log_var = self.encoder(inputs, training=False)
+        mean, log_var = self._encoded_by(inputs, training=False)
         return ops.cast(mean, "float32"), bound_log_var(log_var)
 
     def _elbo(self, inputs, number, num_samples, seed):
+        return self._elbo_by(inputs, num_samples, [seed, number])
+
+    def _log_likelihood(self, inputs, number, num_samples, seed):
+        return self._log_likelihood_by(inputs, num_samples, [seed, number])
+
+    def _elbo_by(self, inputs, num_samples, seed, common=False):
         mean, log_var = self._posterior(inputs)
         total = self._over_draws(
             lambda z, _: ops.sum(self._log_prob_of(z, inputs), axis=0),
@@ -194,12 +206,13 @@ class LatentGaussianModel(EncoderDecoder):
             mean,
             log_var,
             num_samples,
-            [seed, number],
+            seed,
+            common,
         )
         divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return total / tf.cast(num_samples, "float32") - divergence
 
-    def _log_likelihood(self, inputs, number, num_samples, seed):
+    def _log_likelihood_by(self, inputs, num_samples, seed, common=False):
         mean, log_var = self._posterior(inputs)
 
         def log_weight_sum(z, eps):
@@ -214,7 +227,8 @@ class LatentGaussianModel(EncoderDecoder):
             mean,
             log_var,
             num_samples,
-            [seed, number],
+            seed,
+            common,
         )
         return total - tf.math.log(tf.cast(num_samples, "float32"))
 
@@ -223,21 +237,30 @@ class LatentGaussianModel(EncoderDecoder):
         return self._log_prob_given(z, inputs, x)
 
     def _over_draws(
-        self, function, combine, start, mean, log_var, num_samples, seed
+        self, function, combine, start, mean, log_var, num_samples, seed, common
     ):
-        """Folds `function(z, eps)` over draws from q(z|x), a chunk at a time."""
+        """Folds `function(z, eps)` over draws from q(z|x), a chunk at a time.
+
+        With `common`, all examples have the same draws of eps.
+        """
         shape = tf.shape(mean)
         stddev = ops.exp(0.5 * log_var)
         rows = min(_ROWS, _NUMBERS // math.prod(self.input_shapes[0]))
-        most = tf.maximum(rows // shape[0], 1)
+        most = tf.maximum(rows // tf.maximum(shape[0], 1), 1)
+        shared = tf.random.stateless_normal(
+            [num_samples if common else 0, 1, self.latent_dim], seed
+        )
 
         def body(done, total):
             size = tf.minimum(most, num_samples - done)
             # A seed of its own for each batch (seed[1]) and chunk (done).
             chunk_seed = tf.random.experimental.stateless_fold_in(seed, done)
-            eps = tf.random.stateless_normal(
-                [size, shape[0], self.latent_dim], chunk_seed
-            )
+            if common:
+                eps = shared[done : done + size]
+            else:
+                eps = tf.random.stateless_normal(
+                    [size, shape[0], self.latent_dim], chunk_seed
+                )
             part = function(mean + stddev * eps, eps)
             return done + size, combine(total, part)
 

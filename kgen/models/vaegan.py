@@ -10,6 +10,7 @@ from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
 from kgen.models.adversarial import Adversarial
+from kgen.models.averages import WeightAverage
 from kgen.models.base import Player, fixed_draws, total, update
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel, check_posterior
@@ -140,6 +141,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         check_posterior("VAEGAN", encoder)
         check_fit("VAEGAN", encoder, decoder, encoder.outputs[:1])
         self._set_players(decoder, discriminator)
+        # Of both: an old decoder can't read the codes of a new encoder.
+        self.encoder_average = WeightAverage(encoder)
         self.feature_layer = feature_layer
         self._set_features(feature_layer)
 
@@ -190,8 +193,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
                 the decoder is a VAE's.
             discriminator_steps: K, the discriminator's updates for each of the
                 others'.
-            ema_decay: Decay of the average of the decoder's weights, with which
-                all decodes once trained; None for none.
+            ema_decay: Decay of the averages of the encoder's and the decoder's
+                weights, by which all is encoded and decoded once trained; None
+                for none.
             label_smoothing: As in `GAN.compile`.
             instance_noise: As in `GAN.compile`.
             equilibrium_margin: None, or m: the discriminator sits out a step
@@ -259,6 +263,14 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         return self.decoder
 
     @property
+    def _averages(self):
+        return [*super()._averages, (self.encoder_average, self.encoder)]
+
+    @property
+    def _encoded_by(self):
+        return self.encoder_average.copy if self._averaged else self.encoder
+
+    @property
     def _followers(self):
         return [self.decoder_optimizer, self.discriminator_optimizer]
 
@@ -290,8 +302,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             ),
             discriminator,
         )
-        if self._averaged:
-            self.average.update(self.decoder, self.ema_decay)
+        self._update_averages()
         self.log_means.update_state(logs, tf.shape(x)[0])
         return self.log_means.result()
 

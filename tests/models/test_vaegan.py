@@ -165,7 +165,7 @@ class TestUpdate:
             {"feature_weight": 0.0},
             {"feature_weight": 0.3},
             {"conditional": True},
-            {"training": {"equilibrium_margin": 0.6}},  # so that all play
+            {"training": {"equilibrium_margin": 9.0}},  # so that all play
             {"training": {"penalty": "r1:0.5"}},
             {"seed": 3},
         ],
@@ -310,14 +310,17 @@ def test_the_gate_among_replicas_is_refused(monkeypatch):
         build(training={"equilibrium_margin": 0.3})
 
 
-def test_all_decodes_by_the_average():
+def test_all_encodes_and_decodes_by_averages():
     model = build(training={"ema_decay": 0.99})
     model.fit(X, epochs=5, verbose=0)
     z = np.random.default_rng(0).normal(size=(3, 3)).astype("float32")
     drawn = model.average.copy(z).numpy()
     assert not np.allclose(drawn, model.decoder(z), atol=1e-5)
     np.testing.assert_allclose(model.decode(z), drawn, atol=1e-6)
-    mean, _ = model.posterior(X)
+    mean, log_var = model.encoder_average.copy(X)
+    assert not np.allclose(mean, model.encoder(X)[0], atol=1e-5)
+    np.testing.assert_allclose(model.encode(X), mean, atol=1e-5)
+    np.testing.assert_allclose(model.posterior(X)[1], log_var, atol=1e-5)
     np.testing.assert_allclose(
         model.reconstruct(X), model.average.copy(mean), atol=1e-5
     )

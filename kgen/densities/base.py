@@ -1,0 +1,182 @@
+"""What a density of examples given their class must do."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kgen.errors import InvalidArgument, check_int, invalid
+
+
+class Density(keras.layers.Layer):
+    """p(x|y): one density of x for each class.
+
+    `BayesClassifier` takes any. A subclass makes its weights in `__init__`, and
+    implements `log_prob` and `draw`, on tensors.
+
+    Args:
+        input_shape: Shape of one example, without the batch.
+        num_classes: How many classes there are.
+
+    Attributes:
+        closed_form: Whether it is fitted by counting, as a `ClosedForm` is; else
+            by the gradient of `log_prob`.
+        marginalises: Whether `log_prob` takes a mask.
+        support: Bounds that the data must keep, or None.
+    """
+
+    closed_form = False
+    marginalises = False
+    support = None
+
+    def __init__(self, input_shape, num_classes, **kwargs):
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        shape = tuple(np.ravel(input_shape).tolist())
+        self.input_shape = tuple(
+            check_int("input_shape", owner, size) for size in shape
+        )
+        self.num_classes = check_int("num_classes", owner, num_classes)
+        self.size = math.prod(self.input_shape)
+        self.built = True
+
+    def log_prob(self, x, mask=None, training=False):
+        """log p(x|y) of each example in each class.
+
+        Args:
+            x: Tensor of shape `(batch, *input_shape)`.
+            mask: None, or booleans of that shape: where x was seen. What was
+                not is integrated out.
+            training: Whether it is to be differentiated.
+
+        Returns:
+            Tensor of shape `(batch, num_classes)`, in nats.
+        """
+        raise NotImplementedError
+
+    def log_prob_in(self, x, labels, training=False):
+        """log p(x|y) for one label an example, of shape `(batch,)`."""
+        log_prob = self.log_prob(x, training=training)
+        return tf.gather(log_prob, labels, axis=1, batch_dims=1)
+
+    def draw(self, labels, seed):
+        """Examples of the classes `labels`, by the seed alone.
+
+        Args:
+            labels: Integers of shape `(n,)`.
+            seed: Integer scalar.
+
+        Returns:
+            Tensor of shape `(n, *input_shape)`, float32.
+        """
+        raise NotImplementedError
+
+    def regularization(self):
+        """The sum of the regularizers, as of the last call."""
+        return sum(self.losses, start=ops.zeros(()))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "input_shape": self.input_shape,
+            "num_classes": self.num_classes,
+        }
+
+
+class ClosedForm(Density):
+    """A density whose best parameters follow from sums over the data.
+
+    `start`, then `observe` batch by batch, then `finish`. Its parameters are
+    weights without bounds, so that gradients may go on from there. It computes
+    in float64: log-densities of many pixels are large, and their differences
+    count.
+
+    A subclass implements `_statistics`, `observe` and `_solve`.
+    """
+
+    closed_form = True
+    marginalises = True
+
+    def __init__(self, input_shape, num_classes, **kwargs):
+        kwargs.setdefault("dtype", "float64")
+        super().__init__(input_shape, num_classes, **kwargs)
+        # A function: sums are no weights, and Keras would save them.
+        sums = {}
+        self._sums = lambda: sums
+
+    def _parameter(self, name, *shape):
+        return self.add_weight(
+            name=name, shape=shape, initializer="zeros", autocast=False
+        )
+
+    def _statistics(self):
+        """Shapes of the sums, by their names; `count` has one a class."""
+        raise NotImplementedError
+
+    def start(self):
+        """Sets the sums to 0."""
+        for name, shape in self._statistics().items():
+            if name not in self._sums():
+                variable = tf.Variable(tf.zeros(shape, "float64"))
+                self._sums()[name] = variable
+            self._sums()[name].assign(tf.zeros(shape, "float64"))
+
+    def observe(self, x, weights):
+        """Adds a batch to the sums.
+
+        Args:
+            x: Tensor of shape `(batch, *input_shape)`.
+            weights: Tensor of shape `(batch, num_classes)`, float64: how much
+                of each example belongs to each class.
+        """
+        raise NotImplementedError
+
+    def finish(self):
+        """Sets the parameters to the best ones for what was observed.
+
+        A class of which nothing was seen keeps those that it had.
+
+        Raises:
+            InvalidArgument: If too little was seen.
+        """
+        sums = {name: value.numpy() for name, value in self._sums().items()}
+        seen = sums["count"] > 0
+        if not seen.any():
+            raise InvalidArgument(
+                f"`{type(self).__name__}`: no example has a label. Pass pairs "
+                "(x, y), with y from 0."
+            )
+        for variable, value in self._solve(sums, seen):
+            kept = np.reshape(seen, (-1,) + (1,) * (value.ndim - 1))
+            if len(value) == 1:  # shared by all classes
+                kept = True
+            variable.assign(np.where(kept, value, variable.numpy()))
+
+    def _solve(self, sums, seen):
+        """Pairs of a weight and its best value, from sums as arrays."""
+        raise NotImplementedError
+
+    def _rows(self, x):
+        """x as float64 of shape `(batch, size)`."""
+        return tf.reshape(tf.cast(x, "float64"), (-1, self.size))
+
+    def _shaped(self, rows):
+        return tf.reshape(tf.cast(rows, "float32"), (-1, *self.input_shape))
+
+    def _normal(self, shape, seed, stream=0):
+        return tf.random.stateless_normal(
+            shape, tf.stack([seed, stream]), dtype="float64"
+        )
+
+
+def check_fraction(argument, owner, value):
+    """Returns `value` as a float from 0 to 1, or raises."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0.0 <= number <= 1.0:
+        raise invalid(argument, owner, "a number from 0 to 1", value)
+    return number

@@ -1,0 +1,171 @@
+"""Naive Bayes: features that are independent in each class."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgen.densities import moments
+from kgen.densities.base import ClosedForm
+from kgen.errors import InvalidArgument, check_number
+
+_LOG_2_PI = math.log(2 * math.pi)
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class NaiveGaussian(ClosedForm):
+    """Each feature is Gaussian in each class, independent of the others.
+
+    The maximum of likelihood, with `smoothing` times the largest variance of
+    a feature in all the data added to each variance: scikit-learn's
+    `GaussianNB` with that `var_smoothing`.
+
+    Args:
+        input_shape: Shape of one example.
+        num_classes: How many classes there are.
+        smoothing: Number >= 0. Pixels that hardly vary in a class need it.
+
+    References:
+        Hastie et al. (2009), The Elements of Statistical Learning, 6.6.3.
+    """
+
+    def __init__(self, input_shape, num_classes, smoothing=0.01, **kwargs):
+        super().__init__(input_shape, num_classes, **kwargs)
+        self.smoothing = check_number("smoothing", "NaiveGaussian", smoothing)
+        self.mean = self._parameter("mean", self.num_classes, self.size)
+        self.log_var = self._parameter("log_var", self.num_classes, self.size)
+
+    def log_prob(self, x, mask=None, training=False):
+        x = self._rows(x)[:, None]
+        square = tf.square(x - self.mean.value) * tf.exp(-self.log_var.value)
+        each = -0.5 * (square + self.log_var.value + _LOG_2_PI)
+        return _sum_seen(each, mask, self.size)
+
+    def draw(self, labels, seed):
+        mean, log_var = (
+            tf.gather(value, labels)
+            for value in (self.mean.value, self.log_var.value)
+        )
+        noise = self._normal(tf.shape(mean), seed)
+        return self._shaped(mean + tf.exp(0.5 * log_var) * noise)
+
+    def _statistics(self):
+        shape = (self.num_classes, self.size)
+        return {"count": shape[:1], "mean": shape, "scatter": shape}
+
+    def observe(self, x, weights):
+        moments.add(self._sums(), self._rows(x), weights, moments.diagonal)
+
+    def _solve(self, sums, seen):
+        count, mean = sums["count"][:, None], sums["mean"]
+        var = sums["scatter"] / np.maximum(count, 1e-300)
+        centre = np.sum(count * mean, axis=0) / count.sum()
+        between = count * np.square(mean - centre)
+        whole = np.sum(sums["scatter"] + between, axis=0) / count.sum()
+        var = var + self.smoothing * whole.max()
+        if var[seen].min() <= 0.0:
+            raise InvalidArgument(
+                "`NaiveGaussian`: a feature has one value only in a class, and "
+                "so no variance. Pass a smoothing above 0; where no feature varies "
+                "at all, leave out what is constant."
+            )
+        log_var = np.log(np.where(var > 0.0, var, 1.0))
+        return [(self.mean, mean), (self.log_var, log_var)]
+
+    def get_config(self):
+        return {**super().get_config(), "smoothing": self.smoothing}
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class NaiveBernoulli(ClosedForm):
+    """Each feature is 1 with a probability of its own in each class.
+
+    The probability is (ones + smoothing) / (examples + 2 smoothing): that of
+    scikit-learn's `BernoulliNB` with that `alpha`. Greys count as what they are
+    between 0 and 1, `x log p + (1 - x) log(1 - p)`, or are cut at `threshold`.
+
+    Args:
+        input_shape: Shape of one example.
+        num_classes: How many classes there are.
+        threshold: None, or the number above which a feature is 1.
+        smoothing: Number >= 0: ones and zeros that were seen beforehand.
+
+    References:
+        Manning et al. (2008), Introduction to Information Retrieval, 13.3.
+    """
+
+    def __init__(
+        self, input_shape, num_classes, threshold=None, smoothing=1.0, **kwargs
+    ):
+        super().__init__(input_shape, num_classes, **kwargs)
+        if threshold is not None:
+            threshold = check_number(
+                "threshold", "NaiveBernoulli", threshold, float("-inf")
+            )
+        self.threshold = threshold
+        self.support = (0.0, 1.0) if threshold is None else None
+        self.smoothing = check_number("smoothing", "NaiveBernoulli", smoothing)
+        self.logits = self._parameter("logits", self.num_classes, self.size)
+
+    def log_prob(self, x, mask=None, training=False):
+        x, logits = self._ones(x), self.logits.value
+        if mask is not None:
+            seen = tf.reshape(tf.cast(mask, "float64"), (-1, self.size))
+            free = tf.matmul(seen, tf.nn.softplus(logits), transpose_b=True)
+            return tf.matmul(x * seen, logits, transpose_b=True) - free
+        free = tf.reduce_sum(tf.nn.softplus(logits), axis=1)
+        return tf.matmul(x, logits, transpose_b=True) - free
+
+    def draw(self, labels, seed):
+        chance = tf.sigmoid(tf.gather(self.logits.value, labels))
+        uniform = tf.random.stateless_uniform(
+            tf.shape(chance), tf.stack([seed, 0]), dtype="float64"
+        )
+        return self._shaped(uniform < chance)
+
+    def _ones(self, x):
+        x = self._rows(x)
+        if self.threshold is None:
+            return x
+        return tf.cast(x > self.threshold, "float64")
+
+    def _statistics(self):
+        shape = (self.num_classes, self.size)
+        return {"count": shape[:1], "ones": shape}
+
+    def observe(self, x, weights):
+        sums = self._sums()
+        sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
+        sums["ones"].assign_add(
+            tf.matmul(weights, self._ones(x), transpose_a=True)
+        )
+
+    def _solve(self, sums, seen):
+        ones = sums["ones"] + self.smoothing
+        # What rounding leaves below 0 is none.
+        zeros = np.maximum(sums["count"][:, None] - sums["ones"], 0.0)
+        zeros = zeros + self.smoothing
+        if min(ones[seen].min(), zeros[seen].min()) <= 0.0:
+            raise InvalidArgument(
+                "`NaiveBernoulli`: a feature is always 0 or always 1 in a "
+                "class, and another value would be impossible. Pass "
+                "smoothing=1."
+            )
+        both = np.where(seen[:, None], ones / np.where(zeros > 0, zeros, 1), 1)
+        return [(self.logits, np.log(both))]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "threshold": self.threshold,
+            "smoothing": self.smoothing,
+        }
+
+
+def _sum_seen(each, mask, size):
+    """Sums over the features, or over those that the mask lets count."""
+    if mask is not None:
+        mask = tf.reshape(mask, (-1, 1, size))
+        each = tf.where(mask, each, tf.zeros((), each.dtype))
+    return tf.reduce_sum(each, axis=-1)

@@ -1,0 +1,115 @@
+"""P(y): how frequent each class is."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgen.errors import invalid
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class ClassPrior(keras.layers.Layer):
+    """P(y), counted from the data or given.
+
+    Args:
+        num_classes: How many classes there are.
+        probabilities: None, for the shares of the classes in the data;
+            `"uniform"`; or one number for each class, with the sum 1. Until the
+            data is counted, the prior is uniform.
+    """
+
+    def __init__(self, num_classes, probabilities=None, **kwargs):
+        kwargs.setdefault("dtype", "float64")
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.probabilities = probabilities
+        self.log_prior = self.add_weight(
+            name="log_prior",
+            shape=(num_classes,),
+            trainable=False,
+            autocast=False,
+        )
+        self.log_prior.assign(_log_prior(num_classes, probabilities))
+        counts = {}
+        self._counts = lambda: counts
+        self.built = True
+
+    def start(self):
+        """Sets the counts to 0."""
+        zeros = tf.zeros((self.num_classes,), "float64")
+        self._counts().setdefault("count", tf.Variable(zeros)).assign(zeros)
+
+    def observe(self, weights):
+        """Adds `weights`, of shape `(batch, num_classes)`, to the counts."""
+        self._counts()["count"].assign_add(tf.reduce_sum(weights, axis=0))
+
+    def finish(self):
+        """Sets P(y) by the counts, unless it was given.
+
+        A class without an example gets the probability 0.
+
+        Raises:
+            InvalidArgument: If a given prior allows for a class that the data
+                does not show, or rules one out that it shows.
+        """
+        counts = self._counts()["count"].numpy()
+        if self.probabilities is None:
+            if counts.sum():
+                self.log_prior.assign(_log(counts / counts.sum()))
+            return
+        possible = np.isfinite(self.log_prior.numpy())
+        ruled_out = np.flatnonzero((counts > 0) & ~possible)
+        if len(ruled_out):
+            raise invalid(
+                "prior",
+                "BayesClassifier",
+                f"more than 0 for class {ruled_out[0]}, of which there are "
+                "examples",
+                self.probabilities,
+            )
+        missing = np.flatnonzero((counts == 0) & possible)
+        if len(missing):
+            raise invalid(
+                "prior",
+                "BayesClassifier",
+                f"0 for class {missing[0]}, of which there is no example; or "
+                "None, to count",
+                self.probabilities,
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "probabilities": self.probabilities,
+        }
+
+
+def _log_prior(count, probabilities):
+    if probabilities is None or isinstance(probabilities, str):
+        if probabilities not in (None, "uniform"):
+            raise invalid(
+                "prior",
+                "BayesClassifier",
+                '"uniform", None, or a probability for each class',
+                repr(probabilities),
+            )
+        return np.full(count, -np.log(count))
+    try:
+        values = np.asarray(probabilities, "float64")
+    except (TypeError, ValueError):
+        values = np.zeros(0)
+    fits = values.shape == (count,) and np.all(values >= 0.0)
+    if not fits or abs(values.sum() - 1.0) > 1e-6:
+        raise invalid(
+            "prior",
+            "BayesClassifier",
+            f"{count} numbers from 0, with the sum 1",
+            probabilities,
+        )
+    return _log(values / values.sum())
+
+
+def _log(probabilities):
+    with np.errstate(divide="ignore"):
+        return np.log(probabilities)

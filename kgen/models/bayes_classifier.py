@@ -1,0 +1,518 @@
+"""Classification by Bayes' rule with a generative model of each class."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kgen.densities import ClassPrior, Density
+from kgen.errors import check_int, check_number, check_seed, invalid
+from kgen.models import checks
+from kgen.models.base import (
+    GenerativeModel,
+    Player,
+    new_seed,
+    own_and_given,
+    update,
+)
+from kgen.models.logs import LogMeans
+
+_LOGS = ("loss", "generative_loss", "regularization_loss")
+_LABELLED_LOGS = ("discriminative_loss", "accuracy")
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class BayesClassifier(GenerativeModel):
+    """P(y|x) = p(x|y) P(y) / p(x): a generative model that classifies.
+
+    `fit` takes pairs (x, y), y from 0, or -1 where the class is not known. What
+    it minimises is, in nats per image,
+
+        - log p(x, y), where y is known, and - log p(x), where it is not
+        + discriminative_weight * - log P(y|x), where y is known
+
+    averaged over all examples, and the networks' regularizers. These are the
+    logs `generative_loss`, `discriminative_loss` (over the examples with labels,
+    without its weight) and `regularization_loss`, with the sum `loss`, and
+    `accuracy`. Where training does not need P(y|x), the second and last are
+    known in validation only.
+
+    A density in closed form is fitted by counting, in one epoch. Each epoch
+    counts anew: with unlabelled examples, which count for each class by its
+    P(y|x), an epoch is a step of the EM algorithm; the first one leaves them
+    out. What an epoch logs is by the parameters that it began with. With a
+    `discriminative_weight`, a density in closed form is fitted so once, and
+    then goes on by gradient, as the others do from the start.
+
+    Unlabelled examples train a VAE on the bound of the marginal,
+    `log sum_y P(y) exp(ELBO(x, y))`: that of the model M2, with the best q(y|x)
+    there is.
+
+    Args:
+        density: A `kgen.densities.Density`, such as
+            `kgen.densities.NaiveGaussian((8, 8, 1), 10)` or
+            `kgen.VAEDensity(vae)`.
+        prior: P(y): None, to count it; `"uniform"`; or one number a class. A
+            class without an example is counted as impossible.
+        seed: Integer for the draws of validation, or None.
+
+    Raises:
+        InvalidArgument: If a value is out of range.
+
+    Example:
+
+        train = kgen.data.load("digits", "train", labels=True)
+        model = kgen.create_model(
+            "bayes_classifier", input_shape=(8, 8, 1), num_classes=10,
+            density="low_rank:8",
+        )
+        model.compile()
+        model.fit(train)
+        probabilities = model.predict(x)
+
+    References:
+        Ng & Jordan (2001), On Discriminative vs. Generative Classifiers;
+        Nigam et al. (2000), Text Classification from Labeled and Unlabeled
+        Documents using EM, section 5; Kingma et al. (2014), arXiv 1406.5298,
+        equations 6 to 9 (M2); Bouchard & Triggs (2004), The Tradeoff Between
+        Generative and Discriminative Classifiers, equation 6.
+    """
+
+    needs_labels = True
+
+    def __init__(self, density, prior=None, seed=None, **kwargs):
+        # Densities choose their precision; half would not do for P(y|x).
+        super().__init__(**{"autocast": False, **kwargs})
+        if not isinstance(density, Density):
+            raise invalid(
+                "density",
+                "BayesClassifier",
+                "a kgen.densities.Density; `create_model` takes their names",
+                density,
+            )
+        self.density = density
+        if prior is not None and not isinstance(prior, str):
+            prior = np.asarray(prior).tolist()
+        self.prior = prior
+        self.seed = check_seed("BayesClassifier", seed)
+        self.class_prior = ClassPrior(density.num_classes, prior)
+        # Before the first count, what is not labelled can't be guessed.
+        self.fitted = self.add_weight(
+            name="fitted",
+            shape=(),
+            initializer="zeros",
+            dtype="float64",
+            trainable=False,
+        )
+        self.labelled_means = LogMeans(_LABELLED_LOGS, "labelled_means")
+        self._set_data(
+            _LOGS,
+            [density.input_shape, ()],
+            density.num_classes,
+            density.support,
+        )
+
+    def compile(
+        self,
+        optimizer="adam",
+        discriminative_weight=0.0,
+        *,
+        steps_per_execution=16,
+        run_eagerly=False,
+        jit_compile=False,
+    ):
+        """Says how to train.
+
+        Args:
+            optimizer: Keras optimizer or its name, for what is trained by
+                gradient.
+            discriminative_weight: Weight >= 0 of -log P(y|x) beside
+                -log p(x, y). Since the latter is larger by the number of
+                pixels, 10 to 1000 make a difference.
+            steps_per_execution: Batches for each call into TensorFlow.
+            run_eagerly: Whether steps run as plain Python, for debugging.
+            jit_compile: Whether XLA compiles the step.
+
+        Raises:
+            InvalidArgument: If a name is unknown or a value out of range.
+        """
+        self.discriminative_weight = check_number(
+            "discriminative_weight",
+            "BayesClassifier.compile",
+            discriminative_weight,
+        )
+        arguments = {
+            "steps_per_execution": steps_per_execution,
+            "run_eagerly": run_eagerly,
+            "jit_compile": jit_compile,
+        }
+        self._compile(
+            {
+                "discriminative_weight": self.discriminative_weight,
+                **arguments,
+            },
+            optimizer,
+            self.density.trainable_variables,
+            **arguments,
+        )
+        self._start()
+
+    @property
+    def metrics(self):
+        return [self.log_means, self.labelled_means]
+
+    @property
+    def _counts(self):
+        """Whether training is counting, not following a gradient."""
+        return self.density.closed_form and not self.discriminative_weight
+
+    # Counting
+
+    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
+        """`keras.Model.fit` of pairs, y from 0, or -1 where it is not known.
+
+        Raises:
+            InvalidArgument: As in every model; and if a class has too few
+                examples for its density.
+        """
+        unfitted = self.density.closed_form and not self.fitted.numpy()
+        if unfitted and self.compiled and not self._counts:
+            # A gradient needs a place to start from.
+            self._count_once(x, y, batch_size)
+        return super().fit(x, y, batch_size, *args, **kwargs)
+
+    def _count_once(self, x, y, batch_size):
+        checks.check_data(self, x, y, owner="BayesClassifier.fit")
+        if not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+            x = tf.data.Dataset.from_tensor_slices((x, y))
+            x = x.batch(batch_size or 32)
+        self._start()
+        observe = tf.function(
+            lambda x, y: self._observe(x, self._known(y)),
+            reduce_retracing=True,
+        )
+        for batch in x:
+            observe(*self._pair(batch))
+        self._finish()
+
+    def _with_own_callbacks(self, callbacks):
+        return own_and_given(callbacks, lambda given: [_Count(), *given])
+
+    def _start(self):
+        self.class_prior.start()
+        if self.density.closed_form and (
+            self._counts or not self.fitted.numpy()
+        ):
+            self.density.start()
+
+    def _finish(self, counted=True):
+        self.class_prior.finish()
+        if self.density.closed_form and counted:
+            self.density.finish()
+        self.fitted.assign(1.0)
+
+    def _observe(self, x, weights):
+        self.class_prior.observe(weights)
+        self.density.observe(x, weights)
+
+    def _known(self, y):
+        return tf.one_hot(y, self.num_classes, dtype="float64")
+
+    # Steps
+
+    def _pair(self, data):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(x, (tuple, list)):
+            x, y = x if len(x) == 2 else (x[0], y)
+        if y is None:
+            raise invalid("y", "BayesClassifier.fit", "labels beside x", None)
+        return x, tf.cast(y, "int32")
+
+    def train_step(self, data):
+        x, y = self._pair(data)
+        if self._counts:
+            parts = self._losses_of_all(x, y, training=False)
+        else:
+            losses = (
+                self._losses_of_all
+                if self.discriminative_weight
+                else self._generative_losses
+            )
+            parts = update(
+                lambda: losses(x, y, training=True),
+                Player(self.optimizer, self.density.trainable_variables),
+            )
+        weights = self._known(y) + self.fitted * parts["guessed"]
+        self.class_prior.observe(weights)
+        if self._counts:
+            self.density.observe(x, weights)
+        return self._logged(parts, y)
+
+    def test_step(self, data):
+        x, y = self._pair(data)
+        return self._logged(self._losses_of_all(x, y, training=False), y)
+
+    def _logged(self, parts, y):
+        self.log_means.update_state(parts, tf.shape(y)[0])
+        logs = self.log_means.result()
+        if "accuracy" in parts:
+            known = tf.reduce_sum(tf.cast(y >= 0, "float32"))
+            self.labelled_means.update_state(parts, known)
+            logs.update(self.labelled_means.result())
+        return logs
+
+    def _losses_of_all(self, x, y, training):
+        """The losses by every class's density."""
+        joint = self._joint(x, training=training)
+        own = tf.gather(joint, tf.maximum(y, 0), axis=1, batch_dims=1)
+        marginal = tf.reduce_logsumexp(joint, axis=1)
+        known = tf.cast(y >= 0, "float64")
+        count = tf.reduce_sum(known)
+        # where, not a product: a class may be impossible, its log infinite.
+        missed = tf.reduce_sum(tf.where(y >= 0, marginal - own, 0.0))
+        right = tf.equal(tf.argmax(joint, axis=1, output_type="int32"), y)
+        right = tf.reduce_sum(tf.cast(right, "float64"))
+        return {
+            **self._summed(
+                -tf.reduce_mean(tf.where(y >= 0, own, marginal)),
+                missed / tf.cast(tf.size(y), "float64"),
+            ),
+            "discriminative_loss": tf.math.divide_no_nan(missed, count),
+            "accuracy": tf.math.divide_no_nan(right, count),
+            "guessed": tf.nn.softmax(joint) * (1.0 - known)[:, None],
+        }
+
+    def _generative_losses(self, x, y, training):
+        """The same without P(y|x) of what has a label: by its class alone."""
+        unknown = tf.where(y < 0)
+        label = tf.maximum(y, 0)
+        own = self.density.log_prob_in(x, label, training)
+        own = tf.cast(own, "float64")
+        own += tf.gather(self.class_prior.log_prior.value, label)
+        joint = self._joint(tf.gather_nd(x, unknown), training=training)
+        marginal = tf.reduce_logsumexp(joint, axis=1)
+        total = tf.reduce_sum(marginal)
+        total += tf.reduce_sum(tf.where(y >= 0, own, 0.0))
+        shape = [tf.size(y, "int64"), self.num_classes]
+        return {
+            **self._summed(-total / tf.cast(tf.size(y), "float64"), 0.0),
+            "guessed": tf.scatter_nd(unknown, tf.nn.softmax(joint), shape),
+        }
+
+    def _summed(self, generative, discriminative):
+        """The loss and its parts; all are means over the examples."""
+        regularization = ops.cast(self.density.regularization(), "float64")
+        weighted = self.discriminative_weight * discriminative
+        return {
+            "loss": generative + weighted + regularization,
+            "generative_loss": generative,
+            "regularization_loss": regularization,
+        }
+
+    def _joint(self, x, mask=None, training=False):
+        """log p(x, y) of each class, float64."""
+        log_prob = self.density.log_prob(x, mask=mask, training=training)
+        return tf.cast(log_prob, "float64") + self.class_prior.log_prior.value
+
+    # Once trained
+
+    def call(self, inputs, training=False):
+        """P(y|x), of shape `(batch, num_classes)`."""
+        return tf.cast(tf.nn.softmax(self._joint(inputs)), "float32")
+
+    def unpack(self, data):
+        """x alone, twice: what is predicted needs no label."""
+        if isinstance(data, dict):
+            return data, data["x"]
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x = x[0] if isinstance(x, (tuple, list)) else x
+        return x, x
+
+    def log_joint(self, x, mask=None, batch_size=1024):
+        """log p(x, y) for every class y.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`, or a dataset.
+            mask: None, or truth values of the shape of x, or of one example:
+                which numbers of x were seen. The others, which may be NaN, are
+                integrated out, exactly; densities in closed form can do it.
+            batch_size: For arrays: how many are worked on at a time.
+
+        Returns:
+            Array of shape `(n, num_classes)`, float64, nats per image; minus
+            infinity for a class that the prior rules out.
+
+        Raises:
+            InvalidArgument: If the shape is wrong, or the density can't
+                integrate.
+        """
+        if mask is None:
+            batches = self._batches_of(x, batch_size)
+        else:
+            batches = self._masked(x, mask, batch_size)
+        return self._in_batches(self._log_joint, batches)
+
+    def classify(self, x, mask=None, batch_size=1024):
+        """The likeliest class of each example, `(n,)`; as `log_joint`."""
+        return self.log_joint(x, mask, batch_size).argmax(axis=1)
+
+    def predict_log_proba(self, x, mask=None, batch_size=1024):
+        """log P(y|x), of shape `(n, num_classes)`; arguments as `log_joint`."""
+        joint = self.log_joint(x, mask, batch_size)
+        return joint - _logsumexp(joint)
+
+    def log_prob(self, x, mask=None, batch_size=1024):
+        """log p(x), the sum over the classes, of shape `(n,)`, nats per image."""
+        return _logsumexp(self.log_joint(x, mask, batch_size))[:, 0]
+
+    def outlier_score(self, x, mask=None, batch_size=1024):
+        """-log p(x), of shape `(n,)`: larger for what is unlike the data.
+
+        Densities of pixels may find what is simpler than the data likelier than
+        the data (Nalisnick et al. 2019, arXiv 1810.09136); compare scores with
+        those of held-out data on both sides.
+        """
+        return -self.log_prob(x, mask, batch_size)
+
+    def sample(self, num_samples, labels=None, seed=None):
+        """Examples from the model: y from P(y), x from p(x|y).
+
+        Args:
+            num_samples: How many.
+            labels: Integer or `num_samples` integers; None to draw them.
+            seed: Integer; the same one gives the same examples, also from the
+                exported model. None for new ones at each call.
+
+        Returns:
+            Array of shape `(num_samples, *input_shape)`. Pictures are clipped
+            to [0, 1].
+        """
+        owner = "BayesClassifier.sample"
+        count = check_int("num_samples", owner, num_samples)
+        seed = new_seed(seed)
+        prior = np.exp(self.class_prior.log_prior.numpy())
+        if labels is None:
+            draws = np.random.default_rng(seed)
+            labels = draws.choice(self.num_classes, count, p=prior)
+        labels = self._labels_for(count, labels)
+        impossible = labels[prior[labels] == 0]
+        if len(impossible):
+            raise invalid(
+                "labels",
+                owner,
+                "classes that the prior allows for",
+                impossible[0],
+            )
+        return self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
+
+    def _labels_for(self, count, labels):
+        labels = np.asarray(labels)
+        if labels.ndim == 0:
+            labels = np.full(count, labels)
+        checks.check_labels(
+            labels, self.num_classes, count, "BayesClassifier.sample"
+        )
+        return labels.astype("int32")
+
+    def labels_in_turn(self, count):
+        """The possible classes in order, over and over."""
+        possible = np.flatnonzero(np.isfinite(self.class_prior.log_prior))
+        return np.resize(possible, count)
+
+    def _drawn(self, labels, seed):
+        images = self.density.draw(labels, seed)
+        return (
+            tf.clip_by_value(images, *self.support) if self.support else images
+        )
+
+    def _log_joint(self, inputs, number=0):
+        if isinstance(inputs, dict):
+            return self._joint(inputs["x"], inputs["mask"])
+        return self._joint(inputs)
+
+    def _masked(self, x, mask, batch_size):
+        """x and where it was seen, as batches."""
+        owner = "BayesClassifier"
+        if not self.density.marginalises:
+            raise invalid(
+                "mask",
+                owner,
+                "None: this density can't integrate over missing numbers. Those "
+                "in closed form can",
+                type(self.density).__name__,
+            )
+        if isinstance(x, tf.data.Dataset):
+            raise invalid("x", owner, "an array, with a mask", "a dataset")
+        x, mask = np.asarray(x), np.asarray(mask)
+        shape = self.input_shapes[0]
+        if (
+            mask.shape not in (shape, x.shape)
+            or not np.isin(mask, [0, 1]).all()
+        ):
+            raise invalid(
+                "mask",
+                owner,
+                f"truth values of shape {shape}, or of that of x",
+                f"{mask.dtype} of shape {mask.shape}",
+            )
+        mask = np.broadcast_to(mask.astype(bool), x.shape)
+        x = self._checked_inputs(np.where(mask, x, 0), any_range=False)
+        batch_size = check_int("batch_size", owner, batch_size)
+        pairs = {"x": x, "mask": mask}
+        return tf.data.Dataset.from_tensor_slices(pairs).batch(batch_size)
+
+    def _checked_inputs(self, inputs, any_range):
+        if isinstance(inputs, (tuple, list)) and len(inputs) == 2:
+            inputs = inputs[0]  # a pair, as `fit` takes
+        return self._checked_images(inputs, any_range)
+
+    def check_labels(self, labels, count, owner):
+        """Raises unless `labels` are classes, or -1."""
+        checks.check_labels(labels, self.num_classes, count, owner, lowest=-1)
+
+    def endpoints(self):
+        """`serving_default` (P(y|x)), `log_joint`, and `sample`."""
+        images = [self.image_spec()]
+        scalar = tf.TensorSpec((), "int32", "num_samples")
+        seed = tf.TensorSpec((), "int32", "seed")
+
+        def serve(images):
+            return {"probabilities": self(images)}
+
+        def log_joint(images):
+            return {"log_joint": tf.cast(self._joint(images), "float32")}
+
+        def sample(num_samples, seed, labels):
+            del num_samples  # there are as many as labels
+            return {"images": self._drawn(labels, seed)}
+
+        return {
+            "serving_default": (serve, images),
+            "log_joint": (log_joint, images),
+            "sample": (sample, [scalar, seed, *self.label_specs()]),
+        }
+
+
+class _Count(keras.callbacks.Callback):
+    """Starts and ends the counting of an epoch; before validation, too."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model._start()
+        self.open = True
+
+    def on_test_begin(self, logs=None):
+        self._end()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._end()
+
+    def _end(self):
+        if self.open:
+            self.model._finish(counted=self.model._counts)
+        self.open = False
+
+
+def _logsumexp(joint):
+    highest = joint.max(axis=1, keepdims=True)
+    total = np.exp(joint - highest).sum(axis=1, keepdims=True)
+    return highest + np.log(total)

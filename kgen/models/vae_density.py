@@ -1,0 +1,175 @@
+"""p(x|y) by variational autoencoders."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kgen.densities import Density
+from kgen.errors import check_int, invalid
+from kgen.losses import gaussian_kl
+from kgen.losses.divergences import bound_log_var
+from kgen.models.base import prior_draws
+from kgen.models.vae import VAE
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class VAEDensity(Density):
+    """p(x|y) by a VAE that takes labels, or by one VAE for each class.
+
+    In training, log p(x|y) is its bound, the ELBO, by one draw of z. Else it is
+    the ELBO too, or an estimate by importance samples, which is closer. The
+    draws are then the same for all classes and examples, so that what is
+    predicted for x depends on x alone.
+
+    Args:
+        models: A conditional `VAE`, such as
+            `create_model("vae", num_classes=10, ...)`; or a list of
+            unconditional ones, one for each class.
+        importance_samples: K, the draws of z by which log p(x|y) is estimated;
+            1 for the ELBO.
+        seed: Integer for these draws.
+
+    Raises:
+        InvalidArgument: If the models don't fit together.
+
+    References:
+        Kingma & Welling (2014), arXiv 1312.6114; Burda et al. (2016), arXiv
+        1509.00519, equation 8.
+    """
+
+    def __init__(self, models, importance_samples=1, seed=0, **kwargs):
+        one = not isinstance(models, (list, tuple))
+        found = [models] if one else list(models)
+        for model in found:
+            right = isinstance(model, VAE)
+            if not right or model.conditional is not one:
+                raise invalid(
+                    "models",
+                    "VAEDensity",
+                    "a VAE that takes labels, or a list of VAEs that don't, one "
+                    "for each class",
+                    models,
+                )
+        shapes = {model.input_shapes[0] for model in found}
+        if len(shapes) != 1:
+            raise invalid(
+                "models", "VAEDensity", "VAEs of one input shape", shapes
+            )
+        num_classes = found[0].num_classes if one else len(found)
+        if num_classes is None:
+            raise invalid(
+                "models",
+                "VAEDensity",
+                "a VAE whose networks tell the number of classes, by an "
+                "Embedding or kgen's own layers",
+                models,
+            )
+        super().__init__(shapes.pop(), num_classes, **kwargs)
+        self.models = models if one else found
+        self.importance_samples = check_int(
+            "importance_samples", "VAEDensity", importance_samples
+        )
+        self.seed = check_int("seed", "VAEDensity", seed, 0)
+        self.support = found[0].support
+
+    @property
+    def _all(self):
+        return self.models if isinstance(self.models, list) else [self.models]
+
+    def log_prob(self, x, mask=None, training=False):
+        bound = self._bound if training else self._estimate
+        x = _with_one_more(x)
+        if isinstance(self.models, list):
+            parts = tf.stack([bound(model, x) for model in self.models])
+        else:
+            eps = self._noise(self.models, x) if training else None
+            labels = tf.range(self.num_classes)
+            labels = tf.repeat(labels, tf.shape(x)[0])
+            # All classes in one run: x once for each, side by side.
+            tiled = tf.tile(x, [self.num_classes] + [1] * (x.shape.rank - 1))
+            parts = bound(self.models, tiled, labels, eps)
+            parts = tf.reshape(parts, (self.num_classes, -1))
+        return tf.transpose(parts)[:-1]
+
+    def log_prob_in(self, x, labels, training=False):
+        bound = self._bound if training else self._estimate
+        if isinstance(self.models, list):
+            return self._by_class(labels, bound, x)
+        return bound(self.models, x, labels)
+
+    def draw(self, labels, seed):
+        """E[x|z] of each, for z from the prior."""
+        if not isinstance(self.models, list):
+            z = prior_draws(tf.shape(labels)[0], self.models.latent_dim, seed)
+            return self.models._decode([z, labels])
+        size = max(model.latent_dim for model in self.models)
+        z = prior_draws(tf.shape(labels)[0], size, seed)
+        return self._by_class(
+            labels, lambda model, z: model._decode(z[:, : model.latent_dim]), z
+        )
+
+    def _by_class(self, labels, function, rows):
+        """`function(model, rows)` for each class's rows, in the rows' order."""
+        places = tf.dynamic_partition(
+            tf.range(tf.shape(labels)[0]), labels, self.num_classes
+        )
+        parts = [
+            function(model, _with_one_more(tf.gather(rows, place)))[:-1]
+            for model, place in zip(self.models, places)
+        ]
+        return tf.dynamic_stitch(places, parts)
+
+    def _noise(self, model, x):
+        shape = (tf.shape(x)[0], model.latent_dim)
+        return model.sampling.draw(0.0, tf.zeros(shape), shape)
+
+    def _bound(self, model, x, labels=None, eps=None):
+        """The ELBO by one draw of z, to be differentiated."""
+        inputs = model.with_labels(x, labels)
+        mean, log_var = model.encoder(inputs, training=True)
+        log_var = bound_log_var(log_var)
+        if eps is None:
+            eps = self._noise(model, x)
+        else:  # the same for all classes: their differences vary less
+            eps = tf.tile(eps, [self.num_classes, 1])
+        z = mean + ops.exp(0.5 * log_var) * eps
+        parameters = model.decoder(model._condition(z, inputs), training=True)
+        divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
+        return model.likelihood.log_prob(x, parameters) - divergence
+
+    def _estimate(self, model, x, labels=None, eps=None):
+        """log p(x|y), not to be differentiated."""
+        single = self.importance_samples == 1
+        function = model._elbo_by if single else model._log_likelihood_by
+        count = tf.constant(self.importance_samples)
+        inputs = model.with_labels(x, labels)
+        return function(inputs, count, [self.seed, 0], common=True)
+
+    def regularization(self):
+        return sum(model._regularization() for model in self._all)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        one = not isinstance(self.models, list)
+        return {
+            **keras.layers.Layer.get_config(self),
+            "models": serialize(self.models)
+            if one
+            else [serialize(model) for model in self.models],
+            "importance_samples": self.importance_samples,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Builds the density that `get_config` described."""
+        build = keras.saving.deserialize_keras_object
+        models = config["models"]
+        is_list = isinstance(models, list)
+        models = [build(one) for one in models] if is_list else build(models)
+        return cls(**{**config, "models": models})
+
+
+def _with_one_more(rows):
+    """`rows` and zeros: oneDNN's gradients fail where there is no row at all."""
+    return tf.pad(rows, [(0, 1)] + [(0, 0)] * (rows.shape.rank - 1))

@@ -1,0 +1,281 @@
+"""Bayes' rule with densities in closed form, against scikit-learn and SciPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
+from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import BernoulliNB, GaussianNB
+
+import kgen
+from kgen import densities
+
+X, Y = load_digits(return_X_y=True)
+X_TRAIN, X_TEST, Y_TRAIN, Y_TEST = train_test_split(X / 16, Y, random_state=0)
+
+
+def fitted(density, x=X_TRAIN, y=Y_TRAIN, **options):
+    """A classifier after one epoch of `fit`."""
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=x.shape[1:],
+        num_classes=int(y.max()) + 1,
+        density=density,
+        **options,
+    )
+    model.compile()
+    model.fit(x.astype("float32"), y.astype("int32"), 100, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize(
+    "density, options, reference",
+    [
+        (
+            "naive_gaussian",
+            {"smoothing": 1e-3},
+            GaussianNB(var_smoothing=1e-3),
+        ),
+        (
+            "naive_gaussian",
+            {"smoothing": 1e-9},
+            GaussianNB(var_smoothing=1e-9),
+        ),
+        (
+            "naive_bernoulli",
+            {"threshold": 0.5, "smoothing": 0.3},
+            BernoulliNB(binarize=0.5, alpha=0.3),
+        ),
+        (
+            "full",
+            {"shrinkage": 0.1},
+            QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1),
+        ),
+        (
+            "shared",
+            {"shrinkage": 0.1},
+            LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1),
+        ),
+    ],
+)
+def test_log_probabilities_are_those_of_scikit_learn(
+    density, options, reference
+):
+    model = fitted(density, **options)
+    expected = reference.fit(X_TRAIN, Y_TRAIN).predict_log_proba(X_TEST)
+    found = model.predict_log_proba(X_TEST)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    x = X_TEST.astype("float32")
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), np.exp(expected), atol=1e-6
+    )
+
+
+def test_without_shrinkage_on_what_has_full_rank():
+    """The default solver of scikit-learn's, by singular values."""
+    pca = PCA(20).fit(X_TRAIN)
+    train, test = pca.transform(X_TRAIN), pca.transform(X_TEST)
+    model = fitted("full", train.astype("float32"), shrinkage=0.0)
+    reference = QuadraticDiscriminantAnalysis().fit(
+        train.astype("float32").astype("float64"), Y_TRAIN
+    )
+    np.testing.assert_allclose(
+        model.predict_log_proba(test.astype("float32")),
+        reference.predict_log_proba(test.astype("float32").astype("float64")),
+        atol=1e-4,
+    )
+
+
+def test_low_rank_is_the_score_of_pca_class_by_class():
+    model = fitted("low_rank:8")
+    prior = np.log(np.bincount(Y_TRAIN) / len(Y_TRAIN))
+    expected = [
+        PCA(8).fit(X_TRAIN[label == Y_TRAIN]).score_samples(X_TEST)
+        for label in range(10)
+    ]
+    np.testing.assert_allclose(
+        model.log_joint(X_TEST), np.stack(expected, 1) + prior, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_gaussian_is_scipys(shared):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 3)) @ rng.normal(size=(3, 3))
+    y = np.repeat([0, 1, 2], 30)
+    density = densities.FullGaussian((3,), 3, shared=shared, shrinkage=0.2)
+    fit_density(density, x, y)
+    covariances = [np.cov(x[y == c].T, bias=True) for c in range(3)]
+    if shared:
+        covariances = [np.mean(covariances, axis=0)] * 3
+    for label, covariance in enumerate(covariances):
+        covariance = 0.8 * covariance + 0.2 * np.trace(covariance) / 3 * np.eye(
+            3
+        )
+        expected = stats.multivariate_normal.logpdf(
+            x, x[y == label].mean(axis=0), covariance
+        )
+        found = density.log_prob(tf.constant(x))[:, label]
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def fit_density(density, x, y, batch_size=7):
+    density.start()
+    for begin in range(0, len(x), batch_size):
+        part = slice(begin, begin + batch_size)
+        weights = tf.one_hot(y[part], density.num_classes, dtype="float64")
+        density.observe(tf.constant(x[part]), weights)
+    density.finish()
+
+
+def covariance_of(density, label):
+    """A density's covariance in one class, from its parameters."""
+    if isinstance(density, densities.LowRankGaussian):
+        loadings = density.loadings.numpy()[label]
+        noise = np.exp(density.log_noise.numpy()[label])
+        return loadings @ loadings.T + noise * np.eye(len(loadings))
+    if isinstance(density, densities.NaiveGaussian):
+        return np.diag(np.exp(density.log_var.numpy()[label]))
+    factor = density.factor.numpy()[0 if density.shared else label]
+    factor = np.tril(factor, -1) + np.diag(np.exp(np.diag(factor)))
+    return factor @ factor.T
+
+
+@pytest.mark.parametrize(
+    "name", ["naive_gaussian", "full", "shared", "low_rank:2"]
+)
+def test_what_is_missing_is_integrated_out(name):
+    """A Gaussian's marginal has the part of its mean and covariance."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 5)) @ rng.normal(size=(5, 5))
+    y = np.arange(60) % 2
+    model = fitted(name, x, y)
+    x = x[:20].astype("float32")
+    mask = rng.random(x.shape) < 0.6
+    mask[0] = False  # nothing was seen
+    mask[1] = True
+    found = model.log_joint(np.where(mask, x, np.nan), mask=mask)
+    for label in range(2):
+        mean = model.density.mean.numpy()[label]
+        covariance = covariance_of(model.density, label)
+        for row, seen, value in zip(x, mask, found[:, label]):
+            expected = np.log(0.5)
+            if seen.any():
+                expected += stats.multivariate_normal.logpdf(
+                    row[seen], mean[seen], covariance[np.ix_(seen, seen)]
+                )
+            np.testing.assert_allclose(value, expected, atol=1e-8)
+
+
+def test_missing_bits_are_integrated_out():
+    """The sum over both values of a bit that is missing."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (40, 3)).astype("float32")
+    model = fitted("naive_bernoulli", x, np.arange(40) % 2)
+    mask = np.array([True, False, True])
+    both = []
+    for bit in (0.0, 1.0):
+        filled = x.copy()
+        filled[:, 1] = bit
+        both.append(model.log_joint(filled))
+    np.testing.assert_allclose(
+        model.log_joint(x, mask=mask), np.logaddexp(*both), atol=1e-10
+    )
+
+
+def test_one_epoch_of_em_is_the_step_written_out():
+    """Soft counts by P(y|x) of the parameters before; Nigam et al., table 1."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(-1, 1, 40), rng.normal(2, 1.5, 60)])
+    y = np.repeat([0, 1], [40, 60])
+    y[rng.permutation(100)[:80]] = -1
+    x = x.astype("float32")[:, None]
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(1,),
+        num_classes=2,
+        density="naive_gaussian",
+        smoothing=0.0,
+    )
+    model.compile()
+    model.fit(x, y, 32, verbose=0, shuffle=False)
+    prior, mean, var = step_of_em(x[:, 0], y, None)
+    for _ in range(3):
+        assert_parameters(model, prior, mean, var)
+        model.fit(x, y, 32, verbose=0, shuffle=False)
+        prior, mean, var = step_of_em(x[:, 0], y, (prior, mean, var))
+
+
+def step_of_em(x, y, before):
+    x = x.astype("float64")
+    weights = np.stack([y == 0, y == 1], axis=1).astype("float64")
+    if before:
+        prior, mean, var = before
+        joint = prior * stats.norm.pdf(x[:, None], mean, np.sqrt(var))
+        guessed = joint / joint.sum(axis=1, keepdims=True)
+        weights = np.where(y[:, None] < 0, guessed, weights)
+    count = weights.sum(axis=0)
+    mean = (weights * x[:, None]).sum(axis=0) / count
+    var = (weights * np.square(x[:, None] - mean)).sum(axis=0) / count
+    return count / count.sum(), mean, var
+
+
+def assert_parameters(model, prior, mean, var):
+    found = (
+        np.exp(model.class_prior.log_prior.numpy()),
+        model.density.mean.numpy()[:, 0],
+        np.exp(model.density.log_var.numpy()[:, 0]),
+    )
+    for value, expected in zip(found, (prior, mean, var)):
+        np.testing.assert_allclose(value, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["naive_gaussian", "low_rank:3", "full"])
+def test_em_never_lowers_the_likelihood(name):
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(len(Y_TRAIN)) < 0.1, Y_TRAIN, -1)
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(64,),
+        num_classes=10,
+        density=name,
+        # With smoothing, the step is not quite the maximum.
+        **({"smoothing": 1e-9} if name == "naive_gaussian" else {}),
+        **({"shrinkage": 0.0} if name == "low_rank:3" else {}),
+    )
+    if name == "full":
+        model.density.shrinkage = 0.05
+    model.compile()
+    x = X_TRAIN.astype("float32")
+    losses = model.fit(x, y, 256, 6, verbose=0).history["generative_loss"]
+    assert np.all(np.diff(losses[1:]) < 1e-3), losses
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["naive_gaussian", "naive_bernoulli", "full", "shared", "low_rank:3"],
+)
+def test_samples_have_the_moments_of_their_class(name):
+    """Within 5 standard errors of the mean; each by its own class."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=(400, 5)) ** 2
+    x[::2] = 1 - x[::2]
+    y = np.arange(400) % 2
+    model = fitted(name, x, y)
+    samples = model.sample(4000, labels=np.arange(4000) % 2, seed=1)
+    for label in range(2):
+        own = samples[label::2]
+        error = own.std(axis=0) / np.sqrt(len(own))
+        distance = own.mean(axis=0) - x[y == label].mean(axis=0)
+        # Smoothing moves the mean of bits a little.
+        assert np.all(np.abs(distance) < 5 * error + 0.01)
+        if name == "full":
+            np.testing.assert_allclose(
+                np.cov(own.T), covariance_of(model.density, label), atol=0.01
+            )

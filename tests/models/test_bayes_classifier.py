@@ -1,0 +1,528 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn import metrics
+
+import kgen
+from kgen import densities
+from kgen.errors import InvalidArgument
+from tests.models import contract
+from tests.models.contract import CLASSES, X, Y
+
+CLOSED = ["naive_gaussian", "naive_bernoulli", "full", "shared", "low_rank:3"]
+SOME = np.where(np.arange(len(Y)) % 3 == 0, -1, Y).astype("int32")
+
+
+def build(density="naive_gaussian", training=(), optimizer="adam", **options):
+    """A compiled classifier of the contract's pictures."""
+    if density == "vae" and "network" not in options:
+        options = {"network": "dense", "hidden_units": (16,), **options}
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(8, 8, 1),
+        latent_dim=3,
+        num_classes=CLASSES,
+        density=density,
+        **options,
+    )
+    model.compile(optimizer, **dict(training))
+    return model
+
+
+def of_many(training=(), **options):
+    """A compiled classifier by one VAE for each class."""
+    vaes = [contract.small_model("vae", **options) for _ in range(CLASSES)]
+    model = kgen.BayesClassifier(kgen.VAEDensity(vaes))
+    model.compile(**dict(training))
+    return model
+
+
+@pytest.mark.parametrize("density", CLOSED)
+def test_contract_of_closed_forms(density, tmp_path):
+    contract.check_model(lambda: build(density), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "make, training",
+    [
+        (lambda training: build("vae", training), {}),
+        (
+            lambda training: build(
+                "vae", training, likelihood="bernoulli", importance_samples=3
+            ),
+            {"discriminative_weight": 10.0},
+        ),
+        (
+            lambda training: build("vae", training, network="conv", filters=4),
+            {},
+        ),
+        (of_many, {}),
+        (
+            lambda training: of_many(training, network="conv", filters=4),
+            {},
+        ),
+        (
+            lambda training: build("low_rank:3", training),
+            {"discriminative_weight": 10.0},
+        ),
+    ],
+    ids=[
+        "vae",
+        "hybrid vae",
+        "conv vae",
+        "a vae a class",
+        "a conv vae a class",
+        "hybrid low rank",
+    ],
+)
+def test_contract_of_gradients(make, training, tmp_path):
+    contract.check_model(lambda: make(training), tmp_path)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("density", ["vae", "full"])
+def test_mixed_precision(density, policy):
+    contract.check_mixed_precision(lambda: build(density), policy)
+
+
+@pytest.mark.parametrize("density", ["vae", "naive_gaussian"])
+def test_bad_data(density):
+    contract.check_bad_data(lambda: build(density))
+
+
+def test_probabilities_sum_to_1_and_stay_finite_far_from_all_classes():
+    for density in CLOSED:
+        x = np.random.default_rng(0).normal(size=(90, 4)).astype("float32")
+        bits = density == "naive_bernoulli"
+        model = kgen.create_model(
+            "bayes_classifier",
+            input_shape=(4,),
+            num_classes=3,
+            density=density.replace("3", "2"),
+            **({"threshold": 0.0} if bits else {}),
+        )
+        model.compile()
+        model.fit(x, np.arange(90) % 2, verbose=0)  # none of the third class
+        far = np.array([[1e6] * 4, [-1e9] * 4, [1e15, 0, 0, 0]], "float32")
+        for points in (x, far):
+            p = model.predict(points, verbose=0)
+            np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
+            assert np.all(p[:, 2] == 0.0)
+            log_p = model.predict_log_proba(points)
+            assert np.isfinite(log_p[:, :2]).all()
+            assert np.all(log_p[:, 2] == -np.inf)
+            assert np.isfinite(model.log_prob(points)).all()
+
+
+class TestObjective:
+    """One step of SGD against the objective written out here."""
+
+    def stepped(self, y, weight, **options):
+        model = build(
+            "vae",
+            {"discriminative_weight": weight},
+            keras.optimizers.SGD(0.1),
+            kernel_regularizer="l2",
+            **options,
+        )
+        model.class_prior.log_prior.assign(np.log([0.5, 0.3, 0.2]))
+        # No noise: what is left is a function of the weights.
+        vae = model.density.models
+        vae.sampling.draw = lambda mean, log_var, shape=None: tf.zeros(shape)
+        variables = model.density.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = self.loss(model, y, weight)
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        before = [v.numpy() for v in variables]
+        logs = model.train_on_batch(X, y, return_dict=True)
+        np.testing.assert_allclose(logs["loss"], loss, rtol=1e-5)
+        for old, variable, gradient in zip(before, variables, gradients):
+            np.testing.assert_allclose(
+                variable.numpy(), old - 0.1 * gradient, atol=2e-5
+            )
+
+    def loss(self, model, y, weight):
+        """Loops over the classes, one at a time, and over the examples."""
+        vae, joint = model.density.models, []
+        for label, prior in enumerate([0.5, 0.3, 0.2]):
+            inputs = [tf.constant(X), tf.fill([len(X)], label)]
+            mean, log_var = vae.encoder(inputs, training=True)
+            parameters = vae.decoder([mean, inputs[1]], training=True)
+            kl = 0.5 * (mean**2 + tf.exp(log_var) - 1 - log_var)
+            elbo = vae.likelihood.log_prob(
+                inputs[0], parameters
+            ) - tf.reduce_sum(kl, 1)
+            joint.append(elbo + np.log(prior))
+        joint = tf.stack(joint, axis=1)
+        total = 0.0
+        for row, label in zip(joint, y):
+            marginal = tf.math.log(tf.reduce_sum(tf.exp(row - row[0]))) + row[0]
+            if label < 0:
+                total -= marginal
+            else:
+                total -= row[label] + weight * (row[label] - marginal)
+        return total / len(y) + tf.add_n(
+            vae.encoder.losses + vae.decoder.losses
+        )
+
+    @pytest.mark.parametrize("weight", [0.0, 7.0])
+    @pytest.mark.parametrize("y", [Y, SOME], ids=["all", "some"])
+    def test_update(self, y, weight):
+        self.stepped(y, weight)
+
+    def test_no_gradient_of_an_impossible_class_is_nan(self):
+        model = build("vae", {"discriminative_weight": 1.0})
+        model.class_prior.log_prior.assign([0.0, 0.0, -np.inf])
+        model.train_on_batch(X, np.minimum(Y, 1))
+        for variable in model.trainable_variables:
+            assert np.isfinite(variable.numpy()).all()
+
+
+def test_a_hybrid_starts_from_the_closed_form_and_buys_accuracy():
+    data, test = kgen.data.load("digits", ("train", "test"), labels=True)
+    plain, hybrid = (
+        kgen.create_model(
+            "bayes_classifier",
+            input_shape=(8, 8, 1),
+            num_classes=10,
+            density="naive_gaussian",
+        )
+        for _ in range(2)
+    )
+    plain.compile()
+    plain.fit(data, verbose=0)
+    hybrid.compile("adam:0.0", discriminative_weight=10.0)
+    hybrid.fit(data, verbose=0)
+    for one, other in zip(plain.weights, hybrid.weights):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-12)
+    hybrid.compile("adam:0.01", discriminative_weight=10.0)
+    hybrid.fit(data, epochs=5, verbose=0)
+    found = [
+        model.evaluate(test, verbose=0, return_dict=True)
+        for model in (plain, hybrid)
+    ]
+    assert found[1]["accuracy"] > found[0]["accuracy"] + 0.02
+    assert found[1]["discriminative_loss"] < found[0]["discriminative_loss"]
+
+
+def test_unlabelled_examples_help():
+    rng = np.random.default_rng(0)
+    train, test = kgen.data.load(
+        "digits", ("train", "test"), labels=True, batch_size=2000
+    )
+    x, y = (part.numpy() for part in next(iter(train)))
+    few = np.full(len(y), -1)
+    for label in range(10):
+        few[rng.choice(np.flatnonzero(y == label), 5, replace=False)] = label
+    accuracy = []
+    for labels, epochs in ((few, 1), (few, 10)):
+        model = kgen.create_model(
+            "bayes_classifier",
+            input_shape=(8, 8, 1),
+            num_classes=10,
+            density="full",
+            shrinkage=0.3,
+        )
+        model.compile()
+        model.fit(x, labels, 256, epochs, verbose=0)
+        accuracy.append(
+            model.evaluate(test, verbose=0, return_dict=True)["accuracy"]
+        )
+    assert accuracy[1] > accuracy[0] + 0.03, accuracy
+
+
+class TestVAEDensity:
+    def test_log_prob_is_the_models_own_estimate(self):
+        """Within its standard error: other draws, the same expectation."""
+        vae = contract.small_model("vae", conditional=True)
+        vae.fit(X, Y, epochs=3, verbose=0)
+        model = kgen.BayesClassifier(
+            kgen.VAEDensity(vae, importance_samples=2000), prior="uniform"
+        )
+        joint = model.log_joint(X)
+        for label in range(CLASSES):
+            labels = np.full(len(X), label)
+            expected = vae.log_likelihood([X, labels], 2000, seed=3, verbose=0)
+            assert abs(np.mean(joint[:, label] + np.log(3) - expected)) < 0.1
+
+    def test_what_is_predicted_depends_on_x_alone(self):
+        for model in (build("vae", importance_samples=5), build("vae")):
+            whole = model.log_joint(X)
+            np.testing.assert_allclose(
+                model.log_joint(X[13:14]), whole[13:14], rtol=1e-5
+            )
+            np.testing.assert_array_equal(model.log_joint(X), whole)
+
+    def test_one_vae_a_class_gets_the_examples_of_its_class(self):
+        model = of_many()
+        labels = tf.constant(Y)
+        all_classes = model.density.log_prob(tf.constant(X))
+        own = model.density.log_prob_in(tf.constant(X), labels)
+        np.testing.assert_allclose(
+            own, tf.gather(all_classes, labels, batch_dims=1), rtol=1e-5
+        )
+        samples = model.sample(6, labels=[2, 0, 1, 1, 0, 2], seed=4)
+        z = tf.random.stateless_normal([6, 3], [4, 0])
+        for row, label in enumerate([2, 0, 1, 1, 0, 2]):
+            expected = model.density.models[label].decode(z[row : row + 1])
+            np.testing.assert_allclose(samples[row], expected[0], atol=1e-6)
+
+    def test_trained_models_need_no_fit(self):
+        vae = contract.small_model("vae", conditional=True)
+        model = kgen.BayesClassifier(kgen.VAEDensity(vae), [0.2, 0.3, 0.5])
+        np.testing.assert_allclose(
+            model.predict(X, verbose=0).sum(axis=1), 1, atol=1e-6
+        )
+
+    @pytest.mark.parametrize(
+        "models",
+        [
+            lambda: contract.small_model("vae"),
+            lambda: [contract.small_model("vae", conditional=True)],
+            lambda: contract.small_model("gan", conditional=True),
+            lambda: [
+                contract.small_model("vae"),
+                kgen.create_model("vae", input_shape=(4, 4, 1)),
+            ],
+            lambda: [],
+        ],
+        ids=["no labels", "list of conditional", "gan", "shapes", "empty"],
+    )
+    def test_models_that_do_not_fit(self, models):
+        with pytest.raises(InvalidArgument, match="VAEDensity"):
+            kgen.VAEDensity(models())
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Laplace(densities.Density):
+    """A user's own density, trained by gradient."""
+
+    def __init__(self, input_shape, num_classes, **kwargs):
+        super().__init__(input_shape, num_classes, **kwargs)
+        self.location = self.add_weight(
+            name="location",
+            shape=(num_classes, *self.input_shape),
+            initializer="zeros",
+        )
+
+    def log_prob(self, x, mask=None, training=False):
+        distance = tf.abs(x[:, None] - self.location.value)
+        axes = list(range(2, 2 + len(self.input_shape)))
+        return -tf.reduce_sum(distance + np.log(2.0), axis=axes)
+
+    def draw(self, labels, seed):
+        return tf.gather(self.location.value, labels)
+
+
+def test_contract_of_a_density_of_ones_own(tmp_path):
+    def of_laplace():
+        model = kgen.BayesClassifier(Laplace((8, 8, 1), CLASSES))
+        model.compile()
+        return model
+
+    contract.check_model(of_laplace, tmp_path)
+
+
+def test_samples_are_the_same_from_the_export(tmp_path):
+    for density in ("low_rank:3", "vae"):
+        model = build(density)
+        model.fit(X, Y, verbose=0)
+        path = tmp_path / density[:3] / "1"
+        model.export(path)
+        labels = np.array([0, 2, 1], "int32")
+        served = contract.serve(
+            path,
+            "sample",
+            {
+                "num_samples": np.int32(3),
+                "seed": np.int32(7),
+                "labels": labels,
+            },
+            tmp_path,
+        )
+        expected = model.sample(3, labels=labels, seed=7)
+        np.testing.assert_allclose(served["images"], expected, atol=1e-5)
+        served = contract.serve(path, "log_joint", {"images": X}, tmp_path)
+        np.testing.assert_allclose(
+            served["log_joint"], model.log_joint(X), rtol=1e-4
+        )
+
+
+def test_labels_of_samples_follow_the_prior():
+    x = np.repeat([[0.0], [10.0], [20.0]], [10, 30, 60], axis=0)
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(1,),
+        num_classes=3,
+        density="naive_gaussian",
+    )
+    model.compile()
+    model.fit(
+        x.astype("float32"), np.repeat([0, 1, 2], [10, 30, 60]), verbose=0
+    )
+    samples = model.sample(2000, seed=0)[:, 0]
+    share = np.mean(samples > 15)
+    assert abs(share - 0.6) < 4 * np.sqrt(0.6 * 0.4 / 2000)
+    np.testing.assert_array_equal(samples, model.sample(2000, seed=0)[:, 0])
+    assert np.any(samples != model.sample(2000, seed=1)[:, 0])
+
+
+def test_outliers_score_higher():
+    data, test = kgen.data.load("digits", ("train", "test"), labels=True)
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(8, 8, 1),
+        num_classes=10,
+        density="low_rank:8",
+    )
+    model.compile()
+    model.fit(data, verbose=0)
+    x = np.concatenate([x.numpy() for x, _ in test])
+    noise = np.random.default_rng(0).permuted(x, axis=0)
+    scores = np.concatenate(
+        [model.outlier_score(x), model.outlier_score(noise)]
+    )
+    which = np.repeat([0, 1], len(x))
+    assert metrics.roc_auc_score(which, scores) > 0.98
+    np.testing.assert_array_equal(model.outlier_score(x), -model.log_prob(x))
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        "options, message",
+        [
+            ({"density": "naive_gausian"}, "did you mean 'naive_gaussian'"),
+            ({"density": "low_rank:0"}, "positive integer"),
+            ({"density": "low_rank:x"}, "positive integer"),
+            ({"density": "low_rank:64"}, "below 64"),
+            ({"density": "full:3"}, "one of"),
+            ({"shrinkage": 0.1}, "`options` of `the density naive_gaussian`"),
+            ({"density": "full", "shrinkage": 2}, "a number from 0 to 1"),
+            ({"density": "vae", "kl_weight": 2}, "`options`"),
+            ({"density": "vae", "smoothing": 2}, "`options`"),
+            ({"smoothing": -1}, "at least 0"),
+            ({"smothing": 1}, "did you mean 'smoothing'"),
+            ({"prior": [0.5, 0.5]}, "3 numbers from 0, with the sum 1"),
+            ({"prior": [0.5, 0.6, 0.1]}, "with the sum 1"),
+            ({"prior": [1.5, -0.5, 0.0]}, "3 numbers from 0"),
+            ({"prior": "flat"}, '"uniform"'),
+            ({"prior": ["a", "b", "c"]}, "3 numbers from 0"),
+            ({"training": {"discriminative_weight": -1}}, "at least 0"),
+        ],
+    )
+    def test_arguments(self, options, message):
+        with pytest.raises(InvalidArgument) as error:
+            build(**options)
+        assert message in str(error.value)
+
+    def test_a_name_is_no_density(self):
+        with pytest.raises(InvalidArgument, match="create_model"):
+            kgen.BayesClassifier("naive_gaussian")
+
+    def test_number_of_classes_is_needed(self):
+        with pytest.raises(InvalidArgument, match="num_classes"):
+            kgen.create_model("bayes_classifier", input_shape=(8, 8, 1))
+
+    @pytest.mark.parametrize(
+        "y, message",
+        [
+            (Y + 1, "integers from -1 to 2"),
+            (Y - 2, "integers from -1 to 2"),
+            (Y[:5], "shape"),
+            (Y.astype("float32"), "integers"),
+            (None, "one for each example"),
+        ],
+    )
+    def test_labels(self, y, message):
+        with pytest.raises(InvalidArgument) as error:
+            build().fit(X, y, verbose=0)
+        assert message in str(error.value)
+
+    def test_no_example_with_a_label(self):
+        with pytest.raises(InvalidArgument, match="no example has a label"):
+            build().fit(X, np.full(len(X), -1), verbose=0)
+
+    @pytest.mark.parametrize(
+        "density, x, y",
+        [
+            ("full", X, Y),
+            ("shared", X[:40], Y[:40]),
+            ("low_rank:60", X, Y),
+        ],
+    )
+    def test_fewer_examples_than_features(self, density, x, y):
+        """Refused without shrinkage, and fitted with it."""
+        with pytest.raises(InvalidArgument, match="larger shrinkage"):
+            build(density, shrinkage=0.0).fit(x, y, verbose=0)
+        model = build(density, shrinkage=0.1)
+        model.fit(x, y, verbose=0)
+        assert np.isfinite(model.log_joint(x)).all()
+
+    def test_no_variance(self):
+        flat = np.zeros_like(X)
+        with pytest.raises(InvalidArgument, match="smoothing above 0"):
+            build(smoothing=0.0).fit(flat, Y, verbose=0)
+        with pytest.raises(InvalidArgument, match="smoothing=1"):
+            build("naive_bernoulli", smoothing=0.0).fit(flat, Y, verbose=0)
+
+    def test_a_class_without_examples(self):
+        """Impossible, if counted; refused where the prior allows for it."""
+        y = np.minimum(Y, 1)
+        model = build()
+        model.fit(X, y, verbose=0)
+        assert np.all(model.predict(X, verbose=0)[:, 2] == 0)
+        with pytest.raises(InvalidArgument, match="the prior allows for"):
+            model.sample(2, labels=2)
+        with pytest.raises(InvalidArgument, match="0 for class 2"):
+            build(prior="uniform").fit(X, y, verbose=0)
+        build(prior=[0.4, 0.6, 0.0]).fit(X, y, verbose=0)
+        with pytest.raises(InvalidArgument, match="more than 0 for class 1"):
+            build(prior=[0.4, 0.0, 0.6]).fit(X, y, verbose=0)
+
+    def test_a_class_with_one_example_only(self):
+        y = np.zeros(len(X), "int32")
+        y[:40], y[0] = 1, 2
+        for density in ("full", "low_rank:3"):
+            with pytest.raises(InvalidArgument, match="class 2 is singular"):
+                build(density).fit(X, y, verbose=0)
+        for density in ("shared", "naive_gaussian", "naive_bernoulli"):
+            model = build(density)
+            model.fit(X, y, verbose=0)
+            assert np.isfinite(model.log_joint(X)).all()
+
+    def test_a_density_that_does_not_fit_its_options(self):
+        own = densities.NaiveGaussian((4,), CLASSES)
+        for options in ({}, {"smoothing": 1.0}):
+            with pytest.raises(InvalidArgument, match="its own arguments"):
+                build(own, **options)
+
+    @pytest.mark.parametrize(
+        "mask", [np.ones(3), np.ones((8, 8)), np.full(X.shape, 2)]
+    )
+    def test_masks(self, mask):
+        with pytest.raises(InvalidArgument, match="truth values of shape"):
+            build().log_joint(X, mask=mask)
+
+    def test_mask_of_what_can_not_integrate(self):
+        with pytest.raises(InvalidArgument, match="can't integrate"):
+            build("vae").log_joint(X, mask=X > 0)
+
+    def test_predicting_takes_arrays_and_datasets_alike(self):
+        model = build()
+        model.fit(X, Y, verbose=0)
+        expected = model.log_joint(X)
+        for data in (
+            contract.dataset(),
+            contract.dataset(conditional=True),
+        ):
+            np.testing.assert_allclose(model.log_joint(data), expected)
+        with pytest.raises(InvalidArgument, match="finite"):
+            model.log_joint(np.full_like(X, np.nan))
+        with pytest.raises(InvalidArgument, match="shape"):
+            model.log_joint(X[:, :4])
+
+    def test_fit_before_compile(self):
+        model = kgen.BayesClassifier(densities.NaiveGaussian((8, 8, 1), 3))
+        with pytest.raises(InvalidArgument, match="compile"):
+            model.fit(X, Y)
