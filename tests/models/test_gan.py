@@ -1,4 +1,5 @@
 import functools
+import signal
 import subprocess
 import sys
 
@@ -512,6 +513,48 @@ def test_resumed_in_a_new_process_it_is_one_training(tmp_path):
     contract.assert_same_state(whole, again)
     assert int(again.average.updates) == 6
     assert int(again.discriminator_optimizer.iterations) == 12
+
+
+KILLED = """
+import os
+import signal
+import sys
+import keras
+import numpy as np
+import kgen
+
+class Kill(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if len(sys.argv) == 4 and self.epoch == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+gan = kgen.load_model(sys.argv[1])
+gan.fit(
+    np.load(sys.argv[2]), batch_size=70, epochs=6, shuffle=False, verbose=0,
+    callbacks=[keras.callbacks.BackupAndRestore("backup"), Kill()],
+)
+gan.save(sys.argv[3])
+"""
+
+
+def test_killed_and_restored_it_is_one_training(tmp_path):
+    """SIGKILL in the fourth epoch; `BackupAndRestore` in a new process."""
+    gan = contract.seeded(
+        functools.partial(build, training={"discriminator_steps": 2})
+    )
+    gan.save(tmp_path / "start.keras")
+    np.save(tmp_path / "x.npy", X)
+    arguments = ["start.keras", "x.npy", "end.keras"]
+    for more, status in (([], -signal.SIGKILL), (["on"], 0)):
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, *arguments, *more], cwd=tmp_path
+        )
+        assert done.returncode == status
+    gan.fit(X, batch_size=len(X), epochs=6, verbose=0, shuffle=False)
+    contract.assert_same_state(gan, kgen.load_model(tmp_path / "end.keras"))
 
 
 @pytest.mark.parametrize(
