@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen.densities import ClassPrior, Density
-from kgen.errors import check_int, check_number, check_seed, invalid
+from kgen.errors import check_int, check_number, invalid
 from kgen.models import checks
 from kgen.models.base import (
     GenerativeModel,
@@ -80,7 +80,7 @@ class BayesClassifier(GenerativeModel):
 
     needs_labels = True
 
-    def __init__(self, density, prior=None, seed=None, **kwargs):
+    def __init__(self, density, prior=None, **kwargs):
         # Densities choose their precision; half would not do for P(y|x).
         super().__init__(**{"autocast": False, **kwargs})
         if not isinstance(density, Density):
@@ -94,7 +94,6 @@ class BayesClassifier(GenerativeModel):
         if prior is not None and not isinstance(prior, str):
             prior = np.asarray(prior).tolist()
         self.prior = prior
-        self.seed = check_seed("BayesClassifier", seed)
         self.class_prior = ClassPrior(density.num_classes, prior)
         # Before the first count, what is not labelled can't be guessed.
         self.fitted = self.add_weight(

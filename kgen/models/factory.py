@@ -144,7 +144,7 @@ def _classifier(
         density = densities.get(
             density, common.check_shape(input_shape), num_classes, **options
         )
-    return BayesClassifier(density, prior=prior, seed=seed)
+    return BayesClassifier(density, prior=prior)
 
 
 def load_model(filepath, compile=True):
