@@ -31,13 +31,12 @@ setup(
         "numpy>=2.0",
         "pillow>=10.3",
         "scikit-learn>=1.8",
+        "scipy>=1.14",
         "tensorboard>=2.20",
         "tensorflow>=2.21",
         "tensorflow-datasets>=4.9.10",
     ],
-    extras_require={
-        "test": ["pytest>=8", "pytest-xdist>=3.6.1", "scipy>=1.14"]
-    },
+    extras_require={"test": ["pytest>=8", "pytest-xdist>=3.6.1"]},
     entry_points={"console_scripts": ["kgen = kgen.cli:main"]},
     classifiers=[
         "Programming Language :: Python :: 3",

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import linalg
 
 from kgen.densities import moments
 from kgen.densities.gaussian import LOG_2_PI, GaussianBase
@@ -105,17 +106,21 @@ class LowRankGaussian(GaussianBase):
         for label in np.flatnonzero(seen):
             number = sums["count"][label]
             covariance = sums["scatter"][label] / max(number - 1.0, 1e-300)
-            values, vectors = np.linalg.eigh(self._shrunk(covariance))
-            values = np.maximum(values, 0.0)
-            noise = values[: -self.rank].mean()
+            covariance = self._shrunk(covariance)
+            values, vectors = linalg.eigh(
+                covariance,
+                subset_by_index=(self.size - self.rank, self.size - 1),
+            )
+            rest = np.trace(covariance) - values.sum()
+            noise = rest / (self.size - self.rank)
             if noise <= 1e-12 * values[-1] or number <= 1:
                 raise self._flat(
                     f"class {label}",
                     number,
                     f"a rank below {self.rank}, a larger shrinkage",
                 )
-            excess = np.sqrt(np.maximum(values[-self.rank :] - noise, 0.0))
-            loadings[label] = vectors[:, -self.rank :] * excess
+            excess = np.sqrt(np.maximum(values - noise, 0.0))
+            loadings[label] = vectors * excess
             log_noise[label] = np.log(noise)
         return [
             (self.mean, sums["mean"]),

@@ -31,8 +31,8 @@ def add(sums, x, weights, products):
     """
     shared = sums["scatter"].shape[0] == 1 < weights.shape[1]
 
-    def of_class(number):
-        """The count and mean with the class's part, and that scatter."""
+    def add_class(number):
+        """Adds to the scatter; returns the class's new count and mean."""
         own = tf.where(weights[:, number] > 0)[:, 0]
         weight = tf.gather(weights[:, number], own)
         rows = tf.gather(x, own)
@@ -42,27 +42,20 @@ def add(sums, x, weights, products):
         )
         shift = mean - sums["mean"][number]
         share = tf.math.divide_no_nan(count, before + count)
-        return (
-            before + count,
-            sums["mean"][number] + shift * share,
-            products(rows - mean, weight)
-            + products(shift[None], (before * share)[None]),
+        scatter = products(
+            tf.concat([rows - mean, shift[None]], axis=0),
+            tf.concat([weight, (before * share)[None]], axis=0),
         )
+        sums["scatter"].scatter_add(
+            tf.IndexedSlices(scatter[None], [0 if shared else number])
+        )
+        return before + count, sums["mean"][number] + shift * share
 
-    classes = tf.range(tf.shape(weights)[1])
-    if shared:
-        start = tf.zeros_like(sums["scatter"][0])
-        scatter = tf.foldl(lambda t, c: t + of_class(c)[2], classes, start)
-        scatter = scatter[None]
-        count, mean = tf.map_fn(
-            lambda c: of_class(c)[:2],
-            classes,
-            fn_output_signature=(x.dtype,) * 2,
-        )
-    else:
-        count, mean, scatter = tf.map_fn(
-            of_class, classes, fn_output_signature=(x.dtype,) * 3
-        )
-    sums["scatter"].assign_add(scatter)
+    count, mean = tf.map_fn(
+        add_class,
+        tf.range(tf.shape(weights)[1]),
+        parallel_iterations=1,
+        fn_output_signature=(x.dtype, x.dtype),
+    )
     sums["mean"].assign(mean)
     sums["count"].assign(count)
