@@ -54,7 +54,6 @@ class BayesClassifier(GenerativeModel):
             `kgen.VAEDensity(vae)`.
         prior: P(y): None, to count it; `"uniform"`; or one number a class. A
             class without an example is counted as impossible.
-        seed: Integer for the draws of validation, or None.
 
     Raises:
         InvalidArgument: If a value is out of range.
