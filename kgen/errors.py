@@ -64,8 +64,8 @@ def check_seed(owner, seed):
     return None if seed is None else check_int("seed", owner, seed, 0)
 
 
-def check_number(argument, owner, value, minimum=0.0):
-    """Returns `value` as a float, or raises if not finite and >= `minimum`."""
+def check_number(argument, owner, value, minimum=0.0, maximum=None):
+    """Returns `value` as a float, or raises if not finite and within bounds."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -73,5 +73,9 @@ def check_number(argument, owner, value, minimum=0.0):
     if not minimum <= number < float("inf"):
         raise invalid(
             argument, owner, f"a finite number of at least {minimum:g}", value
+        )
+    if maximum is not None and number > maximum:
+        raise invalid(
+            argument, owner, f"a number from {minimum:g} to {maximum:g}", value
         )
     return number

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.errors import InvalidArgument, check_int
 
 
 class Density(keras.layers.Layer):
@@ -85,6 +85,33 @@ class Density(keras.layers.Layer):
         }
 
 
+class Sums:
+    """Sums over the data, by name: no weights, so Keras must not track them."""
+
+    def __init__(self):
+        self._by_name = {}
+
+    def start(self, shapes):
+        """Sets them to 0.
+
+        Args:
+            shapes: Their shapes, by name.
+        """
+        for name, shape in shapes.items():
+            zeros = tf.zeros(shape, "float64")
+            if name in self._by_name:
+                self._by_name[name].assign(zeros)
+            else:
+                self._by_name[name] = tf.Variable(zeros)
+
+    def __getitem__(self, name):
+        return self._by_name[name]
+
+    def arrays(self):
+        """Their values, by name."""
+        return {name: sum.numpy() for name, sum in self._by_name.items()}
+
+
 class ClosedForm(Density):
     """A density whose best parameters follow from sums over the data.
 
@@ -102,9 +129,7 @@ class ClosedForm(Density):
     def __init__(self, input_shape, num_classes, **kwargs):
         kwargs.setdefault("dtype", "float64")
         super().__init__(input_shape, num_classes, **kwargs)
-        # A function: sums are no weights, and Keras would save them.
-        sums = {}
-        self._sums = lambda: sums
+        self._sums = Sums()
 
     def _parameter(self, name, *shape):
         return self.add_weight(
@@ -117,11 +142,7 @@ class ClosedForm(Density):
 
     def start(self):
         """Sets the sums to 0."""
-        for name, shape in self._statistics().items():
-            if name not in self._sums():
-                variable = tf.Variable(tf.zeros(shape, "float64"))
-                self._sums()[name] = variable
-            self._sums()[name].assign(tf.zeros(shape, "float64"))
+        self._sums.start(self._statistics())
 
     def observe(self, x, weights):
         """Adds a batch to the sums.
@@ -141,7 +162,7 @@ class ClosedForm(Density):
         Raises:
             InvalidArgument: If too little was seen.
         """
-        sums = {name: value.numpy() for name, value in self._sums().items()}
+        sums = self._sums.arrays()
         seen = sums["count"] > 0
         if not seen.any():
             raise InvalidArgument(
@@ -162,6 +183,10 @@ class ClosedForm(Density):
         """x as float64 of shape `(batch, size)`."""
         return tf.reshape(tf.cast(x, "float64"), (-1, self.size))
 
+    def _seen(self, mask):
+        """A mask as float64 of the shape of `_rows`."""
+        return tf.reshape(tf.cast(mask, "float64"), (-1, self.size))
+
     def _shaped(self, rows):
         return tf.reshape(tf.cast(rows, "float32"), (-1, *self.input_shape))
 
@@ -169,14 +194,3 @@ class ClosedForm(Density):
         return tf.random.stateless_normal(
             shape, tf.stack([seed, stream]), dtype="float64"
         )
-
-
-def check_fraction(argument, owner, value):
-    """Returns `value` as a float from 0 to 1, or raises."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0.0 <= number <= 1.0:
-        raise invalid(argument, owner, "a number from 0 to 1", value)
-    return number

@@ -7,7 +7,7 @@ from kgen.densities.base import Density
 from kgen.densities.gaussian import FullGaussian
 from kgen.densities.low_rank import LowRankGaussian
 from kgen.densities.naive import NaiveBernoulli, NaiveGaussian
-from kgen.errors import invalid, unknown_name
+from kgen.errors import check_name, invalid, unknown_name
 
 DENSITIES = {
     "naive_gaussian": NaiveGaussian,
@@ -54,8 +54,7 @@ def get(identifier, input_shape, num_classes, **options):
         options["rank"] = int(rank) if rank.isdigit() else rank
     known = _options_of(DENSITIES[name])
     for option in options:
-        if option not in known:
-            raise unknown_name("options", f"the density {name}", known, option)
+        check_name("options", f"the density {name}", known, option)
     return DENSITIES[name](input_shape, num_classes, **options)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kgen.densities import moments
-from kgen.densities.base import ClosedForm, check_fraction
-from kgen.errors import InvalidArgument
+from kgen.densities.base import ClosedForm
+from kgen.errors import InvalidArgument, check_number
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -25,8 +25,8 @@ class GaussianBase(ClosedForm):
 
     def __init__(self, input_shape, num_classes, shrinkage, **kwargs):
         super().__init__(input_shape, num_classes, **kwargs)
-        self.shrinkage = check_fraction(
-            "shrinkage", type(self).__name__, shrinkage
+        self.shrinkage = check_number(
+            "shrinkage", type(self).__name__, shrinkage, maximum=1.0
         )
         self.mean = self._parameter("mean", self.num_classes, self.size)
 
@@ -51,9 +51,6 @@ class GaussianBase(ClosedForm):
             mask = tf.reshape(mask, (-1, 1, self.size))
             rows = tf.where(mask, rows, tf.zeros((), rows.dtype))
         return rows
-
-    def _seen(self, mask):
-        return tf.reshape(tf.cast(mask, "float64"), (-1, self.size))
 
     def get_config(self):
         return {**super().get_config(), "shrinkage": self.shrinkage}
@@ -174,7 +171,7 @@ class FullGaussian(GaussianBase):
         }
 
     def observe(self, x, weights):
-        moments.add(self._sums(), self._rows(x), weights, moments.full)
+        moments.add(self._sums, self._rows(x), weights, moments.full)
 
     def _solve(self, sums, seen):
         count = sums["count"]

@@ -98,7 +98,7 @@ class LowRankGaussian(GaussianBase):
         }
 
     def observe(self, x, weights):
-        moments.add(self._sums(), self._rows(x), weights, moments.full)
+        moments.add(self._sums, self._rows(x), weights, moments.full)
 
     def _solve(self, sums, seen):
         loadings = np.zeros(self.loadings.shape)

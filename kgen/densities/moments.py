@@ -22,7 +22,7 @@ def add(sums, x, weights, products):
     """Adds a batch to `count`, `mean` and `scatter`.
 
     Args:
-        sums: Dictionary of variables: `count` of shape `(classes,)`, `mean` of
+        sums: `Sums`: `count` of shape `(classes,)`, `mean` of
             shape `(classes, size)`, `scatter` of shape `(classes, ...)`, or
             `(1, ...)` for one that all classes share.
         x: Tensor of shape `(batch, size)`.

@@ -1,7 +1,5 @@
 """Naive Bayes: features that are independent in each class."""
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,8 +7,7 @@ import tensorflow as tf
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
 from kgen.errors import InvalidArgument, check_number
-
-_LOG_2_PI = math.log(2 * math.pi)
+from kgen.losses import gaussian_log_prob
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -38,9 +35,12 @@ class NaiveGaussian(ClosedForm):
 
     def log_prob(self, x, mask=None, training=False):
         x = self._rows(x)[:, None]
-        square = tf.square(x - self.mean.value) * tf.exp(-self.log_var.value)
-        each = -0.5 * (square + self.log_var.value + _LOG_2_PI)
-        return _sum_seen(each, mask, self.size)
+        each = gaussian_log_prob(x, self.mean.value, self.log_var.value)
+        if mask is not None:
+            # Not a product: what was not seen may be NaN.
+            seen = self._seen(mask)[:, None] > 0
+            each = tf.where(seen, each, tf.zeros((), each.dtype))
+        return tf.reduce_sum(each, axis=-1)
 
     def draw(self, labels, seed):
         mean, log_var = (
@@ -55,7 +55,7 @@ class NaiveGaussian(ClosedForm):
         return {"count": shape[:1], "mean": shape, "scatter": shape}
 
     def observe(self, x, weights):
-        moments.add(self._sums(), self._rows(x), weights, moments.diagonal)
+        moments.add(self._sums, self._rows(x), weights, moments.diagonal)
 
     def _solve(self, sums, seen):
         count, mean = sums["count"][:, None], sums["mean"]
@@ -111,7 +111,7 @@ class NaiveBernoulli(ClosedForm):
     def log_prob(self, x, mask=None, training=False):
         x, logits = self._ones(x), self.logits.value
         if mask is not None:
-            seen = tf.reshape(tf.cast(mask, "float64"), (-1, self.size))
+            seen = self._seen(mask)
             free = tf.matmul(seen, tf.nn.softplus(logits), transpose_b=True)
             return tf.matmul(x * seen, logits, transpose_b=True) - free
         free = tf.reduce_sum(tf.nn.softplus(logits), axis=1)
@@ -135,9 +135,8 @@ class NaiveBernoulli(ClosedForm):
         return {"count": shape[:1], "ones": shape}
 
     def observe(self, x, weights):
-        sums = self._sums()
-        sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
-        sums["ones"].assign_add(
+        self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
+        self._sums["ones"].assign_add(
             tf.matmul(weights, self._ones(x), transpose_a=True)
         )
 
@@ -161,11 +160,3 @@ class NaiveBernoulli(ClosedForm):
             "threshold": self.threshold,
             "smoothing": self.smoothing,
         }
-
-
-def _sum_seen(each, mask, size):
-    """Sums over the features, or over those that the mask lets count."""
-    if mask is not None:
-        mask = tf.reshape(mask, (-1, 1, size))
-        each = tf.where(mask, each, tf.zeros((), each.dtype))
-    return tf.reduce_sum(each, axis=-1)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgen.densities.base import Sums
 from kgen.errors import invalid
 
 
@@ -30,18 +31,16 @@ class ClassPrior(keras.layers.Layer):
             autocast=False,
         )
         self.log_prior.assign(_log_prior(num_classes, probabilities))
-        counts = {}
-        self._counts = lambda: counts
+        self._sums = Sums()
         self.built = True
 
     def start(self):
         """Sets the counts to 0."""
-        zeros = tf.zeros((self.num_classes,), "float64")
-        self._counts().setdefault("count", tf.Variable(zeros)).assign(zeros)
+        self._sums.start({"count": (self.num_classes,)})
 
     def observe(self, weights):
         """Adds `weights`, of shape `(batch, num_classes)`, to the counts."""
-        self._counts()["count"].assign_add(tf.reduce_sum(weights, axis=0))
+        self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
 
     def finish(self):
         """Sets P(y) by the counts, unless it was given.
@@ -52,7 +51,7 @@ class ClassPrior(keras.layers.Layer):
             InvalidArgument: If a given prior allows for a class that the data
                 does not show, or rules one out that it shows.
         """
-        counts = self._counts()["count"].numpy()
+        counts = self._sums["count"].numpy()
         if self.probabilities is None:
             if counts.sum():
                 self.log_prior.assign(_log(counts / counts.sum()))

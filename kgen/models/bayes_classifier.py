@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from scipy.special import logsumexp
 
 from kgen.densities import ClassPrior, Density
 from kgen.errors import check_int, check_number, invalid
@@ -357,11 +358,11 @@ class BayesClassifier(GenerativeModel):
     def predict_log_proba(self, x, mask=None, batch_size=1024):
         """log P(y|x), of shape `(n, num_classes)`; arguments as `log_joint`."""
         joint = self.log_joint(x, mask, batch_size)
-        return joint - _logsumexp(joint)
+        return joint - logsumexp(joint, axis=1, keepdims=True)
 
     def log_prob(self, x, mask=None, batch_size=1024):
         """log p(x), the sum over the classes, of shape `(n,)`, nats per image."""
-        return _logsumexp(self.log_joint(x, mask, batch_size))[:, 0]
+        return logsumexp(self.log_joint(x, mask, batch_size), axis=1)
 
     def outlier_score(self, x, mask=None, batch_size=1024):
         """-log p(x), of shape `(n,)`: larger for what is unlike the data.
@@ -402,15 +403,6 @@ class BayesClassifier(GenerativeModel):
                 impossible[0],
             )
         return self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
-
-    def _labels_for(self, count, labels):
-        labels = np.asarray(labels)
-        if labels.ndim == 0:
-            labels = np.full(count, labels)
-        checks.check_labels(
-            labels, self.num_classes, count, "BayesClassifier.sample"
-        )
-        return labels.astype("int32")
 
     def labels_in_turn(self, count):
         """The possible classes in order, over and over."""
@@ -508,9 +500,3 @@ class _Count(keras.callbacks.Callback):
         if self.open:
             self.model._finish(counted=self.model._counts)
         self.open = False
-
-
-def _logsumexp(joint):
-    highest = joint.max(axis=1, keepdims=True)
-    total = np.exp(joint - highest).sum(axis=1, keepdims=True)
-    return highest + np.log(total)

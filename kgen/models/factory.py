@@ -5,7 +5,7 @@ import inspect
 import keras
 
 from kgen import densities
-from kgen.errors import check_name, invalid, unknown_name
+from kgen.errors import check_name, invalid
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Autoencoder, Reconstructing
 from kgen.models.bayes_classifier import BayesClassifier
@@ -83,8 +83,7 @@ def create_model(
     """
     known = options_of(name, network)
     for option in options:
-        if option not in known:
-            raise unknown_name("options", "create_model", known, option)
+        check_name("options", "create_model", known, option)
     if name == "bayes_classifier":
         return _classifier(
             input_shape, network, latent_dim, num_classes, **options
@@ -126,10 +125,6 @@ def _classifier(
         raise invalid("num_classes", "create_model", "a positive integer", None)
     if density == "vae":
         importance_samples = options.pop("importance_samples", 1)
-        known = options_of("vae", network)
-        for option in options:
-            if option not in known:
-                raise unknown_name("options", "a VAE's density", known, option)
         vae = create_model(
             "vae",
             input_shape=input_shape,

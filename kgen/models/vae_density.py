@@ -77,19 +77,24 @@ class VAEDensity(Density):
         return self.models if isinstance(self.models, list) else [self.models]
 
     def log_prob(self, x, mask=None, training=False):
-        bound = self._bound if training else self._estimate
+        if not training:
+            return self._log_prob(x, self._estimate)
         x = _with_one_more(x)
+        one = not isinstance(self.models, list)
+        eps = self._noise(self.models, x) if one else None
+        return self._log_prob(x, self._bound, eps)[:-1]
+
+    def _log_prob(self, x, bound, eps=None):
         if isinstance(self.models, list):
             parts = tf.stack([bound(model, x) for model in self.models])
         else:
-            eps = self._noise(self.models, x) if training else None
             labels = tf.range(self.num_classes)
             labels = tf.repeat(labels, tf.shape(x)[0])
             # All classes in one run: x once for each, side by side.
             tiled = tf.tile(x, [self.num_classes] + [1] * (x.shape.rank - 1))
             parts = bound(self.models, tiled, labels, eps)
             parts = tf.reshape(parts, (self.num_classes, -1))
-        return tf.transpose(parts)[:-1]
+        return tf.transpose(parts)
 
     def log_prob_in(self, x, labels, training=False):
         bound = self._bound if training else self._estimate

@@ -113,15 +113,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     ):
         super().__init__(**kwargs)
         self.feature_weight = check_number(
-            "feature_weight", "VAEGAN", feature_weight
+            "feature_weight", "VAEGAN", feature_weight, maximum=1.0
         )
-        if self.feature_weight > 1:
-            raise invalid(
-                "feature_weight",
-                "VAEGAN",
-                "a number from 0 to 1",
-                feature_weight,
-            )
         self.kl_weight = check_number("kl_weight", "VAEGAN", kl_weight)
         self.free_bits = check_number("free_bits", "VAEGAN", free_bits)
         self.seed = check_seed("VAEGAN", seed)
