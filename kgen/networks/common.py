@@ -107,6 +107,32 @@ class Inputs:
         return keras.Model(inputs, outputs, name=name)
 
 
+def hidden_layers(activation, batch_normalization, kernel_regularizer=None):
+    """What hidden layers are given, and what follows each of them.
+
+    Args:
+        activation: Keras activation or its name.
+        batch_normalization: Whether that comes before it.
+        kernel_regularizer: Keras regularizer or its name.
+
+    Returns:
+        Keyword arguments of the layers, which have no activation; and the
+        function from their output to that of batch normalisation, if asked for,
+        and of the activation.
+    """
+    kwargs = {"use_bias": not batch_normalization}
+    if kernel_regularizer is not None:
+        kwargs["kernel_regularizer"] = kernel_regularizer
+
+    def hidden(x):
+        if batch_normalization:
+            # Statistics that follow fast, for networks that change fast.
+            x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-4)(x)
+        return keras.layers.Activation(activation)(x)
+
+    return kwargs, hidden
+
+
 def doubling(count, filters, max_filters):
     """Filters of `count` stages: twice as many each time, up to the most."""
     filters = check_int("filters", OWNER, filters)

@@ -32,6 +32,7 @@ def encoder(
     max_filters=256,
     hidden_units=(256,),
     activation="relu",
+    batch_normalization=False,
     kernel_regularizer=None,
     num_classes=None,
 ):
@@ -48,6 +49,7 @@ def encoder(
         max_filters: The most that any has.
         hidden_units: Widths of the dense layers.
         activation: Activation of the hidden layers.
+        batch_normalization: Whether hidden layers have it.
         kernel_regularizer: Regularizer of the hidden layers.
         num_classes: If given, the network takes `[x, labels]`.
 
@@ -56,16 +58,18 @@ def encoder(
     """
     shape = common.check_shape(input_shape, picture=True)
     inputs = common.Inputs(shape, "images", num_classes)
-    kwargs = {
-        "activation": activation,
-        "kernel_regularizer": kernel_regularizer,
-    }
+    kwargs, hidden = common.hidden_layers(
+        activation, batch_normalization, kernel_regularizer
+    )
     x = inputs.with_labels(inputs.x)
     for count in _filters(stages(shape), filters, max_filters):
-        x = layers.Conv2D(count, 3, strides=2, padding="same", **kwargs)(x)
+        convolution = layers.Conv2D(
+            count, 3, strides=2, padding="same", **kwargs
+        )
+        x = hidden(convolution(x))
     x = layers.Flatten()(x)
     for units in common.check_widths("hidden_units", hidden_units):
-        x = Dense(units, **kwargs)(x)
+        x = hidden(Dense(units, **kwargs)(x))
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
 
@@ -79,6 +83,7 @@ def decoder(
     hidden_units=(256,),
     activation="relu",
     output_activation=None,
+    batch_normalization=False,
     kernel_regularizer=None,
     num_classes=None,
 ):
@@ -96,6 +101,7 @@ def decoder(
         hidden_units: The *encoder's* dense widths; used in reverse.
         activation: Activation of the hidden layers.
         output_activation: Activation of the output.
+        batch_normalization: Whether hidden layers have it.
         kernel_regularizer: Regularizer of the hidden layers.
         num_classes: If given, the network takes `[z, labels]`.
 
@@ -105,30 +111,34 @@ def decoder(
     shape = common.check_shape(input_shape, picture=True)
     latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
     inputs = common.Inputs((latent_dim,), "z", num_classes)
-    kwargs = {
-        "activation": activation,
-        "kernel_regularizer": kernel_regularizer,
-    }
-    sizes = stages(shape)
-    counts = _filters(sizes, filters, max_filters)
-    x = inputs.with_labels(inputs.x)
-    top = (*sizes[-1], counts[-1] if counts else filters)
-    hidden_units = common.check_widths("hidden_units", hidden_units)
-    for units in (*hidden_units[::-1], math.prod(top)):
-        x = Dense(units, **kwargs)(x)
-    x = layers.Reshape(top)(x)
+    kwargs, hidden = common.hidden_layers(
+        activation, batch_normalization, kernel_regularizer
+    )
     end = {
         "activation": output_activation,
         "dtype": "float32",
         "name": "parameters",
     }
-    for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
-        x = _double(x, size, count, **kwargs)
-    if counts:
-        x = _double(x, sizes[0], shape[-1], **end)
-    else:
-        x = layers.Conv2D(shape[-1], 3, padding="same", **end)(x)
+    widths = filters, max_filters, hidden_units
+    x = _grown(inputs, shape, widths, hidden, kwargs, end)
     return inputs.network(x, "decoder")
+
+
+def _grown(inputs, shape, widths, hidden, kwargs, end):
+    """Dense layers to a map of about 4x4, and transposed convolutions."""
+    filters, max_filters, hidden_units = widths
+    sizes = stages(shape)
+    counts = _filters(sizes, filters, max_filters) or [filters]
+    top = (*sizes[-1], counts[-1])
+    x = inputs.with_labels(inputs.x)
+    for units in common.check_widths("hidden_units", hidden_units)[::-1]:
+        x = hidden(Dense(units, **kwargs)(x))
+    x = hidden(layers.Reshape(top)(Dense(math.prod(top), **kwargs)(x)))
+    for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
+        x = hidden(_double(x, size, count, **kwargs))
+    if len(sizes) > 1:
+        return _double(x, sizes[0], shape[-1], **end)
+    return layers.Conv2D(shape[-1], 3, padding="same", **end)(x)
 
 
 def _filters(sizes, filters, max_filters):
@@ -189,26 +199,10 @@ def generator(
     shape = common.check_shape(input_shape, picture=True)
     latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
     inputs = common.Inputs((latent_dim,), "z", num_classes)
-    sizes = stages(shape)
-    counts = _filters(sizes, filters, max_filters) or [filters]
-    top = (*sizes[-1], counts[-1])
-
-    def hidden(x):
-        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-4)(x)
-        return layers.Activation(activation)(x)
-
-    x = inputs.with_labels(inputs.x)
-    for units in common.check_widths("hidden_units", hidden_units)[::-1]:
-        x = hidden(Dense(units, use_bias=False)(x))
-    x = layers.Reshape(top)(Dense(math.prod(top), use_bias=False)(x))
-    for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
-        x = _double(hidden(x), size, count, activation=None, use_bias=False)
-    x = hidden(x)
+    kwargs, hidden = common.hidden_layers(activation, batch_normalization=True)
     end = {"activation": output_activation, "dtype": "float32"}
-    if len(sizes) > 1:
-        x = _double(x, sizes[0], shape[-1], **end)
-    else:
-        x = layers.Conv2D(shape[-1], 3, padding="same", **end)(x)
+    widths = filters, max_filters, hidden_units
+    x = _grown(inputs, shape, widths, hidden, kwargs, end)
     return inputs.network(x, "generator")
 
 

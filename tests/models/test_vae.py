@@ -19,7 +19,11 @@ build = functools.partial(contract.small_model, "vae")
     "options",
     [
         {"kernel_regularizer": "l2", "kl_weight": 2.0, "free_bits": 0.1},
-        {"network": "conv", "likelihood": "bernoulli"},
+        {
+            "network": "conv",
+            "batch_normalization": True,
+            "likelihood": "bernoulli",
+        },
         {"importance_samples": 3, "likelihood": "continuous_bernoulli"},
     ],
     ids=["dense", "conv", "iwae"],

@@ -25,6 +25,7 @@ SGD = {
         {"feature_weight": 0.5, "training": {"equilibrium_margin": 9.0}},
         {
             "network": "conv",
+            "batch_normalization": True,
             "likelihood": "bernoulli",
             "training": {"discriminator_steps": 2, "ema_decay": None},
         },

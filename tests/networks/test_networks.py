@@ -162,3 +162,21 @@ def test_pictures_under_a_gaussian_are_decoded_into_the_unit_range():
             layer for layer in vae.decoder.layers if layer.name == "parameters"
         ]
         assert end.activation.__name__ == name
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (4, 4, 1)])
+@pytest.mark.parametrize("build", ["encoder", "decoder"])
+def test_batch_normalisation_takes_the_place_of_biases(build, shape):
+    build = getattr(convolutional, build)
+    plain, normalised = (
+        build(shape, 5, batch_normalization=given) for given in (False, True)
+    )
+
+    def count(network, name):
+        return [weight.name for weight in network.weights].count(name)
+
+    assert count(plain, "gamma") == 0
+    assert count(plain, "bias") == count(plain, "kernel")
+    # The output alone keeps its bias.
+    assert count(normalised, "bias") == 1
+    assert count(normalised, "gamma") == count(normalised, "kernel") - 1 > 0
