@@ -44,7 +44,7 @@ class Group(click.Group):
         try:
             status = super().main(*args, **kwargs)
         except (click.Abort, KeyboardInterrupt):
-            status = 130
+            status = _complain("interrupted.", 130)
         except click.ClickException as error:
             status = _complain(error.format_message(), error.exit_code)
         except (InvalidArgument, OSError) as error:

@@ -100,6 +100,18 @@ def compare(config, out, overwrite=False, report=lambda line: None):
     data = read(source, config["limit"], config["seed"])
     vae = _build_vae(data, config)
     out.mkdir(parents=True, exist_ok=True)
+    try:
+        found = _found(data, vae, config, report)
+    except BaseException:
+        with contextlib.suppress(OSError):  # an earlier comparison is in it
+            out.rmdir()
+        raise
+    _write(found, out)
+    return found
+
+
+def _found(data, vae, config, report):
+    """What `compare` returns, once all is trained and judged."""
     left_out = []
 
     @contextlib.contextmanager
@@ -117,7 +129,7 @@ def compare(config, out, overwrite=False, report=lambda line: None):
     with attempt("all models", "codes"):
         seconds, codes = _coded(vae, data, config, report)
         rows += _rows(codes, config, attempt, report)
-    found = {
+    return {
         "settings": config,
         "versions": _versions(),
         "data": _described(data),
@@ -126,8 +138,6 @@ def compare(config, out, overwrite=False, report=lambda line: None):
         "left_out": left_out,
         "curve": _curve(data, config, rows, report),
     }
-    _write(found, out)
-    return found
 
 
 def _versions():

@@ -535,7 +535,9 @@ def draw(run, model, source, count=36):
         count: How many samples.
     """
     history = run.history()
-    if history:
+    # Of one count, what it began with would be drawn.
+    counted = model.needs_labels and model.counts
+    if history and len(history["epoch"]) > counted:
         plots.losses(history, run.path / "losses.png")
     shape = model.input_shapes[0]
     if hasattr(model, "sample") and plots.is_drawable(shape):
@@ -554,10 +556,11 @@ def draw_confusion(run, model, source):
     found = source.examples(validation_split(source) or "train")
     found = found.slice(0, min(len(found), 10_000))
     pairs = found.batches(labels=True, batch_size=256)
-    labels = np.concatenate([y for _, y in pairs])
+    found = [(y, model.classify(x)) for x, y in pairs.as_numpy_iterator()]
+    labels, predicted = (np.concatenate(parts) for parts in zip(*found))
     plots.confusion(
         labels,
-        model.classify(pairs),
+        predicted,
         run.path / "confusion.png",
         source.class_names,
     )

@@ -408,6 +408,20 @@ def test_covariances_that_would_not_fit(monkeypatch):
 # The command
 
 
+def test_ctrl_c_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparison, "judge", interrupt)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(
+        cli.main, ["compare", *SETTINGS, "--out", str(out)]
+    )
+    assert result.exit_code == 130
+    assert "interrupted" in result.output
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -161,7 +161,7 @@ class BayesClassifier(GenerativeModel):
         return [self.log_means, self.labelled_means]
 
     @property
-    def _counts(self):
+    def counts(self):
         """Whether training is counting, not following a gradient."""
         return self.density.closed_form and not self.discriminative_weight
 
@@ -175,7 +175,7 @@ class BayesClassifier(GenerativeModel):
                 examples for its density.
         """
         unfitted = self.density.closed_form and not self.fitted.numpy()
-        if unfitted and self.compiled and not self._counts:
+        if unfitted and self.compiled and not self.counts:
             # A gradient needs a place to start from.
             self._count_once(x, y, batch_size)
         return super().fit(x, y, batch_size, *args, **kwargs)
@@ -200,7 +200,7 @@ class BayesClassifier(GenerativeModel):
     def _start(self):
         self.class_prior.start()
         if self.density.closed_form and (
-            self._counts or not self.fitted.numpy()
+            self.counts or not self.fitted.numpy()
         ):
             self.density.start()
 
@@ -229,7 +229,7 @@ class BayesClassifier(GenerativeModel):
 
     def train_step(self, data):
         x, y = self._pair(data)
-        if self._counts:
+        if self.counts:
             parts = self._losses_of_all(x, y, training=False)
         else:
             losses = (
@@ -243,7 +243,7 @@ class BayesClassifier(GenerativeModel):
             )
         weights = self._known(y) + self.fitted * parts["guessed"]
         self.class_prior.observe(weights)
-        if self._counts:
+        if self.counts:
             self.density.observe(x, weights)
         return self._logged(parts, y)
 
@@ -498,5 +498,5 @@ class _Count(keras.callbacks.Callback):
 
     def _end(self):
         if self.open:
-            self.model._finish(counted=self.model._counts)
+            self.model._finish(counted=self.model.counts)
         self.open = False
