@@ -487,14 +487,13 @@ def classify(run, model, out, data):
     These are log P(y|x) and log p(x), in nats.
     """
     import numpy as np
-    from scipy.special import logsumexp
+    from scipy.special import log_softmax, logsumexp
 
     found, dataset = _held_out(run, model, data, labels=False, batch_size=256)
     joint = model.log_joint(dataset)
-    log_prob = logsumexp(joint, axis=1)
     arrays = {
-        "log_probabilities": joint - log_prob[:, None],
-        "log_prob": log_prob,
+        "log_probabilities": log_softmax(joint, axis=1),
+        "log_prob": logsumexp(joint, axis=1),
         "predicted": joint.argmax(axis=1),
     }
     if isinstance(found.labels, np.ndarray):

@@ -403,7 +403,9 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
             )
         default = densities.options()["rank"]
         rank = rank or str((self.options or {}).get("rank", default))
-        return f"{name}:{min(int(rank), size - 1) if rank.isdigit() else rank}"
+        return (
+            f"{name}:{min(int(rank), size - 1) if rank.isdecimal() else rank}"
+        )
 
     def _run(self, model, X, y, seed):
         weight = self.discriminative_weight

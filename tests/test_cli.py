@@ -504,6 +504,21 @@ def test_an_autoencoder_s_run(autoencoder):
         assert f"model autoencoder, which can't {method}" in line
 
 
+def test_a_classifier_s_run():
+    options = ("--set", "density=full", "--epochs", 1, "--out", "run")
+    kgen("train", "bayes_classifier", *options)
+    found = {path.name for path in pathlib.Path("run").glob("*.png")}
+    assert found == {*DRAWN, "confusion.png"}  # a count has no curve
+    assert "classify-1.npz: 360 examples" in kgen("classify", "run")
+    found = arrays("run/classify-1.npz")
+    p = np.exp(found["log_probabilities"])
+    assert p.shape == (360, 10)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-12)
+    assert np.mean(found["predicted"] == found["labels"]) > 0.95
+    assert "accuracy" in kgen("evaluate", "run")
+    assert "which can't encode" in refused("encode", "run")
+
+
 def test_a_denoising_run(denoising):
     pictures = {path.name for path in denoising.glob("*.png")}
     assert pictures == {*CODES, "losses.png", "denoised.png"}

@@ -330,3 +330,14 @@ def test_the_players_losses_and_probabilities(monkeypatch):
         "generated",
         "generated, validation",
     ]
+
+
+def test_a_confusion_is_of_what_has_a_label(tmp_path):
+    def drawn(labels, predicted):
+        plots.confusion(labels, predicted, tmp_path / "c.png", ("cat", "dog"))
+        return read(tmp_path / "c.png")
+
+    found = drawn([0, 0, 1], [1, 1, 1])
+    np.testing.assert_array_equal(drawn([0, 0, 1, -1], [1, 1, 1, 0]), found)
+    right = drawn([0, 0, 1], [0, 0, 1])
+    assert found.shape == right.shape and not np.array_equal(found, right)

@@ -163,6 +163,11 @@ class ClosedForm(Density):
             InvalidArgument: If too little was seen.
         """
         sums = self._sums.arrays()
+        if not all(np.isfinite(values).all() for values in sums.values()):
+            raise InvalidArgument(
+                f"`{type(self).__name__}`: the data's sums are not finite. Leave "
+                "out examples with NaN, and scale the others."
+            )
         seen = sums["count"] > 0
         if not seen.any():
             raise InvalidArgument(
@@ -181,7 +186,7 @@ class ClosedForm(Density):
 
     def _rows(self, x):
         """x as float64 of shape `(batch, size)`."""
-        return tf.reshape(tf.cast(x, "float64"), (-1, self.size))
+        return tf.reshape(tf.cast(x, "float64"), (tf.shape(x)[0], self.size))
 
     def _seen(self, mask):
         """A mask as float64 of the shape of `_rows`."""

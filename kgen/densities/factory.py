@@ -51,7 +51,7 @@ def get(identifier, input_shape, num_classes, **options):
         known = [*DENSITIES, "vae"]
         raise unknown_name("density", "BayesClassifier", known, identifier)
     if colon:
-        options["rank"] = int(rank) if rank.isdigit() else rank
+        options["rank"] = int(rank) if rank.isdecimal() else rank
     known = _options_of(DENSITIES[name])
     for option in options:
         check_name("options", f"the density {name}", known, option)

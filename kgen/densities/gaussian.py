@@ -41,7 +41,7 @@ class GaussianBase(ClosedForm):
             f"`{type(self).__name__}`: the covariance of {what} is singular: in "
             f"some direction its {int(seen)} examples with {self.size} features "
             f"don't vary. Pass {advice} (it is {self.shrinkage:g}), more and "
-            'different examples, or the density "shared" or "naive_gaussian".'
+            'different examples, or the density "naive_gaussian".'
         )
 
     def _centred(self, x, mask):

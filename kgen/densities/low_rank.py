@@ -58,7 +58,8 @@ class LowRankGaussian(GaussianBase):
         else:
             seen = self._seen(mask)
             size = tf.reduce_sum(seen, axis=1)[:, None]
-            inner = tf.einsum("cdq,bd,cdr->bcqr", loadings, seen, loadings)
+            squares = tf.einsum("cdq,cdr->dcqr", loadings, loadings)
+            inner = tf.tensordot(seen, squares, 1)
         inner += noise[:, None, None] * tf.eye(self.rank, dtype="float64")
         factor = tf.linalg.cholesky(inner)
         coded = tf.einsum("cdq,bcd->bcq", loadings, rows)
@@ -117,7 +118,7 @@ class LowRankGaussian(GaussianBase):
                 raise self._flat(
                     f"class {label}",
                     number,
-                    f"a rank below {self.rank}, a larger shrinkage",
+                    "a lower rank, a larger shrinkage",
                 )
             excess = np.sqrt(np.maximum(values - noise, 0.0))
             loadings[label] = vectors * excess

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen.densities.base import Sums
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -48,10 +48,15 @@ class ClassPrior(keras.layers.Layer):
         A class without an example gets the probability 0.
 
         Raises:
-            InvalidArgument: If a given prior allows for a class that the data
+            InvalidArgument: If the counts are no numbers, a given prior allows for a class that the data
                 does not show, or rules one out that it shows.
         """
         counts = self._sums["count"].numpy()
+        if not np.isfinite(counts).all():
+            raise InvalidArgument(
+                "`BayesClassifier`: P(y|x) of some example without a label is not "
+                "finite. Leave out examples with NaN, and scale the others."
+            )
         if self.probabilities is None:
             if counts.sum():
                 self.log_prior.assign(_log(counts / counts.sum()))

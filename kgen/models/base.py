@@ -489,6 +489,8 @@ def own_and_given(callbacks, arrange):
     given = callbacks.callbacks if is_list else tf.nest.flatten(callbacks)
     found = arrange([one for one in given if one is not None])
     if is_list:
+        for one in found:
+            one.set_model(callbacks.model)
         callbacks.callbacks[:] = found
         return callbacks
     return found

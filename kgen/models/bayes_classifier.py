@@ -1,13 +1,16 @@
 """Classification by Bayes' rule with a generative model of each class."""
 
+import inspect
+import types
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from scipy.special import logsumexp
+from scipy.special import log_softmax, logsumexp
 
 from kgen.densities import ClassPrior, Density
-from kgen.errors import check_int, check_number, invalid
+from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.models import checks
 from kgen.models.base import (
     GenerativeModel,
@@ -20,6 +23,7 @@ from kgen.models.logs import LogMeans
 
 _LOGS = ("loss", "generative_loss", "regularization_loss")
 _LABELLED_LOGS = ("discriminative_loss", "accuracy")
+_LABELS = "Labels out of range: expected classes from 0, or -1 where not known."
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -91,8 +95,9 @@ class BayesClassifier(GenerativeModel):
                 density,
             )
         self.density = density
-        if prior is not None and not isinstance(prior, str):
-            prior = np.asarray(prior).tolist()
+        self._counting = False
+        if isinstance(prior, np.ndarray):
+            prior = prior.tolist()
         self.prior = prior
         self.class_prior = ClassPrior(density.num_classes, prior)
         # Before the first count, what is not labelled can't be guessed.
@@ -135,6 +140,13 @@ class BayesClassifier(GenerativeModel):
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
         """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            raise InvalidArgument(
+                "`BayesClassifier.compile`: what is counted is counted by one "
+                f"replica; here are {replicas}. Train outside of the strategy's "
+                "scope."
+            )
         self.discriminative_weight = check_number(
             "discriminative_weight",
             "BayesClassifier.compile",
@@ -151,7 +163,8 @@ class BayesClassifier(GenerativeModel):
                 **arguments,
             },
             optimizer,
-            self.density.trainable_variables,
+            # What is counted needs no state of an optimizer.
+            [] if self.counts else self.density.trainable_variables,
             **arguments,
         )
         self._start()
@@ -163,7 +176,9 @@ class BayesClassifier(GenerativeModel):
     @property
     def counts(self):
         """Whether training is counting, not following a gradient."""
-        return self.density.closed_form and not self.discriminative_weight
+        return self.density.closed_form and (
+            self._counting or not self.discriminative_weight
+        )
 
     # Counting
 
@@ -176,23 +191,31 @@ class BayesClassifier(GenerativeModel):
         """
         unfitted = self.density.closed_form and not self.fitted.numpy()
         if unfitted and self.compiled and not self.counts:
+            if isinstance(x, types.GeneratorType):
+                raise invalid(
+                    "x",
+                    "BayesClassifier.fit",
+                    "data that can be read twice, such as a tf.data.Dataset: it "
+                    "is counted first",
+                    "a generator",
+                )
             # A gradient needs a place to start from.
-            self._count_once(x, y, batch_size)
+            self._count_once(x, y, batch_size, *args, **kwargs)
         return super().fit(x, y, batch_size, *args, **kwargs)
 
-    def _count_once(self, x, y, batch_size):
-        checks.check_data(self, x, y, owner="BayesClassifier.fit")
-        if not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
-            x = tf.data.Dataset.from_tensor_slices((x, y))
-            x = x.batch(batch_size or 32)
-        self._start()
-        observe = tf.function(
-            lambda x, y: self._observe(x, self._known(y)),
-            reduce_retracing=True,
-        )
-        for batch in x:
-            observe(*self._pair(batch))
-        self._finish()
+    def _count_once(self, *args, **kwargs):
+        """One epoch of counting over what `fit` is given."""
+        fit = inspect.signature(keras.Model.fit)
+        given = fit.bind(self, *args, **kwargs).arguments
+        for name in ("self", "callbacks", "initial_epoch", "validation_data"):
+            given.pop(name, None)
+        # The last one keeps what a validation_split leaves from being judged.
+        once = {"epochs": 1, "verbose": 0, "validation_freq": 2}
+        self._counting, self.train_function = True, None
+        try:
+            super().fit(**{**given, **once})
+        finally:
+            self._counting, self.train_function = False, None
 
     def _with_own_callbacks(self, callbacks):
         return own_and_given(callbacks, lambda given: [_Count(), *given])
@@ -225,7 +248,15 @@ class BayesClassifier(GenerativeModel):
             x, y = x if len(x) == 2 else (x[0], y)
         if y is None:
             raise invalid("y", "BayesClassifier.fit", "labels beside x", None)
-        return x, tf.cast(y, "int32")
+        y = tf.cast(y, "int32")
+        checks = [
+            tf.debugging.assert_greater_equal(y, -1, _LABELS),
+            tf.debugging.assert_less(y, self.num_classes, _LABELS),
+        ]
+        with tf.control_dependencies(
+            [one for one in checks if one is not None]
+        ):
+            return x, tf.identity(y)
 
     def train_step(self, data):
         x, y = self._pair(data)
@@ -234,8 +265,8 @@ class BayesClassifier(GenerativeModel):
         else:
             losses = (
                 self._losses_of_all
-                if self.discriminative_weight
-                else self._generative_losses
+                if self.discriminative_weight or self.jit_compile
+                else self._generative_losses  # of a size that XLA can't know
             )
             parts = update(
                 lambda: losses(x, y, training=True),
@@ -278,7 +309,7 @@ class BayesClassifier(GenerativeModel):
             ),
             "discriminative_loss": tf.math.divide_no_nan(missed, count),
             "accuracy": tf.math.divide_no_nan(right, count),
-            "guessed": tf.nn.softmax(joint) * (1.0 - known)[:, None],
+            "guessed": tf.where((y < 0)[:, None], tf.nn.softmax(joint), 0.0),
         }
 
     def _generative_losses(self, x, y, training):
@@ -301,9 +332,11 @@ class BayesClassifier(GenerativeModel):
     def _summed(self, generative, discriminative):
         """The loss and its parts; all are means over the examples."""
         regularization = ops.cast(self.density.regularization(), "float64")
-        weighted = self.discriminative_weight * discriminative
+        loss = generative + regularization
+        if self.discriminative_weight:  # 0 times infinity would be NaN
+            loss += self.discriminative_weight * discriminative
         return {
-            "loss": generative + weighted + regularization,
+            "loss": loss,
             "generative_loss": generative,
             "regularization_loss": regularization,
         }
@@ -317,6 +350,14 @@ class BayesClassifier(GenerativeModel):
 
     def call(self, inputs, training=False):
         """P(y|x), of shape `(batch, num_classes)`."""
+        expected = self.input_shapes[0]
+        if not inputs.shape[1:].is_compatible_with(expected):
+            raise invalid(
+                "x",
+                "BayesClassifier",
+                f"shape (batch, {', '.join(map(str, expected))})",
+                f"shape {tuple(inputs.shape)}",
+            )
         return tf.cast(tf.nn.softmax(self._joint(inputs)), "float32")
 
     def unpack(self, data):
@@ -357,8 +398,7 @@ class BayesClassifier(GenerativeModel):
 
     def predict_log_proba(self, x, mask=None, batch_size=1024):
         """log P(y|x), of shape `(n, num_classes)`; arguments as `log_joint`."""
-        joint = self.log_joint(x, mask, batch_size)
-        return joint - logsumexp(joint, axis=1, keepdims=True)
+        return log_softmax(self.log_joint(x, mask, batch_size), axis=1)
 
     def log_prob(self, x, mask=None, batch_size=1024):
         """log p(x), the sum over the classes, of shape `(n,)`, nats per image."""
@@ -433,8 +473,13 @@ class BayesClassifier(GenerativeModel):
             )
         if isinstance(x, tf.data.Dataset):
             raise invalid("x", owner, "an array, with a mask", "a dataset")
+        x = x[0] if isinstance(x, (tuple, list)) and len(x) == 2 else x
         x, mask = np.asarray(x), np.asarray(mask)
         shape = self.input_shapes[0]
+        if x.shape[1:] != shape:
+            raise invalid(
+                "x", owner, f"shape (n, *{shape})", f"shape {x.shape}"
+            )
         if (
             mask.shape not in (shape, x.shape)
             or not np.isin(mask, [0, 1]).all()

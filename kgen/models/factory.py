@@ -30,7 +30,7 @@ NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 # What the factory itself gives to builders and models.
 _GIVEN = {"gaussian", "num_classes", "latent_dim", "input_shape"}
 # What a VAE's own training goes by, and a classifier's does not.
-_OF_VAE_ALONE = {"kl_weight", "free_bits"}
+_OF_VAE_ALONE = {"kl_weight", "free_bits", "batch_normalization"}
 
 
 def builders_of(cls, network):
@@ -183,7 +183,7 @@ def options_of(name, network):
     if name == "bayes_classifier":
         shared = options_of("vae", network)
         for option in _OF_VAE_ALONE:
-            del shared[option]
+            shared.pop(option, None)
         own = _defaults_of(BayesClassifier)
         return {**densities.options(), **shared, **own, "density": "vae"}
     cls = MODELS[name]

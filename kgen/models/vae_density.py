@@ -50,6 +50,14 @@ class VAEDensity(Density):
                     "for each class",
                     models,
                 )
+            if any(_meeting(model)):
+                raise invalid(
+                    "models",
+                    "VAEDensity",
+                    "networks without batch normalisation, by which the examples "
+                    "of several classes would meet",
+                    model,
+                )
         shapes = {model.input_shapes[0] for model in found}
         if len(shapes) != 1:
             raise invalid(
@@ -173,6 +181,14 @@ class VAEDensity(Density):
         is_list = isinstance(models, list)
         models = [build(one) for one in models] if is_list else build(models)
         return cls(**{**config, "models": models})
+
+
+def _meeting(model):
+    """The layers in which the examples of a batch meet."""
+    for network in (model.encoder, model.decoder):
+        for layer in network._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                yield layer
 
 
 def _with_one_more(rows):

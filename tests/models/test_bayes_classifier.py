@@ -108,6 +108,8 @@ def test_probabilities_sum_to_1_and_stay_finite_far_from_all_classes():
         for points in (x, far):
             p = model.predict(points, verbose=0)
             np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
+            p = np.exp(model.predict_log_proba(points))
+            np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-12)
             assert np.all(p[:, 2] == 0.0)
             log_p = model.predict_log_proba(points)
             assert np.isfinite(log_p[:, :2]).all()
@@ -204,6 +206,71 @@ def test_a_hybrid_starts_from_the_closed_form_and_buys_accuracy():
     ]
     assert found[1]["accuracy"] > found[0]["accuracy"] + 0.02
     assert found[1]["discriminative_loss"] < found[0]["discriminative_loss"]
+
+
+class TestFirstCount:
+    """A hybrid in closed form counts first, over what `fit` is given."""
+
+    def fitted(self, *args, **kwargs):
+        model = build(training={"discriminative_weight": 10.0})
+        model.compile("sgd:0.0", discriminative_weight=10.0)
+        model.fit(*args, verbose=0, **kwargs)
+        return model.density.mean.numpy()
+
+    def expected(self, x, y):
+        model = build()
+        model.fit(x, y, verbose=0)
+        return model.density.mean.numpy()
+
+    def test_endless_data(self):
+        data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(35).repeat()
+        found = self.fitted(data, steps_per_epoch=2)
+        np.testing.assert_allclose(found, self.expected(X, Y), atol=1e-12)
+
+    def test_a_generator_can_be_read_once(self):
+        with pytest.raises(InvalidArgument, match="read twice"):
+            self.fitted(((X, Y) for _ in range(3)), steps_per_epoch=1)
+
+    def test_what_is_left_for_validation_is_not_counted(self):
+        found = self.fitted(X, Y, validation_split=0.5)
+        np.testing.assert_allclose(
+            found, self.expected(X[:35], Y[:35]), atol=1e-12
+        )
+
+
+def test_what_is_counted_takes_no_state_of_an_optimizer():
+    model = build("full")
+    assert len(model.optimizer.variables) == 2  # its rate and its steps
+    model.compile(discriminative_weight=1.0)
+    assert len(model.optimizer.variables) > 2
+
+
+def test_a_class_that_is_new_in_validation_costs_infinity():
+    """Without a NaN, which no callback could compare."""
+    model = build()
+    y = np.minimum(Y, 1)
+    history = model.fit(X, y, validation_data=(X, Y), verbose=0).history
+    assert history["val_loss"] == [np.inf]
+
+
+def test_a_list_of_callbacks_of_keras_own():
+    model = build()
+    given = keras.callbacks.CallbackList([], add_history=True, model=model)
+    model.fit(X, Y, callbacks=given, verbose=0)
+    assert np.isfinite(model.log_joint(X)).all()
+    assert model.density.mean.numpy().any()
+
+
+@pytest.mark.parametrize("y", [Y, SOME])
+def test_xla_gives_the_same(y):
+    """Though it can't know how many have a label."""
+    logs = []
+    for compiled in (False, True):
+        model = build(
+            "vae", {"jit_compile": compiled, "steps_per_execution": 1}, seed=0
+        )
+        logs.append(model.train_on_batch(X, y, return_dict=True)["loss"])
+    np.testing.assert_allclose(logs[0], logs[1], rtol=0.1)
 
 
 def test_unlabelled_examples_help():
@@ -521,6 +588,68 @@ class TestBadInput:
             model.log_joint(np.full_like(X, np.nan))
         with pytest.raises(InvalidArgument, match="shape"):
             model.log_joint(X[:, :4])
+
+    @pytest.mark.parametrize("wrong", [X[:, :4], X.reshape(70, 4, 16, 1)])
+    @pytest.mark.parametrize("density", ["naive_gaussian", "vae"])
+    def test_shapes(self, density, wrong, tmp_path):
+        """Of as many numbers, too: they were other examples."""
+        model = build(density)
+        with pytest.raises(InvalidArgument, match="shape"):
+            model.predict(wrong, verbose=0)
+        with pytest.raises(InvalidArgument, match="shape"):
+            model.log_joint(wrong)
+        if density == "naive_gaussian":
+            with pytest.raises(InvalidArgument, match="shape"):
+                model.log_joint(wrong, mask=np.ones((8, 8, 1)))
+        model.export(tmp_path / "1")
+        serve = tf.saved_model.load(tmp_path / "1").signatures
+        if wrong.shape[1:3] == (4, 8):  # the server looks at shapes itself
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                serve["serving_default"](images=tf.constant(wrong))
+
+    @pytest.mark.parametrize("label", [CLASSES, -2])
+    @pytest.mark.parametrize("weight", [0.0, 1.0])
+    def test_labels_of_a_later_batch(self, label, weight):
+        y = Y.copy()
+        y[-1] = label
+        data = tf.data.Dataset.from_tensor_slices((X, y)).batch(32)
+        model = build(training={"discriminative_weight": weight})
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match="Labels out of range"
+        ):
+            model.fit(data, verbose=0)
+
+    @pytest.mark.parametrize("density", CLOSED)
+    def test_nan_in_a_later_batch(self, density):
+        x = X.copy()
+        x[-1, 0] = np.nan
+        data = tf.data.Dataset.from_tensor_slices((x, Y)).batch(32)
+        if density == "naive_bernoulli":  # a NaN is no 1
+            pytest.skip("NaN counts as below the threshold")
+        with pytest.raises(InvalidArgument, match="not finite"):
+            build(density).fit(data, verbose=0)
+
+    def test_networks_in_which_classes_would_meet(self):
+        vae = contract.small_model(
+            "vae", True, network="conv", batch_normalization=True
+        )
+        with pytest.raises(InvalidArgument, match="batch normalisation"):
+            kgen.VAEDensity(vae)
+        with pytest.raises(InvalidArgument, match="batch_normalization"):
+            build("vae", network="conv", batch_normalization=True)
+
+    def test_several_replicas(self, monkeypatch):
+        strategy = tf.distribute.get_strategy()
+        monkeypatch.setattr(
+            type(strategy), "num_replicas_in_sync", property(lambda self: 2)
+        )
+        with pytest.raises(InvalidArgument, match="by one replica"):
+            build()
+
+    @pytest.mark.parametrize("prior", [[[0.5], [0.2, 0.3]], ["a", "b", "c"]])
+    def test_priors_that_are_no_numbers(self, prior):
+        with pytest.raises(InvalidArgument, match="3 numbers from 0"):
+            build(prior=prior)
 
     def test_fit_before_compile(self):
         model = kgen.BayesClassifier(densities.NaiveGaussian((8, 8, 1), 3))
