@@ -48,8 +48,9 @@ class ClassPrior(keras.layers.Layer):
         A class without an example gets the probability 0.
 
         Raises:
-            InvalidArgument: If the counts are no numbers, a given prior allows for a class that the data
-                does not show, or rules one out that it shows.
+            InvalidArgument: If the counts are no numbers, or a given prior
+                allows for a class that the data does not show, or rules one out
+                that it shows.
         """
         counts = self._sums["count"].numpy()
         if not np.isfinite(counts).all():
