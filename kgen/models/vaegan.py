@@ -315,10 +315,11 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)
         parameters = self.decoder(self._condition(z, inputs), training=training)
-        drawn = self._decoded_prior(inputs, training)
+        # Those of this call, as a VAE has them; the next one replaces them.
         decoder_regularization = total(
             self.decoder.losses + self.likelihood.losses
         )
+        drawn = self._decoded_prior(inputs, training)
         # x and its reconstruction get the same noise: it is no error.
         noise = self._noise(x, training)
         real = self._seen(x, noise)

@@ -266,11 +266,14 @@ def test_xla_gives_the_same(y):
     """Though it can't know how many have a label."""
     logs = []
     for compiled in (False, True):
+        keras.utils.set_random_seed(0)
         model = build(
-            "vae", {"jit_compile": compiled, "steps_per_execution": 1}, seed=0
+            "vae", {"jit_compile": compiled, "steps_per_execution": 1}
         )
+        # Both draw as many numbers as they need: not the same ones.
+        model.density._noise = lambda vae, x: tf.zeros((tf.shape(x)[0], 3))
         logs.append(model.train_on_batch(X, y, return_dict=True)["loss"])
-    np.testing.assert_allclose(logs[0], logs[1], rtol=0.1)
+    np.testing.assert_allclose(logs[0], logs[1], rtol=1e-4)
 
 
 def test_unlabelled_examples_help():
