@@ -218,7 +218,8 @@ class TestGates:
         assert bool(gates["discriminator_plays"]) == discriminator
         assert bool(gates["decoder_plays"]) == decoder
 
-    def test_who_sits_out_keeps_weights_and_counters(self, monkeypatch):
+    @pytest.mark.parametrize("out", ["discriminator", "decoder"])
+    def test_who_sits_out_keeps_weights_and_counters(self, out, monkeypatch):
         model = build(
             training={
                 "equilibrium_margin": 0.35,
@@ -226,19 +227,60 @@ class TestGates:
                 "steps_per_execution": 1,
             }
         )
-        plays = {"discriminator_plays": False, "decoder_plays": True}
+        players = {
+            "encoder": (model.encoder, model.optimizer),
+            "decoder": (model.decoder, model.decoder_optimizer),
+            "discriminator": (
+                model.discriminator,
+                model.discriminator_optimizer,
+            ),
+        }
         monkeypatch.setattr(
             model,
             "_gates",
-            lambda *args: {k: tf.constant(v) for k, v in plays.items()},
+            lambda *args: {
+                f"{name}_plays": tf.constant(name != out)
+                for name in ("discriminator", "decoder")
+            },
         )
-        before = model.discriminator.get_weights()
+        before = {k: net.get_weights() for k, (net, _) in players.items()}
         model.train_on_batch(X)
-        for old, new in zip(before, model.discriminator.get_weights()):
-            np.testing.assert_array_equal(old, new)
-        assert int(model.discriminator_optimizer.iterations) == 0
-        assert int(model.decoder_optimizer.iterations) == 1
-        assert int(model.optimizer.iterations) == 1
+        for name, (network, optimizer) in players.items():
+            assert int(optimizer.iterations) == (name != out)
+            same = [
+                np.array_equal(old, new)
+                for old, new in zip(before[name], network.get_weights())
+            ]
+            assert all(same) if name == out else not any(same)
+
+
+def test_each_part_of_a_batch_is_one_update_of_the_discriminator():
+    """K = 2, by two models' steps on a half each."""
+    training = {**SGD, "penalty": None, "ema_decay": None}
+    by_parts, by_hand = (
+        build(
+            seed=0,
+            optimizer=f"sgd:{RATE}",
+            training={**training, "discriminator_steps": k},
+        )
+        for k in (2, 1)
+    )
+    by_hand.set_weights(by_parts.get_weights())
+    others = by_hand.encoder.weights + by_hand.decoder.weights
+    others += by_hand.likelihood.weights
+    start = [weight.numpy() for weight in others]
+    half = len(X) // 2
+    by_hand.train_on_batch(X[:half])
+    for weight, value in zip(others, start):
+        weight.assign(value)  # these two wait for the last part
+    by_hand.train_on_batch(X[half:])
+    by_parts.train_on_batch(X)
+    for network in ("encoder", "decoder", "discriminator"):
+        for found, expected in zip(
+            getattr(by_parts, network).weights,
+            getattr(by_hand, network).weights,
+        ):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_more_steps_of_the_discriminator():
@@ -309,6 +351,24 @@ def test_the_gate_among_replicas_is_refused(monkeypatch):
     )
     with pytest.raises(InvalidArgument, match="might not agree"):
         build(training={"equilibrium_margin": 0.3})
+
+
+def test_both_averages_follow():
+    """`d * average + (1 - d) * weight`, d = 1 / 10 at the first update."""
+    model = build(training={"ema_decay": 0.99})
+    pairs = (
+        (model.average, model.decoder),
+        (model.encoder_average, model.encoder),
+    )
+    before = [network.get_weights() for _, network in pairs]
+    model.train_on_batch(X)
+    for (average, network), old in zip(pairs, before):
+        for found, start, new in zip(
+            average.copy.get_weights(), old, network.get_weights()
+        ):
+            np.testing.assert_allclose(
+                found, 0.1 * start + 0.9 * new, atol=1e-6
+            )
 
 
 def test_all_encodes_and_decodes_by_averages():
