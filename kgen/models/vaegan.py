@@ -53,7 +53,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     with f the features in the discriminator's layer `feature_layer`, whose
     weights L does not change, and p(x|z) the likelihood of pixels. Each
     network's regularizers go to its own player. The likelihood's own variables
-    are the decoder's, and follow -log p(x|z) whatever `feature_weight` is.
+    are the decoder's, and follow -log p(x|z), where L is of features alone, too.
 
     A batch of `fit` is cut into `discriminator_steps` parts; the encoder and the
     decoder are updated with the last one.
@@ -141,7 +141,11 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
     def _set_features(self, name):
         """Keeps a function to the logits and features of one run."""
-        by_name = {layer.name: layer for layer in self.discriminator.layers}
+        by_name = {
+            layer.name: layer
+            for layer in self.discriminator.layers
+            if not isinstance(layer, keras.layers.InputLayer)
+        }
         check_name("feature_layer", "VAEGAN", by_name, name)
         judge = keras.Model(
             self.discriminator.inputs,

@@ -428,6 +428,7 @@ def test_exported_signatures_are_pythons(conditional, tmp_path):
         ({"feature_weight": 1.5}, "from 0 to 1"),
         ({"feature_weight": -0.5}, "at least 0"),
         ({"feature_layer": "feature"}, "did you mean 'features'"),
+        ({"feature_layer": "images"}, "feature_layer"),
         ({"kl_weight": -1}, "at least 0"),
         ({"likelihood": "mae"}, "likelihood"),
         ({"conditional": True, "pack": 2}, "no packing with labels"),
