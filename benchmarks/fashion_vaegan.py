@@ -5,8 +5,8 @@
 The same encoder and decoder, the same number of epochs; in the second half of the
 training the rates fall to 0. The decoder has batch normalisation, with which it
 follows the discriminator faster. That has three times the others' rate, with a
-beta_2 of 0.9, which keeps it from running away where its gradients were small for
-long, and the penalty R1. All else is kgen's defaults, but for the weights of the
+beta_2 of 0.9, by which Adam sooner forgets how small its gradients were, and the
+penalty R1. All else is kgen's defaults, but for the weights of the
 KL term and of pixels, which have another scale beside an error in features. Of 10,000
 samples: the figures of `fashion_gan.py`. Of the 10,000 test pictures'
 reconstructions: their sharpness (the mean variance of the Laplacian, over that of

@@ -537,7 +537,8 @@ def draw(run, model, source, count=36):
     history = run.history()
     # Of one count, what it began with would be drawn.
     counted = model.needs_labels and model.counts
-    if history and len(history["epoch"]) > counted:
+    once = history and len(history["epoch"]) == 1
+    if history and not (counted and once):
         plots.losses(history, run.path / "losses.png")
     shape = model.input_shapes[0]
     if hasattr(model, "sample") and plots.is_drawable(shape):

@@ -185,12 +185,16 @@ class ClosedForm(Density):
         raise NotImplementedError
 
     def _rows(self, x):
-        """x as float64 of shape `(batch, size)`."""
+        """x, or a mask, as float64 of shape `(batch, size)`."""
         return tf.reshape(tf.cast(x, "float64"), (tf.shape(x)[0], self.size))
 
-    def _seen(self, mask):
-        """A mask as float64 of the shape of `_rows`."""
-        return tf.reshape(tf.cast(mask, "float64"), (-1, self.size))
+    def _only_seen(self, values, mask):
+        """`values` by example, class and feature; 0 where x was not seen."""
+        if mask is None:
+            return values
+        # Not a product: what was not seen may be NaN.
+        seen = self._rows(mask)[:, None] > 0
+        return tf.where(seen, values, tf.zeros((), values.dtype))
 
     def _shaped(self, rows):
         return tf.reshape(tf.cast(rows, "float32"), (-1, *self.input_shape))

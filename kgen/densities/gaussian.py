@@ -46,11 +46,7 @@ class GaussianBase(ClosedForm):
 
     def _centred(self, x, mask):
         """x - mean of shape `(batch, classes, size)`, 0 where not seen."""
-        rows = self._rows(x)[:, None] - self.mean.value
-        if mask is not None:
-            mask = tf.reshape(mask, (-1, 1, self.size))
-            rows = tf.where(mask, rows, tf.zeros((), rows.dtype))
-        return rows
+        return self._only_seen(self._rows(x)[:, None] - self.mean.value, mask)
 
     def get_config(self):
         return {**super().get_config(), "shrinkage": self.shrinkage}
@@ -143,7 +139,7 @@ class FullGaussian(GaussianBase):
 
         return tf.map_fn(
             of_example,
-            (self._centred(x, mask), self._seen(mask)),
+            (self._centred(x, mask), self._rows(mask)),
             fn_output_signature=tf.float64,
         )
 

@@ -56,7 +56,7 @@ class LowRankGaussian(GaussianBase):
             size = tf.cast(self.size, "float64")
             inner = tf.matmul(loadings, loadings, transpose_a=True)
         else:
-            seen = self._seen(mask)
+            seen = self._rows(mask)
             size = tf.reduce_sum(seen, axis=1)[:, None]
             squares = tf.einsum("cdq,cdr->dcqr", loadings, loadings)
             inner = tf.tensordot(seen, squares, 1)

@@ -36,11 +36,7 @@ class NaiveGaussian(ClosedForm):
     def log_prob(self, x, mask=None, training=False):
         x = self._rows(x)[:, None]
         each = gaussian_log_prob(x, self.mean.value, self.log_var.value)
-        if mask is not None:
-            # Not a product: what was not seen may be NaN.
-            seen = self._seen(mask)[:, None] > 0
-            each = tf.where(seen, each, tf.zeros((), each.dtype))
-        return tf.reduce_sum(each, axis=-1)
+        return tf.reduce_sum(self._only_seen(each, mask), axis=-1)
 
     def draw(self, labels, seed):
         mean, log_var = (
@@ -111,7 +107,7 @@ class NaiveBernoulli(ClosedForm):
     def log_prob(self, x, mask=None, training=False):
         x, logits = self._ones(x), self.logits.value
         if mask is not None:
-            seen = self._seen(mask)
+            seen = self._rows(mask)
             free = tf.matmul(seen, tf.nn.softplus(logits), transpose_b=True)
             return tf.matmul(x * seen, logits, transpose_b=True) - free
         free = tf.reduce_sum(tf.nn.softplus(logits), axis=1)

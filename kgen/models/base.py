@@ -490,7 +490,8 @@ def own_and_given(callbacks, arrange):
     found = arrange([one for one in given if one is not None])
     if is_list:
         for one in found:
-            one.set_model(callbacks.model)
+            if one not in given:  # Keras's own list has told the given ones
+                one.set_model(callbacks.model)
         callbacks.callbacks[:] = found
         return callbacks
     return found

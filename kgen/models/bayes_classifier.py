@@ -233,10 +233,6 @@ class BayesClassifier(GenerativeModel):
             self.density.finish()
         self.fitted.assign(1.0)
 
-    def _observe(self, x, weights):
-        self.class_prior.observe(weights)
-        self.density.observe(x, weights)
-
     def _known(self, y):
         return tf.one_hot(y, self.num_classes, dtype="float64")
 
@@ -249,13 +245,11 @@ class BayesClassifier(GenerativeModel):
         if y is None:
             raise invalid("y", "BayesClassifier.fit", "labels beside x", None)
         y = tf.cast(y, "int32")
-        checks = [
+        in_range = [
             tf.debugging.assert_greater_equal(y, -1, _LABELS),
             tf.debugging.assert_less(y, self.num_classes, _LABELS),
         ]
-        with tf.control_dependencies(
-            [one for one in checks if one is not None]
-        ):
+        with tf.control_dependencies(in_range):
             return x, tf.identity(y)
 
     def train_step(self, data):
@@ -473,8 +467,7 @@ class BayesClassifier(GenerativeModel):
             )
         if isinstance(x, tf.data.Dataset):
             raise invalid("x", owner, "an array, with a mask", "a dataset")
-        x = x[0] if isinstance(x, (tuple, list)) and len(x) == 2 else x
-        x, mask = np.asarray(x), np.asarray(mask)
+        x, mask = np.asarray(_without_labels(x)), np.asarray(mask)
         shape = self.input_shapes[0]
         if x.shape[1:] != shape:
             raise invalid(
@@ -497,9 +490,7 @@ class BayesClassifier(GenerativeModel):
         return tf.data.Dataset.from_tensor_slices(pairs).batch(batch_size)
 
     def _checked_inputs(self, inputs, any_range):
-        if isinstance(inputs, (tuple, list)) and len(inputs) == 2:
-            inputs = inputs[0]  # a pair, as `fit` takes
-        return self._checked_images(inputs, any_range)
+        return self._checked_images(_without_labels(inputs), any_range)
 
     def check_labels(self, labels, count, owner):
         """Raises unless `labels` are classes, or -1."""
@@ -526,6 +517,12 @@ class BayesClassifier(GenerativeModel):
             "log_joint": (log_joint, images),
             "sample": (sample, [scalar, seed, *self.label_specs()]),
         }
+
+
+def _without_labels(inputs):
+    """x of a pair, as `fit` takes it, or of x alone."""
+    pair = isinstance(inputs, (tuple, list)) and len(inputs) == 2
+    return inputs[0] if pair else inputs
 
 
 class _Count(keras.callbacks.Callback):

@@ -50,7 +50,10 @@ class VAEDensity(Density):
                     "for each class",
                     models,
                 )
-            if any(_meeting(model)):
+            if any(
+                isinstance(layer, keras.layers.BatchNormalization)
+                for layer in model._flatten_layers()
+            ):
                 raise invalid(
                     "models",
                     "VAEDensity",
@@ -181,14 +184,6 @@ class VAEDensity(Density):
         is_list = isinstance(models, list)
         models = [build(one) for one in models] if is_list else build(models)
         return cls(**{**config, "models": models})
-
-
-def _meeting(model):
-    """The layers in which the examples of a batch meet."""
-    for network in (model.encoder, model.decoder):
-        for layer in network._flatten_layers():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                yield layer
 
 
 def _with_one_more(rows):

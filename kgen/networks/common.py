@@ -120,9 +120,10 @@ def hidden_layers(activation, batch_normalization, kernel_regularizer=None):
         function from their output to that of batch normalisation, if asked for,
         and of the activation.
     """
-    kwargs = {"use_bias": not batch_normalization}
-    if kernel_regularizer is not None:
-        kwargs["kernel_regularizer"] = kernel_regularizer
+    kwargs = {
+        "use_bias": not batch_normalization,
+        "kernel_regularizer": kernel_regularizer,
+    }
 
     def hidden(x):
         if batch_normalization:

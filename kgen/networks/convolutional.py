@@ -108,25 +108,36 @@ def decoder(
     Returns:
         A `keras.Model` from z to a likelihood's parameters.
     """
-    shape = common.check_shape(input_shape, picture=True)
-    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
-    inputs = common.Inputs((latent_dim,), "z", num_classes)
-    kwargs, hidden = common.hidden_layers(
+    inputs, shape = _from_z(input_shape, latent_dim, num_classes)
+    layer = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
-    end = {
-        "activation": output_activation,
-        "dtype": "float32",
-        "name": "parameters",
-    }
-    widths = filters, max_filters, hidden_units
-    x = _grown(inputs, shape, widths, hidden, kwargs, end)
+    end = {"activation": output_activation, "name": "parameters"}
+    x = _grown(inputs, shape, filters, max_filters, hidden_units, layer, end)
     return inputs.network(x, "decoder")
 
 
-def _grown(inputs, shape, widths, hidden, kwargs, end):
-    """Dense layers to a map of about 4x4, and transposed convolutions."""
-    filters, max_filters, hidden_units = widths
+def _from_z(input_shape, latent_dim, num_classes):
+    """The inputs of a network that starts from z, and the checked shape."""
+    shape = common.check_shape(input_shape, picture=True)
+    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
+    return common.Inputs((latent_dim,), "z", num_classes), shape
+
+
+def _grown(inputs, shape, filters, max_filters, hidden_units, layer, end):
+    """Dense layers to a map of about 4x4, and transposed convolutions.
+
+    Args:
+        inputs: `common.Inputs`.
+        shape: `(height, width, channels)` of the output.
+        filters: As in `decoder`.
+        max_filters: As in `decoder`.
+        hidden_units: As in `decoder`.
+        layer: What `common.hidden_layers` returned.
+        end: Arguments of the last layer.
+    """
+    kwargs, hidden = layer
+    end = {**end, "dtype": "float32"}
     sizes = stages(shape)
     counts = _filters(sizes, filters, max_filters) or [filters]
     top = (*sizes[-1], counts[-1])
@@ -196,13 +207,10 @@ def generator(
     References:
         Radford et al. (2016), arXiv 1511.06434, section 3.
     """
-    shape = common.check_shape(input_shape, picture=True)
-    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
-    inputs = common.Inputs((latent_dim,), "z", num_classes)
-    kwargs, hidden = common.hidden_layers(activation, batch_normalization=True)
-    end = {"activation": output_activation, "dtype": "float32"}
-    widths = filters, max_filters, hidden_units
-    x = _grown(inputs, shape, widths, hidden, kwargs, end)
+    inputs, shape = _from_z(input_shape, latent_dim, num_classes)
+    layer = common.hidden_layers(activation, batch_normalization=True)
+    end = {"activation": output_activation}
+    x = _grown(inputs, shape, filters, max_filters, hidden_units, layer, end)
     return inputs.network(x, "generator")
 
 
