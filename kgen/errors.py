@@ -41,27 +41,34 @@ def check_name(argument, owner, options, value):
     return value
 
 
-def check_int(argument, owner, value, minimum=1):
-    """Returns `value` as an int, or raises if it is not one >= `minimum`."""
+def check_int(argument, owner, value, minimum=1, maximum=None):
+    """Returns `value` as an int, or raises if not one within the bounds."""
     try:
         number = operator.index(value)
     except TypeError:
         number = None
     # NumPy's own booleans, too, without importing NumPy for it.
     boolean = type(value).__name__ in ("bool", "bool_")
-    if number is None or boolean or number < minimum:
-        kind = (
-            "a positive integer"
-            if minimum == 1
-            else f"an integer of at least {minimum}"
-        )
+    if (
+        number is None
+        or boolean
+        or number < minimum
+        or (maximum is not None and number > maximum)
+    ):
+        kind = "a positive integer"
+        if maximum is not None:
+            kind = f"an integer from {minimum} to {maximum}"
+        elif minimum != 1:
+            kind = f"an integer of at least {minimum}"
         raise invalid(argument, owner, kind, value)
     return number
 
 
-def check_seed(owner, seed):
-    """Returns None, or `seed` as an int >= 0; or raises."""
-    return None if seed is None else check_int("seed", owner, seed, 0)
+def check_seed(owner, seed, optional=True):
+    """Returns `seed` as an int32 >= 0, or None where that may be; or raises."""
+    if seed is None and optional:
+        return None
+    return check_int("seed", owner, seed, 0, 2**31 - 1)
 
 
 def check_number(argument, owner, value, minimum=0.0, maximum=None):

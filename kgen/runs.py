@@ -40,7 +40,7 @@ _SETTINGS = {
     "kl_warmup",
     "options",
 }
-# The most that is held at a time for the errors' picture: 256 MiB.
+# The most that is held at a time for a picture of pictures: 256 MiB.
 _NUMBERS = 2**26
 # What a training leaves; --overwrite deletes these and no other files.
 _LEFT = (
@@ -616,6 +616,8 @@ def draw_attributes(model, found, names, path, count=6, steps=10):
     y = found.labels
     if model.conditional or not isinstance(y, np.ndarray):
         return  # then the labels say it, not the code
+    most = max(1, _NUMBERS // math.prod(model.input_shapes[0]))
+    found, y = found.slice(0, min(len(found), most)), y[:most]
     x = _all(found.batches(batch_size=256))
     classes = np.unique(y)
     rows = {}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_seed, invalid
 
 
 def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
@@ -40,7 +40,7 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
     from sklearn.preprocessing import StandardScaler
 
     neighbors = check_int("neighbors", "probe", neighbors)
-    seed = check_int("seed", "probe", seed, 0)
+    seed = check_seed("probe", seed, optional=False)
     z, y = _checked("z", z, y)
     if (z_test is None) != (y_test is None):
         raise invalid("z_test", "probe", "both z_test and y_test, or none", "")

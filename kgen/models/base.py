@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers
-from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
 from kgen.models import checks
 from kgen.models.logs import LogMeans
@@ -563,7 +563,4 @@ def new_seed(seed):
     """`seed`, or a draw from Python's generator (`set_random_seed` seeds it)."""
     if seed is None:
         return random.randrange(2**31)
-    seed = check_int("seed", "sample", seed, 0)
-    if seed >= 2**31:  # an exported model takes it as int32
-        raise invalid("seed", "sample", "an integer below 2**31", seed)
-    return seed
+    return check_seed("sample", seed)

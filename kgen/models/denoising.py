@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_seed, invalid
 from kgen.layers import corruption as corruptions
 from kgen.models import checks
 from kgen.models.autoencoder import Reconstructing
@@ -74,7 +74,7 @@ class DenoisingAutoencoder(Reconstructing):
         super().__init__(**kwargs)
         self.corruption = corruptions.get(corruption, "DenoisingAutoencoder")
         _prepare(self.corruption, encoder.inputs[0].shape)
-        self.seed = check_int("seed", "DenoisingAutoencoder", seed, 0)
+        self.seed = check_seed("DenoisingAutoencoder", seed, optional=False)
         picture = len(encoder.inputs[0].shape) == 4
         logs = ["psnr"] if picture else []
         self._set_reconstruction(likelihood, encoder, decoder, logs)

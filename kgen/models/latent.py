@@ -92,6 +92,8 @@ class LatentGaussianModel(EncoderDecoder):
         if check_int("steps", owner, steps) < 2:
             raise invalid("steps", owner, "2 or more", steps)
         check_name("path", owner, PATHS, path)
+        if self.conditional and isinstance(x1, tf.data.Dataset):
+            raise invalid("x1", owner, "arrays: [x1, labels]", "a dataset")
         z1, z2 = (self.encode(x, batch_size) for x in (x1, x2))
         if z1.shape != z2.shape:
             raise invalid("x2", owner, f"{len(z1)} pictures", f"{len(z2)}")

@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen.densities import Density
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_seed, invalid
 from kgen.losses import gaussian_kl
 from kgen.losses.divergences import bound_log_var
 from kgen.models.base import prior_draws
@@ -80,7 +80,7 @@ class VAEDensity(Density):
         self.importance_samples = check_int(
             "importance_samples", "VAEDensity", importance_samples
         )
-        self.seed = check_int("seed", "VAEDensity", seed, 0)
+        self.seed = check_seed("VAEDensity", seed, optional=False)
         self.support = found[0].support
 
     @property

@@ -72,7 +72,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         discriminator: Built `keras.Model` from x, or `[x, labels]`, to logits of
             shape `(batch, 1)`.
         feature_layer: Name of the discriminator's layer whose output are the
-            features; `"features"` in kgen's own.
+            features, of one output and applied once; `"features"` in kgen's
+            own.
         likelihood: Of pixels, as in `VAE`.
         feature_weight: Number from 0 (pixels alone) to 1 (features alone).
         kl_weight: Weight of the KL term, >= 0. It stands against an error in
@@ -147,9 +148,24 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             if not isinstance(layer, keras.layers.InputLayer)
         }
         check_name("feature_layer", "VAEGAN", by_name, name)
+        # Not `layer.output`: that is of the layer's first call anywhere.
+        features = [
+            tensor
+            for nodes in self.discriminator._nodes_by_depth.values()
+            for node in nodes
+            if node.operation is by_name[name]
+            for tensor in node.outputs
+        ]
+        if len(features) != 1:
+            raise invalid(
+                "feature_layer",
+                "VAEGAN",
+                "a layer that the discriminator applies once, of one output",
+                name,
+            )
         judge = keras.Model(
             self.discriminator.inputs,
-            [self.discriminator.outputs[0], by_name[name].output],
+            [self.discriminator.outputs[0], features[0]],
         )
         # A function: as an attribute, Keras would save its layers again.
         self._logits_and_features = lambda x, **kwargs: judge(x, **kwargs)
@@ -187,7 +203,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             reconstruction_weight: gamma, the weight of the reconstruction error
                 in the decoder's loss, >= 0.
             adversarial_weight: That of the adversarial loss there, >= 0; with 0
-                the decoder is a VAE's.
+                and the error in pixels, training is a VAE's, weight for weight
+                (the moving statistics of batch normalisation see draws from
+                the prior, too).
             discriminator_steps: K, the discriminator's updates for each of the
                 others'.
             ema_decay: Decay of the averages of the encoder's and the decoder's
@@ -233,13 +251,17 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         optimizer = self._player_optimizer(
             "optimizer", optimizer, self.encoder.trainable_variables
         )
+        decoder_optimizer, discriminator_optimizer = (
+            optimizers.another(optimizer) if given is None else given
+            for given in (decoder_optimizer, discriminator_optimizer)
+        )
         self.decoder_optimizer = self._player_optimizer(
             "decoder_optimizer",
-            decoder_optimizer or optimizers.another(optimizer),
+            decoder_optimizer,
             self._decoder_variables,
         )
         own = self._compile_players(
-            discriminator_optimizer or optimizers.another(optimizer),
+            discriminator_optimizer,
             loss,
             penalty,
             discriminator_steps,

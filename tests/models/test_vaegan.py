@@ -93,7 +93,15 @@ class TestUpdate:
         decoder += model.adversarial_weight * value
         decoder += weight * tf.reduce_mean(fixed)
         penalty = self.r1(model, x) if model.penalty else 0.0
-        return tf.reduce_mean(kl) + error, decoder, -value + penalty
+        own = [
+            sum(network.losses)
+            for network in (model.encoder, model.decoder, discriminator)
+        ]
+        return (
+            tf.reduce_mean(kl) + error + own[0],
+            decoder + own[1],
+            -value + penalty + own[2],
+        )
 
     def r1(self, model, x):
         with tf.GradientTape() as tape:
@@ -169,8 +177,18 @@ class TestUpdate:
             {"training": {"equilibrium_margin": 9.0}},  # so that all play
             {"training": {"penalty": "r1:0.5"}},
             {"seed": 3},
+            {"kernel_regularizer": "l2"},
         ],
-        ids=["features", "pixels", "both", "labels", "gate", "r1", "seed"],
+        ids=[
+            "features",
+            "pixels",
+            "both",
+            "labels",
+            "gate",
+            "r1",
+            "seed",
+            "regularized",
+        ],
     )
     def test_weights_after_one_step(self, options):
         gradients = self.stepped(**options)
@@ -305,8 +323,10 @@ def test_without_the_discriminator_it_is_a_vae_weight_for_weight():
         (vae.decoder, model.decoder),
     ):
         other.set_weights(one.get_weights())
-    for trained in (vae, model):
+    logs = [
         trained.fit(contract.dataset(), epochs=5, verbose=0)
+        for trained in (vae, model)
+    ]
     for one, other in (
         (vae.encoder, model.encoder),
         (vae.decoder, model.decoder),
@@ -316,6 +336,9 @@ def test_without_the_discriminator_it_is_a_vae_weight_for_weight():
             np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-5)
     np.testing.assert_allclose(
         vae.elbo(X, seed=0), model.elbo(X, seed=0), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        logs[0].history["elbo"], logs[1].history["elbo"], rtol=1e-4
     )
 
 
@@ -437,12 +460,57 @@ def test_exported_signatures_are_pythons(conditional, tmp_path):
         ({"training": {"equilibrium_margin": -0.1}}, "at least 0"),
         ({"training": {"loss": "hing"}}, "did you mean 'hinge'"),
         ({"training": {"decoder_optimizer": "adamm"}}, "did you mean 'adam'"),
+        ({"training": {"decoder_optimizer": ""}}, "Expected one of"),
+        ({"seed": 2**31}, "from 0 to 2147483647"),
     ],
 )
 def test_bad_values_are_refused(options, message):
     with pytest.raises(InvalidArgument) as error:
         build(**options)
     assert message in str(error.value)
+
+
+def features_of(kind):
+    """A discriminator whose layer is called twice, elsewhere, or gives two."""
+    x = keras.Input((8, 8, 1))
+    layer = keras.layers.Dense(5, name="layer")
+    flat = keras.layers.Flatten()(x)
+    if kind == "twice":
+        h = layer(keras.layers.Dense(64)(layer(flat)))
+    elif kind == "two":
+        layer = keras.layers.LSTM(5, return_state=True, name="layer")
+        h = layer(keras.layers.Reshape((8, 8))(x))[0]
+    else:
+        layer(keras.Input((64,)))
+        h = layer(flat)
+    return keras.Model(x, keras.layers.Dense(1)(h))
+
+
+@pytest.mark.parametrize("kind", ["twice", "two"])
+def test_features_are_one_tensor(kind):
+    model = build()
+    with pytest.raises(InvalidArgument, match="applies once, of one output"):
+        kgen.VAEGAN(
+            model.encoder,
+            model.decoder,
+            features_of(kind),
+            feature_layer="layer",
+        )
+
+
+def test_features_of_a_layer_that_is_used_elsewhere_too():
+    model = build()
+    other = kgen.VAEGAN(
+        model.encoder,
+        model.decoder,
+        features_of("elsewhere"),
+        feature_layer="layer",
+    )
+    layer = other.discriminator.get_layer("layer")
+    _, features = other._judge(tf.constant(X))
+    np.testing.assert_allclose(
+        features, layer(X.reshape(len(X), -1)), atol=1e-6
+    )
 
 
 def test_a_discriminator_that_does_not_fit():
