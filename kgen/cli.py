@@ -667,10 +667,7 @@ def _held_out(
     from kgen.models import checks
 
     source = run.source(data, any_range)
-    # A source that was given, and has no splits, is meant whole.
-    whole = data and "all" in source.splits
-    split = "all" if whole else runs.validation_split(source) or "train"
-    found = source.examples(split)
+    found = source.examples(runs.held_out_split(source, bool(data)))
     labels = model.conditional if labels is None else labels
     if num:
         found = found.slice(0, min(num, len(found)))

@@ -368,7 +368,7 @@ def train(run, config, overwrite=False, resume=False):
         signal.signal(signal.SIGINT, handler)
         raise
     save_model(run, model)
-    draw(run, model, source)
+    draw(run.path, model, source, run.history())
     return model
 
 
@@ -403,6 +403,19 @@ def validation_split(source):
     """The split that a training is judged by: validation, or else test."""
     names = [name for name in ("validation", "test") if name in source.splits]
     return names[0] if names else None
+
+
+def held_out_split(source, given=False):
+    """The split whose examples show what a trained model is worth.
+
+    Args:
+        source: A `Source`.
+        given: Whether it is not the run's own: without splits, it is meant
+            whole.
+    """
+    if given and "all" in source.splits:
+        return "all"
+    return validation_split(source) or "train"
 
 
 def _datasets(source, config):
@@ -525,36 +538,39 @@ def save_model(run, model):
         model.save(temporary)
 
 
-def draw(run, model, source, count=36):
-    """Draws the run's pictures: samples, reconstructions, losses, codes, ...
+def draw(directory, model, source, history, split=None, count=36):
+    """Draws a run's pictures: samples, reconstructions, losses, codes, ...
 
     Args:
-        run: The `Run`.
-        model: Its model.
-        source: Its `Source`.
+        directory: Where to write them.
+        model: The run's model.
+        source: A `Source`.
+        history: The run's logs by epoch.
+        split: Of the source, whose examples are drawn; None for the one that
+            the run is judged by.
         count: How many samples.
     """
-    history = run.history()
+    split = split or held_out_split(source)
     # Of one count, what it began with would be drawn.
     counted = model.needs_labels and model.counts
     once = history and len(history["epoch"]) == 1
     if history and not (counted and once):
-        plots.losses(history, run.path / "losses.png")
+        plots.losses(history, directory / "losses.png")
     shape = model.input_shapes[0]
     if hasattr(model, "sample") and plots.is_drawable(shape):
         count = count if plots.is_picture(shape) else 2000
         labels = model.labels_in_turn(count)
         images = model.sample(count, labels=labels, seed=0)
-        plots.samples(images, run.path / "samples.png")
+        plots.samples(images, directory / "samples.png")
     if hasattr(model, "encode"):
-        draw_codes(run, model, source)
-    if model.needs_labels:
-        draw_confusion(run, model, source)
+        draw_codes(directory, model, source, split)
+    if model.needs_labels and source.examples(split).labels is not None:
+        draw_confusion(directory, model, source, split)
 
 
-def draw_confusion(run, model, source):
+def draw_confusion(directory, model, source, split):
     """Draws which classes a classifier takes for which."""
-    found = source.examples(validation_split(source) or "train")
+    found = source.examples(split)
     found = found.slice(0, min(len(found), 10_000))
     pairs = found.batches(labels=True, batch_size=256)
     found = [(y, model.classify(x)) for x, y in pairs.as_numpy_iterator()]
@@ -562,36 +578,35 @@ def draw_confusion(run, model, source):
     plots.confusion(
         labels,
         predicted,
-        run.path / "confusion.png",
+        directory / "confusion.png",
         source.class_names,
     )
 
 
-def draw_codes(run, model, source):
+def draw_codes(directory, model, source, split):
     """Draws what there is to see of codes: their map, reconstructions, ..."""
-    held_out = validation_split(source) or "train"
-    found = source.examples(held_out)
+    found = source.examples(split)
     found = found.slice(0, min(len(found), 2000))
     dataset = found.batches(labels=model.conditional, batch_size=256)
     z = model.encode(dataset)
     plots.latent(
         z,
-        run.path / "latent.png",
+        directory / "latent.png",
         found.labels if isinstance(found.labels, np.ndarray) else None,
         source.class_names,
         title=f"Codes of {len(z)} examples",
     )
     if isinstance(model, kgen.Autoencoder):
-        draw_errors(model, source, dataset, run.path / "errors.png")
+        draw_errors(model, source, dataset, directory / "errors.png")
     if not plots.is_picture(model.input_shapes[0]):
         return
-    draw_reconstructions(model, dataset, run.path / "reconstructions.png")
+    draw_reconstructions(model, dataset, directory / "reconstructions.png")
     if hasattr(model, "denoise"):
-        draw_denoised(model, dataset, run.path / "denoised.png")
+        draw_denoised(model, dataset, directory / "denoised.png")
     if hasattr(model, "interpolate"):
-        draw_interpolations(model, dataset, run.path / "interpolations.png")
+        draw_interpolations(model, dataset, directory / "interpolations.png")
         names = dict(enumerate(source.class_names))
-        draw_attributes(model, found, names, run.path / "attributes.png")
+        draw_attributes(model, found, names, directory / "attributes.png")
 
 
 def draw_interpolations(model, dataset, path, count=6, steps=10):

@@ -1,0 +1,74 @@
+"""Metrics of samples, codes and reconstructions, epoch by epoch."""
+
+import keras
+
+from kgen.errors import check_int, invalid
+from kgen.evaluation import Evidence, check_metrics, check_possible, compute
+
+
+class Evaluation(keras.callbacks.Callback):
+    """Computes metrics after epochs, as `val_NAME` in the logs.
+
+    `EarlyStopping`, `ModelCheckpoint` and Keras Tuner see them there, if they
+    come later in the list of callbacks; they need a `mode`. Between two
+    computations the last figures stay; before the first they are NaN.
+
+    Args:
+        metrics: Names such as `"frechet_distance"`, of
+            `kgen.evaluation.METRICS`.
+        test: `kgen.data` examples that the model is not trained on: what
+            `kgen.data.open_source(source).examples("test")` gives.
+        train: The training examples, for metrics that need them, or None.
+        extractor: As in `kgen.evaluation.Evidence`.
+        every: Epochs from one computation to the next.
+        **options: Others of `kgen.evaluation.Evidence`, such as
+            `num_samples=2000`.
+
+    Raises:
+        InvalidArgument: If a name is unknown; when training begins, if a metric
+            can't be computed.
+
+    Example:
+
+        source = kgen.data.open_source("digits")
+        judge = kgen.callbacks.Evaluation(
+            ["frechet_distance"],
+            source.examples("test"),
+            extractor=kgen.extractors.get("classifier", source),
+        )
+        stop = keras.callbacks.EarlyStopping(
+            "val_frechet_distance", mode="min", patience=3
+        )
+        gan.fit(train, epochs=100, callbacks=[judge, stop])
+    """
+
+    def __init__(
+        self, metrics, test, train=None, extractor=None, every=1, **options
+    ):
+        super().__init__()
+        if isinstance(metrics, str) or not metrics:
+            raise invalid("metrics", "Evaluation", "a list of names", metrics)
+        self.names = check_metrics("Evaluation", metrics)
+        self.every = check_int("every", "Evaluation", every)
+        self._given = {
+            "test": test,
+            "train": train,
+            "extractor": extractor,
+            **options,
+        }
+        self._logs = {f"val_{name}": float("nan") for name in self.names}
+
+    def on_train_begin(self, logs=None):
+        self._evidence = Evidence(self.model, **self._given)
+        check_possible(self._evidence, self.names)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0:
+            # What is known of the data stays; samples are drawn anew.
+            self._evidence = self._evidence.again()
+            found, _ = compute(self._evidence, self.names)
+            self._logs = {
+                f"val_{name}": figure.value for name, figure in found.items()
+            }
+        if logs is not None:
+            logs.update(self._logs)

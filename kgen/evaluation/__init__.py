@@ -1,0 +1,21 @@
+"""What a trained model is worth: metrics by name, from one body of evidence."""
+
+from kgen.evaluation.evidence import Evidence
+from kgen.evaluation.measures import (
+    METRICS,
+    Figure,
+    Metric,
+    check_metrics,
+    check_possible,
+    compute,
+)
+
+__all__ = [
+    "METRICS",
+    "Evidence",
+    "Figure",
+    "Metric",
+    "check_metrics",
+    "check_possible",
+    "compute",
+]

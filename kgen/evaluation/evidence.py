@@ -1,0 +1,183 @@
+"""What metrics are computed from: a model's samples beside real examples."""
+
+import copy
+import dataclasses
+import functools
+
+import numpy as np
+
+from kgen import metrics
+from kgen.errors import check_int, check_seed, invalid
+
+_CHUNK = 1000  # samples at a time
+_KEPT = 1000  # samples and real examples that are kept as pictures
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What is left of many examples, once they were looked at.
+
+    Args:
+        features: Array of shape `(n, d)`.
+        first: The first of the examples themselves, array.
+        sharpness: Array of shape `(n,)`, or None where these are no pictures.
+        labels: `n` integers, their classes, or None.
+        probabilities: P(y|x) by the extractor, or None if it has no classes.
+    """
+
+    features: np.ndarray
+    first: np.ndarray
+    sharpness: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+
+
+class Evidence:
+    """A model, what it makes, and the examples that it is judged by.
+
+    Everything is computed when it is first asked for, by the batch; of examples
+    and samples, their features stay, and the first thousand of themselves.
+
+    Args:
+        model: A trained model of kgen's.
+        test: `kgen.data` examples that it was not trained on.
+        train: Those that it was trained on, or None.
+        extractor: A `kgen.extractors.Extractor`, for metrics of samples.
+        num_samples: How many samples are drawn, and how many real examples they
+            are compared with at most.
+        importance_samples: Draws of z for each example, for log p(x).
+        seed: Integer for all draws.
+        binarize: Whether bounds are of pixels drawn as 0 or 1.
+
+    Raises:
+        InvalidArgument: If a value is out of range, or shapes don't agree.
+    """
+
+    def __init__(
+        self,
+        model,
+        test,
+        train=None,
+        extractor=None,
+        num_samples=10_000,
+        importance_samples=500,
+        seed=0,
+        binarize=False,
+    ):
+        self.model, self.test, self.train = model, test, train
+        self.num_samples = check_int("num_samples", "Evidence", num_samples, 2)
+        self.importance_samples = check_int(
+            "importance_samples", "Evidence", importance_samples
+        )
+        self.seed = check_seed("Evidence", seed, optional=False)
+        self.binarize = binarize
+        self.extractor = extractor
+        shape = model.input_shapes[0]
+        for name, examples in (("test", test), ("train", train)):
+            if examples is not None and tuple(examples.shape) != shape:
+                raise invalid(
+                    name,
+                    "Evidence",
+                    f"examples of the model's shape {shape}",
+                    f"shape {tuple(examples.shape)}",
+                )
+
+    @property
+    def is_picture(self):
+        """Whether examples are pictures whose neighbourhoods mean something."""
+        shape = self.model.input_shapes[0]
+        return len(shape) == 3 and min(shape[:2]) >= 3
+
+    @property
+    def has_labels(self):
+        """Whether each test example has a known class."""
+        labels = self.test.labels
+        return isinstance(labels, np.ndarray) and labels.min() >= 0
+
+    def batches(self, **options):
+        """The test examples as the model takes them, in batches."""
+        options = {"batch_size": 250, "labels": self.model.conditional, **options}
+        return self.test.batches(**options)
+
+    def some(self, examples, count):
+        """At most `count` of the examples, drawn by the seed, in their order."""
+        if len(examples) <= count:
+            return examples
+        chosen = np.random.default_rng(self.seed).choice(
+            len(examples), count, replace=False
+        )
+        return examples.select(np.sort(chosen))
+
+    @functools.cached_property
+    def real(self):
+        """`Seen` of test examples."""
+        return self._seen_of(self.test)
+
+    @functools.cached_property
+    def trained_on(self):
+        """`Seen` of training examples."""
+        return self._seen_of(self.train)
+
+    @functools.cached_property
+    def samples(self):
+        """`Seen` of samples."""
+        labels = None
+        if self.has_labelled_samples:
+            labels = self._labels()
+        return self._seen(self._drawn(labels), labels)
+
+    @property
+    def has_labelled_samples(self):
+        """Whether samples are of classes that are asked for."""
+        return self.model.conditional or self.model.needs_labels
+
+    def again(self):
+        """The same evidence, for the model as it is now."""
+        other = copy.copy(self)
+        vars(other).pop("samples", None)
+        return other
+
+    def _seen_of(self, examples):
+        chosen = self.some(examples, self.num_samples)
+        batches = chosen.batches(batch_size=_CHUNK).as_numpy_iterator()
+        is_labelled = isinstance(chosen.labels, np.ndarray)
+        return self._seen(batches, chosen.labels if is_labelled else None)
+
+    def _labels(self):
+        """As often as among the test examples, or in turn."""
+        if not self.has_labels:
+            return np.arange(self.num_samples) % self.model.num_classes
+        draws = np.random.default_rng(self.seed)
+        return draws.choice(self.test.labels, self.num_samples)
+
+    def _drawn(self, labels):
+        starts = range(0, self.num_samples, _CHUNK)
+        seeds = np.random.default_rng(self.seed).integers(2**31, size=len(starts))
+        for start, seed in zip(starts, seeds):
+            stop = min(start + _CHUNK, self.num_samples)
+            own = None if labels is None else labels[start:stop]
+            yield self.model.sample(stop - start, labels=own, seed=int(seed))
+
+    def _seen(self, batches, labels=None):
+        features, first, sharpness, probabilities, kept = [], [], [], [], 0
+        for x in batches:
+            if self.extractor is not None:
+                features.append(self.extractor.features(x))
+                if self.extractor.num_classes:
+                    probabilities.append(self.extractor.probabilities(x))
+            if kept < _KEPT:
+                first.append(x[: _KEPT - kept])
+                kept += len(first[-1])
+            if self.is_picture:
+                sharpness.append(metrics.sharpness(x))
+        return Seen(
+            _joined(features),
+            np.concatenate(first),
+            _joined(sharpness),
+            labels,
+            _joined(probabilities),
+        )
+
+
+def _joined(parts):
+    return np.concatenate(parts) if parts else None

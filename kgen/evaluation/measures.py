@@ -1,0 +1,752 @@
+"""The metrics that a model can be judged by, by name."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from kgen import metrics
+from kgen.errors import InvalidArgument, unknown_name
+
+_NEIGHBOURHOODS = 10_000  # examples at most; their distances take its square
+_PROBED = 5_000  # codes at most that a probe learns from
+_GROUPS = 10  # of samples, each left out once for a standard error
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """What a metric came to.
+
+    Args:
+        value: The figure.
+        standard_error: Of the value, or None where it isn't known.
+        floor: What training examples have in the place of samples, or the
+            original pictures, or None.
+    """
+
+    value: float
+    standard_error: float | None = None
+    floor: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """What a reader should know of a metric.
+
+    Args:
+        title: Its name in tables.
+        better: `"lower"`, `"higher"`, `"near:1"`, or None.
+        unit: The unit, or "".
+        reading: How to read it, a sentence.
+    """
+
+    title: str
+    better: str | None
+    unit: str
+    reading: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Metrics that are computed at once.
+
+    Args:
+        metrics: Dictionary from names to `Metric`s.
+        missing: Function of an `Evidence`: what it lacks for them, or None.
+        compute: Function of an `Evidence`: dictionary from names to `Figure`s.
+    """
+
+    metrics: dict
+    missing: Callable
+    compute: Callable
+
+
+def _mean(values):
+    values = np.asarray(values, "float64")
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
+    return Figure(float(values.mean()), None if error is None else float(error))
+
+
+def _share(value, count):
+    """A share of `count` independent examples, by the binomial."""
+    return Figure(float(value), float(np.sqrt(value * (1.0 - value) / count)))
+
+
+# Bounds on log p(x)
+
+
+def _no_bounds(evidence):
+    if not hasattr(evidence.model, "log_likelihood"):
+        return "the model has no density of examples"
+    return None
+
+
+def _bounds(evidence):
+    found = metrics.bounds(
+        evidence.model,
+        evidence.batches(batch_size=128, seed=0, binarize=evidence.binarize),
+        num_samples=evidence.importance_samples,
+        seed=evidence.seed,
+    )
+    return {
+        name: Figure(one["value"], one["standard_error"])
+        for name, one in found.items()
+    }
+
+
+_NATS = "nats per image"
+_BOUNDS = Group(
+    {
+        "log_likelihood": Metric(
+            "log p(x)",
+            "higher",
+            _NATS,
+            "How likely the model finds unseen examples, by importance samples; "
+            "in expectation from below. Comparable among models of the same "
+            "data and likelihood only.",
+        ),
+        "elbo": Metric(
+            "ELBO",
+            "higher",
+            _NATS,
+            "The bound on log p(x) that training raises; how far it is below "
+            "log p(x) is what the approximate posterior costs.",
+        ),
+        "kl": Metric(
+            "KL (rate)",
+            None,
+            _NATS,
+            "What the code tells of an example beyond the prior. Near 0, the "
+            "decoder ignores the code.",
+        ),
+        "reconstruction": Metric(
+            "reconstruction (distortion)",
+            None,
+            _NATS,
+            "-E log p(x|z): what is lost on the way through the code. The ELBO "
+            "is minus the sum of rate and distortion.",
+        ),
+        "effective_sample_size": Metric(
+            "effective sample size",
+            "higher",
+            "importance samples",
+            "How many of the importance samples count. Near 1, log p(x) is "
+            "still far below its true value.",
+        ),
+    },
+    _no_bounds,
+    _bounds,
+)
+
+
+# Codes
+
+
+def _no_posterior(evidence):
+    if not hasattr(evidence.model, "posterior"):
+        return "the model has no posterior"
+    return None
+
+
+def _active_units(evidence):
+    mean, _ = evidence.model.posterior(evidence.batches())
+    return {"active_units": Figure(float(metrics.active_units(mean)))}
+
+
+_CODES = Group(
+    {
+        "active_units": Metric(
+            "active units",
+            "higher",
+            "latent dimensions",
+            "Dimensions of the code whose posterior mean varies from example to "
+            "example; the others stay unused.",
+        ),
+    },
+    _no_posterior,
+    _active_units,
+)
+
+
+def _no_probes(evidence):
+    if not hasattr(evidence.model, "encode"):
+        return "the model has no code"
+    if evidence.model.conditional:
+        return "the labels are known to the encoder"
+    if not evidence.has_labels or len(np.unique(evidence.test.labels)) < 2:
+        return "the data has no labels"
+    if evidence.train is None:
+        return "no training examples to learn from"
+    return None
+
+
+def _probes(evidence):
+    model, test = evidence.model, evidence.test
+    train = evidence.some(evidence.train, _PROBED)
+    found = metrics.probe(
+        model.encode(train.batches(batch_size=250)),
+        train.labels,
+        model.encode(test.batches(batch_size=250)),
+        test.labels,
+    )
+    return {name: _share(value, len(test)) for name, value in found.items()}
+
+
+_PROBES = Group(
+    {
+        "knn_accuracy": Metric(
+            "10-NN accuracy on codes",
+            "higher",
+            "",
+            "How often the classes of the nearest codes are right: whether "
+            "what is alike lies together.",
+        ),
+        "logistic_accuracy": Metric(
+            "logistic accuracy on codes",
+            "higher",
+            "",
+            "How often a linear classifier on codes is right: whether classes "
+            "lie on different sides.",
+        ),
+    },
+    _no_probes,
+    _probes,
+)
+
+
+# Reconstructions
+
+
+def _no_reconstructions(evidence):
+    if not hasattr(evidence.model, "reconstruct"):
+        return "the model does not reconstruct"
+    return None
+
+
+def _reconstructions(evidence):
+    squares, ssim, sharp, originals = [], [], [], []
+    with_ssim = min(evidence.model.input_shapes[0][:2]) >= 11
+    for batch in evidence.batches():
+        inputs, x = evidence.model.unpack(batch)
+        x, rebuilt = np.asarray(x), np.asarray(evidence.model(inputs))
+        error = np.square(x.astype("float64") - rebuilt)
+        squares.append(error.reshape(len(x), -1).mean(axis=1))
+        if evidence.is_picture:
+            sharp.append(metrics.sharpness(rebuilt))
+            originals.append(metrics.sharpness(x))
+        if evidence.is_picture and with_ssim:
+            ssim.append(metrics.ssim(rebuilt, x))
+    squares = np.concatenate(squares)
+    found = {"mse": _mean(squares)}
+    if evidence.is_picture:
+        with np.errstate(divide="ignore"):
+            found["psnr"] = _mean(-10.0 * np.log10(squares))
+        found["reconstruction_sharpness"] = _ratio(sharp, originals)
+    if ssim:
+        found["ssim"] = _mean(np.concatenate(ssim))
+    return found
+
+
+def _ratio(parts, originals):
+    """The means' ratio; the error is that of the first one."""
+    mean, whole = np.concatenate(parts), np.concatenate(originals).mean()
+    if not whole:
+        return Figure(float("nan"))
+    return _mean(mean / whole)
+
+
+_RECONSTRUCTIONS = Group(
+    {
+        "mse": Metric(
+            "squared error of reconstructions",
+            "lower",
+            "a number of x",
+            "The mean squared difference from the original.",
+        ),
+        "psnr": Metric(
+            "PSNR of reconstructions",
+            "higher",
+            "dB",
+            "The same on a log scale, in the mean over pictures: 20 is coarse, "
+            "30 good, 40 hardly to be told from the original.",
+        ),
+        "ssim": Metric(
+            "SSIM of reconstructions",
+            "higher",
+            "",
+            "Whether local structure is the same: 1 for equal pictures.",
+        ),
+        "reconstruction_sharpness": Metric(
+            "sharpness of reconstructions",
+            "near:1",
+            "of the originals'",
+            "Below 1, they are blurred; above 1, noisy.",
+        ),
+    },
+    _no_reconstructions,
+    _reconstructions,
+)
+
+
+# Samples
+
+
+def _no_samples(evidence):
+    if not hasattr(evidence.model, "sample"):
+        return "the model does not sample"
+    if evidence.extractor is None:
+        return "no feature extractor"
+    return None
+
+
+def _features(evidence):
+    real, fake = evidence.real.features, evidence.samples.features
+    trained_on = evidence.train and evidence.trained_on.features
+    floors = {}
+    if evidence.train is not None:
+        floors["frechet"] = metrics.frechet_distance(real, trained_on)
+        kernel = metrics.kernel_distance(real, trained_on, seed=evidence.seed)
+        floors["kernel"] = kernel["kernel_distance"]
+    kernel = metrics.kernel_distance(real, fake, seed=evidence.seed)
+    return {
+        "frechet_distance": Figure(
+            metrics.frechet_distance(real, fake),
+            _jackknife(real, fake),
+            floors.get("frechet"),
+        ),
+        "kernel_distance": Figure(
+            kernel["kernel_distance"],
+            kernel["standard_error"],
+            floors.get("kernel"),
+        ),
+    }
+
+
+def _jackknife(real, fake):
+    """The Frechet distance's standard error, by leaving out parts of samples."""
+    whole = metrics.FeatureStatistics()
+    whole.update(real)
+    order = np.arange(len(fake)) % _GROUPS
+    found = [
+        metrics.frechet_distance(whole, fake[order != group])
+        for group in range(_GROUPS)
+    ]
+    return float(np.std(found) * np.sqrt(_GROUPS - 1))
+
+
+def _neighbourhoods(evidence):
+    most = _NEIGHBOURHOODS
+    real, fake = evidence.real.features[:most], evidence.samples.features[:most]
+    found = metrics.precision_recall(real, fake)
+    floors = {}
+    if evidence.train is not None:
+        trained_on = evidence.trained_on.features[:most]
+        floors = metrics.precision_recall(real, trained_on)
+    counts = {"precision": len(fake), "recall": len(real), "coverage": len(real)}
+    return {
+        name: Figure(
+            value,
+            _share(value, counts[name]).standard_error
+            if name in counts
+            else None,
+            floors.get(name),
+        )
+        for name, value in found.items()
+    }
+
+
+_DISTANCES = Group(
+    {
+        "frechet_distance": Metric(
+            "Frechet distance",
+            "lower",
+            "squared units of the features",
+            "How far the samples' features are from the test examples', both "
+            "taken for Gaussians. The floor is what training examples have. "
+            "Comparable for the same extractor and number of samples only.",
+        ),
+        "kernel_distance": Metric(
+            "kernel distance (KID)",
+            "lower",
+            "",
+            "The same by a kernel, without the bias of few samples: 0 for "
+            "samples that can't be told from the data.",
+        ),
+    },
+    _no_samples,
+    _features,
+)
+_NEIGHBOURS = Group(
+    {
+        "precision": Metric(
+            "precision",
+            "higher",
+            "",
+            "The share of samples that lie where real examples do: quality.",
+        ),
+        "recall": Metric(
+            "recall",
+            "higher",
+            "",
+            "The share of real examples that lie where samples do: variety.",
+        ),
+        "density": Metric(
+            "density",
+            "higher",
+            "",
+            "As precision, but counts how many real neighbourhoods a sample is "
+            "in, so that an outlier among the real examples matters less.",
+        ),
+        "coverage": Metric(
+            "coverage",
+            "higher",
+            "",
+            "The share of real examples with a sample in their neighbourhood.",
+        ),
+    },
+    _no_samples,
+    _neighbourhoods,
+)
+
+
+def _no_inception(evidence):
+    missing = _no_samples(evidence)
+    if missing is None and not evidence.extractor.is_inception:
+        missing = "it is of Inception-v3 only"
+    return missing
+
+
+def _inception_score(evidence):
+    found = metrics.inception_score(evidence.samples.probabilities)
+    return {
+        "inception_score": Figure(
+            found["inception_score"], found["standard_error"]
+        )
+    }
+
+
+_INCEPTION = Group(
+    {
+        "inception_score": Metric(
+            "Inception score",
+            "higher",
+            "",
+            "High where each sample is of a clear class, and all classes occur.",
+        ),
+    },
+    _no_inception,
+    _inception_score,
+)
+
+
+def _no_accuracy_of_samples(evidence):
+    missing = _no_samples(evidence)
+    if missing is None and not evidence.has_labelled_samples:
+        missing = "the model's samples have no labels"
+    if missing is None and not evidence.extractor.num_classes:
+        missing = "the extractor knows no classes"
+    return missing
+
+
+def _accuracy_of_samples(evidence):
+    def accuracy(seen):
+        return np.mean(seen.probabilities.argmax(axis=1) == seen.labels)
+
+    samples, real = evidence.samples, evidence.real
+    floor = accuracy(real) if real.labels is not None else None
+    value = _share(accuracy(samples), len(samples.labels))
+    return {"sample_accuracy": dataclasses.replace(value, floor=floor)}
+
+
+_CONDITIONAL = Group(
+    {
+        "sample_accuracy": Metric(
+            "accuracy on samples",
+            "higher",
+            "",
+            "How often the extractor's classifier sees the class that a sample "
+            "was asked for. The floor is how often it is right on test "
+            "examples.",
+        ),
+    },
+    _no_accuracy_of_samples,
+    _accuracy_of_samples,
+)
+
+
+def _no_pictures(evidence):
+    if not hasattr(evidence.model, "sample"):
+        return "the model does not sample"
+    if not evidence.is_picture:
+        return "examples are no pictures"
+    return None
+
+
+def _sharpness(evidence):
+    floor = None
+    if evidence.train is not None:
+        floor = _ratio(
+            [evidence.trained_on.sharpness], [evidence.real.sharpness]
+        ).value
+    value = _ratio([evidence.samples.sharpness], [evidence.real.sharpness])
+    return {"sample_sharpness": dataclasses.replace(value, floor=floor)}
+
+
+_SHARPNESS = Group(
+    {
+        "sample_sharpness": Metric(
+            "sharpness of samples",
+            "near:1",
+            "of the test pictures'",
+            "Below 1, samples are blurred; above 1, noisy.",
+        ),
+    },
+    _no_pictures,
+    _sharpness,
+)
+
+
+def _no_diversity(evidence):
+    missing = _no_pictures(evidence)
+    if missing is None and min(evidence.model.input_shapes[0][:2]) < 11:
+        missing = "pictures are smaller than 11 x 11"
+    return missing
+
+
+def _diversity(evidence):
+    found = metrics.diversity(evidence.samples.first, seed=evidence.seed)
+    real = metrics.diversity(evidence.real.first, seed=evidence.seed)
+    return {
+        "similarity": Figure(
+            found["ms_ssim"], found["standard_error"], real["ms_ssim"]
+        )
+    }
+
+
+_DIVERSITY = Group(
+    {
+        "similarity": Metric(
+            "similarity of samples (MS-SSIM)",
+            "lower",
+            "",
+            "How alike two samples are in the mean. Well above the floor, that "
+            "of test pictures, samples lack variety.",
+        ),
+    },
+    _no_diversity,
+    _diversity,
+)
+
+
+def _no_memorization(evidence):
+    if not hasattr(evidence.model, "sample"):
+        return "the model does not sample"
+    if evidence.train is None:
+        return "no training examples to be near to"
+    return None
+
+
+def _memorization(evidence):
+    found = metrics.memorization(
+        evidence.samples.first,
+        evidence.train.batches(batch_size=1000),
+        evidence.real.first,
+    )
+    return {"memorization": Figure(found)}
+
+
+_MEMORY = Group(
+    {
+        "memorization": Metric(
+            "nearness to training examples",
+            "near:0",
+            "standard deviations",
+            "Whether samples are nearer to training examples than test examples "
+            "are: far below 0 (-3), the model repeats what it was trained on; "
+            "far above, its samples are unlike the data.",
+        ),
+    },
+    _no_memorization,
+    _memorization,
+)
+
+
+# Classifiers
+
+
+def _no_classes(evidence):
+    if not hasattr(evidence.model, "predict_log_proba"):
+        return "the model does not classify"
+    if not evidence.has_labels:
+        return "the data has no labels"
+    return None
+
+
+def _classification(evidence):
+    from scipy.special import log_softmax, logsumexp
+
+    labels = evidence.test.labels
+    joint = evidence.model.log_joint(evidence.batches(labels=False))
+    log_proba = log_softmax(joint, axis=1)
+    right = joint.argmax(axis=1) == labels
+    return {
+        "accuracy": _share(right.mean(), len(right)),
+        "negative_log_likelihood": _mean(
+            -log_proba[np.arange(len(labels)), labels]
+        ),
+        "calibration_error": Figure(
+            metrics.calibration_error(np.exp(log_proba), labels)
+        ),
+        "log_prob": _mean(logsumexp(joint, axis=1)),
+    }
+
+
+_CLASSES = Group(
+    {
+        "accuracy": Metric("accuracy", "higher", "", "How often it is right."),
+        "negative_log_likelihood": Metric(
+            "-log P(y|x)",
+            "lower",
+            "nats per image",
+            "What the probabilities are worth: guessing costs log of the number "
+            "of classes.",
+        ),
+        "calibration_error": Metric(
+            "calibration error",
+            "lower",
+            "",
+            "How far its confidence is from its accuracy, in the mean.",
+        ),
+        "log_prob": Metric(
+            "log p(x)",
+            "higher",
+            _NATS,
+            "How likely it finds unseen examples, whatever their class.",
+        ),
+    },
+    _no_classes,
+    _classification,
+)
+
+
+# Denoising
+
+
+def _no_noise(evidence):
+    if not hasattr(evidence.model, "denoise"):
+        return "the model does not denoise"
+    return None
+
+
+def _denoised(evidence):
+    found, done = {"noisy_psnr": [], "denoised_psnr": []}, 0
+    for batch in evidence.batches():
+        _, x = evidence.model.unpack(batch)
+        noisy = evidence.model.corrupt(x, done)
+        clean = evidence.model(evidence.model.with_labels(noisy, _labels(batch)))
+        for name, images in (("noisy", noisy), ("denoised", clean)):
+            images = np.asarray(images, "float32")
+            found[f"{name}_psnr"].append(metrics.psnr(images, np.asarray(x)))
+        done += len(x)
+    return {name: _mean(np.concatenate(v)) for name, v in found.items()}
+
+
+def _labels(batch):
+    return batch[1] if isinstance(batch, tuple) else None
+
+
+_DENOISING = Group(
+    {
+        "denoised_psnr": Metric(
+            "PSNR once denoised",
+            "higher",
+            "dB",
+            "Of pictures that were corrupted as in training.",
+        ),
+        "noisy_psnr": Metric(
+            "PSNR of the noisy pictures", None, "dB", "What it began with."
+        ),
+    },
+    _no_noise,
+    _denoised,
+)
+
+GROUPS = (
+    _CLASSES,
+    _BOUNDS,
+    _DISTANCES,
+    _INCEPTION,
+    _NEIGHBOURS,
+    _CONDITIONAL,
+    _SHARPNESS,
+    _DIVERSITY,
+    _MEMORY,
+    _DENOISING,
+    _RECONSTRUCTIONS,
+    _CODES,
+    _PROBES,
+)
+METRICS = {
+    name: metric for group in GROUPS for name, metric in group.metrics.items()
+}
+
+
+def check_metrics(owner, names):
+    """Returns `names` as a tuple, None as all there are; or raises."""
+    if names is None:
+        return tuple(METRICS)
+    for name in names:
+        if name not in METRICS:
+            raise unknown_name("metrics", owner, METRICS, name)
+    return tuple(names)
+
+
+def check_possible(evidence, names):
+    """Raises if one of `names` can't be computed from `evidence`."""
+    for group in GROUPS:
+        asked = [name for name in names if name in group.metrics]
+        reason = group.missing(evidence) if asked else None
+        if reason:
+            raise _impossible(asked[0], reason)
+
+
+def _impossible(name, reason):
+    return InvalidArgument(
+        f"The metric {name!r} can't be computed: {reason}. Leave it out."
+    )
+
+
+def compute(evidence, names=None, report=None):
+    """Computes metrics.
+
+    Args:
+        evidence: An `Evidence`.
+        names: Names out of `METRICS`, or None for all that the model allows.
+        report: What is called with the names of those that are computed next,
+            or None.
+
+    Returns:
+        Dictionary from names to `Figure`s; and one from names to the reason why
+        a metric is left out.
+
+    Raises:
+        InvalidArgument: If a name is unknown, or one that was asked for can't
+            be had.
+    """
+    asked = check_metrics("compute", names)
+    found, left_out = {}, {}
+    for group in GROUPS:
+        wanted = [name for name in group.metrics if name in asked]
+        if not wanted:
+            continue
+        reason = group.missing(evidence)
+        if reason is None:
+            if report:
+                report(", ".join(METRICS[name].title for name in wanted))
+            figures = group.compute(evidence)
+            found.update((k, v) for k, v in figures.items() if k in wanted)
+            reason = "it is not defined for such examples"
+        left_out.update((n, reason) for n in wanted if n not in found)
+    if names is not None and left_out:
+        raise _impossible(*next(iter(left_out.items())))
+    return found, left_out

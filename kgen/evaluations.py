@@ -1,0 +1,278 @@
+"""`kgen evaluate`: what runs are worth, as a table, as JSON, and as a report."""
+
+import dataclasses
+import datetime
+import json
+import math
+import pathlib
+import tempfile
+import time
+
+import numpy as np
+
+from kgen import evaluation, extractors, files, metrics, plots, report, runs
+from kgen.errors import InvalidArgument
+
+_RESULT, _REPORT = "metrics.json", "report.html"
+_NETWORKS = ("encoder", "decoder", "generator", "discriminator")
+_NEAREST = 12
+# The pictures that the report may show, in its order; runs.draw makes them.
+_PICTURES = {
+    "losses": ("Training", "The logs by epoch.", True),
+    "samples": ("Samples", "New ones, from draws of the prior.", False),
+    "nearest": (
+        "Nearest training examples",
+        "The samples that are nearest to a training example, above it: equal "
+        "pictures would mean that the model repeats what it has seen.",
+        True,
+    ),
+    "reconstructions": (
+        "Reconstructions",
+        "Test examples above what comes back from their codes.",
+        True,
+    ),
+    "denoised": (
+        "Denoised",
+        "Test examples, corrupted as in training, and without the noise.",
+        True,
+    ),
+    "latent": (
+        "Latent map",
+        "Codes of test examples, by class where classes are known.",
+        False,
+    ),
+    "interpolations": (
+        "Interpolations",
+        "From one picture to another, along the way between their codes.",
+        True,
+    ),
+    "attributes": (
+        "Attributes",
+        "Codes moved by the mean difference of two classes.",
+        True,
+    ),
+    "errors": (
+        "Size of the code",
+        "The error of reconstructions beside PCA's.",
+        False,
+    ),
+    "confusion": ("Confusion", "Which classes are taken for which.", False),
+}
+
+
+def evaluate(
+    paths,
+    out=None,
+    overwrite=False,
+    data=None,
+    names=None,
+    extractor="classifier",
+    num_samples=10_000,
+    importance_samples=500,
+    seed=0,
+    say=lambda text: None,
+):
+    """Judges runs, and writes metrics.json and report.html.
+
+    Args:
+        paths: Directories of one or more runs.
+        out: Where to write; None for the run's own directory, or for the next
+            free `evaluations/evaluation-N` where there are several.
+        overwrite: Whether files there may be replaced.
+        data: A source to judge by, or None for the run's own.
+        names: Names of metrics, or None for all that the models allow.
+        extractor: What `kgen.extractors.get` takes.
+        num_samples: As in `kgen.evaluation.Evidence`.
+        importance_samples: As in `kgen.evaluation.Evidence`.
+        seed: Integer for all draws.
+        say: What is called with a line of progress.
+
+    Returns:
+        The directory, and a list of dictionaries, one a run, as `metrics.json`
+        holds them.
+
+    Raises:
+        FileExistsError: If there is an evaluation already.
+        FileNotFoundError: If a run is not there, or not finished.
+        InvalidArgument: If a value can't be used.
+    """
+    evaluation.check_metrics("evaluate", names)
+    out = _directory(paths, out, overwrite)
+    opened = [runs.Run(path) for path in paths]
+    if data is None and len({_data_of(run) for run in opened}) > 1:
+        raise InvalidArgument(
+            "These runs were trained on different data, by which they can't be "
+            "compared. Pass --data."
+        )
+    found = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, run in enumerate(opened):
+            pictures = pathlib.Path(scratch, str(number))
+            pictures.mkdir()
+            found.append(
+                _evaluated(
+                    run,
+                    pictures,
+                    data,
+                    names,
+                    extractor,
+                    num_samples,
+                    importance_samples,
+                    seed,
+                    say,
+                )
+            )
+        say("Writing the report")
+        out.mkdir(parents=True, exist_ok=True)
+        report.write(out / _REPORT, found)
+    for one in found:
+        del one["pictures"]
+    with files.new_file(out / _RESULT) as temporary:
+        text = json.dumps(_plain(found), indent=2, allow_nan=False)
+        temporary.write_text(text + "\n")
+    return out, found
+
+
+def _directory(paths, out, overwrite):
+    if out is None and len(paths) == 1:
+        out = paths[0]
+    if out is None:
+        return runs.new_run("evaluation", "evaluations").path
+    out = pathlib.Path(out)
+    for name in (_RESULT, _REPORT):
+        if (out / name).exists() and not overwrite:
+            raise FileExistsError(
+                f"{out / name} exists already. Pass --overwrite, or another "
+                "--out."
+            )
+    return out
+
+
+def _data_of(run):
+    config = run.config
+    shape = config["image_shape"]
+    return config["data"], None if shape is None else tuple(shape)
+
+
+def _evaluated(
+    run,
+    pictures,
+    data,
+    names,
+    extractor,
+    num_samples,
+    importance_samples,
+    seed,
+    say,
+):
+    """One run's dictionary, with the pictures drawn into `pictures`."""
+    start = time.monotonic()
+    say(f"{run.path}: reading")
+    model, source, config = run.model(), run.source(data), run.config
+    split = runs.held_out_split(source, bool(data))
+    test = source.examples(split)
+    train = _training_examples(source, split)
+    needs_features = hasattr(model, "sample")
+    if needs_features:
+        say("Preparing the feature extractor")
+        extractor = extractors.get(extractor, run.source())
+    evidence = evaluation.Evidence(
+        model,
+        test,
+        train,
+        extractor if needs_features else None,
+        num_samples,
+        importance_samples,
+        seed,
+        config["binarize"],
+    )
+    figures, left_out = evaluation.compute(
+        evidence, names, lambda text: say(f"Computing {text}")
+    )
+    say("Drawing")
+    runs.draw(pictures, model, source, run.history(), split)
+    if hasattr(model, "sample") and train is not None:
+        _draw_nearest(evidence, pictures / "nearest.png")
+    inception = needs_features and extractor.is_inception
+    return {
+        "run": str(run.path),
+        "model": config["model"],
+        "settings": {k: v for k, v in config.items() if k != "versions"},
+        "versions": config.get("versions", {}),
+        "parameters": {
+            name: getattr(model, name).count_params()
+            for name in _NETWORKS
+            if hasattr(model, name)
+        },
+        "data": {"source": source.name, "split": split, "examples": len(test)},
+        "extractor": {
+            "name": extractor.name,
+            "features": extractor.num_features,
+            "inception": extractor.is_inception,
+        }
+        if needs_features
+        else None,
+        "num_samples": num_samples,
+        "importance_samples": importance_samples,
+        "seed": seed,
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(time.monotonic() - start, 1),
+        "metrics": {
+            name: {
+                **dataclasses.asdict(_named(name, inception)),
+                **dataclasses.asdict(figure),
+            }
+            for name, figure in figures.items()
+        },
+        "skipped": {
+            evaluation.METRICS[name].title: reason
+            for name, reason in left_out.items()
+        },
+        "pictures": [
+            {"title": title, "caption": caption, "file": file, "wide": wide}
+            for stem, (title, caption, wide) in _PICTURES.items()
+            if (file := pictures / f"{stem}.png").exists()
+        ],
+    }
+
+
+def _training_examples(source, split):
+    """What the model was trained on, unless it is judged by just that."""
+    if "train" not in source.splits or split in ("train", "all"):
+        return None
+    return source.examples("train")
+
+
+def _named(name, inception):
+    """The metric; of Inception's features it has names of its own."""
+    metric = evaluation.METRICS[name]
+    if inception and name == "frechet_distance":
+        return dataclasses.replace(metric, title="FID")
+    return metric
+
+
+def _draw_nearest(evidence, path):
+    """Draws the samples that are nearest to training examples, above these."""
+    if not plots.is_picture(evidence.model.input_shapes[0]):
+        return
+    samples = evidence.samples.first
+    index, distances = metrics.nearest_neighbors(
+        samples, evidence.train.batches(batch_size=1000)
+    )
+    chosen = np.argsort(distances)[:_NEAREST]
+    wanted, place = np.unique(index[chosen], return_inverse=True)
+    nearest = evidence.train.select(wanted).batches(batch_size=_NEAREST)
+    nearest = np.concatenate(list(nearest.as_numpy_iterator()))
+    rows = {"sample": samples[chosen], "training example": nearest[place]}
+    plots.pairs(rows, path, "Samples and the nearest training examples")
+
+
+def _plain(value):
+    """As JSON can hold it: what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
