@@ -503,55 +503,55 @@ def classify(run, model, out, data):
 
 
 @main.command()
-@click.argument("run", type=click.Path())
+@click.argument("paths", metavar="RUN...", nargs=-1, required=True)
 @_data_option
+@_positive_option(
+    "--num-samples", 10_000, "Samples that are compared with real examples."
+)
+@_positive_option(
+    "--importance-samples", 500, "Draws of z for each example, for log p(x)."
+)
 @click.option(
-    "--num-samples",
-    type=click.IntRange(1),
-    default=500,
+    "--metrics",
+    metavar="NAME,...",
+    help="Those to compute; default: all that the model allows.",
+)
+@click.option(
+    "--extractor",
+    default="classifier",
     show_default=True,
-    help="Importance samples for each picture, for log p(x).",
+    help="What gives features: classifier (kgen trains one on the labelled "
+    "data, once), pixels, a .keras file, a SavedModel's folder, or the file "
+    "of Inception-v3 (classify_image_graph_def.pb).",
 )
 @_seed_option
-def evaluate(run, data, num_samples, seed):
-    """Prints what the model of RUN is worth on the test split.
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    help="Directory; default: RUN, and of several runs "
+    "evaluations/evaluation-N, the next free N.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace the evaluation in --out."
+)
+def evaluate(paths, metrics, **options):
+    """Judges the models of RUNs on the test split.
 
-    Means over its examples: bounds on log p(x) where the model has them, in
-    nats per image, else the model's own losses.
+    Prints a table and leaves it as metrics.json, and with pictures as
+    report.html, one file that can be mailed. Several runs are compared.
     """
-    run, model, _ = _open(run)
-    found, dataset = _held_out(
-        run,
-        model,
-        data,
-        batch_size=128,
-        seed=0,
-        binarize=run.config["binarize"],
+    quiet_import()
+    from kgen import evaluations, report
+
+    names = metrics and [name.strip() for name in metrics.split(",")]
+    out, found = evaluations.evaluate(
+        paths,
+        names=names or None,
+        say=lambda text: click.echo(text, err=True),
+        **options,
     )
-    if hasattr(model, "log_likelihood"):
-        _print_bounds(model, dataset, num_samples, seed)
-    else:
-        logs = model.evaluate(dataset, verbose=0, return_dict=True)
-        click.echo(f"{len(found)} examples")
-        for name, value in logs.items():
-            click.echo(f"  {name:40} {value:10.5g}")
-
-
-def _print_bounds(model, dataset, num_samples, seed):
-    import numpy as np
-
-    verbose = 1 if sys.stdout.isatty() else 0
-    rows = {
-        "ELBO": model.elbo(dataset, num_samples=10, seed=seed),
-        f"log p(x), {num_samples} importance samples": model.log_likelihood(
-            dataset, num_samples, seed=seed, verbose=verbose
-        ),
-    }
-    count = len(rows["ELBO"])
-    click.echo(f"{count} examples, nats per image, +- standard error")
-    for name, values in rows.items():
-        error = np.std(values) / np.sqrt(len(values))
-        click.echo(f"  {name:40} {np.mean(values):10.3f} +- {error:.3f}")
+    click.echo(report.table(found))
+    click.echo(f"Wrote {out / 'metrics.json'} and {out / 'report.html'}")
 
 
 @main.command()

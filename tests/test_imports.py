@@ -15,8 +15,11 @@ LEVELS = [
     {"networks", "densities"},
     {"models"},
     {"data", "metrics", "plots"},
+    {"extractors"},
+    {"evaluation"},
     {"callbacks", "sklearn"},
-    {"comparison", "runs"},
+    {"comparison", "report", "runs"},
+    {"evaluations"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

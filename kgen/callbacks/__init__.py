@@ -1,8 +1,15 @@
 """Keras callbacks."""
 
 from kgen.callbacks.epoch_order import EpochOrder
+from kgen.callbacks.evaluation import Evaluation
 from kgen.callbacks.gan_watch import GANWatch
 from kgen.callbacks.kl_warm_up import KLWarmUp
 from kgen.callbacks.sample_progress import SampleProgress
 
-__all__ = ["EpochOrder", "GANWatch", "KLWarmUp", "SampleProgress"]
+__all__ = [
+    "EpochOrder",
+    "Evaluation",
+    "GANWatch",
+    "KLWarmUp",
+    "SampleProgress",
+]
