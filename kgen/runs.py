@@ -60,6 +60,8 @@ _LEFT = (
     "confusion.png",
     "progress",
     "progress.png",
+    "metrics.json",
+    "report.html",
 )
 # What the commands on a run write beside it.
 _MADE = re.compile(
