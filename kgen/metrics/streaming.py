@@ -68,14 +68,16 @@ class SharpnessRatio(keras.metrics.Metric):
         # Of the targets and of the outputs.
         self.total = self.add_weight((2,), "zeros", name="total")
 
-    def update_state(self, y_true, y_pred):
+    def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch.
 
         Args:
             y_true: Pictures of shape `(n, height, width, channels)`, both sides
                 3 or more.
             y_pred: As many of them.
+            sample_weight: None.
         """
+        _refuse_weights("SharpnessRatio", sample_weight)
         sums = [
             ops.sum(_sharpness(_pictures("SharpnessRatio", x, 3)))
             for x in (y_true, y_pred)
@@ -97,7 +99,8 @@ class FrechetDistance(keras.metrics.Metric):
 
     Args:
         extractor: Function, layer or model from a batch of pictures to
-            features of shape `(n, d)`; None for the pixels.
+            features of shape `(n, d)`; None for the pixels. A function has to
+            be registered as serialisable if the model is to be saved.
         name: Name in the logs.
         dtype: Type of the result.
 
@@ -130,13 +133,15 @@ class FrechetDistance(keras.metrics.Metric):
         )
         self.built = True
 
-    def update_state(self, y_true, y_pred):
+    def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch of both.
 
         Args:
             y_true: Real examples, of shape `(n, ...)`.
             y_pred: Generated ones, of shape `(m, ...)`.
+            sample_weight: None.
         """
+        _refuse_weights("FrechetDistance", sample_weight)
         for name, x in (("real", y_true), ("fake", y_pred)):
             features = self._features(x)
             if not self.built:
@@ -209,6 +214,11 @@ def _sharpness(x):
     middle = x[:, 1:-1, 1:-1]
     beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
     return ops.var(beside - 4.0 * middle, axis=(1, 2, 3))
+
+
+def _refuse_weights(owner, sample_weight):
+    if sample_weight is not None:
+        raise invalid("sample_weight", owner, "None", "some")
 
 
 def _pictures(owner, x, side):

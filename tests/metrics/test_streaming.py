@@ -83,6 +83,7 @@ def test_in_any_model_s_compile():
 
 def test_a_saved_model_has_them_again(tmp_path):
     model = model_with(*(build() for build, _ in CASES.values()))
+    model.fit(X, Y, verbose=0)
     before = model.evaluate(X, Y, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -178,6 +179,12 @@ def test_nan_is_a_nan_in_the_logs():
     metric.reset_state()
     metric.update_state(X[:1], X[:1])
     assert float(metric.result()) == 0.0
+
+
+@pytest.mark.parametrize("name", ["sharpness_ratio", "frechet_distance"])
+def test_what_takes_no_weights(name):
+    with pytest.raises(InvalidArgument, match="`sample_weight`"):
+        CASES[name][0]().update_state(X, Y, np.ones(50))
 
 
 def test_equal_pictures():
