@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 
 import kgen
 
-NOISE, BLUR, COMPONENTS = 0.05, 1.0, 20
+NOISE, BLUR, COMPONENTS = 0.05, 0.7, 20
 
 
 def sets_of(train, test, rng):

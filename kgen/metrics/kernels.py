@@ -72,4 +72,5 @@ def _mean_of_pairs(x):
 
 
 def _kernel(x, y):
-    return (x @ y.T / x.shape[1] + 1.0) ** 3
+    base = x @ y.T / x.shape[1] + 1.0
+    return base * base * base  # several times faster than ** 3

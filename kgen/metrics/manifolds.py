@@ -84,5 +84,5 @@ def _squared_distances(x, y=None, **kwargs):
     from sklearn.metrics import pairwise_distances_chunked
 
     return pairwise_distances_chunked(
-        x, y, metric="sqeuclidean", working_memory=_MEGABYTES, **kwargs
+        x, y, working_memory=_MEGABYTES, squared=True, **kwargs
     )

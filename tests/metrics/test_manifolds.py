@@ -58,6 +58,15 @@ def test_repeated_points_are_at_no_distance(offset):
     assert set(apart.values()) == {0.0}
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_ties_are_within(k):
+    """On a lattice many lie exactly on a ball's edge, which belongs to it."""
+    lattice = np.stack(np.meshgrid(*[np.arange(7.0)] * 3), -1).reshape(-1, 3)
+    real, fake = (lattice[RNG.permutation(343)[:n]] for n in (211, 130))
+    got = precision_recall(real, fake, k)
+    assert got == pytest.approx(brute(real, fake, k))
+
+
 def test_an_outlier_among_the_real_ones():
     """It raises precision; density and coverage hardly (Naeem et al. 2020).
 
