@@ -12,16 +12,17 @@ class Judge:
     Args:
         folder: Where the IDX files are.
         seed: Integer.
+        epochs: Of its training.
     """
 
-    def __init__(self, folder, seed):
+    def __init__(self, folder, seed, epochs=6):
         source = kgen.data.open_source(folder)
         train, test = source.examples("train"), source.examples("test")
         self.x, self.x_test = (
             part.images / np.float32(255) for part in (train, test)
         )
         self.y, self.y_test = train.labels, test.labels
-        self.model = _trained(self.x, self.y, seed)
+        self.model = _trained(self.x, self.y, seed, epochs)
         self._features = keras.Model(
             self.model.inputs, self.model.get_layer("features").output
         )
@@ -47,7 +48,7 @@ class Judge:
         }
 
 
-def _trained(x, y, seed):
+def _trained(x, y, seed, epochs):
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     model = keras.Sequential(
@@ -66,5 +67,5 @@ def _trained(x, y, seed):
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"], steps_per_execution=16)
-    model.fit(x, y, batch_size=128, epochs=6, verbose=2)
+    model.fit(x, y, batch_size=128, epochs=epochs, verbose=2)
     return model

@@ -45,4 +45,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 
 if "keras" in sys.modules:
     # Then nothing is lost, and `keras.saving.load_model` finds the classes.
-    from kgen import models  # noqa: F401
+    from kgen import metrics, models  # noqa: F401

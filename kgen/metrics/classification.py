@@ -3,8 +3,7 @@
 import numpy as np
 
 from kgen.errors import check_int, invalid
-
-_ROUNDING = 1e-4  # of float32 rows that should sum to 1
+from kgen.metrics.checks import check_probabilities
 
 
 def calibration_error(probabilities, labels, bins=15):
@@ -44,25 +43,8 @@ def calibration_error(probabilities, labels, bins=15):
 
 def _checked(probabilities, labels):
     owner = "calibration_error"
-    probabilities = np.asarray(probabilities, "float64")
+    probabilities = check_probabilities(owner, probabilities)
     labels = np.asarray(labels)
-    if probabilities.ndim != 2 or not probabilities.size:
-        raise invalid(
-            "probabilities",
-            owner,
-            "shape (n, num_classes), with at least one example",
-            f"shape {probabilities.shape}",
-        )
-    # Written so that NaN fails, too.
-    off = np.abs(probabilities.sum(axis=1) - 1.0)
-    if not (probabilities.min() >= 0.0 and off.max() <= _ROUNDING):
-        raise invalid(
-            "probabilities",
-            owner,
-            "rows of numbers from 0 with the sum 1; of logits, pass the softmax",
-            f"a least number of {probabilities.min():g}, and sums that are off "
-            f"by {off.max():g}",
-        )
     count, num_classes = probabilities.shape
     if (
         labels.shape != (count,)

@@ -154,6 +154,27 @@ class LatentGaussianModel(EncoderDecoder):
         """
         return self._by_draws(self._elbo, x, num_samples, batch_size, seed)
 
+    def rate_distortion(self, x, num_samples=1, batch_size=128, seed=None):
+        """The two parts of the ELBO of each example, which is minus their sum.
+
+        Args:
+            x: As in `posterior`.
+            num_samples: Draws of z for each example.
+            batch_size: For arrays.
+            seed: Integer for the draws, or None.
+
+        Returns:
+            Two arrays of shape `(n,)`, nats per image: the rate
+            `KL(q(z|x) || N(0, I))`, in closed form, and the distortion
+            `-E_q[log p(x|z)]`, by `num_samples` draws.
+
+        References:
+            Alemi et al. (2018), arXiv 1711.00464, section 2.
+        """
+        return self._by_draws(
+            self._rate_distortion, x, num_samples, batch_size, seed
+        )
+
     def log_likelihood(
         self, x, num_samples=500, batch_size=128, seed=None, verbose="auto"
     ):
@@ -173,8 +194,36 @@ class LatentGaussianModel(EncoderDecoder):
         Returns:
             Array of shape `(n,)`, nats per image.
         """
+        return self.importance_sampling(
+            x, num_samples, batch_size, seed, verbose
+        )[0]
+
+    def importance_sampling(
+        self, x, num_samples=500, batch_size=128, seed=None, verbose="auto"
+    ):
+        """`log_likelihood`, and how many of the draws bear it.
+
+        The effective sample size is `(sum_k w_k)^2 / sum_k w_k^2` for the
+        weights `w_k = p(x, z_k) / q(z_k|x)`: K for a perfect posterior, near 1
+        if one draw outweighs all others.
+
+        Args:
+            x: As in `posterior`.
+            num_samples: K, the draws of z for each example.
+            batch_size: For arrays.
+            seed: Integer for the draws, or None.
+            verbose: 1 or "auto" shows a progress bar, 0 does not.
+
+        Returns:
+            Two arrays of shape `(n,)`: log p(x) in nats per image, and the
+            effective sample size, from 1 to K.
+
+        References:
+            Burda et al. (2016), arXiv 1509.00519, equation 8; Kong (1992), A
+            note on importance sampling using standardized weights.
+        """
         return self._by_draws(
-            self._log_likelihood, x, num_samples, batch_size, seed, verbose
+            self._importance_sampling, x, num_samples, batch_size, seed, verbose
         )
 
     def _by_draws(self, function, x, num_samples, batch_size, seed, verbose=0):
@@ -196,10 +245,19 @@ class LatentGaussianModel(EncoderDecoder):
     def _elbo(self, inputs, number, num_samples, seed):
         return self._elbo_by(inputs, num_samples, [seed, number])
 
-    def _log_likelihood(self, inputs, number, num_samples, seed):
-        return self._log_likelihood_by(inputs, num_samples, [seed, number])
+    def _rate_distortion(self, inputs, number, num_samples, seed):
+        return self._rate_distortion_by(inputs, num_samples, [seed, number])
+
+    def _importance_sampling(self, inputs, number, num_samples, seed):
+        return self._importance_by(inputs, num_samples, [seed, number])
 
     def _elbo_by(self, inputs, num_samples, seed, common=False):
+        rate, distortion = self._rate_distortion_by(
+            inputs, num_samples, seed, common
+        )
+        return -distortion - rate
+
+    def _rate_distortion_by(self, inputs, num_samples, seed, common=False):
         mean, log_var = self._posterior(inputs)
         total = self._over_draws(
             lambda z, _: ops.sum(self._log_prob_of(z, inputs), axis=0),
@@ -211,28 +269,35 @@ class LatentGaussianModel(EncoderDecoder):
             seed,
             common,
         )
-        divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
-        return total / tf.cast(num_samples, "float32") - divergence
+        rate = ops.sum(gaussian_kl(mean, log_var), axis=-1)
+        return rate, -total / tf.cast(num_samples, "float32")
 
     def _log_likelihood_by(self, inputs, num_samples, seed, common=False):
+        return self._importance_by(inputs, num_samples, seed, common)[0]
+
+    def _importance_by(self, inputs, num_samples, seed, common=False):
         mean, log_var = self._posterior(inputs)
 
-        def log_weight_sum(z, eps):
+        def log_weight_sums(z, eps):
             log_q = log_density(eps) - 0.5 * ops.sum(log_var, axis=-1)
             log_weights = self._log_prob_of(z, inputs) + log_density(z) - log_q
-            return ops.logsumexp(log_weights, axis=0)
+            powers = [log_weights, 2.0 * log_weights]  # of w and of w^2
+            return ops.stack([ops.logsumexp(x, axis=0) for x in powers])
 
-        total = self._over_draws(
-            log_weight_sum,
+        sums = self._over_draws(
+            log_weight_sums,
             ops.logaddexp,
-            tf.fill(tf.shape(mean)[:1], float("-inf")),
+            tf.fill([2, tf.shape(mean)[0]], float("-inf")),
             mean,
             log_var,
             num_samples,
             seed,
             common,
         )
-        return total - tf.math.log(tf.cast(num_samples, "float32"))
+        log_sum, log_squares = tf.unstack(sums, 2)
+        count = tf.cast(num_samples, "float32")
+        size = tf.exp(2.0 * log_sum - log_squares)  # but for its rounding
+        return log_sum - tf.math.log(count), tf.clip_by_value(size, 1.0, count)
 
     def _log_prob_of(self, z, inputs):
         x = inputs[0] if self.conditional else inputs
@@ -266,13 +331,14 @@ class LatentGaussianModel(EncoderDecoder):
             part = function(mean + stddev * eps, eps)
             return done + size, combine(total, part)
 
-        start = tf.ensure_shape(start, [None])
+        any_shape = tf.TensorShape([None] * start.shape.rank)
+        start = tf.ensure_shape(start, any_shape)
         _, total = tf.while_loop(
             lambda done, _: done < num_samples,
             body,
             (0, start),
             parallel_iterations=1,
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None])),
+            shape_invariants=(tf.TensorShape([]), any_shape),
         )
         return total
 

@@ -1,0 +1,85 @@
+"""What a model with a Gaussian posterior is worth in nats."""
+
+from kgen.errors import check_int, check_seed, invalid
+from kgen.metrics.means import mean_and_error
+
+
+def bounds(
+    model,
+    x,
+    num_samples=500,
+    elbo_samples=10,
+    batch_size=128,
+    seed=0,
+    verbose=0,
+):
+    """Bounds on log p(x), and what they are made of, over a data set.
+
+    `reconstruction` is `-E_q(z|x)[log p(x|z)]`, the distortion, and `kl` is
+    `KL(q(z|x) || N(0, I))`, the rate; `elbo` is minus their sum.
+    `log_likelihood` is the importance-sampled estimate, from below, and
+    `effective_sample_size` tells how many of the `num_samples` draws bear it:
+    `(sum w)^2 / sum w^2`. Near 1, one draw does, and the estimate is much too
+    low.
+
+    Args:
+        model: `VAE` or `VAEGAN`.
+        x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset,
+            which is passed through twice; two examples or more.
+        num_samples: Draws of z for each example for `log_likelihood`.
+        elbo_samples: Draws of z for each example for `reconstruction`.
+        batch_size: For arrays: how many are worked on at a time.
+        seed: Integer for the draws.
+        verbose: 1 shows a progress bar, 0 does not.
+
+    Returns:
+        Dictionary from these five names to dictionaries with `value`, the mean
+        over the examples, in nats per image (`effective_sample_size`: draws),
+        and `standard_error`, over the examples; it holds the draws' error too.
+
+    Raises:
+        InvalidArgument: If the model has no Gaussian posterior, or x does not
+            fit it.
+
+    References:
+        Kingma & Welling (2014), arXiv 1312.6114, equation 3; Burda et al.
+        (2016), arXiv 1509.00519, equation 8; Alemi et al. (2018), Fixing a
+        broken ELBO, arXiv 1711.00464, section 2 (rate and distortion); Kong
+        (1992), A note on importance sampling using standardized weights.
+    """
+    from kgen.models.latent import LatentGaussianModel
+
+    if not isinstance(model, LatentGaussianModel):
+        raise invalid(
+            "model",
+            "bounds",
+            "a model with a Gaussian posterior: VAE or VAEGAN",
+            type(model).__name__,
+        )
+    check_int("num_samples", "bounds", num_samples)
+    check_int("elbo_samples", "bounds", elbo_samples)
+    check_seed("bounds", seed, optional=False)
+    kl, reconstruction = (
+        part.astype("float64")
+        for part in model.rate_distortion(x, elbo_samples, batch_size, seed)
+    )
+    log_likelihood, size = model.importance_sampling(
+        x, num_samples, batch_size, seed, verbose
+    )
+    examples = {
+        "elbo": -(kl + reconstruction),
+        "log_likelihood": log_likelihood,
+        "effective_sample_size": size,
+        "kl": kl,
+        "reconstruction": reconstruction,
+    }
+    if len(kl) < 2:
+        raise invalid("x", "bounds", "two examples or more", len(kl))
+    found = {
+        name: dict(zip(("value", "standard_error"), mean_and_error(values)))
+        for name, values in examples.items()
+    }
+    # To the last digit, too.
+    parts = found["kl"]["value"], found["reconstruction"]["value"]
+    found["elbo"]["value"] = -sum(parts)
+    return found

@@ -1,0 +1,64 @@
+"""How samples spread over the modes of a mixture that is known."""
+
+import numpy as np
+
+from kgen.errors import check_number, invalid
+from kgen.metrics.checks import check_features
+
+
+def mode_coverage(samples, centers, stddev, within=3.0, weights=None):
+    """Modes found, quality and balance of samples from a known mixture.
+
+    Each sample belongs to the mode whose centre is nearest. It is of high
+    quality if it is no farther from there than `within` standard deviations; a
+    mode counts as found with one such sample. The balance is
+    `KL(s || w) = sum s log(s / w)`, s the modes' shares of all samples.
+
+    Args:
+        samples: Array of shape `(n, d)`.
+        centers: Array of shape `(modes, d)`.
+        stddev: That of each mode, in each direction.
+        within: In standard deviations.
+        weights: The mixture's weights, positive numbers; None for equal ones.
+
+    Returns:
+        Dictionary with `modes`, an integer; `high_quality`, a share of the
+        samples; and `reverse_kl`, in nats.
+
+    Raises:
+        InvalidArgument: If shapes don't agree, or a value is out of range.
+
+    References:
+        Srivastava et al. (2017), VEEGAN, arXiv 1705.07761, section 4.1;
+        Lin et al. (2018), PacGAN, arXiv 1712.04086, section 4.1.
+    """
+    from scipy.spatial import KDTree
+
+    owner = "mode_coverage"
+    samples = check_features(owner, "samples", samples)
+    centers = check_features(owner, "centers", centers, 1, samples.shape[1])
+    reach = check_number("within", owner, within)
+    reach *= check_number("stddev", owner, stddev)
+    weights = _checked_weights(weights, len(centers))
+    distances, nearest = KDTree(centers).query(samples)
+    good = distances <= reach
+    shares = np.bincount(nearest, minlength=len(centers)) / len(samples)
+    used = shares > 0  # 0 log 0 = 0
+    ratio = shares[used] / weights[used]
+    return {
+        "modes": len(np.unique(nearest[good])),
+        "high_quality": float(good.mean()),
+        "reverse_kl": float(np.sum(shares[used] * np.log(ratio))),
+    }
+
+
+def _checked_weights(weights, count):
+    if weights is None:
+        return np.full(count, 1.0 / count)
+    weights = np.asarray(weights, "float64")
+    good = (weights > 0) & np.isfinite(weights)
+    if weights.shape != (count,) or not good.all():
+        raise invalid(
+            "weights", "mode_coverage", f"{count} positive numbers", weights
+        )
+    return weights / weights.sum()
