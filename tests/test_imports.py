@@ -16,7 +16,7 @@ LEVELS = [
     {"models"},
     {"data", "metrics", "plots"},
     {"callbacks", "sklearn"},
-    {"comparison", "runs"},
+    {"comparison", "report", "runs"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
