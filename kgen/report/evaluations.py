@@ -112,6 +112,11 @@ def unlike(evaluations):
     ]
 
 
+def names(evaluations):
+    """What the runs are called."""
+    return [str(evaluation["run"]) for evaluation in evaluations]
+
+
 def in_order(mappings):
     """All keys of some dictionaries, once each, in the order they came."""
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))

@@ -3,9 +3,10 @@
 import pathlib
 
 from kgen import files
-from kgen.report import pictures, words
+from kgen.report import metrics_table, pictures, words
 from kgen.report.elements import document, element
-from kgen.report.evaluations import check, in_order, rows, unlike
+from kgen.report.evaluations import check, in_order, names
+from kgen.report.tables import compared
 
 _STYLE = pathlib.Path(__file__).with_name("style.css")
 # Whatever the texts hold, a browser fetches nothing and runs nothing.
@@ -19,8 +20,6 @@ _FACTS = {
     "evaluated": lambda evaluation: str(evaluation.get("date") or ""),
     "time taken": words.seconds,
 }
-_ARROWS = {"lower": "\N{DOWNWARDS ARROW}", "higher": "\N{UPWARDS ARROW}"}
-_MARKS = {"best": "\N{BLACK STAR} best", "tied": "\N{ALMOST EQUAL TO} tied"}
 
 
 def write(path, evaluations, title=None):
@@ -105,7 +104,7 @@ def _sections(evaluations):
     drawn = pictures.sections(evaluations)
     found = {
         "Runs" if several else "The run": _facts(evaluations),
-        "Metrics": _metrics(evaluations),
+        "Metrics": metrics_table.section(evaluations),
         "Not computed": _skipped(evaluations),
         "Pictures": [element("div", *drawn.values(), class_="pictures")]
         if drawn
@@ -144,43 +143,23 @@ def _contents(shown):
     return element("nav", element("ul", *items), aria_label="Contents")
 
 
-def _table(caption, head, body, class_):
-    """A table that scrolls in its own box, by keyboard, too."""
-    parts = [element("caption", caption)]
-    if head:
-        cells = [element("th", text, scope="col") for text in head]
-        parts.append(element("thead", element("tr", *cells)))
-    parts.append(element("tbody", *body))
-    return element(
-        "div",
-        element("table", *parts, class_=class_),
-        class_="scroll",
-        tabindex="0",
-        role="region",
-        aria_label=caption,
-    )
-
-
-# What the runs are, and how they were made
-
-
 def _facts(evaluations):
     found = [
         {name: text(evaluation) for name, text in _FACTS.items()}
         for evaluation in evaluations
     ]
-    return _compared("What was judged, and by what", evaluations, found)
+    return compared("What was judged, and by what", names(evaluations), found)
 
 
 def _skipped(evaluations):
     found = [evaluation.get("skipped") or {} for evaluation in evaluations]
     caption = "Metrics that were not computed, and why"
-    return _compared(caption, evaluations, found)
+    return compared(caption, names(evaluations), found)
 
 
 def _nested(evaluations, key, caption):
     found = [_flat(evaluation.get(key) or {}) for evaluation in evaluations]
-    return _compared(caption, evaluations, found, differing=True)
+    return compared(caption, names(evaluations), found, differing=True)
 
 
 def _flat(settings, before=""):
@@ -192,134 +171,3 @@ def _flat(settings, before=""):
         else:
             found[f"{before}{name}"] = str(value)
     return found
-
-
-def _compared(caption, evaluations, found, differing=False):
-    """Texts by name, one column a run; the rows that differ may be marked."""
-    several = len(evaluations) > 1
-    body = []
-    for name in in_order(found):
-        texts = [str(texts.get(name, "")) for texts in found]
-        if not any(texts):
-            continue
-        label = [element("span", name, class_="name")]
-        marked = differing and len(set(texts)) > 1
-        if marked:
-            label += [" ", element("span", "differs", class_="badge")]
-        cells = _texts(texts)
-        body.append(
-            element(
-                "tr",
-                element("th", *label, scope="row"),
-                *cells,
-                class_="differs" if marked else "same",
-            )
-        )
-    if not body:
-        return []
-    head = ["name", *(str(e["run"]) for e in evaluations)] if several else []
-    return [
-        _table(caption, head, body, "facts several" if several else "facts")
-    ]
-
-
-def _texts(texts):
-    """What all runs agree on is said once, across their columns."""
-    if len(texts) > 1 and len(set(texts)) == 1:
-        return [element("td", texts[0], colspan=len(texts))]
-    return [element("td", text or _dash()) for text in texts]
-
-
-def _dash():
-    return element("span", "\N{EN DASH}", class_="none", title="not there")
-
-
-# The metrics
-
-
-def _metrics(evaluations):
-    found = rows(evaluations)
-    if not found:
-        return [element("p", "No metric was computed.")]
-    several = len(evaluations) > 1
-    floors = any(row.floor for row in found)
-    runs = [str(e["run"]) for e in evaluations] if several else ["value"]
-    head = ["metric", *runs, *["floor"] * floors, "better"]
-    if not several:
-        head.append("how to read it")
-    body = [_metric_row(row, floors, several) for row in found]
-    class_ = "metrics several" if several else "metrics alone"
-    parts = [_table(_legend(found), head, body, class_)]
-    if several:
-        parts = [_marking(evaluations), *parts, *_readings(found)]
-    return parts
-
-
-def _marking(evaluations):
-    differing = unlike(evaluations)
-    class_ = "warning" if differing else "note"
-    return element("p", words.marking(differing), class_=class_)
-
-
-def _legend(found):
-    """What the table's columns hold."""
-    text = "The figures of each metric"
-    if any(cell and cell.error for row in found for cell in row.cells):
-        text += " \N{PLUS-MINUS SIGN} their standard errors"
-    if any(row.floor for row in found):
-        text += (
-            ". The floor is the figure of the training data against the test "
-            "data: no model can be expected to do better"
-        )
-    return f"{text}."
-
-
-def _metric_row(row, floors, several):
-    unit = [" ", element("span", row.unit, class_="unit")] if row.unit else []
-    name = element("span", row.title, class_="name")
-    cells = [element("th", name, *unit, scope="row")]
-    cells += [_cell(cell) for cell in row.cells]
-    if floors:
-        floor = _minus(row.floor) if row.floor else _dash()
-        cells.append(element("td", floor, class_="floor number"))
-    cells.append(element("td", *_better(row), class_="better"))
-    if not several:
-        cells.append(element("td", row.reading, class_="reading"))
-    return element("tr", *cells)
-
-
-def _cell(cell):
-    if cell is None:
-        return element("td", _dash(), class_="number figure")
-    parts = [element("span", _minus(cell.value), class_="value")]
-    if cell.error:
-        error = f" \N{PLUS-MINUS SIGN} {_minus(cell.error)}"
-        parts.append(element("span", error, class_="error"))
-    if cell.mark:
-        parts.append(element("span", _MARKS[cell.mark], class_="mark"))
-    return element("td", *parts, class_=f"number figure {cell.mark}".strip())
-
-
-def _better(row):
-    text = words.better(row)
-    if not text:
-        return [_dash()]
-    arrow = _ARROWS.get(text, "\N{RIGHTWARDS ARROW}")
-    return [element("span", arrow, aria_hidden="true"), f" {text}"]
-
-
-def _minus(text):
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _readings(found):
-    parts = []
-    for row in found:
-        if row.reading:
-            parts += [element("dt", row.title), element("dd", row.reading)]
-    if not parts:
-        return []
-    return [
-        element("h3", "How to read the metrics"),
-        element("dl", *parts, class_="readings"),
-    ]

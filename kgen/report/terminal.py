@@ -89,7 +89,8 @@ def _lines(evaluations):
     ]
     widths = [max(map(len, column)) for column in zip(head, *body)]
     left = _WIDTH - sum(widths) - 2 * len(widths)
-    names = [_wrapped(row, max(_LEAST, min(left, _MOST))) for row in found]
+    most = _MOST if several else max(_LEAST, min(left, _MOST))
+    names = [_wrapped(row, most) for row in found]
     width = max(len(line) for name in names for line in name)
     lines = [_aligned("metric", width, head, widths)]
     for (name, *rest), cells in zip(names, body):
