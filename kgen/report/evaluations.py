@@ -8,7 +8,7 @@ from kgen.errors import invalid
 from kgen.report.numbers import texts
 
 _REQUIRED = ("run", "model", "metrics")
-_BETTER = re.compile(r"lower|higher|near:[-+.\de]+")
+_BETTER = re.compile(r"lower|higher|near:-?\d+(\.\d+)?")
 _SIGNIFICANT = 2.0  # standard errors of a difference
 
 

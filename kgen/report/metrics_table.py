@@ -76,7 +76,7 @@ def _cell(cell):
         error = f" \N{PLUS-MINUS SIGN} {_minus(cell.error)}"
         parts.append(element("span", error, class_="error"))
     if cell.mark:
-        parts.append(element("span", _MARKS[cell.mark], class_="mark"))
+        parts += [" ", element("span", _MARKS[cell.mark], class_="mark")]
     return element("td", *parts, class_=f"number figure {cell.mark}".strip())
 
 

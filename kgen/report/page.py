@@ -5,7 +5,7 @@ import pathlib
 from kgen import files
 from kgen.report import metrics_table, pictures, words
 from kgen.report.elements import document, element
-from kgen.report.evaluations import check, in_order, names
+from kgen.report.evaluations import check, names
 from kgen.report.tables import compared
 
 _STYLE = pathlib.Path(__file__).with_name("style.css")
@@ -92,10 +92,10 @@ def _title(evaluations):
 
 def _lead(evaluations):
     """One sentence on what this is."""
-    models = in_order([{str(e["model"]): None} for e in evaluations])
-    data = in_order([{words.data(e): None} for e in evaluations])
-    text = f"{', '.join(models)}, judged on {'; '.join(filter(None, data))}"
-    return text if any(data) else ", ".join(models)
+    models = ", ".join(dict.fromkeys(str(e["model"]) for e in evaluations))
+    data = dict.fromkeys(words.data(e) for e in evaluations)
+    data = "; ".join(filter(None, data))
+    return f"{models}, judged on {data}" if data else models
 
 
 def _sections(evaluations):
@@ -148,6 +148,8 @@ def _facts(evaluations):
         {name: text(evaluation) for name, text in _FACTS.items()}
         for evaluation in evaluations
     ]
+    if len(found) == 1:  # of several, their names stand above the columns
+        found = [{"run": names(evaluations)[0], **found[0]}]
     return compared("What was judged, and by what", names(evaluations), found)
 
 

@@ -43,29 +43,29 @@ def compared(caption, runs, found, differing=False):
     Returns:
         List of the one element; empty where there is nothing to tell.
     """
-    several = len(runs) > 1
-    body = []
-    for name in in_order(found):
-        texts = [str(texts.get(name, "")) for texts in found]
-        if not any(texts):
-            continue
-        label = [element("span", name, class_="name")]
-        marked = differing and len(set(texts)) > 1
-        if marked:
-            label += [" ", element("span", "differs", class_="badge")]
-        cells = _texts(texts)
-        body.append(
-            element(
-                "tr",
-                element("th", *label, scope="row"),
-                *cells,
-                class_="differs" if marked else "same",
-            )
-        )
+    texts = {
+        name: [str(of_run.get(name, "")) for of_run in found]
+        for name in in_order(found)
+    }
+    body = [
+        _row(name, cells, differing and len(set(cells)) > 1)
+        for name, cells in texts.items()
+        if any(cells)
+    ]
     if not body:
         return []
-    head = ["name", *runs] if several else []
-    return [table(caption, head, body, "facts several" if several else "facts")]
+    if len(runs) == 1:
+        return [table(caption, [], body, "facts")]
+    return [table(caption, ["name", *runs], body, "facts several")]
+
+
+def _row(name, texts, differs):
+    label = [element("span", name, class_="name")]
+    if differs:
+        label += [" ", element("span", "differs", class_="badge")]
+    head = element("th", *label, scope="row")
+    class_ = "differs" if differs else "same"
+    return element("tr", head, *_texts(texts), class_=class_)
 
 
 def _texts(texts):
