@@ -2,13 +2,11 @@
 
 import base64
 import html.parser
-import io
 import math
 import re
 from xml.etree import ElementTree
 
 import pytest
-from PIL import Image
 
 from kgen import report
 from kgen.errors import InvalidArgument
@@ -157,11 +155,9 @@ def test_pictures_are_in_the_page(path, tmp_path):
     for image, size in zip(images, [(40, 30), (1500, 200), (70, 20)]):
         before, data = image.get("src").split(",", 1)
         assert before == "data:image/png;base64"
-        drawn = Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
-        assert drawn.size == size
-        assert (image.get("width"), image.get("height")) == tuple(
-            map(str, size)
-        )
+        assert base64.b64decode(data, validate=True) == png(*size)
+        sides = (int(image.get("width")), int(image.get("height")))
+        assert sides == size
     assert [image.get("alt") for image in images] == [
         "Samples of runs/vae-1",
         "Reconstructions of runs/vae-1",
@@ -234,7 +230,6 @@ def test_what_users_name_is_text(path):
         assert "<script" not in re.sub('="[^"]*"', "", path.read_text())
         assert said(page.find(".//h1")) == EVIL
         assert page.find(".//img").get("alt") == f"{EVIL} of {EVIL}"
-        assert EVIL in cells(page, "settings")
     assert cells(written(path, [given]), "settings")[EVIL] == [EVIL]
 
 
@@ -292,8 +287,9 @@ def test_the_best_is_marked(path, better, values, error, expected):
     assert marks(path, *given) == expected
 
 
-def test_standard_errors_that_are_unknown_count_as_none(path):
-    given = [metric(1.0, 0.1), metric(1.19), metric(1.21)]
+@pytest.mark.parametrize("unknown", [None, math.nan])
+def test_standard_errors_that_are_unknown_count_as_none(path, unknown):
+    given = [metric(1.0, 0.1), metric(1.19, unknown), metric(1.21, unknown)]
     assert marks(path, *given) == ["tied", "tied", None]
 
 
@@ -440,7 +436,7 @@ def test_bad_pictures(path, tmp_path, kind):
     if kind == "bytes":
         file = b"GIF89a"
     if kind == "short":
-        file = png()[:20]
+        file = png()[:-1]
     given = evaluation(pictures=[{"title": "Samples", "file": file}])
     with pytest.raises(InvalidArgument, match="PNG files that can be read"):
         report.write(path, [given])

@@ -131,7 +131,8 @@ def test_it_stands_alone_and_fits(watched, address):
     """One page load sees it all: pictures, requests, complaints, width."""
     page = watched.page
     widths = page.evaluate(
-        "[...document.images].map(i => i.complete ? i.naturalWidth : 0)"
+        """Promise.all([...document.images].map(
+          i => i.decode().then(() => i.naturalWidth, () => 0)))"""
     )
     assert len(widths) in (4, 16) and min(widths) > 0
     others = [url for url in watched.fetched if not url.startswith("data:")]

@@ -9,6 +9,7 @@ from kgen.report.elements import element
 from kgen.report.evaluations import in_order
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_END = b"IEND\xaeB`\x82"  # of a file that was written to its end
 
 
 def sections(evaluations):
@@ -88,8 +89,8 @@ def _read(file):
             data = pathlib.Path(file).read_bytes()
         except OSError as error:
             raise _no_picture(f"{name} ({error.strerror})") from error
-    if not data.startswith(_PNG) or len(data) < 24:
-        raise _no_picture(f"{name} (no PNG)")
+    if not (data.startswith(_PNG) and data.endswith(_END)):
+        raise _no_picture(f"{name} (no whole PNG)")
     return data
 
 
