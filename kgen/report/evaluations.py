@@ -42,6 +42,7 @@ def check(owner, evaluations):
             "a list of one evaluation or more",
             "one that is not in a list" if evaluations else repr(evaluations),
         )
+    evaluations = list(evaluations)
     for evaluation in evaluations:
         missing = [name for name in _REQUIRED if name not in evaluation]
         if missing:
@@ -53,7 +54,7 @@ def check(owner, evaluations):
             )
         for name, metric in evaluation["metrics"].items():
             _check_metric(owner, name, metric)
-    return list(evaluations)
+    return evaluations
 
 
 def _check_metric(owner, name, metric):
