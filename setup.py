@@ -21,6 +21,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["kgen", "kgen.*"]),
+    package_data={"kgen.report": ["style.css"]},
     install_requires=[
         "click>=8.2",
         "importlib_resources>=6.0",  # tensorflow-datasets 4.9.10 needs it
@@ -36,7 +37,13 @@ setup(
         "tensorflow>=2.21",
         "tensorflow-datasets>=4.9.10",
     ],
-    extras_require={"test": ["pytest>=8", "pytest-xdist>=3.6.1"]},
+    extras_require={
+        "test": [
+            "playwright>=1.65",  # drives the Chromium that is installed
+            "pytest>=8",
+            "pytest-xdist>=3.6.1",
+        ]
+    },
     entry_points={"console_scripts": ["kgen = kgen.cli:main"]},
     classifiers=[
         "Programming Language :: Python :: 3",
