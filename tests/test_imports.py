@@ -15,6 +15,7 @@ LEVELS = [
     {"networks", "densities"},
     {"models"},
     {"data", "metrics", "plots"},
+    {"extractors"},
     {"callbacks", "sklearn"},
     {"comparison", "runs"},
     {"cli"},
