@@ -18,6 +18,7 @@ _RECIPE = 1
 _BATCH_SIZE = 128
 _STEPS = 2800
 _MOST_EPOCHS = 50
+_RATE = 3e-3
 _WIDTH = 128
 _DROPOUT = 0.25
 # Halving of pictures stops when no side is longer than this.
@@ -94,16 +95,17 @@ def _trained(source, examples, seed, verbose):
     model = _network(examples.shape, _count_classes(source, examples), seed)
     steps = math.ceil(len(examples) / _BATCH_SIZE)
     epochs = min(_MOST_EPOCHS, math.ceil(_STEPS / steps))
-    rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * steps)
+    rate = keras.optimizers.schedules.CosineDecay(_RATE, epochs * steps)
     model.compile(
         keras.optimizers.Adam(rate, name="adam"),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         steps_per_execution=min(16, steps),
     )
-    model.fit(batches, epochs=epochs, verbose=verbose)
+    # It shuffles itself, which Keras does not see.
+    model.fit(batches, epochs=epochs, verbose=verbose, shuffle=False)
     # The same layers without the optimizer, whose state would be saved.
-    return keras.Model(model.inputs, model.outputs, name=model.name)
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _count_classes(source, examples):

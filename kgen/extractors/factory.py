@@ -45,11 +45,11 @@ def get(identifier="classifier", source=None, **options):
     """
     if isinstance(identifier, Extractor):
         return identifier
-    if identifier == "classifier":
-        return ClassifierExtractor(_needed(source, identifier), **options)
-    if identifier == "pixels":
-        return PixelExtractor(_shape(_needed(source, identifier)), **options)
     is_path = isinstance(identifier, (str, os.PathLike)) and str(identifier)
+    if is_path and identifier == "classifier":
+        return ClassifierExtractor(_needed(source, identifier), **options)
+    if is_path and identifier == "pixels":
+        return PixelExtractor(_shape(_needed(source, identifier)), **options)
     if is_path and pathlib.Path(identifier).suffix in _INCEPTION_ENDINGS:
         return InceptionExtractor(identifier, **options)
     if isinstance(identifier, keras.Model) or (

@@ -56,10 +56,12 @@ class InceptionExtractor(Extractor):
 
         spec = tf.TensorSpec((None, None, None, 3), "float32")
         try:
-            self._network = tf.compat.v1.wrap_function(network, [spec])
+            whole = tf.compat.v1.wrap_function(network, [spec])
         except (ValueError, KeyError) as error:
             raise _other(self.path, error) from error
-        features, weights = self._network.structured_outputs
+        # Without the head, which was frozen for one picture.
+        self._network = whole.prune(whole.inputs, whole.outputs)
+        features, weights = whole.outputs
         if (features.shape[-1], weights.shape[-1]) != _SIZES:
             raise _other(self.path, "its layers have other sizes")
         name = "Inception-v3 with the weights of 2015"

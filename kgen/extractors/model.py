@@ -106,13 +106,15 @@ def _keras_network(model, layer):
             "`x = keras.Input(shape); keras.Model(x, model(x))`."
         )
     _check_one("input", [tensor.name for tensor in inputs])
-    own = keras.Model(inputs, model.outputs)  # the graph of a Sequential, too
+    own = keras.Model(
+        inputs[0], model.outputs
+    )  # the graph of a Sequential, too
     if layer is None:
         _check_one("output", [tensor.name for tensor in own.outputs])
         features = own.outputs[0]
     else:
         features = layer_output(own, layer, "layer", _OWNER)
-    both = keras.Model(own.inputs, [features, own.outputs[0]])
+    both = keras.Model(own.inputs[0], [features, own.outputs[0]])
     shapes = inputs[0].shape, features.shape, own.outputs[0].shape
     return lambda images: both(images, training=False), shapes
 
