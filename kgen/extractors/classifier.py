@@ -132,31 +132,34 @@ def _accuracy(model, examples):
 def _network(shape, num_classes, seed):
     """From examples to logits, in float32 whatever Keras's policy is."""
     layers, seeds = keras.layers, itertools.count(seed)
+    own = {"dtype": "float32"}
 
     def weights(activation="relu"):
         # Keras's own seed would be drawn from the caller's generator.
         initializer = keras.initializers.GlorotUniform(next(seeds))
-        return {"kernel_initializer": initializer, "activation": activation}
+        return {
+            "kernel_initializer": initializer,
+            "activation": activation,
+            **own,
+        }
 
     def dropout(x):
-        return layers.Dropout(_DROPOUT, seed=next(seeds))(x)
+        return layers.Dropout(_DROPOUT, seed=next(seeds), **own)(x)
 
-    x = images = keras.Input(shape, name="images", dtype="float32")
+    x = images = keras.Input(shape, name="images", **own)
     if len(shape) == 3:
         halvings = math.ceil(math.log2(max(2, *shape[:2]) / _SMALLEST))
         for filters in doubling(max(1, halvings), 32, _WIDTH):
             x = layers.Conv2D(filters, 3, padding="same", **weights())(x)
-            x = layers.MaxPooling2D(padding="same", dtype="float32")(x)
-        x = layers.Flatten(dtype="float32")(x)
+            x = layers.MaxPooling2D(padding="same", **own)(x)
+        x = layers.Flatten(**own)(x)
     else:
-        x = layers.Flatten(dtype="float32")(x)
+        x = layers.Flatten(**own)(x)
         # Vectors come in any scale.
         x = layers.BatchNormalization(
-            center=False, scale=False, momentum=0.9, dtype="float32"
+            center=False, scale=False, momentum=0.9, **own
         )(x)
         x = layers.Dense(2 * _WIDTH, **weights())(x)
     x = layers.Dense(_WIDTH, name="features", **weights())(dropout(x))
-    logits = layers.Dense(num_classes, name="logits", **weights(None))(
-        dropout(x)
-    )
-    return keras.Model(images, logits, name="classifier")
+    logits = layers.Dense(num_classes, name="logits", **weights(None))
+    return keras.Model(images, logits(dropout(x)), name="classifier")

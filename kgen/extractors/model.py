@@ -116,12 +116,16 @@ def _keras_network(model, layer):
         features = layer_output(own, layer, "layer", _OWNER)
     both = keras.Model(own.inputs[0], [features, own.outputs[0]])
     shapes = inputs[0].shape, features.shape, own.outputs[0].shape
-    return lambda images: both(images, training=False), shapes
+
+    def network(images):
+        return both(images, training=False)
+
+    return network, shapes
 
 
 def _saved_network(loaded, output, signature):
     """As `_keras_network`; the features are the output."""
-    check_name("signature", _OWNER, loaded.signatures, signature)
+    check_name("signature", _OWNER, sorted(loaded.signatures), signature)
     function = loaded.signatures[signature]
     _, inputs = function.structured_input_signature
     _check_one("input", list(inputs))
@@ -129,7 +133,7 @@ def _saved_network(loaded, output, signature):
     if output is None:
         _check_one("output", list(outputs))
         (output,) = outputs
-    check_name("layer", _OWNER, outputs, output)
+    check_name("layer", _OWNER, sorted(outputs), output)
     ((name, spec),) = inputs.items()
     if spec.dtype != tf.float32:
         raise invalid(

@@ -22,13 +22,15 @@ def briefly(monkeypatch):
 
 
 @pytest.fixture
-def trainings(monkeypatch, briefly):
-    """The list of all trainings, which grows."""
+def trainings(monkeypatch):
+    """The list of all trainings, which grows; they leave the first weights."""
     done = []
-    train = classifier._trained
-    monkeypatch.setattr(
-        classifier, "_trained", lambda *args: done.append(args) or train(*args)
-    )
+
+    def train(source, examples, seed, verbose):
+        done.append(seed)
+        return classifier._network(examples.shape, 2, seed)
+
+    monkeypatch.setattr(classifier, "_trained", train)
     return done
 
 
@@ -52,7 +54,7 @@ def test_it_learns(monkeypatch):
     assert extractor.name == got
 
 
-@pytest.mark.parametrize("shape", [(3,), (4, 5), (1, 1, 2), (9, 3, 2)])
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 2, 2), (1, 1, 2), (9, 3, 2)])
 def test_all_shapes(briefly, shape):
     extractor = ClassifierExtractor(bright_or_dark(30, shape))
     assert extractor.input_shape == shape
@@ -62,7 +64,7 @@ def test_all_shapes(briefly, shape):
 
 
 def test_vectors_of_any_scale(monkeypatch):
-    monkeypatch.setattr(classifier, "_MOST_EPOCHS", 30)
+    monkeypatch.setattr(classifier, "_MOST_EPOCHS", 20)
     y = np.arange(300) % 2
     x = (RNG.normal(size=(300, 2)) + 3 * y[:, None]) * [1e4, 1e-1]
     assert ClassifierExtractor((x, y)).accuracy > 0.9
@@ -120,7 +122,8 @@ def test_a_damaged_file_is_made_anew(trainings, cache_folder, damage):
     first = ClassifierExtractor((X, Y))
     (path,) = cache_folder.iterdir()
     if damage == "other":
-        keras.Sequential([keras.Input((2,))]).save(path)
+        x = keras.Input((2,))
+        keras.Model(x, keras.layers.ReLU()(x)).save(path)
     else:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] * (damage == "cut"))
@@ -174,14 +177,13 @@ def draws():
     ]
 
 
-def test_the_caller_s_random_numbers_stay(trainings):
+def test_the_caller_s_random_numbers_stay(briefly):
     keras.utils.set_random_seed(7)
     expected = draws()
     for _ in range(2):  # trained, then read
         keras.utils.set_random_seed(7)
         ClassifierExtractor((X, Y)).features(X)
         assert draws() == expected
-    assert len(trainings) == 1
 
 
 def test_the_caller_s_policy_is_not_its_own(briefly):

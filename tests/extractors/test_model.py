@@ -182,7 +182,7 @@ def test_bad_models(make, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "one of 'maps', 'both', 'integers'"),
+        ({}, "one of 'both', 'fixed', 'integers', 'maps'"),
         ({"signature": "map"}, "did you mean 'maps'?"),
         ({"signature": "both"}, "one output"),
         ({"signature": "both", "layer": "x"}, "one of 'total', 'twice'"),
