@@ -44,7 +44,7 @@ class ClassifierExtractor(ModelExtractor):
     Example:
 
         extractor = ClassifierExtractor("digits")
-        extractor.name  # "a classifier of digits (test accuracy 0.994)"
+        extractor.name  # "a classifier of digits (test accuracy 0.986)"
     """
 
     def __init__(self, source, seed=0, verbose=0):

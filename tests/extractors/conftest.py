@@ -1,9 +1,6 @@
 """No test reads or writes the user's own cache."""
 
-import numpy as np
 import pytest
-
-RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
