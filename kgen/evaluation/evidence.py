@@ -156,7 +156,9 @@ class Evidence:
         for start, seed in zip(starts, seeds):
             stop = min(start + _CHUNK, self.num_samples)
             own = None if labels is None else labels[start:stop]
-            yield self.model.sample(stop - start, labels=own, seed=int(seed))
+            x = self.model.sample(stop - start, labels=own, seed=int(seed))
+            # As a file of the picture would hold it.
+            yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x
 
     def _seen(self, batches, labels=None):
         features, first, sharpness, probabilities, kept = [], [], [], [], 0

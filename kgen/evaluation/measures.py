@@ -299,12 +299,27 @@ def _no_samples(evidence):
     return None
 
 
+def _no_distances(evidence):
+    missing = _no_samples(evidence)
+    if missing is None:
+        size = evidence.extractor.num_features
+        count = min(len(evidence.test), evidence.num_samples)
+        # A tenth of the samples is left out for the standard error.
+        if min(count, evidence.num_samples * (_GROUPS - 1) // _GROUPS) <= size:
+            missing = (
+                f"{count} examples and {evidence.num_samples} samples are too "
+                f"few for {size} features"
+            )
+    return missing
+
+
 def _features(evidence):
     real, fake = evidence.real.features, evidence.samples.features
-    trained_on = evidence.train and evidence.trained_on.features
     floors = {}
     if evidence.train is not None:
-        floors["frechet"] = metrics.frechet_distance(real, trained_on)
+        trained_on = evidence.trained_on.features
+        if len(trained_on) > trained_on.shape[1]:
+            floors["frechet"] = metrics.frechet_distance(real, trained_on)
         kernel = metrics.kernel_distance(real, trained_on, seed=evidence.seed)
         floors["kernel"] = kernel["kernel_distance"]
     kernel = metrics.kernel_distance(real, fake, seed=evidence.seed)
@@ -373,7 +388,7 @@ _DISTANCES = Group(
             "samples that can't be told from the data.",
         ),
     },
-    _no_samples,
+    _no_distances,
     _features,
 )
 _NEIGHBOURS = Group(
@@ -552,18 +567,18 @@ def _memorization(evidence):
         evidence.train.batches(batch_size=1000),
         evidence.real.first,
     )
-    return {"memorization": Figure(found)}
+    return {"memorization": Figure(found["z"], 1.0)}
 
 
 _MEMORY = Group(
     {
         "memorization": Metric(
-            "nearness to training examples",
+            "distance to training examples (z)",
             "near:0",
             "standard deviations",
-            "Whether samples are nearer to training examples than test examples "
-            "are: far below 0 (-3), the model repeats what it was trained on; "
-            "far above, its samples are unlike the data.",
+            "Whether samples are farther from training examples than test "
+            "examples are: below -3, the model repeats what it was trained on; "
+            "far above 0, its samples are unlike the data.",
         ),
     },
     _no_memorization,

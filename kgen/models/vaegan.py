@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers
-from kgen.errors import check_name, check_number, check_seed, invalid
+from kgen.errors import check_number, check_seed, invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
@@ -14,6 +14,7 @@ from kgen.models.averages import WeightAverage
 from kgen.models.base import Player, fixed_draws, total, update
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel, check_posterior
+from kgen.networks.common import layer_output
 
 _LOGS = (
     "loss",
@@ -142,30 +143,12 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
     def _set_features(self, name):
         """Keeps a function to the logits and features of one run."""
-        by_name = {
-            layer.name: layer
-            for layer in self.discriminator.layers
-            if not isinstance(layer, keras.layers.InputLayer)
-        }
-        check_name("feature_layer", "VAEGAN", by_name, name)
-        # Not `layer.output`: that is of the layer's first call anywhere.
-        features = [
-            tensor
-            for nodes in self.discriminator._nodes_by_depth.values()
-            for node in nodes
-            if node.operation is by_name[name]
-            for tensor in node.outputs
-        ]
-        if len(features) != 1:
-            raise invalid(
-                "feature_layer",
-                "VAEGAN",
-                "a layer that the discriminator applies once, of one output",
-                name,
-            )
+        features = layer_output(
+            self.discriminator, name, "feature_layer", "VAEGAN"
+        )
         judge = keras.Model(
             self.discriminator.inputs,
-            [self.discriminator.outputs[0], features[0]],
+            [self.discriminator.outputs[0], features],
         )
         # A function: as an attribute, Keras would save its layers again.
         self._logits_and_features = lambda x, **kwargs: judge(x, **kwargs)

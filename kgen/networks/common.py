@@ -5,7 +5,7 @@ import operator
 import keras
 from keras import ops
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_name, invalid
 from kgen.layers import ConcatenateLabels, SpectralNormalization, WeightClip
 
 OWNER = "create_model"
@@ -190,3 +190,43 @@ def latent_outputs(features, latent_dim, gaussian):
         2 * latent_dim, dtype="float32", name="posterior"
     )(features)
     return ops.split(posterior, 2, axis=-1)
+
+
+def layer_output(network, name, argument, owner):
+    """The output of a layer where `network` applies it.
+
+    Args:
+        network: A Functional `keras.Model`.
+        name: The layer's name.
+        argument: The argument that named it, for the message.
+        owner: Whose argument it is.
+
+    Returns:
+        A `KerasTensor` of the network's own graph.
+
+    Raises:
+        InvalidArgument: If there is no such layer, it's applied more than once,
+            or has several outputs.
+    """
+    by_name = {
+        layer.name: layer
+        for layer in network.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    }
+    check_name(argument, owner, by_name, name)
+    # Not `layer.output`: that is of the layer's first call anywhere.
+    outputs = [
+        tensor
+        for nodes in network._nodes_by_depth.values()
+        for node in nodes
+        if node.operation is by_name[name]
+        for tensor in node.outputs
+    ]
+    if len(outputs) != 1:
+        raise invalid(
+            argument,
+            owner,
+            "a layer that the network applies once, of one output",
+            name,
+        )
+    return outputs[0]

@@ -1,0 +1,165 @@
+"""A classifier of the data set itself as an extractor."""
+
+import itertools
+import math
+
+import keras
+
+from kgen.data import Source, open_source
+from kgen.errors import InvalidArgument, check_seed
+from kgen.extractors import cache
+from kgen.extractors.model import ModelExtractor
+from kgen.networks.common import doubling
+
+# To be raised when the network or its training changes: it's in the
+# fingerprint, so that nothing from before is taken for it.
+_RECIPE = 1
+
+_BATCH_SIZE = 128
+_STEPS = 2800
+_MOST_EPOCHS = 50
+_RATE = 3e-3
+_WIDTH = 128
+_DROPOUT = 0.25
+# Halving of pictures stops when no side is longer than this.
+_SMALLEST = 7
+
+
+class ClassifierExtractor(ModelExtractor):
+    """A small classifier that is trained on a labelled data set, once.
+
+    Of pictures a convolutional network, else a dense one; the features are its
+    last hidden layer, 128 numbers. It's kept on disk under a hash of the
+    examples, the labels and the seed, in the folder `$KGEN_CACHE`, or else
+    `~/.cache/kgen`. No random state but its own is used.
+
+    Args:
+        source: A `kgen.data.Source`, or what `kgen.data.load` takes as one.
+        seed: Integer; the same gives the same classifier.
+        verbose: As in `fit`, for when it has to be trained.
+
+    Raises:
+        InvalidArgument: If the data have no labels, or only one class.
+
+    Example:
+
+        extractor = ClassifierExtractor("digits")
+        extractor.name  # "a classifier of digits (test accuracy 0.986)"
+    """
+
+    def __init__(self, source, seed=0, verbose=0):
+        seed = check_seed("ClassifierExtractor", seed, optional=False)
+        if not isinstance(source, Source):
+            source = open_source(source)
+        split, examples = _labelled(source)
+        facts = {"recipe": _RECIPE, "seed": seed, "split": split}
+        facts["classes"] = len(source.class_names)
+        key = cache.fingerprint(examples, facts)
+        path = cache.directory() / f"{key}.keras"
+        found = cache.read(path)
+        if found is None:
+            model = _trained(source, examples[0], seed, verbose)
+            found = model, {"accuracy": _accuracy(model, examples[1])}
+            cache.write(path, *found)
+        model, results = found
+        super().__init__(model, layer="features", classes="logits")
+        self.source, self.seed, self.verbose = source, seed, verbose
+        self.accuracy = results["accuracy"]
+        self.name = (
+            f"a classifier of {source.name} ({split} accuracy "
+            f"{self.accuracy:.3f})"
+        )
+
+
+def _labelled(source):
+    """The name of the split that judges; the examples of train and of it."""
+    held_out = [
+        name for name in ("test", "validation") if name in source.splits
+    ]
+    split = held_out[0] if held_out else "train"
+    examples = [source.examples(name) for name in ("train", split)]
+    if any(part.labels is None for part in examples):
+        raise InvalidArgument(
+            f"The source {source.name} has no labels to train a classifier on. "
+            "Expected labels (class folders, or a second array), or another "
+            'extractor: "pixels", the path of a model, or of Inception\'s '
+            "weights."
+        )
+    return split, examples
+
+
+def _trained(source, examples, seed, verbose):
+    batches = examples.batches(
+        labels=True, batch_size=_BATCH_SIZE, shuffle=True, seed=seed
+    )
+    model = _network(examples.shape, _count_classes(source, examples), seed)
+    steps = math.ceil(len(examples) / _BATCH_SIZE)
+    epochs = min(_MOST_EPOCHS, math.ceil(_STEPS / steps))
+    rate = keras.optimizers.schedules.CosineDecay(_RATE, epochs * steps)
+    model.compile(
+        keras.optimizers.Adam(rate, name="adam"),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=min(16, steps),
+    )
+    # It shuffles itself, which Keras does not see.
+    model.fit(batches, epochs=epochs, verbose=verbose, shuffle=False)
+    # The same layers without the optimizer, whose state would be saved.
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
+def _count_classes(source, examples):
+    count = len(source.class_names)
+    for _, y in examples.batches(labels=True, batch_size=1000, seed=0):
+        count = max(count, int(y.numpy().max()) + 1)
+    if count < 2:
+        raise InvalidArgument(
+            f"The source {source.name} has one class, and a classifier would "
+            "learn nothing. Expected two or more, or another extractor."
+        )
+    return count
+
+
+def _accuracy(model, examples):
+    """The share of examples whose label has the highest logit."""
+    right = 0
+    for x, y in examples.batches(labels=True, batch_size=1000, seed=0):
+        guess = model(x, training=False).numpy().argmax(axis=1)
+        right += int((guess == y.numpy()).sum())
+    return right / len(examples)
+
+
+def _network(shape, num_classes, seed):
+    """From examples to logits, in float32 whatever Keras's policy is."""
+    layers, seeds = keras.layers, itertools.count(seed)
+    own = {"dtype": "float32"}
+
+    def weights(activation="relu"):
+        # Keras's own seed would be drawn from the caller's generator.
+        initializer = keras.initializers.GlorotUniform(next(seeds))
+        return {
+            "kernel_initializer": initializer,
+            "activation": activation,
+            **own,
+        }
+
+    def dropout(x):
+        return layers.Dropout(_DROPOUT, seed=next(seeds), **own)(x)
+
+    x = images = keras.Input(shape, name="images", **own)
+    if len(shape) == 3:
+        halvings = math.ceil(math.log2(max(2, *shape[:2]) / _SMALLEST))
+        for filters in doubling(max(1, halvings), 32, _WIDTH):
+            x = layers.Conv2D(filters, 3, padding="same", **weights())(x)
+            x = layers.MaxPooling2D(padding="same", **own)(x)
+        x = layers.Flatten(**own)(x)
+    else:
+        x = layers.Flatten(**own)(x)
+        # Vectors come in any scale.
+        x = layers.BatchNormalization(
+            center=False, scale=False, momentum=0.9, **own
+        )(x)
+        x = layers.Dense(2 * _WIDTH, **weights())(x)
+    x = layers.Dense(_WIDTH, name="features", **weights())(dropout(x))
+    logits = layers.Dense(num_classes, name="logits", **weights(None))
+    return keras.Model(images, logits(dropout(x)), name="classifier")

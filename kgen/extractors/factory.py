@@ -1,0 +1,85 @@
+"""From what users write to an extractor."""
+
+import os
+import pathlib
+
+import keras
+
+from kgen.data import Source, open_source
+from kgen.errors import invalid
+from kgen.extractors.base import Extractor
+from kgen.extractors.classifier import ClassifierExtractor
+from kgen.extractors.inception import InceptionExtractor
+from kgen.extractors.model import ModelExtractor
+from kgen.extractors.pixels import PixelExtractor
+
+_INCEPTION_ENDINGS = (".pb", ".tgz", ".tar", ".gz")
+
+
+def get(identifier="classifier", source=None, **options):
+    """The extractor that a name, a path or an object stands for.
+
+    Args:
+        identifier: One of
+            `"classifier"`, trained on `source`;
+            `"pixels"`, the numbers as they are;
+            the path of a `.keras` file or of a SavedModel's directory;
+            the path of Inception's `.pb` or `.tgz`;
+            a `keras.Model`; an `Extractor`, which is returned as it is.
+        source: The data, for the first two: a `kgen.data.Source`, or what
+            `kgen.data.load` takes as one.
+        **options: Further arguments of the extractor's class, such as `seed`
+            or `layer`.
+
+    Returns:
+        An `Extractor`.
+
+    Raises:
+        InvalidArgument: If it stands for none, or there is no source.
+        FileNotFoundError: If there is nothing at the path.
+
+    Example:
+
+        extractor = kgen.extractors.get("model.keras", layer="features")
+        features = extractor.features(images)
+    """
+    if isinstance(identifier, Extractor):
+        return identifier
+    is_path = isinstance(identifier, (str, os.PathLike)) and str(identifier)
+    if is_path and identifier == "classifier":
+        return ClassifierExtractor(_needed(source, identifier), **options)
+    if is_path and identifier == "pixels":
+        return PixelExtractor(_shape(_needed(source, identifier)), **options)
+    if is_path and pathlib.Path(identifier).suffix in _INCEPTION_ENDINGS:
+        return InceptionExtractor(identifier, **options)
+    if isinstance(identifier, keras.Model) or (
+        is_path and _looks_like_path(identifier)
+    ):
+        return ModelExtractor(identifier, **options)
+    raise invalid(
+        "identifier",
+        "get",
+        '"classifier", "pixels", the path of a .keras file, of a SavedModel\'s '
+        "directory or of Inception's .pb or .tgz; a keras.Model or an Extractor",
+        repr(identifier),
+    )
+
+
+def _looks_like_path(identifier):
+    path = pathlib.Path(identifier)
+    named = path.suffix == ".keras" or len(path.parts) > 1
+    return not isinstance(identifier, str) or named or path.exists()
+
+
+def _needed(source, identifier):
+    if source is None:
+        raise invalid(
+            "source", "get", f'the data set, for "{identifier}"', source
+        )
+    return source
+
+
+def _shape(source):
+    if not isinstance(source, Source):
+        source = open_source(source)
+    return source.examples(source.splits[0]).shape

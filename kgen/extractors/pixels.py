@@ -1,0 +1,30 @@
+"""Features without any learning: the numbers themselves."""
+
+import math
+
+import tensorflow as tf
+
+from kgen.extractors.base import Extractor
+from kgen.networks.common import check_shape
+
+
+class PixelExtractor(Extractor):
+    """The numbers of each example in a row, as they are.
+
+    For vectors, and for small pictures without labels. Distances between
+    pixels are a poor likeness of what people see.
+
+    Args:
+        input_shape: Shape of an example, without the batch.
+
+    Raises:
+        InvalidArgument: If it is no tuple of positive integers.
+    """
+
+    def __init__(self, input_shape):
+        shape = check_shape(input_shape)
+        name = "raw pixels" if len(shape) == 3 else "raw numbers"
+        super().__init__(name, shape, math.prod(shape))
+
+    def features_of(self, images):
+        return tf.reshape(images, (-1, self.num_features))
