@@ -534,7 +534,7 @@ def classify(run, model, out, data):
 @click.option(
     "--overwrite", is_flag=True, help="Replace the evaluation in --out."
 )
-def evaluate(paths, metrics, **options):
+def evaluate(paths, metrics, out, overwrite, **options):
     """Judges the models of RUNs on the test split.
 
     Prints a table and leaves it as metrics.json, and with pictures as
@@ -543,12 +543,18 @@ def evaluate(paths, metrics, **options):
     quiet_import()
     from kgen import evaluations, report
 
-    names = metrics and [name.strip() for name in metrics.split(",")]
+    settings = evaluations.Settings(
+        metrics=[name.strip() for name in metrics.split(",")]
+        if metrics
+        else None,
+        **options,
+    )
     out, found = evaluations.evaluate(
         paths,
-        names=names or None,
+        settings,
+        out,
+        overwrite,
         say=lambda text: click.echo(text, err=True),
-        **options,
     )
     click.echo(report.table(found))
     click.echo(f"Wrote {out / 'metrics.json'} and {out / 'report.html'}")

@@ -60,31 +60,36 @@ _PICTURES = {
 }
 
 
-def evaluate(
-    paths,
-    out=None,
-    overwrite=False,
-    data=None,
-    names=None,
-    extractor="classifier",
-    num_samples=10_000,
-    importance_samples=500,
-    seed=0,
-    say=lambda text: None,
-):
-    """Judges runs, and writes metrics.json and report.html.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How runs are judged, all alike.
 
     Args:
-        paths: Directories of one or more runs.
-        out: Where to write; None for the run's own directory, or for the next
-            free `evaluations/evaluation-N` where there are several.
-        overwrite: Whether files there may be replaced.
         data: A source to judge by, or None for the run's own.
-        names: Names of metrics, or None for all that the models allow.
+        metrics: Names of metrics, or None for all that the models allow.
         extractor: What `kgen.extractors.get` takes.
         num_samples: As in `kgen.evaluation.Evidence`.
         importance_samples: As in `kgen.evaluation.Evidence`.
         seed: Integer for all draws.
+    """
+
+    data: str | None = None
+    metrics: list | None = None
+    extractor: str = "classifier"
+    num_samples: int = 10_000
+    importance_samples: int = 500
+    seed: int = 0
+
+
+def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
+    """Judges runs, and writes metrics.json and report.html.
+
+    Args:
+        paths: Directories of one or more runs.
+        settings: `Settings`.
+        out: Where to write; None for the run's own directory, or for the next
+            free `evaluations/evaluation-N` where there are several.
+        overwrite: Whether files there may be replaced.
         say: What is called with a line of progress.
 
     Returns:
@@ -96,32 +101,21 @@ def evaluate(
         FileNotFoundError: If a run is not there, or not finished.
         InvalidArgument: If a value can't be used.
     """
-    evaluation.check_metrics("evaluate", names)
+    evaluation.check_metrics("evaluate", settings.metrics)
     out = _directory(paths, out, overwrite)
     opened = [runs.Run(path) for path in paths]
-    if data is None and len({_data_of(run) for run in opened}) > 1:
+    of_data = {_data_of(run) for run in opened}
+    if settings.data is None and len(of_data) > 1:
         raise InvalidArgument(
             "These runs were trained on different data, by which they can't be "
             "compared. Pass --data."
         )
-    found = []
     with tempfile.TemporaryDirectory() as scratch:
+        found = []
         for number, run in enumerate(opened):
             pictures = pathlib.Path(scratch, str(number))
             pictures.mkdir()
-            found.append(
-                _evaluated(
-                    run,
-                    pictures,
-                    data,
-                    names,
-                    extractor,
-                    num_samples,
-                    importance_samples,
-                    seed,
-                    say,
-                )
-            )
+            found.append(_evaluated(run, settings, pictures, say))
         say("Writing the report")
         out.mkdir(parents=True, exist_ok=True)
         report.write(out / _REPORT, found)
@@ -154,72 +148,36 @@ def _data_of(run):
     return config["data"], None if shape is None else tuple(shape)
 
 
-def _evaluated(
-    run,
-    pictures,
-    data,
-    names,
-    extractor,
-    num_samples,
-    importance_samples,
-    seed,
-    say,
-):
+def _evaluated(run, settings, pictures, say):
     """One run's dictionary, with the pictures drawn into `pictures`."""
     start = time.monotonic()
     say(f"{run.path}: reading")
-    model, source, config = run.model(), run.source(data), run.config
-    split = runs.held_out_split(source, bool(data))
-    test = source.examples(split)
-    train = _training_examples(source, split)
-    needs_features = hasattr(model, "sample")
-    if needs_features:
-        say("Preparing the feature extractor")
-        extractor = extractors.get(extractor, run.source())
-    evidence = evaluation.Evidence(
-        model,
-        test,
-        train,
-        extractor if needs_features else None,
-        num_samples,
-        importance_samples,
-        seed,
-        config["binarize"],
-    )
+    model, source = run.model(), run.source(settings.data)
+    split = runs.held_out_split(source, bool(settings.data))
+    evidence = _evidence(run, model, source, split, settings, say)
     figures, left_out = evaluation.compute(
-        evidence, names, lambda text: say(f"Computing {text}")
+        evidence, settings.metrics, lambda text: say(f"Computing {text}")
     )
     say("Drawing")
     runs.draw(pictures, model, source, run.history(), split)
-    if hasattr(model, "sample") and train is not None:
+    if hasattr(model, "sample") and evidence.train is not None:
         _draw_nearest(evidence, pictures / "nearest.png")
-    inception = needs_features and extractor.is_inception
     return {
-        "run": str(run.path),
-        "model": config["model"],
-        "settings": {k: v for k, v in config.items() if k != "versions"},
-        "versions": config.get("versions", {}),
-        "parameters": {
-            name: getattr(model, name).count_params()
-            for name in _NETWORKS
-            if hasattr(model, name)
+        **_about(run, model),
+        "data": {
+            "source": source.name,
+            "split": split,
+            "examples": len(evidence.test),
         },
-        "data": {"source": source.name, "split": split, "examples": len(test)},
-        "extractor": {
-            "name": extractor.name,
-            "features": extractor.num_features,
-            "inception": extractor.is_inception,
-        }
-        if needs_features
-        else None,
-        "num_samples": num_samples,
-        "importance_samples": importance_samples,
-        "seed": seed,
+        "extractor": evidence.extractor and _described(evidence.extractor),
+        "num_samples": settings.num_samples,
+        "importance_samples": settings.importance_samples,
+        "seed": settings.seed,
         "date": datetime.date.today().isoformat(),
         "seconds": round(time.monotonic() - start, 1),
         "metrics": {
             name: {
-                **dataclasses.asdict(_named(name, inception)),
+                **dataclasses.asdict(_named(name, evidence.extractor)),
                 **dataclasses.asdict(figure),
             }
             for name, figure in figures.items()
@@ -236,6 +194,57 @@ def _evaluated(
     }
 
 
+def _evidence(run, model, source, split, settings, say):
+    extractor = None
+    if hasattr(model, "sample"):
+        say(
+            "Preparing the features (a classifier is trained once for a data set)"
+        )
+        extractor = _extractor(settings.extractor, run.source())
+    return evaluation.Evidence(
+        model,
+        source.examples(split),
+        _training_examples(source, split),
+        extractor,
+        settings.num_samples,
+        settings.importance_samples,
+        settings.seed,
+        run.config["binarize"],
+    )
+
+
+def _extractor(identifier, source):
+    """The one asked for; without labels there is no classifier, but pixels."""
+    labels = source.examples(source.splits[0]).labels
+    if identifier == "classifier" and labels is None:
+        identifier = "pixels"
+    return extractors.get(identifier, source)
+
+
+def _about(run, model):
+    """What a run is: its model and how that was trained."""
+    config = run.config
+    return {
+        "run": str(run.path),
+        "model": config["model"],
+        "settings": {k: v for k, v in config.items() if k != "versions"},
+        "versions": config.get("versions", {}),
+        "parameters": {
+            name: getattr(model, name).count_params()
+            for name in _NETWORKS
+            if hasattr(model, name)
+        },
+    }
+
+
+def _described(extractor):
+    return {
+        "name": extractor.name,
+        "features": extractor.num_features,
+        "inception": extractor.is_inception,
+    }
+
+
 def _training_examples(source, split):
     """What the model was trained on, unless it is judged by just that."""
     if "train" not in source.splits or split in ("train", "all"):
@@ -243,10 +252,10 @@ def _training_examples(source, split):
     return source.examples("train")
 
 
-def _named(name, inception):
-    """The metric; of Inception's features it has names of its own."""
+def _named(name, extractor):
+    """The metric; by Inception's features the distance has a name of its own."""
     metric = evaluation.METRICS[name]
-    if inception and name == "frechet_distance":
+    if name == "frechet_distance" and extractor.is_inception:
         return dataclasses.replace(metric, title="FID")
     return metric
 

@@ -96,7 +96,11 @@ class Evidence:
 
     def batches(self, **options):
         """The test examples as the model takes them, in batches."""
-        options = {"batch_size": 250, "labels": self.model.conditional, **options}
+        options = {
+            "batch_size": 250,
+            "labels": self.model.conditional,
+            **options,
+        }
         return self.test.batches(**options)
 
     def some(self, examples, count):
@@ -152,7 +156,9 @@ class Evidence:
 
     def _drawn(self, labels):
         starts = range(0, self.num_samples, _CHUNK)
-        seeds = np.random.default_rng(self.seed).integers(2**31, size=len(starts))
+        seeds = np.random.default_rng(self.seed).integers(
+            2**31, size=len(starts)
+        )
         for start, seed in zip(starts, seeds):
             stop = min(start + _CHUNK, self.num_samples)
             own = None if labels is None else labels[start:stop]

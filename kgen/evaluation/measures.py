@@ -52,18 +52,29 @@ class Group:
 
     Args:
         metrics: Dictionary from names to `Metric`s.
-        missing: Function of an `Evidence`: what it lacks for them, or None.
+        method: What a model must have, the name of a method.
         compute: Function of an `Evidence`: dictionary from names to `Figure`s.
+        lacks: Function of an `Evidence`: what else is missing, or None.
     """
 
     metrics: dict
-    missing: Callable
+    method: str
     compute: Callable
+    lacks: Callable = lambda evidence: None
+
+    def missing(self, evidence):
+        """Why the metrics can't be computed, or None."""
+        model = evidence.model
+        if not hasattr(model, self.method):
+            return f"a {type(model).__name__} has no method `{self.method}`"
+        return self.lacks(evidence)
 
 
 def _mean(values):
     values = np.asarray(values, "float64")
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
+    error = (
+        values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
+    )
     return Figure(float(values.mean()), None if error is None else float(error))
 
 
@@ -73,12 +84,6 @@ def _share(value, count):
 
 
 # Bounds on log p(x)
-
-
-def _no_bounds(evidence):
-    if not hasattr(evidence.model, "log_likelihood"):
-        return "the model has no density of examples"
-    return None
 
 
 def _bounds(evidence):
@@ -134,18 +139,12 @@ _BOUNDS = Group(
             "still far below its true value.",
         ),
     },
-    _no_bounds,
+    "log_likelihood",
     _bounds,
 )
 
 
 # Codes
-
-
-def _no_posterior(evidence):
-    if not hasattr(evidence.model, "posterior"):
-        return "the model has no posterior"
-    return None
 
 
 def _active_units(evidence):
@@ -163,14 +162,12 @@ _CODES = Group(
             "example; the others stay unused.",
         ),
     },
-    _no_posterior,
+    "posterior",
     _active_units,
 )
 
 
 def _no_probes(evidence):
-    if not hasattr(evidence.model, "encode"):
-        return "the model has no code"
     if evidence.model.conditional:
         return "the labels are known to the encoder"
     if not evidence.has_labels or len(np.unique(evidence.test.labels)) < 2:
@@ -209,18 +206,13 @@ _PROBES = Group(
             "lie on different sides.",
         ),
     },
-    _no_probes,
+    "encode",
     _probes,
+    _no_probes,
 )
 
 
 # Reconstructions
-
-
-def _no_reconstructions(evidence):
-    if not hasattr(evidence.model, "reconstruct"):
-        return "the model does not reconstruct"
-    return None
 
 
 def _reconstructions(evidence):
@@ -283,7 +275,7 @@ _RECONSTRUCTIONS = Group(
             "Below 1, they are blurred; above 1, noisy.",
         ),
     },
-    _no_reconstructions,
+    "reconstruct",
     _reconstructions,
 )
 
@@ -291,16 +283,12 @@ _RECONSTRUCTIONS = Group(
 # Samples
 
 
-def _no_samples(evidence):
-    if not hasattr(evidence.model, "sample"):
-        return "the model does not sample"
-    if evidence.extractor is None:
-        return "no feature extractor"
-    return None
+def _no_features(evidence):
+    return None if evidence.extractor else "no feature extractor"
 
 
 def _no_distances(evidence):
-    missing = _no_samples(evidence)
+    missing = _no_features(evidence)
     if missing is None:
         size = evidence.extractor.num_features
         count = min(len(evidence.test), evidence.num_samples)
@@ -357,7 +345,11 @@ def _neighbourhoods(evidence):
     if evidence.train is not None:
         trained_on = evidence.trained_on.features[:most]
         floors = metrics.precision_recall(real, trained_on)
-    counts = {"precision": len(fake), "recall": len(real), "coverage": len(real)}
+    counts = {
+        "precision": len(fake),
+        "recall": len(real),
+        "coverage": len(real),
+    }
     return {
         name: Figure(
             value,
@@ -388,8 +380,9 @@ _DISTANCES = Group(
             "samples that can't be told from the data.",
         ),
     },
-    _no_distances,
+    "sample",
     _features,
+    _no_distances,
 )
 _NEIGHBOURS = Group(
     {
@@ -419,13 +412,14 @@ _NEIGHBOURS = Group(
             "The share of real examples with a sample in their neighbourhood.",
         ),
     },
-    _no_samples,
+    "sample",
     _neighbourhoods,
+    _no_features,
 )
 
 
 def _no_inception(evidence):
-    missing = _no_samples(evidence)
+    missing = _no_features(evidence)
     if missing is None and not evidence.extractor.is_inception:
         missing = "it is of Inception-v3 only"
     return missing
@@ -449,13 +443,14 @@ _INCEPTION = Group(
             "High where each sample is of a clear class, and all classes occur.",
         ),
     },
-    _no_inception,
+    "sample",
     _inception_score,
+    _no_inception,
 )
 
 
 def _no_accuracy_of_samples(evidence):
-    missing = _no_samples(evidence)
+    missing = _no_features(evidence)
     if missing is None and not evidence.has_labelled_samples:
         missing = "the model's samples have no labels"
     if missing is None and not evidence.extractor.num_classes:
@@ -484,17 +479,14 @@ _CONDITIONAL = Group(
             "examples.",
         ),
     },
-    _no_accuracy_of_samples,
+    "sample",
     _accuracy_of_samples,
+    _no_accuracy_of_samples,
 )
 
 
 def _no_pictures(evidence):
-    if not hasattr(evidence.model, "sample"):
-        return "the model does not sample"
-    if not evidence.is_picture:
-        return "examples are no pictures"
-    return None
+    return None if evidence.is_picture else "examples are no pictures"
 
 
 def _sharpness(evidence):
@@ -516,8 +508,9 @@ _SHARPNESS = Group(
             "Below 1, samples are blurred; above 1, noisy.",
         ),
     },
-    _no_pictures,
+    "sample",
     _sharpness,
+    _no_pictures,
 )
 
 
@@ -548,14 +541,13 @@ _DIVERSITY = Group(
             "of test pictures, samples lack variety.",
         ),
     },
-    _no_diversity,
+    "sample",
     _diversity,
+    _no_diversity,
 )
 
 
 def _no_memorization(evidence):
-    if not hasattr(evidence.model, "sample"):
-        return "the model does not sample"
     if evidence.train is None:
         return "no training examples to be near to"
     return None
@@ -581,8 +573,9 @@ _MEMORY = Group(
             "far above 0, its samples are unlike the data.",
         ),
     },
-    _no_memorization,
+    "sample",
     _memorization,
+    _no_memorization,
 )
 
 
@@ -590,11 +583,7 @@ _MEMORY = Group(
 
 
 def _no_classes(evidence):
-    if not hasattr(evidence.model, "predict_log_proba"):
-        return "the model does not classify"
-    if not evidence.has_labels:
-        return "the data has no labels"
-    return None
+    return None if evidence.has_labels else "the data has no labels"
 
 
 def _classification(evidence):
@@ -639,18 +628,13 @@ _CLASSES = Group(
             "How likely it finds unseen examples, whatever their class.",
         ),
     },
-    _no_classes,
+    "predict_log_proba",
     _classification,
+    _no_classes,
 )
 
 
 # Denoising
-
-
-def _no_noise(evidence):
-    if not hasattr(evidence.model, "denoise"):
-        return "the model does not denoise"
-    return None
 
 
 def _denoised(evidence):
@@ -658,7 +642,9 @@ def _denoised(evidence):
     for batch in evidence.batches():
         _, x = evidence.model.unpack(batch)
         noisy = evidence.model.corrupt(x, done)
-        clean = evidence.model(evidence.model.with_labels(noisy, _labels(batch)))
+        clean = evidence.model(
+            evidence.model.with_labels(noisy, _labels(batch))
+        )
         for name, images in (("noisy", noisy), ("denoised", clean)):
             images = np.asarray(images, "float32")
             found[f"{name}_psnr"].append(metrics.psnr(images, np.asarray(x)))
@@ -682,7 +668,7 @@ _DENOISING = Group(
             "PSNR of the noisy pictures", None, "dB", "What it began with."
         ),
     },
-    _no_noise,
+    "denoise",
     _denoised,
 )
 
@@ -742,7 +728,7 @@ def compute(evidence, names=None, report=None):
 
     Returns:
         Dictionary from names to `Figure`s; and one from names to the reason why
-        a metric is left out.
+        a metric is left out that such a model could have.
 
     Raises:
         InvalidArgument: If a name is unknown, or one that was asked for can't
@@ -752,6 +738,8 @@ def compute(evidence, names=None, report=None):
     found, left_out = {}, {}
     for group in GROUPS:
         wanted = [name for name in group.metrics if name in asked]
+        if names is None and not hasattr(evidence.model, group.method):
+            continue
         if not wanted:
             continue
         reason = group.missing(evidence)
