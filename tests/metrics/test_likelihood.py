@@ -43,7 +43,7 @@ def test_the_draws_error_is_in_the_standard_error():
         ("log_likelihood", np.ravel(known.log_prob())[0]),
     ):
         error = got[name]["standard_error"]
-        assert 0 < error < 0.1
+        assert 0 < error < 0.3
         assert abs(got[name]["value"] - exact) < 4.5 * error
 
 
