@@ -1,0 +1,67 @@
+import keras
+import numpy as np
+import pytest
+
+from kgen.callbacks import Evaluation
+from kgen.errors import InvalidArgument
+from tests.evaluation.test_evaluation import Halves, pictures
+from tests.models import contract
+
+
+def judge(names=("frechet_distance",), **options):
+    return Evaluation(
+        list(names),
+        pictures(100, 1),
+        **{"extractor": Halves(), "num_samples": 100, **options},
+    )
+
+
+def test_figures_are_in_the_logs_and_stay_between():
+    model = contract.small_model("gan")
+    logs = model.fit(
+        contract.X, epochs=5, verbose=0, callbacks=[judge(every=2)]
+    ).history["val_frechet_distance"]
+    assert np.isnan(logs[0]) and logs[1] == logs[2] and logs[3] == logs[4]
+    assert logs[1] != logs[3]
+
+
+def test_other_callbacks_see_them(tmp_path):
+    model = contract.small_model("gan")
+    stop = keras.callbacks.EarlyStopping(
+        "val_frechet_distance", min_delta=1e9, patience=2, mode="min"
+    )
+    keep = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras",
+        "val_frechet_distance",
+        mode="min",
+        save_best_only=True,
+    )
+    history = model.fit(
+        contract.X, epochs=9, verbose=0, callbacks=[judge(), stop, keep]
+    ).history
+    assert len(history["loss"]) == 3
+    assert (tmp_path / "best.keras").exists()
+    assert keep.best == min(history["val_frechet_distance"])
+
+
+def test_training_is_the_same_with_it():
+    weights = []
+    for callbacks in ([], [judge()]):
+        keras.utils.set_random_seed(0)
+        model = contract.small_model("gan", seed=0)
+        model.fit(contract.X, epochs=3, verbose=0, callbacks=callbacks)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_bad_values_are_refused():
+    with pytest.raises(InvalidArgument, match="did you mean"):
+        judge(["frechet_distanc"])
+    with pytest.raises(InvalidArgument, match="a list of names"):
+        Evaluation("precision", pictures(20))
+    with pytest.raises(InvalidArgument, match="every"):
+        judge(every=0)
+    model = contract.small_model("autoencoder")
+    with pytest.raises(InvalidArgument, match="no method `sample`"):
+        model.fit(contract.X, verbose=0, callbacks=[judge()])

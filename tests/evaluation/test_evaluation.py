@@ -1,0 +1,255 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgen
+from kgen import metrics
+from kgen.data.examples import Examples
+from kgen.errors import InvalidArgument
+from kgen.evaluation import METRICS, Evidence, check_metrics, compute
+from kgen.evaluation.measures import GROUPS
+from kgen.extractors import Extractor
+from tests.models import contract
+
+RNG = np.random.default_rng(0)
+SHAPE = (8, 8, 1)
+
+
+class Halves(Extractor):
+    """The means of a picture's halves, and which one is brighter."""
+
+    def __init__(self):
+        super().__init__("halves", SHAPE, 2, 2)
+
+    def features_of(self, images):
+        halves = tf.reshape(images, (-1, 2, 32))
+        return tf.reduce_mean(halves, axis=2)
+
+    def probabilities_of(self, images):
+        return tf.nn.softmax(100.0 * self.features_of(images))
+
+
+def pictures(count, seed=0):
+    x = np.random.default_rng(seed).random((count, *SHAPE)).astype("float32")
+    y = (x[:, :4].mean((1, 2, 3)) < x[:, 4:].mean((1, 2, 3))).astype("int64")
+    return Examples(x, y)
+
+
+class Copies:
+    """A "model" that gives given pictures in turn, whatever the seed."""
+
+    input_shapes = [SHAPE]
+    conditional = needs_labels = False
+    num_classes = 2
+
+    def __init__(self, x):
+        self.x, self.calls = x, []
+
+    def sample(self, num_samples, labels=None, seed=None):
+        self.calls.append((num_samples, labels, seed))
+        start = sum(count for count, _, _ in self.calls[:-1])
+        return self.x[start : start + num_samples]
+
+
+class Conditional(Copies):
+    """One that gives a picture of the class that it is asked for."""
+
+    conditional = True
+
+    def sample(self, num_samples, labels=None, seed=None):
+        x = np.zeros((num_samples, *SHAPE), "float32")
+        x[labels == 0, :4] = 1.0
+        x[labels == 1, 4:] = 1.0
+        return x
+
+
+def evidence(model, test=None, train=None, **options):
+    test = test or pictures(300, 1)
+    options = {"extractor": Halves(), "num_samples": 200, **options}
+    return Evidence(model, test, train, **options)
+
+
+def test_distances_are_those_of_the_functions():
+    train, test = pictures(400, 2), pictures(300, 1)
+    x = np.clip(RNG.normal(0.4, 0.3, (250, *SHAPE)), 0, 1).astype("float32")
+    own = Halves()
+    found, _ = compute(
+        evidence(Copies(x), test, train, num_samples=250),
+        ["frechet_distance", "precision", "coverage", "sample_sharpness"],
+    )
+    chosen = np.sort(np.random.default_rng(0).choice(300, 250, replace=False))
+    real, fake = own.features(test.images[chosen]), own.features(x)
+    figure = found["frechet_distance"]
+    assert figure.value == pytest.approx(metrics.frechet_distance(real, fake))
+    assert figure.floor < figure.value / 10
+    near = metrics.precision_recall(real, fake)
+    assert found["precision"].value == pytest.approx(near["precision"])
+    assert found["coverage"].value == pytest.approx(near["coverage"])
+    ratio = metrics.sharpness(x).mean()
+    ratio /= metrics.sharpness(test.images[chosen]).mean()
+    assert found["sample_sharpness"].value == pytest.approx(ratio)
+
+
+def test_the_frechet_distance_s_error_is_that_of_repeated_sets():
+    """The jackknife's, against the spread over fresh samples."""
+    values, errors = [], []
+    for seed in range(40):
+        x = np.random.default_rng(seed).random((200, *SHAPE)) ** 1.2
+        found, _ = compute(
+            evidence(Copies(x.astype("float32"))), ["frechet_distance"]
+        )
+        values.append(found["frechet_distance"].value)
+        errors.append(found["frechet_distance"].standard_error)
+    assert 0.6 < np.mean(errors) / np.std(values) < 1.6
+
+
+def test_samples_are_drawn_in_parts_by_other_seeds():
+    model = Copies(pictures(2500).images)
+    seen = evidence(model, num_samples=2500).samples
+    counts, _, seeds = zip(*model.calls)
+    assert counts == (1000, 1000, 500) and len(set(seeds)) == 3
+    assert seen.features.shape == (2500, 2)
+    assert len(seen.first) == 1000
+    np.testing.assert_array_equal(seen.first, model.x[:1000])
+
+
+def test_samples_are_clipped_as_pictures_are():
+    x = RNG.normal(0.5, 1.0, (200, *SHAPE)).astype("float32")
+    assert np.ptp(evidence(Copies(x)).samples.first) <= 1.0
+
+
+def test_classes_are_asked_for_as_often_as_they_occur():
+    test = pictures(300, 1)
+    few = test.select(np.flatnonzero(test.labels == 1)[:100])
+    found = evidence(Conditional(None), few)
+    assert set(found.samples.labels) == {1}
+    both, _ = compute(evidence(Conditional(None), test), ["sample_accuracy"])
+    assert both["sample_accuracy"].value == 1.0
+    assert both["sample_accuracy"].floor > 0.9
+
+
+def test_copies_of_training_examples_are_told():
+    train, test = pictures(400, 2), pictures(300, 1)
+    fresh, copied = (
+        compute(evidence(Copies(x), test, train), ["memorization"])[0]
+        for x in (pictures(200, 5).images, train.images)
+    )
+    assert abs(fresh["memorization"].value) < 3
+    assert copied["memorization"].value < -10
+
+
+def test_what_a_vae_can_be_judged_by():
+    model = contract.small_model("vae")
+    own = evidence(model, pictures(60), pictures(80, 2), importance_samples=5)
+    found, left_out = compute(own)
+    assert set(left_out) == {
+        "inception_score",
+        "sample_accuracy",
+        "similarity",
+        "ssim",
+    }
+    assert "too few" not in str(left_out)
+    expected = metrics.bounds(
+        model, own.test.images, num_samples=5, batch_size=128
+    )
+    assert found["elbo"].value == pytest.approx(expected["elbo"]["value"])
+    rebuilt = model.reconstruct(own.test.images)
+    assert found["mse"].value == pytest.approx(
+        np.mean(np.square(rebuilt - own.test.images)), rel=1e-5
+    )
+    for name, figure in found.items():
+        assert np.isfinite(figure.value), name
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("gan", "frechet_distance"),
+        ("vaegan", "elbo"),
+        ("autoencoder", "psnr"),
+        ("denoising_autoencoder", "denoised_psnr"),
+    ],
+)
+def test_other_models(name, metric):
+    model = contract.small_model(name)
+    found, left_out = compute(
+        evidence(model, pictures(60), pictures(80), importance_samples=2)
+    )
+    assert np.isfinite(found[metric].value)
+    has_samples = hasattr(model, "sample")
+    assert ("precision" in found) is has_samples
+    assert ("inception_score" in left_out) is has_samples
+
+
+def test_a_classifier():
+    data = pictures(200)
+    model = kgen.create_model(
+        "bayes_classifier", input_shape=SHAPE, num_classes=2, density="full"
+    )
+    model.compile()
+    model.fit(data.images, data.labels.astype("int32"), verbose=0)
+    found, _ = compute(evidence(model, pictures(100, 1), data))
+    right = model.classify(pictures(100, 1).images) == pictures(100, 1).labels
+    assert found["accuracy"].value == right.mean()
+    assert found["sample_accuracy"].value > 0.6
+
+
+def test_vectors_have_no_sharpness():
+    x = RNG.normal(size=(100, 5)).astype("float32")
+    model = kgen.create_model(
+        "vae", input_shape=(5,), network="dense", latent_dim=2
+    )
+    model.compile()
+    pixels = kgen.extractors.PixelExtractor((5,))
+    own = Evidence(model, Examples(x), None, pixels, 50, importance_samples=2)
+    found, left_out = compute(own)
+    assert left_out["sample_sharpness"] == "examples are no pictures"
+    assert left_out["knn_accuracy"] == "the data has no labels"
+    assert "mse" in found and "psnr" not in found
+
+
+def test_too_few_examples_for_the_features():
+    own = evidence(
+        contract.small_model("gan"),
+        pictures(60),
+        extractor=kgen.extractors.PixelExtractor(SHAPE),
+    )
+    _, left_out = compute(own)
+    assert "too few for 64 features" in left_out["frechet_distance"]
+
+
+def test_again_draws_anew_and_keeps_what_is_known_of_the_data():
+    model = contract.small_model("gan")
+    first = evidence(model)
+    before = first.samples, first.real
+    model.generator.set_weights(
+        [1.5 * w for w in model.generator.get_weights()]
+    )
+    after = first.again()
+    assert after.real is before[1]
+    assert np.any(after.samples.features != before[0].features)
+
+
+def test_every_metric_is_described():
+    names = [name for group in GROUPS for name in group.metrics]
+    assert len(set(names)) == len(names)
+    for name, metric in METRICS.items():
+        assert metric.title and metric.reading.endswith("."), name
+        assert metric.better in ("lower", "higher", "near:1", "near:0", None)
+
+
+def test_bad_values_are_refused():
+    model = contract.small_model("autoencoder")
+    with pytest.raises(InvalidArgument, match="did you mean 'psnr'"):
+        check_metrics("compute", ["psrn"])
+    with pytest.raises(InvalidArgument, match="no method `sample`"):
+        compute(evidence(model), ["precision"])
+    with pytest.raises(InvalidArgument, match="no feature extractor"):
+        compute(
+            evidence(contract.small_model("gan"), extractor=None),
+            ["precision"],
+        )
+    with pytest.raises(InvalidArgument, match="the model's shape"):
+        Evidence(model, Examples(np.zeros((5, 3, 3, 1), "float32")))
+    with pytest.raises(InvalidArgument, match="num_samples"):
+        evidence(model, num_samples=1)
