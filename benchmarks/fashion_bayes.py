@@ -171,9 +171,10 @@ def with_all_labels():
     hybrid = Bayes(
         first=vae,
         batch_size=128,
-        rate=0.0005,
-        epochs=6,
-        weight=20.0,
+        rate=0.001,
+        epochs=20,
+        weight=50.0,
+        moved=True,
         samples=64,
     )
     return {
