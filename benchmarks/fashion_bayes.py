@@ -21,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -42,6 +43,8 @@ class Bayes:
         batch_size: How many at a time.
         rate: The learning rate that falls to 0, as a cosine does.
         weight: Of the discriminative loss.
+        unlabelled_weight: Of an example without a label.
+        moved: Whether each batch is moved by a pixel at most, at random.
         samples: By how many importance samples a VAE's log p(x|y) is estimated
             once it is trained.
         first: Another `Bayes`, whose model is trained further, in place of a
@@ -55,17 +58,20 @@ class Bayes:
         batch_size=1000,
         rate=0.001,
         weight=0.0,
+        unlabelled_weight=1.0,
+        moved=False,
         samples=None,
         first=None,
         **options,
     ):
         self.epochs, self.batch_size, self.rate = epochs, batch_size, rate
-        self.weight, self.samples, self.first = weight, samples, first
+        self.weight, self.unlabelled_weight = weight, unlabelled_weight
+        self.moved, self.samples, self.first = moved, samples, first
         self.options, self.model = options, None
 
     def fit(self, x, y):
         if self.first is None:
-            self.model = self.new_model()
+            self.model = self.new_model(x.shape[1:])
         else:
             if self.first.model is None:
                 self.first.fit(x, y)
@@ -75,18 +81,22 @@ class Bayes:
         )
         steps = self.epochs * int(batches.cardinality())
         rate = keras.optimizers.schedules.CosineDecay(self.rate, steps)
+        if self.moved:
+            batches = batches.map(moved_by_a_pixel)
         self.model.compile(
-            kgen.optimizers.Adam(rate), discriminative_weight=self.weight
+            kgen.optimizers.Adam(rate),
+            discriminative_weight=self.weight,
+            unlabelled_weight=self.unlabelled_weight,
         )
         self.model.fit(batches, epochs=self.epochs, verbose=2)
         if self.samples:
             self.model.density.importance_samples = self.samples
 
-    def new_model(self):
+    def new_model(self, shape):
         keras.utils.set_random_seed(0)
         return kgen.create_model(
             "bayes_classifier",
-            input_shape=SHAPE,
+            input_shape=shape,
             num_classes=CLASSES,
             seed=0,
             **self.options,
@@ -94,6 +104,40 @@ class Bayes:
 
     def predict(self, x):
         return self.model.classify(x, batch_size=250)
+
+
+def moved_by_a_pixel(x, y):
+    """The pictures of a batch, all moved by -1 to 1 pixel both ways."""
+    place = tf.random.uniform((2,), 0, 3, "int32")
+    around = tf.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    moved = around[:, place[0] : place[0] + 28, place[1] : place[1] + 28]
+    return tf.ensure_shape(moved, x.shape), y
+
+
+class OnCodes:
+    """A classifier on the codes of a VAE that sees no labels.
+
+    Args:
+        classifier: A `Bayes`.
+        epochs: How often the VAE sees the pictures.
+        **options: Of the VAE.
+    """
+
+    def __init__(self, classifier, epochs, **options):
+        self.classifier, self.epochs, self.options = classifier, epochs, options
+
+    def fit(self, x, y):
+        keras.utils.set_random_seed(0)
+        self.vae = kgen.create_model("vae", input_shape=SHAPE, **self.options)
+        self.vae.compile()
+        batches = pipeline.batches(
+            x, None, batch_size=128, shuffle=True, seed=0
+        )
+        self.vae.fit(batches, epochs=self.epochs, verbose=2)
+        self.classifier.fit(self.vae.encode(x), y)
+
+    def predict(self, x):
+        return self.classifier.predict(self.vae.encode(x))
 
 
 class Peer:
@@ -127,9 +171,10 @@ def with_all_labels():
     hybrid = Bayes(
         first=vae,
         batch_size=128,
-        rate=0.0005,
-        epochs=6,
-        weight=20.0,
+        rate=0.001,
+        epochs=20,
+        weight=50.0,
+        moved=True,
         samples=64,
     )
     return {
@@ -143,18 +188,26 @@ def with_all_labels():
 
 
 def with_few_labels():
-    """Those that learn from 500 labels; kgen's from the other pictures, too."""
-    vae = Bayes(
-        density="vae",
+    """Those that learn from 500 labels; kgen's from the other pictures, too.
+
+    Of these it learns codes, and a little of each class's place among the codes.
+    """
+    classifier = Bayes(
+        density="full",
+        pooling=0.6,
+        shrinkage=0.1,
+        unlabelled_weight=0.003,
+        epochs=3,
+    )
+    codes = OnCodes(
+        classifier,
         network="dense",
         hidden_units=(300, 300),
-        latent_dim=20,
-        likelihood="bernoulli",
-        batch_size=128,
-        epochs=15,
-        samples=64,
+        latent_dim=64,
+        kl_weight=0.1,
+        epochs=8,
     )
-    return {"VAE-Bayes": vae, **peers()}
+    return {"Gaussian-Bayes on a VAE's codes": codes, **peers()}
 
 
 def peers():

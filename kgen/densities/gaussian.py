@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
-from kgen.errors import InvalidArgument, check_number
+from kgen.errors import InvalidArgument, check_number, invalid
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -69,9 +69,14 @@ class FullGaussian(GaussianBase):
         shrinkage: From 0 to 1: how far a covariance S is drawn to one that is
             the same in all directions, `(1 - a) S + a tr(S) / size I`. With 0, a
             class needs more examples than features, and no constant ones.
+        pooling: From 0 to 1: how far, before that, the classes' own covariances
+            are drawn to the one that they would share,
+            `(1 - b) S_class + b S`; for few examples of a class.
 
     References:
-        Hastie et al. (2009), The Elements of Statistical Learning, 4.3.
+        Hastie et al. (2009), The Elements of Statistical Learning, 4.3, and
+        equation 4.13 (pooling, after Friedman's regularized discriminant
+        analysis, 1989).
     """
 
     def __init__(
@@ -80,10 +85,18 @@ class FullGaussian(GaussianBase):
         num_classes,
         shared=False,
         shrinkage=0.05,
+        pooling=0.0,
         **kwargs,
     ):
         super().__init__(input_shape, num_classes, shrinkage, **kwargs)
         self.shared = bool(shared)
+        self.pooling = check_number(
+            "pooling", "FullGaussian", pooling, maximum=1.0
+        )
+        if self.shared and self.pooling:
+            raise invalid(
+                "pooling", "FullGaussian", "0 where all is shared", pooling
+            )
         # The Cholesky factor of the covariance, its diagonal as logarithms.
         count = 1 if self.shared else self.num_classes
         self.factor = self._parameter("factor", count, self.size, self.size)
@@ -176,8 +189,13 @@ class FullGaussian(GaussianBase):
                 sums["scatter"][0] / count.sum(), "all classes", count.sum()
             )
             return [(self.mean, sums["mean"]), (self.factor, one[None])]
+        pooled = self.pooling * sums["scatter"].sum(axis=0) / count.sum()
         factors = [
-            self._factor_of(scatter / number, f"class {label}", number)
+            self._factor_of(
+                (1.0 - self.pooling) * scatter / number + pooled,
+                f"class {label}",
+                number,
+            )
             if number
             else np.zeros_like(scatter)
             for label, (scatter, number) in enumerate(
@@ -196,4 +214,8 @@ class FullGaussian(GaussianBase):
         return factor
 
     def get_config(self):
-        return {**super().get_config(), "shared": self.shared}
+        return {
+            **super().get_config(),
+            "shared": self.shared,
+            "pooling": self.pooling,
+        }

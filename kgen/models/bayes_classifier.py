@@ -33,8 +33,9 @@ class BayesClassifier(GenerativeModel):
     `fit` takes pairs (x, y), y from 0, or -1 where the class is not known. What
     it minimises is, in nats per image,
 
-        - log p(x, y), where y is known, and - log p(x), where it is not
-        + discriminative_weight * - log P(y|x), where y is known
+        - log p(x, y), where y is known
+        - unlabelled_weight * log p(x), where it is not
+        - discriminative_weight * log P(y|x), where y is known
 
     averaged over all examples, and the networks' regularizers. These are the
     logs `generative_loss`, `discriminative_loss` (over the examples with labels,
@@ -44,10 +45,11 @@ class BayesClassifier(GenerativeModel):
 
     A density in closed form is fitted by counting, in one epoch. Each epoch
     counts anew: with unlabelled examples, which count for each class by its
-    P(y|x), an epoch is a step of the EM algorithm; the first one leaves them
-    out. What an epoch logs is by the parameters that it began with. With a
-    `discriminative_weight`, a density in closed form is fitted so once, and
-    then goes on by gradient, as the others do from the start.
+    P(y|x) and the `unlabelled_weight`, an epoch is a step of the EM algorithm;
+    the first one leaves them out. What an epoch logs is by the parameters that
+    it began with. With a `discriminative_weight`, a density in closed form is
+    fitted so once, and then goes on by gradient, as the others do from the
+    start.
 
     Unlabelled examples train a VAE on the bound of the marginal,
     `log sum_y P(y) exp(ELBO(x, y))`: that of the model M2, with the best q(y|x)
@@ -77,9 +79,10 @@ class BayesClassifier(GenerativeModel):
     References:
         Ng & Jordan (2001), On Discriminative vs. Generative Classifiers;
         Nigam et al. (2000), Text Classification from Labeled and Unlabeled
-        Documents using EM, section 5; Kingma et al. (2014), arXiv 1406.5298,
-        equations 6 to 9 (M2); Bouchard & Triggs (2004), The Tradeoff Between
-        Generative and Discriminative Classifiers, equation 6.
+        Documents using EM, section 5 (the weight: equation 8); Kingma et al.
+        (2014), arXiv 1406.5298, equations 6 to 9 (M2); Bouchard & Triggs
+        (2004), The Tradeoff Between Generative and Discriminative Classifiers,
+        equation 6.
     """
 
     needs_labels = True
@@ -120,6 +123,7 @@ class BayesClassifier(GenerativeModel):
         self,
         optimizer="adam",
         discriminative_weight=0.0,
+        unlabelled_weight=1.0,
         *,
         steps_per_execution=16,
         run_eagerly=False,
@@ -133,6 +137,10 @@ class BayesClassifier(GenerativeModel):
             discriminative_weight: Weight >= 0 of -log P(y|x) beside
                 -log p(x, y). Since the latter is larger by the number of
                 pixels, 10 to 1000 make a difference.
+            unlabelled_weight: Weight >= 0 of an example without a label beside
+                one with it. Where these are few and the density is only roughly
+                right, well below 1: else the classes follow the clusters of
+                what has no label.
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step.
@@ -152,6 +160,9 @@ class BayesClassifier(GenerativeModel):
             "BayesClassifier.compile",
             discriminative_weight,
         )
+        self.unlabelled_weight = check_number(
+            "unlabelled_weight", "BayesClassifier.compile", unlabelled_weight
+        )
         arguments = {
             "steps_per_execution": steps_per_execution,
             "run_eagerly": run_eagerly,
@@ -160,6 +171,7 @@ class BayesClassifier(GenerativeModel):
         self._compile(
             {
                 "discriminative_weight": self.discriminative_weight,
+                "unlabelled_weight": self.unlabelled_weight,
                 **arguments,
             },
             optimizer,
@@ -298,12 +310,18 @@ class BayesClassifier(GenerativeModel):
         right = tf.reduce_sum(tf.cast(right, "float64"))
         return {
             **self._summed(
-                -tf.reduce_mean(tf.where(y >= 0, own, marginal)),
+                -tf.reduce_mean(
+                    tf.where(y >= 0, own, self.unlabelled_weight * marginal)
+                ),
                 missed / tf.cast(tf.size(y), "float64"),
             ),
             "discriminative_loss": tf.math.divide_no_nan(missed, count),
             "accuracy": tf.math.divide_no_nan(right, count),
-            "guessed": tf.where((y < 0)[:, None], tf.nn.softmax(joint), 0.0),
+            "guessed": tf.where(
+                (y < 0)[:, None],
+                self.unlabelled_weight * tf.nn.softmax(joint),
+                0.0,
+            ),
         }
 
     def _generative_losses(self, x, y, training):
@@ -315,12 +333,13 @@ class BayesClassifier(GenerativeModel):
         own += tf.gather(self.class_prior.log_prior.value, label)
         joint = self._joint(tf.gather_nd(x, unknown), training=training)
         marginal = tf.reduce_logsumexp(joint, axis=1)
-        total = tf.reduce_sum(marginal)
+        total = self.unlabelled_weight * tf.reduce_sum(marginal)
         total += tf.reduce_sum(tf.where(y >= 0, own, 0.0))
-        shape = [tf.size(y, "int64"), self.num_classes]
+        guessed = self.unlabelled_weight * tf.nn.softmax(joint)
+        shape = [tf.size(y, tf.int64), self.num_classes]
         return {
             **self._summed(-total / tf.cast(tf.size(y), "float64"), 0.0),
-            "guessed": tf.scatter_nd(unknown, tf.nn.softmax(joint), shape),
+            "guessed": tf.scatter_nd(unknown, guessed, shape),
         }
 
     def _summed(self, generative, discriminative):

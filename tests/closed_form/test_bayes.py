@@ -104,17 +104,20 @@ def test_low_rank_is_the_score_of_pca_class_by_class():
     )
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_gaussian_is_scipys(shared):
+@pytest.mark.parametrize(
+    "options", [{}, {"shared": True}, {"pooling": 0.3}, {"pooling": 1.0}]
+)
+def test_gaussian_is_scipys(options):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(90, 3)) @ rng.normal(size=(3, 3))
-    y = np.repeat([0, 1, 2], 30)
-    density = densities.FullGaussian((3,), 3, shared=shared, shrinkage=0.2)
+    y = np.repeat([0, 1, 2], [20, 30, 40])
+    density = densities.FullGaussian((3,), 3, shrinkage=0.2, **options)
     fit_density(density, x, y)
     covariances = [np.cov(x[y == c].T, bias=True) for c in range(3)]
-    if shared:
-        covariances = [np.mean(covariances, axis=0)] * 3
+    pooled = np.average(covariances, axis=0, weights=[20, 30, 40])
+    share = 1.0 if options.get("shared") else options.get("pooling", 0.0)
     for label, covariance in enumerate(covariances):
+        covariance = (1.0 - share) * covariance + share * pooled
         covariance = 0.8 * covariance + 0.2 * np.trace(covariance) / 3 * np.eye(
             3
         )
@@ -189,7 +192,8 @@ def test_missing_bits_are_integrated_out():
     )
 
 
-def test_one_epoch_of_em_is_the_step_written_out():
+@pytest.mark.parametrize("weight", [1.0, 0.1])
+def test_one_epoch_of_em_is_the_step_written_out(weight):
     """Soft counts by P(y|x) of the parameters before; Nigam et al., table 1."""
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.normal(-1, 1, 40), rng.normal(2, 1.5, 60)])
@@ -203,23 +207,23 @@ def test_one_epoch_of_em_is_the_step_written_out():
         density="naive_gaussian",
         smoothing=0.0,
     )
-    model.compile()
+    model.compile(unlabelled_weight=weight)
     model.fit(x, y, 32, verbose=0, shuffle=False)
-    prior, mean, var = step_of_em(x[:, 0], y, None)
+    found = step_of_em(x[:, 0], y, None, weight)
     for _ in range(3):
-        assert_parameters(model, prior, mean, var)
+        assert_parameters(model, *found)
         model.fit(x, y, 32, verbose=0, shuffle=False)
-        prior, mean, var = step_of_em(x[:, 0], y, (prior, mean, var))
+        found = step_of_em(x[:, 0], y, found, weight)
 
 
-def step_of_em(x, y, before):
+def step_of_em(x, y, before, weight):
     x = x.astype("float64")
     weights = np.stack([y == 0, y == 1], axis=1).astype("float64")
     if before:
         prior, mean, var = before
         joint = prior * stats.norm.pdf(x[:, None], mean, np.sqrt(var))
         guessed = joint / joint.sum(axis=1, keepdims=True)
-        weights = np.where(y[:, None] < 0, guessed, weights)
+        weights = np.where(y[:, None] < 0, weight * guessed, weights)
     count = weights.sum(axis=0)
     mean = (weights * x[:, None]).sum(axis=0) / count
     var = (weights * np.square(x[:, None] - mean)).sum(axis=0) / count

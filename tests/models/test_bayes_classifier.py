@@ -276,6 +276,24 @@ def test_xla_gives_the_same(y):
     np.testing.assert_allclose(logs[0], logs[1], rtol=1e-4)
 
 
+@pytest.mark.parametrize("density", ["vae", "naive_gaussian"])
+def test_the_loss_weighs_what_has_no_label(density):
+    """Against log p(x, y) and log p(x), by both ways to compute it."""
+    training = {"unlabelled_weight": 0.3}
+    model = build(density, training)
+    model.fit(X, Y, verbose=0)
+    if density == "vae":  # the draws of a step would be others
+        model.density._noise = lambda vae, x: tf.zeros((tf.shape(x)[0], 3))
+    joint = model._joint(tf.constant(X), training=True).numpy()
+    known = SOME >= 0
+    own = joint[np.arange(len(X)), np.maximum(SOME, 0)]
+    marginal = np.logaddexp.reduce(joint, axis=1)
+    expected = -np.mean(np.where(known, own, 0.3 * marginal))
+    for losses in (model._losses_of_all, model._generative_losses):
+        found = losses(tf.constant(X), tf.constant(SOME), training=True)
+        np.testing.assert_allclose(found["loss"], expected, rtol=1e-6)
+
+
 def test_unlabelled_examples_help():
     rng = np.random.default_rng(0)
     train, test = kgen.data.load(
@@ -479,6 +497,9 @@ class TestBadInput:
             ({"prior": "flat"}, '"uniform"'),
             ({"prior": ["a", "b", "c"]}, "3 numbers from 0"),
             ({"training": {"discriminative_weight": -1}}, "at least 0"),
+            ({"training": {"unlabelled_weight": -1}}, "at least 0"),
+            ({"density": "shared", "pooling": 0.5}, "0 where all is shared"),
+            ({"density": "full", "pooling": 2}, "a number from 0 to 1"),
         ],
     )
     def test_arguments(self, options, message):
