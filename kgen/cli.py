@@ -554,7 +554,7 @@ def evaluate(paths, metrics, out, overwrite, **options):
         settings,
         out,
         overwrite,
-        say=lambda text: click.echo(text, err=True),
+        say=_progress if sys.stderr.isatty() else lambda text: None,
     )
     click.echo(report.table(found))
     click.echo(f"Wrote {out / 'metrics.json'} and {out / 'report.html'}")
@@ -615,6 +615,10 @@ def export(run, root):
     """
     run, model, _ = _open(run)
     _export(model, run.config["model"], root)
+
+
+def _progress(text):
+    click.echo(text, err=True)
 
 
 def _export(model, name, root):

@@ -12,6 +12,7 @@ import numpy as np
 
 from kgen import evaluation, extractors, files, metrics, plots, report, runs
 from kgen.errors import InvalidArgument
+from kgen.models import checks
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
@@ -195,6 +196,14 @@ def _evaluated(run, settings, pictures, say):
 
 
 def _evidence(run, model, source, split, settings, say):
+    test = source.examples(split)
+    checks.check_data(
+        model,
+        test.batches(labels=model.conditional, batch_size=256),
+        argument="--data",
+        owner="kgen",
+        labels=model.conditional,
+    )
     extractor = None
     if hasattr(model, "sample"):
         say(
@@ -203,7 +212,7 @@ def _evidence(run, model, source, split, settings, say):
         extractor = _extractor(settings.extractor, run.source())
     return evaluation.Evidence(
         model,
-        source.examples(split),
+        test,
         _training_examples(source, split),
         extractor,
         settings.num_samples,
