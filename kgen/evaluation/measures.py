@@ -125,14 +125,14 @@ _BOUNDS = Group(
             "decoder ignores the code.",
         ),
         "reconstruction": Metric(
-            "reconstruction (distortion)",
+            "Reconstruction (distortion)",
             None,
             _NATS,
             "-E log p(x|z): what is lost on the way through the code. The ELBO "
             "is minus the sum of rate and distortion.",
         ),
         "effective_sample_size": Metric(
-            "effective sample size",
+            "Effective sample size",
             "higher",
             "importance samples",
             "How many of the importance samples count. Near 1, log p(x) is "
@@ -155,7 +155,7 @@ def _active_units(evidence):
 _CODES = Group(
     {
         "active_units": Metric(
-            "active units",
+            "Active units",
             "higher",
             "latent dimensions",
             "Dimensions of the code whose posterior mean varies from example to "
@@ -199,7 +199,7 @@ _PROBES = Group(
             "what is alike lies together.",
         ),
         "logistic_accuracy": Metric(
-            "logistic accuracy on codes",
+            "Logistic accuracy on codes",
             "higher",
             "",
             "How often a linear classifier on codes is right: whether classes "
@@ -250,7 +250,7 @@ def _ratio(parts, originals):
 _RECONSTRUCTIONS = Group(
     {
         "mse": Metric(
-            "squared error of reconstructions",
+            "Squared error of reconstructions",
             "lower",
             "a number of x",
             "The mean squared difference from the original.",
@@ -269,7 +269,7 @@ _RECONSTRUCTIONS = Group(
             "Whether local structure is the same: 1 for equal pictures.",
         ),
         "reconstruction_sharpness": Metric(
-            "sharpness of reconstructions",
+            "Sharpness of reconstructions",
             "near:1",
             "of the originals'",
             "Below 1, they are blurred; above 1, noisy.",
@@ -373,7 +373,7 @@ _DISTANCES = Group(
             "Comparable for the same extractor and number of samples only.",
         ),
         "kernel_distance": Metric(
-            "kernel distance (KID)",
+            "Kernel distance (KID)",
             "lower",
             "",
             "The same by a kernel, without the bias of few samples: 0 for "
@@ -387,26 +387,26 @@ _DISTANCES = Group(
 _NEIGHBOURS = Group(
     {
         "precision": Metric(
-            "precision",
+            "Precision",
             "higher",
             "",
             "The share of samples that lie where real examples do: quality.",
         ),
         "recall": Metric(
-            "recall",
+            "Recall",
             "higher",
             "",
             "The share of real examples that lie where samples do: variety.",
         ),
         "density": Metric(
-            "density",
+            "Density",
             "higher",
             "",
             "As precision, but counts how many real neighbourhoods a sample is "
             "in, so that an outlier among the real examples matters less.",
         ),
         "coverage": Metric(
-            "coverage",
+            "Coverage",
             "higher",
             "",
             "The share of real examples with a sample in their neighbourhood.",
@@ -471,7 +471,7 @@ def _accuracy_of_samples(evidence):
 _CONDITIONAL = Group(
     {
         "sample_accuracy": Metric(
-            "accuracy on samples",
+            "Accuracy on samples",
             "higher",
             "",
             "How often the extractor's classifier sees the class that a sample "
@@ -502,7 +502,7 @@ def _sharpness(evidence):
 _SHARPNESS = Group(
     {
         "sample_sharpness": Metric(
-            "sharpness of samples",
+            "Sharpness of samples",
             "near:1",
             "of the test pictures'",
             "Below 1, samples are blurred; above 1, noisy.",
@@ -534,7 +534,7 @@ def _diversity(evidence):
 _DIVERSITY = Group(
     {
         "similarity": Metric(
-            "similarity of samples (MS-SSIM)",
+            "Similarity of samples (MS-SSIM)",
             "lower",
             "",
             "How alike two samples are in the mean. Well above the floor, that "
@@ -565,7 +565,7 @@ def _memorization(evidence):
 _MEMORY = Group(
     {
         "memorization": Metric(
-            "distance to training examples (z)",
+            "Distance to training examples (z)",
             "near:0",
             "standard deviations",
             "Whether samples are farther from training examples than test "
@@ -607,7 +607,7 @@ def _classification(evidence):
 
 _CLASSES = Group(
     {
-        "accuracy": Metric("accuracy", "higher", "", "How often it is right."),
+        "accuracy": Metric("Accuracy", "higher", "", "How often it is right."),
         "negative_log_likelihood": Metric(
             "-log P(y|x)",
             "lower",
@@ -616,7 +616,7 @@ _CLASSES = Group(
             "of classes.",
         ),
         "calibration_error": Metric(
-            "calibration error",
+            "Calibration error",
             "lower",
             "",
             "How far its confidence is from its accuracy, in the mean.",
@@ -747,7 +747,7 @@ def compute(evidence, names=None, report=None):
             if report:
                 report(", ".join(METRICS[name].title for name in wanted))
             figures = group.compute(evidence)
-            found.update((k, v) for k, v in figures.items() if k in wanted)
+            found.update((k, figures[k]) for k in wanted if k in figures)
             reason = "it is not defined for such examples"
         left_out.update((n, reason) for n in wanted if n not in found)
     if names is not None and left_out:
