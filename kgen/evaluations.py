@@ -16,6 +16,7 @@ from kgen.models import checks
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
+_BY_INCEPTION = {"frechet_distance": "FID", "kernel_distance": "KID"}
 _NEAREST = 12
 # The pictures that the report may show, in its order; runs.draw makes them.
 _PICTURES = {
@@ -262,10 +263,10 @@ def _training_examples(source, split):
 
 
 def _named(name, extractor):
-    """The metric; by Inception's features the distance has a name of its own."""
+    """The metric; by Inception's features distances have names of their own."""
     metric = evaluation.METRICS[name]
-    if name == "frechet_distance" and extractor.is_inception:
-        return dataclasses.replace(metric, title="FID")
+    if extractor and extractor.is_inception and name in _BY_INCEPTION:
+        return dataclasses.replace(metric, title=_BY_INCEPTION[name])
     return metric
 
 

@@ -373,7 +373,7 @@ _DISTANCES = Group(
             "Comparable for the same extractor and number of samples only.",
         ),
         "kernel_distance": Metric(
-            "Kernel distance (KID)",
+            "Kernel distance",
             "lower",
             "",
             "The same by a kernel, without the bias of few samples: 0 for "
