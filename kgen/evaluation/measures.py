@@ -308,9 +308,9 @@ def _features(evidence):
         trained_on = evidence.trained_on.features
         if len(trained_on) > trained_on.shape[1]:
             floors["frechet"] = metrics.frechet_distance(real, trained_on)
-        kernel = metrics.kernel_distance(real, trained_on, seed=evidence.seed)
+        kernel = _kernel_distance(real, trained_on, evidence.seed)
         floors["kernel"] = kernel["kernel_distance"]
-    kernel = metrics.kernel_distance(real, fake, seed=evidence.seed)
+    kernel = _kernel_distance(real, fake, evidence.seed)
     return {
         "frechet_distance": Figure(
             metrics.frechet_distance(real, fake),
@@ -323,6 +323,12 @@ def _features(evidence):
             floors.get("kernel"),
         ),
     }
+
+
+def _kernel_distance(real, fake, seed):
+    # Subsets that are most of a set are all alike, and so would be their error.
+    size = max(2, min(1000, min(len(real), len(fake)) // 4))
+    return metrics.kernel_distance(real, fake, subset_size=size, seed=seed)
 
 
 def _jackknife(real, fake):
