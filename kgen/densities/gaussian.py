@@ -73,6 +73,9 @@ class FullGaussian(GaussianBase):
             are drawn to the one that they would share,
             `(1 - b) S_class + b S`; for few examples of a class.
 
+    With a mask, every example takes factorisations of its own, which is slow for
+    many hundreds of features; `LowRankGaussian` is quicker.
+
     References:
         Hastie et al. (2009), The Elements of Statistical Learning, 4.3, and
         equation 4.13 (pooling, after Friedman's regularized discriminant
