@@ -509,7 +509,7 @@ def classify(run, model, out, data):
     "--num-samples", 10_000, "Samples that are compared with real examples."
 )
 @_positive_option(
-    "--importance-samples", 500, "Draws of z for each example, for log p(x)."
+    "--importance-samples", 100, "Draws of z for each example, for log p(x)."
 )
 @click.option(
     "--metrics",

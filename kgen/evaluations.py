@@ -79,7 +79,7 @@ class Settings:
     metrics: list | None = None
     extractor: str = "classifier"
     num_samples: int = 10_000
-    importance_samples: int = 500
+    importance_samples: int = 100
     seed: int = 0
 
 

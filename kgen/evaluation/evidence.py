@@ -60,7 +60,7 @@ class Evidence:
         train=None,
         extractor=None,
         num_samples=10_000,
-        importance_samples=500,
+        importance_samples=100,
         seed=0,
         binarize=False,
     ):
