@@ -505,8 +505,12 @@ def classify(run, model, out, data):
 @main.command()
 @click.argument("paths", metavar="RUN...", nargs=-1, required=True)
 @_data_option
-@_positive_option(
-    "--num-samples", 10_000, "Samples that are compared with real examples."
+@click.option(
+    "--num-samples",
+    type=click.IntRange(2),
+    default=10_000,
+    show_default=True,
+    help="Samples that are compared with real examples.",
 )
 @_positive_option(
     "--importance-samples", 100, "Draws of z for each example, for log p(x)."
@@ -544,9 +548,7 @@ def evaluate(paths, metrics, out, overwrite, **options):
     from kgen import evaluations, report
 
     settings = evaluations.Settings(
-        metrics=[name.strip() for name in metrics.split(",")]
-        if metrics
-        else None,
+        metrics=metrics and [name.strip() for name in metrics.split(",")],
         **options,
     )
     out, found = evaluations.evaluate(

@@ -17,6 +17,7 @@ from kgen.models import checks
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
 _BY_INCEPTION = {"frechet_distance": "FID", "kernel_distance": "KID"}
+_BY_LIKELIHOOD = {"log_likelihood", "elbo", "kl", "reconstruction"}
 _NEAREST = 12
 # The pictures that the report may show, in its order; runs.draw makes them.
 _PICTURES = {
@@ -103,7 +104,9 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
         FileNotFoundError: If a run is not there, or not finished.
         InvalidArgument: If a value can't be used.
     """
-    evaluation.check_metrics("evaluate", settings.metrics)
+    if settings.metrics == "":
+        raise InvalidArgument("--metrics: expected names, such as elbo,psnr.")
+    evaluation.check_metrics("kgen evaluate", settings.metrics)
     out = _directory(paths, out, overwrite)
     opened = [runs.Run(path) for path in paths]
     of_data = {_data_of(run) for run in opened}
@@ -112,12 +115,21 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
             "These runs were trained on different data, by which they can't be "
             "compared. Pass --data."
         )
+    models = [run.model() for run in opened]
+    _check_some(settings.metrics, models)
+    extractor = None
+    if any(hasattr(model, "sample") for model in models):
+        say("Preparing the features (a classifier is trained once a data set)")
+        extractor = _extractor(settings.extractor, opened[0].source())
     with tempfile.TemporaryDirectory() as scratch:
         found = []
-        for number, run in enumerate(opened):
+        for number, (run, model) in enumerate(zip(opened, models)):
             pictures = pathlib.Path(scratch, str(number))
             pictures.mkdir()
-            found.append(_evaluated(run, settings, pictures, say))
+            found.append(
+                _evaluated(run, model, extractor, settings, pictures, say)
+            )
+        _unmark_bounds(found, models)
         say("Writing the report")
         out.mkdir(parents=True, exist_ok=True)
         report.write(out / _REPORT, found)
@@ -150,15 +162,44 @@ def _data_of(run):
     return config["data"], None if shape is None else tuple(shape)
 
 
-def _evaluated(run, settings, pictures, say):
+def _check_some(names, models):
+    """Raises for a metric that none of the models has."""
+    for name in names or ():
+        if not any(evaluation.suits(name, model) for model in models):
+            kinds = ", ".join(
+                sorted({type(model).__name__ for model in models})
+            )
+            raise InvalidArgument(
+                f"The metric {name!r} is none of {kinds}. Leave it out."
+            )
+
+
+def _unmark_bounds(found, models):
+    """Takes from bounds under several likelihoods that one is better."""
+    likelihoods = {
+        (type(model.likelihood), repr(model.likelihood.get_config()))
+        for model in models
+        if hasattr(model, "log_likelihood")
+    }
+    binarized = {one["settings"]["binarize"] for one in found}
+    if len(likelihoods) > 1 or len(binarized) > 1:
+        for one in found:
+            for name in _BY_LIKELIHOOD & set(one["metrics"]):
+                one["metrics"][name]["better"] = None
+
+
+def _evaluated(run, model, extractor, settings, pictures, say):
     """One run's dictionary, with the pictures drawn into `pictures`."""
     start = time.monotonic()
     say(f"{run.path}: reading")
-    model, source = run.model(), run.source(settings.data)
+    source = run.source(settings.data)
     split = runs.held_out_split(source, bool(settings.data))
-    evidence = _evidence(run, model, source, split, settings, say)
+    evidence = _evidence(run, model, extractor, source, split, settings)
+    suitable = settings.metrics and [
+        name for name in settings.metrics if evaluation.suits(name, model)
+    ]
     figures, left_out = evaluation.compute(
-        evidence, settings.metrics, lambda text: say(f"Computing {text}")
+        evidence, suitable, lambda text: say(f"Computing {text}")
     )
     say("Drawing")
     runs.draw(pictures, model, source, run.history(), split)
@@ -171,7 +212,7 @@ def _evaluated(run, settings, pictures, say):
             "split": split,
             "examples": len(evidence.test),
         },
-        "extractor": evidence.extractor and _described(evidence.extractor),
+        "extractor": extractor and _described(extractor),
         "num_samples": settings.num_samples,
         "importance_samples": settings.importance_samples,
         "seed": settings.seed,
@@ -179,7 +220,7 @@ def _evaluated(run, settings, pictures, say):
         "seconds": round(time.monotonic() - start, 1),
         "metrics": {
             name: {
-                **dataclasses.asdict(_named(name, evidence.extractor)),
+                **dataclasses.asdict(_named(name, extractor)),
                 **dataclasses.asdict(figure),
             }
             for name, figure in figures.items()
@@ -196,7 +237,7 @@ def _evaluated(run, settings, pictures, say):
     }
 
 
-def _evidence(run, model, source, split, settings, say):
+def _evidence(run, model, extractor, source, split, settings):
     test = source.examples(split)
     checks.check_data(
         model,
@@ -205,16 +246,10 @@ def _evidence(run, model, source, split, settings, say):
         owner="kgen",
         labels=model.conditional,
     )
-    extractor = None
-    if hasattr(model, "sample"):
-        say(
-            "Preparing the features (a classifier is trained once for a data set)"
-        )
-        extractor = _extractor(settings.extractor, run.source())
     return evaluation.Evidence(
         model,
         test,
-        _training_examples(source, split),
+        _training_examples(run, split, bool(settings.data)),
         extractor,
         settings.num_samples,
         settings.importance_samples,
@@ -255,11 +290,11 @@ def _described(extractor):
     }
 
 
-def _training_examples(source, split):
+def _training_examples(run, split, given):
     """What the model was trained on, unless it is judged by just that."""
-    if "train" not in source.splits or split in ("train", "all"):
+    if split == "train" and not given:
         return None
-    return source.examples("train")
+    return run.source().examples("train")
 
 
 def _named(name, extractor):

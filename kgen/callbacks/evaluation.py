@@ -3,7 +3,13 @@
 import keras
 
 from kgen.errors import check_int, invalid
-from kgen.evaluation import Evidence, check_metrics, check_possible, compute
+from kgen.evaluation import (
+    METRICS,
+    Evidence,
+    check_metrics,
+    check_possible,
+    compute,
+)
 
 
 class Evaluation(keras.callbacks.Callback):
@@ -11,7 +17,8 @@ class Evaluation(keras.callbacks.Callback):
 
     `EarlyStopping`, `ModelCheckpoint` and Keras Tuner see them there, if they
     come later in the list of callbacks; they need a `mode`. Between two
-    computations the last figures stay; before the first they are NaN.
+    computations the last figures stay, so that a `patience` is of epochs, not of
+    computations; before the first they are infinite, on the worse side.
 
     Args:
         metrics: Names such as `"frechet_distance"`, of
@@ -56,11 +63,15 @@ class Evaluation(keras.callbacks.Callback):
             "extractor": extractor,
             **options,
         }
-        self._logs = {f"val_{name}": float("nan") for name in self.names}
+        self._logs = self._evidence = None
 
     def on_train_begin(self, logs=None):
         self._evidence = Evidence(self.model, **self._given)
         check_possible(self._evidence, self.names)
+        self._logs = {f"val_{name}": METRICS[name].worst for name in self.names}
+
+    def on_train_end(self, logs=None):
+        self._evidence = None  # the model would hinder copies of the callback
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:

@@ -8,6 +8,7 @@ from kgen.evaluation.measures import (
     check_metrics,
     check_possible,
     compute,
+    suits,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "check_metrics",
     "check_possible",
     "compute",
+    "suits",
 ]

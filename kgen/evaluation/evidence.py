@@ -72,6 +72,7 @@ class Evidence:
         self.seed = check_seed("Evidence", seed, optional=False)
         self.binarize = binarize
         self.extractor = extractor
+        self._floors = {}
         shape = model.input_shapes[0]
         for name, examples in (("test", test), ("train", train)):
             if examples is not None and tuple(examples.shape) != shape:
@@ -91,8 +92,7 @@ class Evidence:
     @property
     def has_labels(self):
         """Whether each test example has a known class."""
-        labels = self.test.labels
-        return isinstance(labels, np.ndarray) and labels.min() >= 0
+        return has_labels(self.test)
 
     def batches(self, **options):
         """The test examples as the model takes them, in batches."""
@@ -104,13 +104,18 @@ class Evidence:
         return self.test.batches(**options)
 
     def some(self, examples, count):
-        """At most `count` of the examples, drawn by the seed, in their order."""
-        if len(examples) <= count:
-            return examples
-        chosen = np.random.default_rng(self.seed).choice(
-            len(examples), count, replace=False
-        )
-        return examples.select(np.sort(chosen))
+        """At most `count` of the examples, in an order drawn by the seed.
+
+        Data may lie class by class: its beginning would not be like the whole.
+        """
+        order = np.random.default_rng(self.seed).permutation(len(examples))
+        return examples.select(order[:count])
+
+    def floor(self, name, function):
+        """`function()`, once for all that share the data."""
+        if name not in self._floors:
+            self._floors[name] = function()
+        return self._floors[name]
 
     @functools.cached_property
     def real(self):
@@ -185,6 +190,12 @@ class Evidence:
             labels,
             _joined(probabilities),
         )
+
+
+def has_labels(examples):
+    """Whether the class of each example is known, and in memory."""
+    labels = examples.labels
+    return isinstance(labels, np.ndarray) and labels.min() >= 0
 
 
 def _joined(parts):

@@ -7,9 +7,13 @@ import numpy as np
 
 from kgen import metrics
 from kgen.errors import InvalidArgument, unknown_name
+from kgen.evaluation.evidence import has_labels
+from kgen.metrics.means import mean_and_error
 
 _NEIGHBOURHOODS = 10_000  # examples at most; their distances take its square
 _PROBED = 5_000  # codes at most that a probe learns from
+_NEAREST = 5  # neighbours that a neighbourhood reaches to
+_NEAR = 0.05  # of the test examples are called near to training examples
 _GROUPS = 10  # of samples, each left out once for a standard error
 
 
@@ -34,7 +38,7 @@ class Metric:
     """What a reader should know of a metric.
 
     Args:
-        title: Its name in tables.
+        title: Its name in tables, which may be shared.
         better: `"lower"`, `"higher"`, `"near:1"`, or None.
         unit: The unit, or "".
         reading: How to read it, a sentence.
@@ -44,6 +48,11 @@ class Metric:
     better: str | None
     unit: str
     reading: str
+
+    @property
+    def worst(self):
+        """What nothing is worse than."""
+        return float("-inf" if self.better == "higher" else "inf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,16 +80,19 @@ class Group:
 
 
 def _mean(values):
-    values = np.asarray(values, "float64")
-    error = (
-        values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
-    )
-    return Figure(float(values.mean()), None if error is None else float(error))
+    if len(values) < 2:
+        return Figure(float(np.mean(values)))
+    return Figure(*mean_and_error(values))
 
 
 def _share(value, count):
-    """A share of `count` independent examples, by the binomial."""
-    return Figure(float(value), float(np.sqrt(value * (1.0 - value) / count)))
+    """A share of `count` independent examples.
+
+    Its error is that of the share with two more of both kinds (Agresti & Coull
+    1998): none of few is not known exactly.
+    """
+    near = (value * count + 2.0) / (count + 4.0)
+    return Figure(float(value), float(np.sqrt(near * (1.0 - near) / count)))
 
 
 # Bounds on log p(x)
@@ -141,6 +153,7 @@ _BOUNDS = Group(
     },
     "log_likelihood",
     _bounds,
+    lambda evidence: _too_few(evidence.test, 2),
 )
 
 
@@ -164,6 +177,7 @@ _CODES = Group(
     },
     "posterior",
     _active_units,
+    lambda evidence: _too_few(evidence.test, 2),
 )
 
 
@@ -172,8 +186,8 @@ def _no_probes(evidence):
         return "the labels are known to the encoder"
     if not evidence.has_labels or len(np.unique(evidence.test.labels)) < 2:
         return "the data has no labels"
-    if evidence.train is None:
-        return "no training examples to learn from"
+    if evidence.train is None or not has_labels(evidence.train):
+        return "no training examples with labels to learn from"
     return None
 
 
@@ -233,18 +247,17 @@ def _reconstructions(evidence):
     if evidence.is_picture:
         with np.errstate(divide="ignore"):
             found["psnr"] = _mean(-10.0 * np.log10(squares))
-        found["reconstruction_sharpness"] = _ratio(sharp, originals)
+        ratio = _ratio(np.concatenate(sharp), np.concatenate(originals))
+        found.update({"reconstruction_sharpness": ratio} if ratio else {})
     if ssim:
         found["ssim"] = _mean(np.concatenate(ssim))
     return found
 
 
-def _ratio(parts, originals):
-    """The means' ratio; the error is that of the first one."""
-    mean, whole = np.concatenate(parts), np.concatenate(originals).mean()
-    if not whole:
-        return Figure(float("nan"))
-    return _mean(mean / whole)
+def _ratio(values, originals):
+    """The means' ratio, or None by 0; the error is that of the first one."""
+    whole = np.mean(originals)
+    return _mean(values / whole) if whole else None
 
 
 _RECONSTRUCTIONS = Group(
@@ -284,51 +297,64 @@ _RECONSTRUCTIONS = Group(
 
 
 def _no_features(evidence):
-    return None if evidence.extractor else "no feature extractor"
+    if evidence.extractor is None:
+        return "no feature extractor"
+    return _too_few_to_compare(evidence, 2)
 
 
-def _no_distances(evidence):
-    missing = _no_features(evidence)
-    if missing is None:
-        size = evidence.extractor.num_features
-        count = min(len(evidence.test), evidence.num_samples)
-        # A tenth of the samples is left out for the standard error.
-        if min(count, evidence.num_samples * (_GROUPS - 1) // _GROUPS) <= size:
-            missing = (
-                f"{count} examples and {evidence.num_samples} samples are too "
-                f"few for {size} features"
-            )
-    return missing
+def _too_few(examples, least):
+    if len(examples) < least:
+        return f"{least} or more examples are needed, not {len(examples)}"
+    return None
 
 
-def _features(evidence):
+def _too_few_to_compare(evidence, least):
+    for examples in (evidence.test, evidence.train):
+        reason = examples is not None and _too_few(examples, least)
+        if reason:
+            return reason
+    if evidence.num_samples < least:
+        return f"{least} or more samples are needed"
+    return None
+
+
+def _as_many(evidence):
+    """Features of test examples and samples, and of as many training examples.
+
+    What the number of examples does to a figure, it does to its floor.
+    """
     real, fake = evidence.real.features, evidence.samples.features
-    floors = {}
-    if evidence.train is not None:
-        trained_on = evidence.trained_on.features
-        if len(trained_on) > trained_on.shape[1]:
-            floors["frechet"] = metrics.frechet_distance(real, trained_on)
-        kernel = _kernel_distance(real, trained_on, evidence.seed)
-        floors["kernel"] = kernel["kernel_distance"]
-    kernel = _kernel_distance(real, fake, evidence.seed)
-    return {
-        "frechet_distance": Figure(
-            metrics.frechet_distance(real, fake),
-            _jackknife(real, fake),
-            floors.get("frechet"),
-        ),
-        "kernel_distance": Figure(
-            kernel["kernel_distance"],
-            kernel["standard_error"],
-            floors.get("kernel"),
-        ),
-    }
+    if evidence.train is None:
+        return real, fake, None
+    trained_on = evidence.trained_on.features
+    count = min(len(fake), len(trained_on))
+    return real, fake[:count], trained_on[:count]
 
 
-def _kernel_distance(real, fake, seed):
-    # Subsets that are most of a set are all alike, and so would be their error.
-    size = max(2, min(1000, min(len(real), len(fake)) // 4))
-    return metrics.kernel_distance(real, fake, subset_size=size, seed=seed)
+def _no_frechet(evidence):
+    missing = _no_features(evidence)
+    if missing:
+        return missing
+    size = evidence.extractor.num_features
+    parts = [len(evidence.test)]
+    parts += [] if evidence.train is None else [len(evidence.train)]
+    # A tenth of the samples is left out for the standard error.
+    count = min(*parts, evidence.num_samples) * (_GROUPS - 1) // _GROUPS
+    if count <= size:
+        return f"there are too few examples or samples for {size} features"
+    return None
+
+
+def _frechet(evidence):
+    real, fake, trained_on = _as_many(evidence)
+    floor = None
+    if trained_on is not None:
+        floor = evidence.floor(
+            "frechet_distance",
+            lambda: metrics.frechet_distance(real, trained_on),
+        )
+    value = metrics.frechet_distance(real, fake)
+    return {"frechet_distance": Figure(value, _jackknife(real, fake), floor)}
 
 
 def _jackknife(real, fake):
@@ -343,41 +369,69 @@ def _jackknife(real, fake):
     return float(np.std(found) * np.sqrt(_GROUPS - 1))
 
 
-def _neighbourhoods(evidence):
-    most = _NEIGHBOURHOODS
-    real, fake = evidence.real.features[:most], evidence.samples.features[:most]
-    found = metrics.precision_recall(real, fake)
-    floors = {}
-    if evidence.train is not None:
-        trained_on = evidence.trained_on.features[:most]
-        floors = metrics.precision_recall(real, trained_on)
-    counts = {
-        "precision": len(fake),
-        "recall": len(real),
-        "coverage": len(real),
-    }
-    return {
-        name: Figure(
-            value,
-            _share(value, counts[name]).standard_error
-            if name in counts
-            else None,
-            floors.get(name),
-        )
-        for name, value in found.items()
-    }
-
-
-_DISTANCES = Group(
+_FRECHET = Group(
     {
         "frechet_distance": Metric(
             "Frechet distance",
             "lower",
             "squared units of the features",
             "How far the samples' features are from the test examples', both "
-            "taken for Gaussians. The floor is what training examples have. "
-            "Comparable for the same extractor and number of samples only.",
+            "taken for Gaussians. The floor is what as many training examples "
+            "have. Comparable for the same extractor and number of samples only; "
+            "the error is that of the samples.",
         ),
+    },
+    "sample",
+    _frechet,
+    _no_frechet,
+)
+
+
+def _no_kernel(evidence):
+    return _no_features(evidence) or _too_few_to_compare(evidence, 2 * _GROUPS)
+
+
+def _kernel(evidence):
+    real, fake, trained_on = _as_many(evidence)
+
+    def distance(other):
+        found = metrics.kernel_distance(real, other, seed=evidence.seed)
+        return found["kernel_distance"]
+
+    floor = None
+    if trained_on is not None:
+        floor = evidence.floor("kernel_distance", lambda: distance(trained_on))
+    errors = _errors_by_parts(_small_kernel, real, fake)
+    return {
+        "kernel_distance": Figure(
+            distance(fake), errors["kernel_distance"], floor
+        )
+    }
+
+
+def _small_kernel(real, fake):
+    found = metrics.kernel_distance(real, fake, subsets=2)
+    return {"kernel_distance": found["kernel_distance"]}
+
+
+def _errors_by_parts(function, real, fake):
+    """Standard errors by the figures of ten parts of both sets.
+
+    Of figures to which a pair of examples contributes: subsets that overlap, or
+    counts as if all were independent, would tell too small an error.
+    """
+    parts = [
+        function(real[part::_GROUPS], fake[part::_GROUPS])
+        for part in range(_GROUPS)
+    ]
+    return {
+        name: mean_and_error([part[name] for part in parts])[1]
+        for name in parts[0]
+    }
+
+
+_KERNEL = Group(
+    {
         "kernel_distance": Metric(
             "Kernel distance",
             "lower",
@@ -387,9 +441,38 @@ _DISTANCES = Group(
         ),
     },
     "sample",
-    _features,
-    _no_distances,
+    _kernel,
+    _no_kernel,
 )
+
+
+def _no_neighbourhoods(evidence):
+    missing = _no_features(evidence)
+    return missing or _too_few_to_compare(evidence, _NEAREST + 1)
+
+
+def _neighbourhoods(evidence):
+    real, fake, trained_on = _as_many(evidence)
+    # As many of each: more samples would be nearer to everything.
+    count = min(_NEIGHBOURHOODS, len(real), len(fake))
+    found = metrics.precision_recall(real[:count], fake[:count])
+    floors = {}
+    if trained_on is not None:
+        floors = evidence.floor(
+            "neighbourhoods",
+            lambda: metrics.precision_recall(real[:count], trained_on[:count]),
+        )
+    errors = {}
+    if count >= _GROUPS * (_NEAREST + 1):
+        errors = _errors_by_parts(
+            metrics.precision_recall, real[:count], fake[:count]
+        )
+    return {
+        name: Figure(value, errors.get(name), floors.get(name))
+        for name, value in found.items()
+    }
+
+
 _NEIGHBOURS = Group(
     {
         "precision": Metric(
@@ -420,7 +503,7 @@ _NEIGHBOURS = Group(
     },
     "sample",
     _neighbourhoods,
-    _no_features,
+    _no_neighbourhoods,
 )
 
 
@@ -496,13 +579,17 @@ def _no_pictures(evidence):
 
 
 def _sharpness(evidence):
+    value = _ratio(evidence.samples.sharpness, evidence.real.sharpness)
+    if value is None:
+        return {}
     floor = None
     if evidence.train is not None:
-        floor = _ratio(
-            [evidence.trained_on.sharpness], [evidence.real.sharpness]
-        ).value
-    value = _ratio([evidence.samples.sharpness], [evidence.real.sharpness])
-    return {"sample_sharpness": dataclasses.replace(value, floor=floor)}
+        floor = _ratio(evidence.trained_on.sharpness, evidence.real.sharpness)
+    return {
+        "sample_sharpness": dataclasses.replace(
+            value, floor=floor and floor.value
+        )
+    }
 
 
 _SHARPNESS = Group(
@@ -524,7 +611,7 @@ def _no_diversity(evidence):
     missing = _no_pictures(evidence)
     if missing is None and min(evidence.model.input_shapes[0][:2]) < 11:
         missing = "pictures are smaller than 11 x 11"
-    return missing
+    return missing or _too_few_to_compare(evidence, 3)
 
 
 def _diversity(evidence):
@@ -556,27 +643,30 @@ _DIVERSITY = Group(
 def _no_memorization(evidence):
     if evidence.train is None:
         return "no training examples to be near to"
-    return None
+    return _too_few(evidence.test, 20)
 
 
 def _memorization(evidence):
-    found = metrics.memorization(
-        evidence.samples.first,
-        evidence.train.batches(batch_size=1000),
-        evidence.real.first,
+    samples, real = evidence.samples.first, evidence.real.first
+    both = np.concatenate([samples, real])
+    _, distance = metrics.nearest_neighbors(
+        both, evidence.train.batches(batch_size=1000)
     )
-    return {"memorization": Figure(found["z"], 1.0)}
+    near = np.quantile(distance[len(samples) :], _NEAR)
+    value = _share(np.mean(distance[: len(samples)] < near), len(samples))
+    return {"memorization": dataclasses.replace(value, floor=_NEAR)}
 
 
 _MEMORY = Group(
     {
         "memorization": Metric(
-            "Distance to training examples (z)",
-            "near:0",
-            "standard deviations",
-            "Whether samples are farther from training examples than test "
-            "examples are: below -3, the model repeats what it was trained on; "
-            "far above 0, its samples are unlike the data.",
+            "Samples that are near to training examples",
+            "lower",
+            "",
+            "The share that is nearer to a training example than 95 % of the "
+            "test examples are. Well above the floor, the model repeats what it "
+            "was trained on, or its samples are blander than the data: look at "
+            "the nearest ones.",
         ),
     },
     "sample",
@@ -681,7 +771,8 @@ _DENOISING = Group(
 GROUPS = (
     _CLASSES,
     _BOUNDS,
-    _DISTANCES,
+    _FRECHET,
+    _KERNEL,
     _INCEPTION,
     _NEIGHBOURS,
     _CONDITIONAL,
@@ -706,6 +797,14 @@ def check_metrics(owner, names):
         if name not in METRICS:
             raise unknown_name("metrics", owner, METRICS, name)
     return tuple(names)
+
+
+def suits(name, model):
+    """Whether models of this kind can have the metric."""
+    return any(
+        name in group.metrics and hasattr(model, group.method)
+        for group in GROUPS
+    )
 
 
 def check_possible(evidence, names):

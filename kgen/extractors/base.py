@@ -115,6 +115,10 @@ class Extractor(abc.ABC):
             "with `classes`, or an InceptionExtractor."
         )
 
+    def __deepcopy__(self, memo):
+        # Nothing in it changes, and Keras Tuner copies callbacks.
+        return self
+
     @functools.cached_property
     def _features(self):
         return self._traced(self.features_of)

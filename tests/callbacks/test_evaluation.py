@@ -1,3 +1,5 @@
+import copy
+
 import keras
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ def test_figures_are_in_the_logs_and_stay_between():
     logs = model.fit(
         contract.X, epochs=5, verbose=0, callbacks=[judge(every=2)]
     ).history["val_frechet_distance"]
-    assert np.isnan(logs[0]) and logs[1] == logs[2] and logs[3] == logs[4]
+    assert logs[0] == np.inf and logs[1] == logs[2] and logs[3] == logs[4]
     assert logs[1] != logs[3]
 
 
@@ -42,6 +44,31 @@ def test_other_callbacks_see_them(tmp_path):
     assert len(history["loss"]) == 3
     assert (tmp_path / "best.keras").exists()
     assert keep.best == min(history["val_frechet_distance"])
+
+
+def test_what_is_not_known_yet_is_no_best(tmp_path):
+    keep = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras",
+        "val_frechet_distance",
+        mode="min",
+        save_best_only=True,
+    )
+    stop = keras.callbacks.EarlyStopping(
+        "val_frechet_distance", patience=3, mode="min"
+    )
+    model = contract.small_model("gan")
+    own = judge(["frechet_distance", "precision"], every=3)
+    history = model.fit(
+        contract.X, epochs=4, verbose=0, callbacks=[own, keep, stop]
+    ).history
+    assert history["val_precision"][0] == -np.inf
+    assert keep.best == stop.best == history["val_frechet_distance"][-1]
+    # Another training begins anew, and Keras Tuner copies callbacks.
+    copied = copy.deepcopy(own)
+    again = contract.small_model("gan").fit(
+        contract.X, epochs=1, verbose=0, callbacks=[copied]
+    )
+    assert again.history["val_frechet_distance"] == [np.inf]
 
 
 def test_training_is_the_same_with_it():
