@@ -1,6 +1,7 @@
 """The metrics that a model can be judged by, by name."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -446,6 +447,11 @@ _KERNEL = Group(
 )
 
 
+_precision_recall = functools.partial(
+    metrics.precision_recall, neighbors=_NEAREST
+)
+
+
 def _no_neighbourhoods(evidence):
     missing = _no_features(evidence)
     return missing or _too_few_to_compare(evidence, _NEAREST + 1)
@@ -455,18 +461,16 @@ def _neighbourhoods(evidence):
     real, fake, trained_on = _as_many(evidence)
     # As many of each: more samples would be nearer to everything.
     count = min(_NEIGHBOURHOODS, len(real), len(fake))
-    found = metrics.precision_recall(real[:count], fake[:count])
+    found = _precision_recall(real[:count], fake[:count])
     floors = {}
     if trained_on is not None:
         floors = evidence.floor(
             "neighbourhoods",
-            lambda: metrics.precision_recall(real[:count], trained_on[:count]),
+            lambda: _precision_recall(real[:count], trained_on[:count]),
         )
     errors = {}
     if count >= _GROUPS * (_NEAREST + 1):
-        errors = _errors_by_parts(
-            metrics.precision_recall, real[:count], fake[:count]
-        )
+        errors = _errors_by_parts(_precision_recall, real[:count], fake[:count])
     return {
         name: Figure(value, errors.get(name), floors.get(name))
         for name, value in found.items()
