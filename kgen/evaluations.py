@@ -213,7 +213,7 @@ def _evaluated(run, model, extractor, settings, pictures, say):
             "examples": len(evidence.test),
         },
         "extractor": extractor and _described(extractor),
-        "num_samples": settings.num_samples,
+        "num_samples": settings.num_samples if extractor else None,
         "importance_samples": settings.importance_samples,
         "seed": settings.seed,
         "date": datetime.date.today().isoformat(),
