@@ -94,14 +94,17 @@ class Evidence:
         """Whether each test example has a known class."""
         return has_labels(self.test)
 
-    def batches(self, **options):
-        """The test examples as the model takes them, in batches."""
+    def batches(self, count=None, **options):
+        """Test examples, at most `count`, as the model takes them."""
         options = {
             "batch_size": 250,
             "labels": self.model.conditional,
             **options,
         }
-        return self.test.batches(**options)
+        test = self.test
+        if count is not None and len(test) > count:
+            test = self.some(test, count)
+        return test.batches(**options)
 
     def some(self, examples, count):
         """At most `count` of the examples, in an order drawn by the seed.
