@@ -1,10 +1,9 @@
 """What a trained model is worth: metrics by name, from one body of evidence."""
 
 from kgen.evaluation.evidence import Evidence
+from kgen.evaluation.figures import Figure, Metric
 from kgen.evaluation.measures import (
     METRICS,
-    Figure,
-    Metric,
     check_metrics,
     check_possible,
     compute,

@@ -1,0 +1,58 @@
+"""What a classifier by Bayes' rule is worth."""
+
+import numpy as np
+
+from kgen import metrics
+from kgen.evaluation.figures import NATS, Figure, Group, Metric, mean, share
+
+
+def _no_classes(evidence):
+    return None if evidence.has_labels else "the data has no labels"
+
+
+def _classification(evidence):
+    from scipy.special import log_softmax, logsumexp
+
+    labels = evidence.test.labels
+    joint = evidence.model.log_joint(evidence.batches(labels=False))
+    log_proba = log_softmax(joint, axis=1)
+    right = joint.argmax(axis=1) == labels
+    return {
+        "accuracy": share(right.mean(), len(right)),
+        "negative_log_likelihood": mean(
+            -log_proba[np.arange(len(labels)), labels]
+        ),
+        "calibration_error": Figure(
+            metrics.calibration_error(np.exp(log_proba), labels)
+        ),
+        "log_prob": mean(logsumexp(joint, axis=1)),
+    }
+
+
+CLASSES = Group(
+    {
+        "accuracy": Metric("Accuracy", "higher", "", "How often it is right."),
+        "negative_log_likelihood": Metric(
+            "-log P(y|x)",
+            "lower",
+            "nats per image",
+            "What the probabilities are worth: guessing costs log of the number "
+            "of classes.",
+        ),
+        "calibration_error": Metric(
+            "Calibration error",
+            "lower",
+            "",
+            "How far its confidence is from its accuracy, in the mean.",
+        ),
+        "log_prob": Metric(
+            "log p(x)",
+            "higher",
+            NATS,
+            "How likely it finds unseen examples, whatever their class.",
+        ),
+    },
+    "predict_log_proba",
+    _classification,
+    _no_classes,
+)

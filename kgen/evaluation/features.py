@@ -1,0 +1,285 @@
+"""Samples beside real examples, by features."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from kgen import metrics
+from kgen.evaluation.figures import (
+    PARTS,
+    Figure,
+    Group,
+    Metric,
+    share,
+    too_few_to_compare,
+)
+from kgen.metrics.means import mean_and_error
+
+_NEIGHBOURHOODS = 10_000  # examples at most; their distances take its square
+_NEAREST = 5  # neighbours that a neighbourhood reaches to
+
+
+def no_features(evidence):
+    """What is missing for features of samples and real examples, or None."""
+    if evidence.extractor is None:
+        return "no feature extractor"
+    return too_few_to_compare(evidence, 2)
+
+
+def _as_many(evidence):
+    """Features of test examples and samples, and of as many training examples.
+
+    What the number of examples does to a figure, it does to its floor.
+    """
+    real, fake = evidence.real.features, evidence.samples.features
+    if evidence.train is None:
+        return real, fake, None
+    trained_on = evidence.trained_on.features
+    count = min(len(fake), len(trained_on))
+    return real, fake[:count], trained_on[:count]
+
+
+def _no_frechet(evidence):
+    missing = no_features(evidence)
+    if missing:
+        return missing
+    size = evidence.extractor.num_features
+    parts = [len(evidence.test)]
+    parts += [] if evidence.train is None else [len(evidence.train)]
+    # A tenth of the samples is left out for the standard error.
+    count = min(*parts, evidence.num_samples) * (PARTS - 1) // PARTS
+    if count <= size:
+        return f"there are too few examples or samples for {size} features"
+    return None
+
+
+def _frechet(evidence):
+    real, fake, trained_on = _as_many(evidence)
+    floor = None
+    if trained_on is not None:
+        floor = evidence.floor(
+            "frechet_distance",
+            lambda: metrics.frechet_distance(real, trained_on),
+        )
+    value = metrics.frechet_distance(real, fake)
+    return {"frechet_distance": Figure(value, _jackknife(real, fake), floor)}
+
+
+def _jackknife(real, fake):
+    """The Frechet distance's standard error, by leaving out parts of samples."""
+    whole = metrics.FeatureStatistics()
+    whole.update(real)
+    order = np.arange(len(fake)) % PARTS
+    found = [
+        metrics.frechet_distance(whole, fake[order != group])
+        for group in range(PARTS)
+    ]
+    return float(np.std(found) * np.sqrt(PARTS - 1))
+
+
+FRECHET = Group(
+    {
+        "frechet_distance": Metric(
+            "Frechet distance",
+            "lower",
+            "squared units of the features",
+            "How far the samples' features are from the test examples', both "
+            "taken for Gaussians. The floor is what as many training examples "
+            "have. Comparable for the same extractor and number of samples only; "
+            "the error is that of the samples.",
+        ),
+    },
+    "sample",
+    _frechet,
+    _no_frechet,
+)
+
+
+def _no_kernel(evidence):
+    return no_features(evidence) or too_few_to_compare(evidence, 2 * PARTS)
+
+
+def _kernel(evidence):
+    real, fake, trained_on = _as_many(evidence)
+
+    def distance(other):
+        found = metrics.kernel_distance(real, other, seed=evidence.seed)
+        return found["kernel_distance"]
+
+    floor = None
+    if trained_on is not None:
+        floor = evidence.floor("kernel_distance", lambda: distance(trained_on))
+    errors = _errors_by_parts(_small_kernel, real, fake)
+    return {
+        "kernel_distance": Figure(
+            distance(fake), errors["kernel_distance"], floor
+        )
+    }
+
+
+def _small_kernel(real, fake):
+    found = metrics.kernel_distance(real, fake, subsets=2)
+    return {"kernel_distance": found["kernel_distance"]}
+
+
+def _errors_by_parts(function, real, fake):
+    """Standard errors by the figures of ten parts of both sets.
+
+    Of figures to which a pair of examples contributes: subsets that overlap, or
+    counts as if all were independent, would tell too small an error.
+    """
+    parts = [
+        function(real[part::PARTS], fake[part::PARTS]) for part in range(PARTS)
+    ]
+    return {
+        name: mean_and_error([part[name] for part in parts])[1]
+        for name in parts[0]
+    }
+
+
+KERNEL = Group(
+    {
+        "kernel_distance": Metric(
+            "Kernel distance",
+            "lower",
+            "",
+            "The same by a kernel, without the bias of few samples: 0 for "
+            "samples that can't be told from the data.",
+        ),
+    },
+    "sample",
+    _kernel,
+    _no_kernel,
+)
+
+
+_precision_recall = functools.partial(
+    metrics.precision_recall, neighbors=_NEAREST
+)
+
+
+def _no_neighbourhoods(evidence):
+    missing = no_features(evidence)
+    return missing or too_few_to_compare(evidence, _NEAREST + 1)
+
+
+def _neighbourhoods(evidence):
+    real, fake, trained_on = _as_many(evidence)
+    # As many of each: more samples would be nearer to everything.
+    count = min(_NEIGHBOURHOODS, len(real), len(fake))
+    found = _precision_recall(real[:count], fake[:count])
+    floors = {}
+    if trained_on is not None:
+        floors = evidence.floor(
+            "neighbourhoods",
+            lambda: _precision_recall(real[:count], trained_on[:count]),
+        )
+    errors = {}
+    if count >= PARTS * (_NEAREST + 1):
+        errors = _errors_by_parts(_precision_recall, real[:count], fake[:count])
+    return {
+        name: Figure(value, errors.get(name), floors.get(name))
+        for name, value in found.items()
+    }
+
+
+NEIGHBOURS = Group(
+    {
+        "precision": Metric(
+            "Precision",
+            "higher",
+            "",
+            "The share of samples that lie where real examples do: quality.",
+        ),
+        "recall": Metric(
+            "Recall",
+            "higher",
+            "",
+            "The share of real examples that lie where samples do: variety.",
+        ),
+        "density": Metric(
+            "Density",
+            "higher",
+            "",
+            "As precision, but counts how many real neighbourhoods a sample is "
+            "in, so that an outlier among the real examples matters less.",
+        ),
+        "coverage": Metric(
+            "Coverage",
+            "higher",
+            "",
+            "The share of real examples with a sample in their neighbourhood.",
+        ),
+    },
+    "sample",
+    _neighbourhoods,
+    _no_neighbourhoods,
+)
+
+
+def _no_inception(evidence):
+    missing = no_features(evidence)
+    if missing is None and not evidence.extractor.is_inception:
+        missing = "it is of Inception-v3 only"
+    return missing
+
+
+def _inception_score(evidence):
+    found = metrics.inception_score(evidence.samples.probabilities)
+    return {
+        "inception_score": Figure(
+            found["inception_score"], found["standard_error"]
+        )
+    }
+
+
+INCEPTION = Group(
+    {
+        "inception_score": Metric(
+            "Inception score",
+            "higher",
+            "",
+            "High where each sample is of a clear class, and all classes occur.",
+        ),
+    },
+    "sample",
+    _inception_score,
+    _no_inception,
+)
+
+
+def _no_accuracy_of_samples(evidence):
+    missing = no_features(evidence)
+    if missing is None and not evidence.has_labelled_samples:
+        missing = "the model's samples have no labels"
+    if missing is None and not evidence.extractor.num_classes:
+        missing = "the extractor knows no classes"
+    return missing
+
+
+def _accuracy_of_samples(evidence):
+    def accuracy(seen):
+        return np.mean(seen.probabilities.argmax(axis=1) == seen.labels)
+
+    samples, real = evidence.samples, evidence.real
+    floor = accuracy(real) if real.labels is not None else None
+    value = share(accuracy(samples), len(samples.labels))
+    return {"sample_accuracy": dataclasses.replace(value, floor=floor)}
+
+
+CONDITIONAL = Group(
+    {
+        "sample_accuracy": Metric(
+            "Accuracy on samples",
+            "higher",
+            "",
+            "How often the extractor's classifier sees the class that a sample "
+            "was asked for. The floor is how often it is right on test "
+            "examples.",
+        ),
+    },
+    "sample",
+    _accuracy_of_samples,
+    _no_accuracy_of_samples,
+)

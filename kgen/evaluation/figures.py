@@ -1,0 +1,114 @@
+"""What a metric is, and what it came to."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from kgen.metrics.means import mean_and_error
+
+NATS = "nats per image"
+PARTS = 10  # of a set, by which standard errors are found
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """What a metric came to.
+
+    Args:
+        value: The figure.
+        standard_error: Of the value, or None where it isn't known.
+        floor: What training examples have in the place of samples, or the
+            original pictures, or None.
+    """
+
+    value: float
+    standard_error: float | None = None
+    floor: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """What a reader should know of a metric.
+
+    Args:
+        title: Its name in tables, which may be shared.
+        better: `"lower"`, `"higher"`, `"near:1"`, or None.
+        unit: The unit, or "".
+        reading: How to read it, a sentence.
+    """
+
+    title: str
+    better: str | None
+    unit: str
+    reading: str
+
+    @property
+    def worst(self):
+        """What nothing is worse than."""
+        return float("-inf" if self.better == "higher" else "inf")
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Metrics that are computed at once.
+
+    Args:
+        metrics: Dictionary from names to `Metric`s.
+        method: What a model must have, the name of a method.
+        compute: Function of an `Evidence`: dictionary from names to `Figure`s.
+        lacks: Function of an `Evidence`: what else is missing, or None.
+    """
+
+    metrics: dict
+    method: str
+    compute: Callable
+    lacks: Callable = lambda evidence: None
+
+    def missing(self, evidence):
+        """Why the metrics can't be computed, or None."""
+        model = evidence.model
+        if not hasattr(model, self.method):
+            return f"a {type(model).__name__} has no method `{self.method}`"
+        return self.lacks(evidence)
+
+
+def mean(values):
+    """Of independent values, with its standard error."""
+    if len(values) < 2:
+        return Figure(float(np.mean(values)))
+    return Figure(*mean_and_error(values))
+
+
+def share(value, count):
+    """A share of `count` independent examples.
+
+    Its error is that of the share with two more of both kinds (Agresti & Coull
+    1998): none of few is not known exactly.
+    """
+    near = (value * count + 2.0) / (count + 4.0)
+    return Figure(float(value), float(np.sqrt(near * (1.0 - near) / count)))
+
+
+def ratio(values, originals):
+    """The means' ratio, or None by 0; the error is that of the first one."""
+    whole = np.mean(originals)
+    return mean(values / whole) if whole else None
+
+
+def too_few(examples, least):
+    """What is missing of `least` examples, or None."""
+    if len(examples) < least:
+        return f"{least} or more examples are needed, not {len(examples)}"
+    return None
+
+
+def too_few_to_compare(evidence, least):
+    """What is missing of `least` samples and as many real ones, or None."""
+    for examples in (evidence.test, evidence.train):
+        reason = examples is not None and too_few(examples, least)
+        if reason:
+            return reason
+    if evidence.num_samples < least:
+        return f"{least} or more samples are needed"
+    return None

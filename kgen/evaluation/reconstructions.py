@@ -1,0 +1,100 @@
+"""What comes back from codes, or from noise."""
+
+import numpy as np
+
+from kgen import metrics
+from kgen.evaluation.figures import Group, Metric, mean, ratio
+
+
+def _reconstructions(evidence):
+    squares, ssim, sharp, originals = [], [], [], []
+    with_ssim = min(evidence.model.input_shapes[0][:2]) >= 11
+    for batch in evidence.batches():
+        inputs, x = evidence.model.unpack(batch)
+        x, rebuilt = np.asarray(x), np.asarray(evidence.model(inputs))
+        error = np.square(x.astype("float64") - rebuilt)
+        squares.append(error.reshape(len(x), -1).mean(axis=1))
+        if evidence.is_picture:
+            sharp.append(metrics.sharpness(rebuilt))
+            originals.append(metrics.sharpness(x))
+        if evidence.is_picture and with_ssim:
+            ssim.append(metrics.ssim(rebuilt, x))
+    squares = np.concatenate(squares)
+    found = {"mse": mean(squares)}
+    if evidence.is_picture:
+        with np.errstate(divide="ignore"):
+            found["psnr"] = mean(-10.0 * np.log10(squares))
+        sharper = ratio(np.concatenate(sharp), np.concatenate(originals))
+        found.update({"reconstruction_sharpness": sharper} if sharper else {})
+    if ssim:
+        found["ssim"] = mean(np.concatenate(ssim))
+    return found
+
+
+RECONSTRUCTIONS = Group(
+    {
+        "mse": Metric(
+            "Squared error of reconstructions",
+            "lower",
+            "a number of x",
+            "The mean squared difference from the original.",
+        ),
+        "psnr": Metric(
+            "PSNR of reconstructions",
+            "higher",
+            "dB",
+            "The same on a log scale, in the mean over pictures: 20 is coarse, "
+            "30 good, 40 hardly to be told from the original.",
+        ),
+        "ssim": Metric(
+            "SSIM of reconstructions",
+            "higher",
+            "",
+            "Whether local structure is the same: 1 for equal pictures.",
+        ),
+        "reconstruction_sharpness": Metric(
+            "Sharpness of reconstructions",
+            "near:1",
+            "of the originals'",
+            "Below 1, they are blurred; above 1, noisy.",
+        ),
+    },
+    "reconstruct",
+    _reconstructions,
+)
+
+
+def _denoised(evidence):
+    found, done = {"noisy_psnr": [], "denoised_psnr": []}, 0
+    for batch in evidence.batches():
+        _, x = evidence.model.unpack(batch)
+        noisy = evidence.model.corrupt(x, done)
+        clean = evidence.model(
+            evidence.model.with_labels(noisy, _labels(batch))
+        )
+        for name, images in (("noisy", noisy), ("denoised", clean)):
+            images = np.asarray(images, "float32")
+            found[f"{name}_psnr"].append(metrics.psnr(images, np.asarray(x)))
+        done += len(x)
+    return {name: mean(np.concatenate(v)) for name, v in found.items()}
+
+
+def _labels(batch):
+    return batch[1] if isinstance(batch, tuple) else None
+
+
+DENOISING = Group(
+    {
+        "denoised_psnr": Metric(
+            "PSNR once denoised",
+            "higher",
+            "dB",
+            "Of pictures that were corrupted as in training.",
+        ),
+        "noisy_psnr": Metric(
+            "PSNR of the noisy pictures", None, "dB", "What it began with."
+        ),
+    },
+    "denoise",
+    _denoised,
+)
