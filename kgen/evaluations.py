@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, metrics, plots, report, runs
+from kgen import evaluation, extractors, files, plots, report, runs
 from kgen.errors import InvalidArgument
 from kgen.models import checks
 
@@ -192,9 +192,15 @@ def _evaluated(run, model, extractor, settings, pictures, say):
     """One run's dictionary, with the pictures drawn into `pictures`."""
     start = time.monotonic()
     say(f"{run.path}: reading")
-    source = run.source(settings.data)
+    own = run.source()
+    source = run.source(settings.data) if settings.data else own
     split = runs.held_out_split(source, bool(settings.data))
-    evidence = _evidence(run, model, extractor, source, split, settings)
+    # What the model was trained on, unless it is judged by just that.
+    is_own = source is own and split == "train"
+    train = None if is_own else own.examples("train")
+    evidence = _evidence(
+        run, model, extractor, source.examples(split), train, settings
+    )
     suitable = settings.metrics and [
         name for name in settings.metrics if evaluation.suits(name, model)
     ]
@@ -237,8 +243,7 @@ def _evaluated(run, model, extractor, settings, pictures, say):
     }
 
 
-def _evidence(run, model, extractor, source, split, settings):
-    test = source.examples(split)
+def _evidence(run, model, extractor, test, train, settings):
     checks.check_data(
         model,
         test.batches(labels=model.conditional, batch_size=256),
@@ -249,7 +254,7 @@ def _evidence(run, model, extractor, source, split, settings):
     return evaluation.Evidence(
         model,
         test,
-        _training_examples(run, split, bool(settings.data)),
+        train,
         extractor,
         settings.num_samples,
         settings.importance_samples,
@@ -290,13 +295,6 @@ def _described(extractor):
     }
 
 
-def _training_examples(run, split, given):
-    """What the model was trained on, unless it is judged by just that."""
-    if split == "train" and not given:
-        return None
-    return run.source().examples("train")
-
-
 def _named(name, extractor):
     """The metric; by Inception's features distances have names of their own."""
     metric = evaluation.METRICS[name]
@@ -310,10 +308,8 @@ def _draw_nearest(evidence, path):
     if not plots.is_picture(evidence.model.input_shapes[0]):
         return
     samples = evidence.samples.first
-    index, distances = metrics.nearest_neighbors(
-        samples, evidence.train.batches(batch_size=1000)
-    )
-    chosen = np.argsort(distances)[:_NEAREST]
+    index, distances = evidence.nearest
+    chosen = np.argsort(distances[: len(samples)])[:_NEAREST]
     wanted, place = np.unique(index[chosen], return_inverse=True)
     nearest = evidence.train.select(wanted).batches(batch_size=_NEAREST)
     nearest = np.concatenate(list(nearest.as_numpy_iterator()))

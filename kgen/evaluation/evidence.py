@@ -138,6 +138,15 @@ class Evidence:
             labels = self._labels()
         return self._seen(self._drawn(labels), labels)
 
+    @functools.cached_property
+    def nearest(self):
+        """The nearest training example of each of the first samples and of the
+        first test examples, after them: places and distances."""
+        both = np.concatenate([self.samples.first, self.real.first])
+        return metrics.nearest_neighbors(
+            both, self.train.batches(batch_size=_CHUNK)
+        )
+
     @property
     def has_labelled_samples(self):
         """Whether samples are of classes that are asked for."""
@@ -146,7 +155,8 @@ class Evidence:
     def again(self):
         """The same evidence, for the model as it is now."""
         other = copy.copy(self)
-        vars(other).pop("samples", None)
+        for name in ("samples", "nearest"):
+            vars(other).pop(name, None)
         return other
 
     def _seen_of(self, examples):

@@ -4,11 +4,12 @@ import numpy as np
 
 from kgen import metrics
 from kgen.evaluation.figures import Group, Metric, mean, ratio
+from kgen.metrics.similarity import WINDOW
 
 
 def _reconstructions(evidence):
     squares, ssim, sharp, originals = [], [], [], []
-    with_ssim = min(evidence.model.input_shapes[0][:2]) >= 11
+    with_ssim = min(evidence.model.input_shapes[0][:2]) >= WINDOW
     for batch in evidence.batches():
         inputs, x = evidence.model.unpack(batch)
         x, rebuilt = np.asarray(x), np.asarray(evidence.model(inputs))

@@ -14,6 +14,7 @@ from kgen.evaluation.figures import (
     too_few,
     too_few_to_compare,
 )
+from kgen.metrics.similarity import WINDOW
 
 _NEAR = 0.05  # of the test examples are called near to training examples
 
@@ -53,8 +54,8 @@ SHARPNESS = Group(
 
 def _no_diversity(evidence):
     missing = _no_pictures(evidence)
-    if missing is None and min(evidence.model.input_shapes[0][:2]) < 11:
-        missing = "pictures are smaller than 11 x 11"
+    if missing is None and min(evidence.model.input_shapes[0][:2]) < WINDOW:
+        missing = f"pictures are smaller than {WINDOW} x {WINDOW}"
     return missing or too_few_to_compare(evidence, 3)
 
 
@@ -91,13 +92,10 @@ def _no_memorization(evidence):
 
 
 def _memorization(evidence):
-    samples, real = evidence.samples.first, evidence.real.first
-    both = np.concatenate([samples, real])
-    _, distance = metrics.nearest_neighbors(
-        both, evidence.train.batches(batch_size=1000)
-    )
-    near = np.quantile(distance[len(samples) :], _NEAR)
-    value = share(np.mean(distance[: len(samples)] < near), len(samples))
+    count = len(evidence.samples.first)
+    _, distance = evidence.nearest
+    near = np.quantile(distance[count:], _NEAR)
+    value = share(np.mean(distance[:count] < near), count)
     return {"memorization": dataclasses.replace(value, floor=_NEAR)}
 
 
