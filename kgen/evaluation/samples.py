@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import numpy as np
-
 from kgen import metrics
 from kgen.evaluation.figures import (
     Figure,
@@ -15,8 +13,6 @@ from kgen.evaluation.figures import (
     too_few_to_compare,
 )
 from kgen.metrics.similarity import WINDOW
-
-_NEAR = 0.05  # of the test examples are called near to training examples
 
 
 def _no_pictures(evidence):
@@ -94,9 +90,9 @@ def _no_memorization(evidence):
 def _memorization(evidence):
     count = len(evidence.samples.first)
     _, distance = evidence.nearest
-    near = np.quantile(distance[count:], _NEAR)
-    value = share(np.mean(distance[:count] < near), count)
-    return {"memorization": dataclasses.replace(value, floor=_NEAR)}
+    found = metrics.memorization(distance[:count], distance[count:])
+    value = share(found["memorization"], count)
+    return {"memorization": dataclasses.replace(value, floor=found["floor"])}
 
 
 MEMORY = Group(
