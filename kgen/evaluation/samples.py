@@ -99,12 +99,13 @@ MEMORY = Group(
     {
         "memorization": Metric(
             "Samples that are near to training examples",
-            "lower",
+            "near:0.05",
             "",
             "The share that is nearer to a training example than 95 % of the "
-            "test examples are. Well above the floor, the model repeats what it "
-            "was trained on, or its samples are blander than the data: look at "
-            "the nearest ones.",
+            "test examples are. Well above the floor, that of test examples, "
+            "the model repeats what it was trained on, or its samples are "
+            "blander than the data: look at the nearest ones; far below, they "
+            "are unlike the data.",
         ),
     },
     "sample",
