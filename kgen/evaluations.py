@@ -20,10 +20,16 @@ _BY_INCEPTION = {"frechet_distance": "FID", "kernel_distance": "KID"}
 _BY_LIKELIHOOD = {"log_likelihood", "elbo", "kl", "reconstruction"}
 _NEAREST = 12
 _LISTED = 10  # names of classes in a message
-# The pictures that the report may show, in its order; runs.draw makes them.
+# The pictures that the report may show, in its order: two narrow ones stand side
+# by side. runs.draw makes them.
 _PICTURES = {
     "losses": ("Training", "The logs by epoch.", True),
     "samples": ("Samples", "New ones, from draws of the prior.", False),
+    "latent": (
+        "Latent map",
+        "Codes of test examples, by class where classes are known.",
+        False,
+    ),
     "nearest": (
         "Nearest training examples",
         "The samples that are nearest to a training example, above it: equal "
@@ -39,11 +45,6 @@ _PICTURES = {
         "Denoised",
         "Test examples, corrupted as in training, and without the noise.",
         True,
-    ),
-    "latent": (
-        "Latent map",
-        "Codes of test examples, by class where classes are known.",
-        False,
     ),
     "interpolations": (
         "Interpolations",
