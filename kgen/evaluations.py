@@ -19,10 +19,17 @@ _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
 _BY_INCEPTION = {"frechet_distance": "FID", "kernel_distance": "KID"}
 _BY_LIKELIHOOD = {"log_likelihood", "elbo", "kl", "reconstruction"}
 _NEAREST = 12
-# The pictures that the report may show, in its order; runs.draw makes them.
+_LISTED = 10  # names of classes in a message
+# The pictures that the report may show, in its order: two narrow ones stand side
+# by side. runs.draw makes them.
 _PICTURES = {
     "losses": ("Training", "The logs by epoch.", True),
     "samples": ("Samples", "New ones, from draws of the prior.", False),
+    "latent": (
+        "Latent map",
+        "Codes of test examples, by class where classes are known.",
+        False,
+    ),
     "nearest": (
         "Nearest training examples",
         "The samples that are nearest to a training example, above it: equal "
@@ -39,14 +46,10 @@ _PICTURES = {
         "Test examples, corrupted as in training, and without the noise.",
         True,
     ),
-    "latent": (
-        "Latent map",
-        "Codes of test examples, by class where classes are known.",
-        False,
-    ),
     "interpolations": (
         "Interpolations",
-        "From one picture to another, along the way between their codes.",
+        "What lies between two codes: those of test examples or, of a model "
+        "without an encoder, draws of the prior.",
         True,
     ),
     "attributes": (
@@ -117,6 +120,8 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
         )
     models = [run.model() for run in opened]
     _check_some(settings.metrics, models)
+    if settings.data:
+        _check_classes(opened, models, settings.data)
     extractor = None
     if any(hasattr(model, "sample") for model in models):
         say("Preparing the features (a classifier is trained once a data set)")
@@ -174,6 +179,37 @@ def _check_some(names, models):
             )
 
 
+def _check_classes(opened, models, data):
+    """Raises if labels would be other classes to a model than they are."""
+    source = opened[0].source(data)
+    takers = [
+        run
+        for run, model in zip(opened, models)
+        if model.conditional or model.needs_labels
+    ]
+    # The classes of the features, too: they come from the first run's data.
+    for run in opened[:1] + takers if takers else ():
+        own = run.source()
+        if not _same_classes(own, source):
+            raise InvalidArgument(
+                f"--data: the classes of {source.name} "
+                f"({_listed(source.class_names)}) are not those, in their "
+                f"order, that {run.path} was trained on "
+                f"({_listed(own.class_names)}). Pass data of the same classes."
+            )
+
+
+def _same_classes(one, other):
+    """Whether labels of two sources mean the same, as far as they tell."""
+    names = [tuple(source.class_names) for source in (one, other)]
+    return names[0] == names[1] or not all(names)
+
+
+def _listed(names):
+    more = ", ..." if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
 def _unmark_bounds(found, models):
     """Takes from bounds under several likelihoods that one is better."""
     likelihoods = {
@@ -198,6 +234,8 @@ def _evaluated(run, model, extractor, settings, pictures, say):
     # What the model was trained on, unless it is judged by just that.
     is_own = source is own and split == "train"
     train = None if is_own else own.examples("train")
+    if not _same_classes(own, source):  # labels are nothing to learn from
+        train = train.without_labels()
     evidence = _evidence(
         run, model, extractor, source.examples(split), train, settings
     )

@@ -17,6 +17,7 @@ _UNITS = {
     "probability": "probability of being real",
 }
 _FAMILIES = {"generative": ("Blues", "-"), "discriminative": ("Oranges", "--")}
+_PANELS = 3  # of curves in a row, which can be read on a phone
 _LARGEST = 100.0  # inches; Matplotlib draws no side of 2**16 dots or more
 
 
@@ -178,11 +179,14 @@ def losses(history, path):
     }
     if set(judged.values()) <= set(history):
         panels.append(("probability", judged))
-    figure = Figure(figsize=(4 * len(panels), 3.4), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.04)
-    for axes, (name, lines) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels
-    ):
+    rows = math.ceil(len(panels) / _PANELS)
+    columns = math.ceil(len(panels) / rows)
+    figure = Figure(figsize=(4 * columns, 3.4 * rows), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.04, hspace=0.04)
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places[len(panels) :]:
+        axes.remove()
+    for axes, (name, lines) in zip(places, panels):
         _curves(axes, epochs, history, lines)
         unit = "nats per image"
         if "generator_loss" in history:  # of which few losses are in nats

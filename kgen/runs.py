@@ -21,6 +21,7 @@ import kgen
 from kgen import files, metrics, plots
 from kgen.callbacks import EpochOrder, GANWatch, KLWarmUp, SampleProgress
 from kgen.data import open_source
+from kgen.data.examples import some
 from kgen.errors import InvalidArgument, check_int, unknown_name
 from kgen.models import checks, factory
 
@@ -67,6 +68,10 @@ _LEFT = (
 _MADE = re.compile(
     r"(sample|reconstruct|denoise|encode|classify)-\d+\.(png|npz)"
 )
+# How many examples are drawn as codes, and how many are classified, at most.
+_CODES, _CLASSIFIED = 2_000, 10_000
+# Ways through the latent space that are drawn, and pictures on each of them.
+_WAYS, _STEPS = 6, 10
 # How many real examples the samples are compared with while training.
 _WATCHED = 256
 
@@ -566,6 +571,8 @@ def draw(directory, model, source, history, split=None, count=36):
         plots.samples(images, directory / "samples.png")
     if hasattr(model, "encode"):
         draw_codes(directory, model, source, split)
+    elif hasattr(model, "interpolate") and plots.is_picture(shape):
+        draw_ways(model, directory / "interpolations.png")
     if model.needs_labels and source.examples(split).labels is not None:
         draw_confusion(directory, model, source, split)
 
@@ -573,7 +580,7 @@ def draw(directory, model, source, history, split=None, count=36):
 def draw_confusion(directory, model, source, split):
     """Draws which classes a classifier takes for which."""
     found = source.examples(split)
-    found = found.slice(0, min(len(found), 10_000))
+    found = some(found, _CLASSIFIED)
     pairs = found.batches(labels=True, batch_size=256)
     found = [(y, model.classify(x)) for x, y in pairs.as_numpy_iterator()]
     labels, predicted = (np.concatenate(parts) for parts in zip(*found))
@@ -588,7 +595,7 @@ def draw_confusion(directory, model, source, split):
 def draw_codes(directory, model, source, split):
     """Draws what there is to see of codes: their map, reconstructions, ..."""
     found = source.examples(split)
-    found = found.slice(0, min(len(found), 2000))
+    found = some(found, _CODES)
     dataset = found.batches(labels=model.conditional, batch_size=256)
     z = model.encode(dataset)
     plots.latent(
@@ -605,13 +612,14 @@ def draw_codes(directory, model, source, split):
     draw_reconstructions(model, dataset, directory / "reconstructions.png")
     if hasattr(model, "denoise"):
         draw_denoised(model, dataset, directory / "denoised.png")
-    if hasattr(model, "interpolate"):
+    if model.decodes_z_alone:
         draw_interpolations(model, dataset, directory / "interpolations.png")
+    if hasattr(model, "attribute_vector"):
         names = dict(enumerate(source.class_names))
         draw_attributes(model, found, names, directory / "attributes.png")
 
 
-def draw_interpolations(model, dataset, path, count=6, steps=10):
+def draw_interpolations(model, dataset, path, count=_WAYS, steps=_STEPS):
     """Draws what lies between pairs of pictures, through the latent space."""
     inputs, x = _first(model, dataset, 2 * count)
     count = len(x) // 2
@@ -624,18 +632,28 @@ def draw_interpolations(model, dataset, path, count=6, steps=10):
         for start in (0, 1)
     ]
     between = model.interpolate(*pairs, steps=steps)
+    _draw_ways(between, path, "From one picture to another")
+
+
+def draw_ways(model, path, count=_WAYS, steps=_STEPS):
+    """Draws what lies between pairs of samples; a pair is of one class."""
+    labels = model.labels_in_turn(count)
+    between = model.interpolate(count, steps, labels=labels, seed=0)
+    _draw_ways(between, path, "From one sample to another")
+
+
+def _draw_ways(between, path, title):
     rows = {str(number): row for number, row in enumerate(between, 1)}
-    plots.pairs(rows, path, "From one picture to another", columns=steps)
+    plots.pairs(rows, path, title, columns=len(between[0]))
 
 
-def draw_attributes(model, found, names, path, count=6, steps=10):
+def draw_attributes(model, found, names, path, count=_WAYS, steps=_STEPS):
     """Draws a picture of a class moved by the vector to the next class."""
-    y = found.labels
-    if model.conditional or not isinstance(y, np.ndarray):
+    if model.conditional or not isinstance(found.labels, np.ndarray):
         return  # then the labels say it, not the code
     most = max(1, _NUMBERS // math.prod(model.input_shapes[0]))
-    found, y = found.slice(0, min(len(found), most)), y[:most]
-    x = _all(found.batches(batch_size=256))
+    found = some(found, most)
+    x, y = _all(found.batches(batch_size=256)), found.labels
     classes = np.unique(y)
     rows = {}
     for one, other in list(zip(classes, classes[1:]))[:count]:
@@ -701,7 +719,7 @@ def draw_errors(model, source, dataset, path):
     """Draws the model's error against PCA's by the size of the code."""
     most = min(10_000, _NUMBERS // math.prod(model.input_shapes[0]))
     train = source.examples("train" if "train" in source.splits else "all")
-    train = train.slice(0, max(2, min(len(train), most)))
+    train = some(train, max(2, most))
     x = _rows(train.batches(batch_size=256))
     test = dataset.map(lambda *batch: model.unpack(batch)[1])
     test = _rows(test.unbatch().take(most).batch(256))

@@ -27,8 +27,8 @@ from tests.models.contract import assert_same_state
 SMALL = ("--network", "dense", "--set", "hidden_units=[16]")
 DRAWN = {"samples.png", "progress.png"}  # of what can be sampled
 CODES = {"reconstructions.png", "latent.png"}
-WAYS = {"interpolations.png", "attributes.png"}  # where there is a posterior
-PICTURES = {*DRAWN, *CODES, *WAYS, "losses.png"}
+WAYS = {"interpolations.png"}  # where there is a latent space
+PICTURES = {*DRAWN, *CODES, *WAYS, "attributes.png", "losses.png"}
 FILES = {"config.json", "model.keras", "checkpoints", "history.csv", "logs"}
 
 
@@ -553,6 +553,41 @@ def test_runs_of_different_data_are_not_compared(plain, vectors):
     assert "trained on different data" in line
 
 
+def folder_of_digits(path, classes):
+    """Digits as class folders; `classes` are the names of 0, 1, ..."""
+    test = data.open_source("digits").examples("test")
+    for number, (x, y) in enumerate(zip(test.images, test.labels)):
+        if y < len(classes):
+            file = path / classes[y] / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(x[..., 0]).save(file)
+    return path
+
+
+def test_evaluate_by_data_of_other_classes(tmp_path, plain, conditional):
+    """Labels would be other classes to a model that takes them."""
+    same = folder_of_digits(tmp_path / "same", "0123456789")
+    fewer = folder_of_digits(tmp_path / "fewer", "56789")
+    other = folder_of_digits(tmp_path / "other", "abcdefghij")
+    line = refused("evaluate", conditional, "--data", other)
+    assert "classes of other (a, b, c, d, e, f, g, h, i, j)" in line
+    assert "trained on (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)" in line
+    assert "of fewer (5, 6," in refused(
+        "evaluate", plain, conditional, "--data", fewer
+    )
+    _, (found,) = evaluate(
+        conditional, "--data", same, *FEW, "--metrics", "sample_accuracy,psnr"
+    )
+    assert set(found) == {"sample_accuracy", "psnr"}
+    # One that takes none learns nothing of classes that are others.
+    psnr = []
+    for folder, probes in ((same, {"knn_accuracy"}), (other, set())):
+        _, (found,) = evaluate(plain, "--data", folder, *FEW, "--overwrite")
+        assert set(found) & {"knn_accuracy"} == probes
+        psnr.append(found["psnr"])
+    assert psnr[0] == psnr[1]
+
+
 def test_vectors_are_written_as_arrays(vectors):
     assert kgen("sample", vectors).endswith("sample-1.npz\n")
     assert kgen("sample", vectors).endswith("sample-2.npz\n")
@@ -566,7 +601,7 @@ def test_vectors_are_written_as_arrays(vectors):
 
 def test_an_autoencoder_s_run(autoencoder):
     pictures = {path.name for path in autoencoder.glob("*.png")}
-    assert pictures == {*CODES, "losses.png", "errors.png"}
+    assert pictures == {*CODES, *WAYS, "losses.png", "errors.png"}
     assert "360 codes of size 8" in kgen("encode", autoencoder)
     codes = arrays(autoencoder / "encode-1.npz")
     assert codes["z"].shape == (360, 8) and len(codes["labels"]) == 360
@@ -599,7 +634,7 @@ def test_a_denoising_run(denoising):
 
 def test_a_gan_s_run(gan):
     found = {path.name for path in gan.iterdir()}
-    assert found == FILES | DRAWN | {"losses.png", "progress"}
+    assert found == FILES | DRAWN | WAYS | {"losses.png", "progress"}
     assert len(list((gan / "progress").iterdir())) == 2
     kgen("sample", gan, "--num", 5, "--out", "x.npz")
     model = keras.saving.load_model(gan / "model.keras")
@@ -631,6 +666,7 @@ def test_a_conditional_gan_s_run():
     kgen("train", "gan", *options, "--out", "run", "--export")
     kgen("sample", "run", "--label", 3, "--num", 4, "--out", "x.png")
     kgen("sample", "run", "--num", 20, "--out", "x.npz")
+    assert pathlib.Path("run/interpolations.png").exists()
 
 
 def test_a_gan_of_points_in_the_plane():

@@ -332,6 +332,21 @@ def test_the_players_losses_and_probabilities(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(
+    "count, rows, columns", [(3, 1, 3), (4, 2, 2), (5, 2, 3)]
+)
+def test_many_losses_are_drawn_in_rows(monkeypatch, count, rows, columns):
+    """Of more in a row, nothing can be read on a phone."""
+    names = ["loss", *(f"{letter}_loss" for letter in "abcde")][:count]
+    history = {name: [n + 2.0, n + 1.0] for n, name in enumerate(names)}
+    history["epoch"] = [0, 1]
+    figure = figure_of(monkeypatch, plots.losses, history, "x.png")
+    assert len(figure.axes) == count
+    places = [axes.get_subplotspec() for axes in figure.axes]
+    assert {place.get_gridspec().nrows for place in places} == {rows}
+    assert {place.get_gridspec().ncols for place in places} == {columns}
+
+
 def test_a_confusion_is_of_what_has_a_label(tmp_path):
     def drawn(labels, predicted):
         plots.confusion(labels, predicted, tmp_path / "c.png", ("cat", "dog"))

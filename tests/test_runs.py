@@ -8,6 +8,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from kgen import runs
+from kgen.data.examples import Examples
+from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
 
 CONFIG = {
@@ -228,3 +230,30 @@ def test_pca_errors_are_those_of_pca():
         pca = PCA(size).fit(x[:60])
         rebuilt = pca.inverse_transform(pca.transform(x[60:]))
         assert error == pytest.approx(np.mean((x[60:] - rebuilt) ** 2))
+
+
+class FirstNumbers:
+    """A "model" whose codes are its examples."""
+
+    conditional = False
+    input_shapes = [(2,)]
+
+    def encode(self, dataset):
+        return np.concatenate(list(dataset.as_numpy_iterator()))
+
+
+def test_the_latent_map_is_of_all_classes(tmp_path, monkeypatch):
+    """Though data may lie class by class."""
+    y = np.repeat(np.arange(10), 500)
+    x = np.stack([y, y], axis=1).astype("float32")
+    source = Source("rows", {"test": lambda: Examples(x, y)})
+    drawn = []
+    monkeypatch.setattr(
+        runs.plots, "latent", lambda z, path, y, *_, **__: drawn.append((z, y))
+    )
+    runs.draw_codes(tmp_path, FirstNumbers(), source, "test")
+    ((z, labels),) = drawn
+    assert len(z) == 2000
+    np.testing.assert_array_equal(z[:, 0], labels)
+    assert np.bincount(labels).min() > 150
+    assert len(set(labels[:24])) > 5  # of which reconstructions are drawn

@@ -20,6 +20,10 @@ class Evaluation(keras.callbacks.Callback):
     computations the last figures stay, so that a `patience` is of epochs, not of
     computations; before the first they are infinite, on the worse side.
 
+    What the model logs itself, such as the `elbo` of a VAE, comes from the
+    `validation_data` of `fit`; it is no metric for this callback, which would
+    write over it.
+
     Args:
         metrics: Names such as `"frechet_distance"`, of
             `kgen.evaluation.METRICS`.
@@ -33,7 +37,7 @@ class Evaluation(keras.callbacks.Callback):
 
     Raises:
         InvalidArgument: If a name is unknown; when training begins, if a metric
-            can't be computed.
+            can't be computed, or is one of the model's own logs.
 
     Example:
 
@@ -66,9 +70,30 @@ class Evaluation(keras.callbacks.Callback):
         self._logs = self._evidence = None
 
     def on_train_begin(self, logs=None):
+        self._check_free()
         self._evidence = Evidence(self.model, **self._given)
         check_possible(self._evidence, self.names)
         self._logs = {f"val_{name}": METRICS[name].worst for name in self.names}
+
+    def _check_free(self):
+        """Raises if a metric has the name of one of the model's own logs.
+
+        Keras tells a callback too late whether there is validation data.
+        """
+        own = {
+            name
+            for metric in self.model.metrics
+            for name in getattr(metric, "names", [metric.name])
+        }
+        for name in self.names:
+            if name in own:
+                raise invalid(
+                    "metrics",
+                    "Evaluation",
+                    f"others than the logs of a {type(self.model).__name__}: "
+                    f"`fit(..., validation_data=...)` gives `val_{name}`",
+                    repr(name),
+                )
 
     def on_train_end(self, logs=None):
         self._evidence = None  # the model would hinder copies of the callback

@@ -43,6 +43,10 @@ class Examples:
         labels = self.labels
         return Examples(images, None if labels is None else labels[index])
 
+    def without_labels(self):
+        """The examples, as if nobody knew their classes."""
+        return Examples(self.images)
+
     def slice(self, start, stop):
         """The examples from `start` to `stop`."""
         return self.select(np.arange(start, stop))
@@ -91,6 +95,13 @@ class StreamedExamples:
         )
         return StreamedExamples(dataset, len(index))
 
+    def without_labels(self):
+        """The examples, as if nobody knew their classes."""
+        if self.labels is None:
+            return self
+        dataset = self.dataset.map(lambda image, _: image)
+        return StreamedExamples(dataset, self.size)
+
     def slice(self, start, stop):
         """The examples from `start` to `stop`."""
         dataset = self.dataset.skip(start).take(stop - start)
@@ -98,10 +109,8 @@ class StreamedExamples:
 
     def batches(self, labels=False, **options):
         """Batches, as `pipeline.stream` makes them."""
-        dataset = self.dataset
-        if self.labels is not None and not labels:
-            dataset = dataset.map(lambda image, _: image)
-        return pipeline.stream(dataset, self.size, **options)
+        found = self if labels else self.without_labels()
+        return pipeline.stream(found.dataset, self.size, **options)
 
 
 class Mapped:
@@ -155,6 +164,20 @@ class Converted:
 
     def __getitem__(self, positions):
         return convert(self.images[positions], self.image_shape)
+
+
+def some(found, count, seed=0):
+    """At most `count` examples, in an order drawn by the seed.
+
+    Data may lie class by class: its beginning would not be like the whole.
+
+    Args:
+        found: `Examples`, or `StreamedExamples`, which keep their own order.
+        count: How many, if there are as many.
+        seed: Integer.
+    """
+    order = np.random.default_rng(seed).permutation(len(found))
+    return found.select(order[:count])
 
 
 def in_memory(images):

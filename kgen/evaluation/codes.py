@@ -3,6 +3,7 @@
 import numpy as np
 
 from kgen import metrics
+from kgen.data.examples import some
 from kgen.evaluation.evidence import has_labels
 from kgen.evaluation.figures import Figure, Group, Metric, share, too_few
 
@@ -36,13 +37,13 @@ def _no_probes(evidence):
     if not evidence.has_labels or len(np.unique(evidence.test.labels)) < 2:
         return "the data has no labels"
     if evidence.train is None or not has_labels(evidence.train):
-        return "no training examples with labels to learn from"
+        return "no training examples with labels of these classes to learn from"
     return None
 
 
 def _probes(evidence):
     model, test = evidence.model, evidence.test
-    train = evidence.some(evidence.train, _PROBED)
+    train = some(evidence.train, _PROBED, evidence.seed)
     found = metrics.probe(
         model.encode(train.batches(batch_size=250)),
         train.labels,

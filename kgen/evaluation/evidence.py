@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from kgen import metrics
+from kgen.data.examples import some
 from kgen.errors import check_int, check_seed, invalid
 
 _CHUNK = 1000  # samples at a time
@@ -103,16 +104,8 @@ class Evidence:
         }
         test = self.test
         if count is not None and len(test) > count:
-            test = self.some(test, count)
+            test = some(test, count, self.seed)
         return test.batches(**options)
-
-    def some(self, examples, count):
-        """At most `count` of the examples, in an order drawn by the seed.
-
-        Data may lie class by class: its beginning would not be like the whole.
-        """
-        order = np.random.default_rng(self.seed).permutation(len(examples))
-        return examples.select(order[:count])
 
     def floor(self, name, function):
         """`function()`, once for all that share the data."""
@@ -160,7 +153,7 @@ class Evidence:
         return other
 
     def _seen_of(self, examples):
-        chosen = self.some(examples, self.num_samples)
+        chosen = some(examples, self.num_samples, self.seed)
         batches = chosen.batches(batch_size=_CHUNK).as_numpy_iterator()
         is_labelled = isinstance(chosen.labels, np.ndarray)
         return self._seen(batches, chosen.labels if is_labelled else None)

@@ -18,6 +18,7 @@ from kgen.metrics.means import mean_and_error
 
 _NEIGHBOURHOODS = 10_000  # examples at most; their distances take its square
 _NEAREST = 5  # neighbours that a neighbourhood reaches to
+_SHARES = ("precision", "recall", "coverage")
 
 
 def no_features(evidence):
@@ -178,6 +179,9 @@ def _neighbourhoods(evidence):
     errors = {}
     if count >= PARTS * (_NEAREST + 1):
         errors = _errors_by_parts(_precision_recall, real[:count], fake[:count])
+        for name in _SHARES:  # small parts may all have 1: no error at all
+            least = share(found[name], count).standard_error
+            errors[name] = max(errors[name], least)
     return {
         name: Figure(value, errors.get(name), floors.get(name))
         for name, value in found.items()
@@ -221,7 +225,7 @@ NEIGHBOURS = Group(
 def _no_inception(evidence):
     missing = no_features(evidence)
     if missing is None and not evidence.extractor.is_inception:
-        missing = "it is of Inception-v3 only"
+        missing = "it takes the classes of Inception-v3"
     return missing
 
 

@@ -95,7 +95,8 @@ def compute(evidence, names=None, report=None):
                 report(", ".join(METRICS[name].title for name in wanted))
             figures = group.compute(evidence)
             found.update((k, figures[k]) for k in wanted if k in figures)
-            reason = "it is not defined for such examples"
+            shape = " x ".join(map(str, evidence.model.input_shapes[0]))
+            reason = f"it is not defined for such examples ({shape})"
         left_out.update((n, reason) for n in wanted if n not in found)
     if names is not None and left_out:
         raise _impossible(*next(iter(left_out.items())))

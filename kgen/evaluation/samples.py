@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import numpy as np
-
 from kgen import metrics
 from kgen.evaluation.figures import (
     Figure,
@@ -15,8 +13,6 @@ from kgen.evaluation.figures import (
     too_few_to_compare,
 )
 from kgen.metrics.similarity import WINDOW
-
-_NEAR = 0.05  # of the test examples are called near to training examples
 
 
 def _no_pictures(evidence):
@@ -94,21 +90,22 @@ def _no_memorization(evidence):
 def _memorization(evidence):
     count = len(evidence.samples.first)
     _, distance = evidence.nearest
-    near = np.quantile(distance[count:], _NEAR)
-    value = share(np.mean(distance[:count] < near), count)
-    return {"memorization": dataclasses.replace(value, floor=_NEAR)}
+    found = metrics.memorization(distance[:count], distance[count:])
+    value = share(found["memorization"], count)
+    return {"memorization": dataclasses.replace(value, floor=found["floor"])}
 
 
 MEMORY = Group(
     {
         "memorization": Metric(
             "Samples that are near to training examples",
-            "lower",
+            "near:0.05",
             "",
             "The share that is nearer to a training example than 95 % of the "
-            "test examples are. Well above the floor, the model repeats what it "
-            "was trained on, or its samples are blander than the data: look at "
-            "the nearest ones.",
+            "test examples are. Well above the floor, that of test examples, "
+            "the model repeats what it was trained on, or its samples are "
+            "blander than the data: look at the nearest ones; far below, they "
+            "are unlike the data.",
         ),
     },
     "sample",

@@ -28,6 +28,13 @@ def mode_coverage(samples, centers, stddev, within=3.0, weights=None):
     Raises:
         InvalidArgument: If shapes don't agree, or a value is out of range.
 
+    Example:
+
+        # A GAN of points, trained on eight Gaussians on a circle.
+        angles = 2 * np.pi * np.arange(8) / 8
+        centers = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        mode_coverage(gan.sample(2500, seed=0), centers, stddev=0.01)
+
     References:
         Srivastava et al. (2017), VEEGAN, arXiv 1705.07761, section 4.1;
         Lin et al. (2018), PacGAN, arXiv 1712.04086, section 4.1.

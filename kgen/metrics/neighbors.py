@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_number, invalid
 
 
 def nearest_neighbors(samples, references, batch_size=1000):
@@ -49,47 +49,65 @@ def nearest_neighbors(samples, references, batch_size=1000):
     return index, np.linalg.norm(samples - nearest, axis=1)
 
 
-def memorization(samples, train, test, batch_size=1000):
-    """Whether samples are nearer to the training set than test examples are.
+def memorization(distances, test_distances, share=0.05):
+    """The share of samples that are suspiciously near to training examples.
 
-    Compares the distances of samples to their nearest training examples with
-    those of test examples, by the Mann-Whitney statistic U, the number of
-    pairs in which the sample is the farther one (ties count half):
-
-        z = (U - n m / 2) / sqrt(n m (n + m + 1) / 12)
+    Near is nearer to its nearest training example than all but a small `share`
+    of the test examples are to theirs. Where half of the samples are copies, it
+    is a half or more, whatever the others are; a test on all distances, such as
+    that of their ranks, would let far samples outweigh copies.
 
     Args:
-        samples: Array of shape `(n, ...)`: pictures or features.
-        train: Array, or iterable of batches, as in `nearest_neighbors`.
-        test: Array of shape `(m, ...)`: real examples not trained on.
-        batch_size: For an array.
+        distances: Array of shape `(n,)`: how far each sample is from its nearest
+            training example, as `nearest_neighbors` gives it.
+        test_distances: Array of shape `(m,)`: the same of real examples not
+            trained on, best 20 or more.
+        share: How many of these count as near, from 0 to 1.
 
     Returns:
-        Dictionary with `nearer`, the chance that a sample is nearer to the
-        training set than a test example is: 1/2 if they are alike, 1 for copies
-        of training examples, 0 for what is far from the data; and `z`, about
-        standard normal if they are alike: below -3 the model copies.
+        Dictionary with `memorization`, from 0 to 1, the share of samples at most
+        as far as the nearest test examples; and `floor`, that of the test
+        examples: `share`, or more if many of them are equally far. A model that
+        draws from the data's distribution has the floor, one that copies
+        training examples 1, and one far from the data 0.
 
     Raises:
-        InvalidArgument: As `nearest_neighbors`.
+        InvalidArgument: If these are no distances.
+
+    Example:
+
+        _, near = nearest_neighbors(gan.sample(1000, seed=0), train)
+        _, usual = nearest_neighbors(test, train)
+        memorization(near, usual)
 
     References:
-        Meehan et al. (2020), A non-parametric test to detect data-copying in
-        generative models, arXiv 2004.05675, section 3 (the global test).
+        Meehan et al. (2020), arXiv 2004.05675, section 3 (distances of three
+        sets; by ranks); Bhattacharjee et al. (2023), arXiv 2302.13181 (what
+        ranks of all samples at once can't see).
     """
-    from scipy.stats import mannwhitneyu
-
-    samples = _rows("memorization", "samples", samples)
-    test = _rows("memorization", "test", test, samples.shape[1])
-    both = np.concatenate([samples, test])  # one pass through train for both
-    _, distance = nearest_neighbors(both, train, batch_size)
-    n, m = len(samples), len(test)
-    farther = mannwhitneyu(distance[:n], distance[n:], method="asymptotic")
-    spread = np.sqrt(n * m * (n + m + 1) / 12)
+    share = check_number("share", "memorization", share, maximum=1.0)
+    distances = _distances("distances", distances)
+    usual = _distances("test_distances", test_distances)
+    # One of the distances, and near itself: 0 where test examples are copies.
+    near = np.quantile(usual, share, method="inverted_cdf")
     return {
-        "nearer": float(1.0 - farther.statistic / (n * m)),
-        "z": float((farther.statistic - n * m / 2) / spread),
+        "memorization": float(np.mean(distances <= near)),
+        "floor": float(np.mean(usual <= near)),
     }
+
+
+def _distances(argument, x):
+    x = np.asarray(x)
+    good = x.dtype.kind in "fiub" and x.ndim == 1 and x.size
+    # Written so that NaN fails, too.
+    if not good or not (x.min() >= 0.0 and x.max() < np.inf):
+        raise invalid(
+            argument,
+            "memorization",
+            "finite numbers of shape (n,), n of 1 or more, none below 0",
+            f"{x.dtype} of shape {x.shape}",
+        )
+    return x
 
 
 def _nearest(x, y):

@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen.errors import InvalidArgument, check_int, invalid
-from kgen.models import checks
+from kgen.models import checks, paths
 from kgen.models.base import GenerativeModel, Player, total, update
 
 
@@ -19,6 +19,8 @@ class EncoderDecoder(GenerativeModel):
 
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
+    # The way of `interpolate` where none is given.
+    _own_path = "linear"
 
     def _set_encoder_decoder(
         self, log_names, likelihood, encoder, decoder, **networks
@@ -135,7 +137,7 @@ class EncoderDecoder(GenerativeModel):
                 than z, as one with skip connections does.
         """
         owner = f"{type(self).__name__}.decode"
-        if not self._decodes_z_alone:
+        if not self.decodes_z_alone:
             raise InvalidArgument(
                 f"`{owner}`: this decoder takes more than z, by its skip "
                 "connections. Give the picture to `reconstruct` or `denoise`, "
@@ -157,6 +159,47 @@ class EncoderDecoder(GenerativeModel):
         batches = self._batches_of(x, batch_size)
         return self._in_batches(self._reconstruct, batches)
 
+    def interpolate(self, x1, x2, steps=8, path=None, batch_size=1024):
+        """Pictures on the way from one to another, through the latent space.
+
+        The codes are those of `encode`. On a linear path they pass nearer to 0
+        than draws from a Gaussian prior do in many dimensions; the spherical
+        one is `sin((1 - t) a) / sin(a) z1 + sin(t a) / sin(a) z2` with the
+        angle a between the two.
+
+        Args:
+            x1: Array of shape `(n, *input_shape)`, or `[x1, labels]`.
+            x2: Of the same shape. What lies between has the labels of x1.
+            steps: How many pictures, the two ends among them; 2 or more.
+            path: `"spherical"`, `"linear"`, or None: spherical where there is a
+                Gaussian prior, else linear.
+            batch_size: How many are worked on at a time.
+
+        Returns:
+            Array of shape `(n, steps, *input_shape)`.
+
+        Raises:
+            InvalidArgument: If shapes or a value can't be used, or the decoder
+                takes more than z.
+
+        References:
+            White (2016), arXiv 1609.04468, section 2.1.
+        """
+        owner = f"{type(self).__name__}.interpolate"
+        path = path or self._own_path
+        paths.check_way(owner, steps, path)
+        if self.conditional and isinstance(x1, tf.data.Dataset):
+            raise invalid("x1", owner, "arrays: [x1, labels]", "a dataset")
+        z1, z2 = (self.encode(x, batch_size) for x in (x1, x2))
+        if z1.shape != z2.shape:
+            raise invalid("x2", owner, f"{len(z1)} pictures", f"{len(z2)}")
+        z = paths.between(z1, z2, steps, path)
+        labels = None
+        if self.conditional:
+            labels = np.repeat(np.asarray(x1[1]), steps)
+        images = self.decode(z, labels, batch_size)
+        return images.reshape(len(z1), steps, *self.input_shapes[0])
+
     # The same, on tensors.
 
     def _encode(self, inputs, number=0):
@@ -171,7 +214,8 @@ class EncoderDecoder(GenerativeModel):
         return self(inputs, training=False)
 
     @property
-    def _decodes_z_alone(self):
+    def decodes_z_alone(self):
+        """Whether z is all that `decode` needs, but for labels."""
         return len(self.decoder.inputs) == 1 + self.conditional
 
     def _condition(self, code, inputs):
@@ -199,7 +243,7 @@ class EncoderDecoder(GenerativeModel):
             "serving_default": (serve, [self.image_spec(), *labels]),
             "encode": (encode, [self.image_spec(), *labels]),
         }
-        if self._decodes_z_alone:
+        if self.decodes_z_alone:
             found["decode"] = (decode, [z, *labels])
         return found
 

@@ -1,10 +1,12 @@
 """The generative adversarial network."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kgen.errors import check_int, check_seed, invalid
+from kgen.models import paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
     Player,
@@ -256,7 +258,46 @@ class GAN(Adversarial):
         """
         count = check_int("num_samples", "sample", num_samples)
         z = prior_draws(count, self.latent_dim, new_seed(seed))
+        return self._drawn_from(z, self._labels_for(count, labels))
+
+    def interpolate(
+        self, num_ways, steps=8, path="spherical", labels=None, seed=None
+    ):
+        """Examples on the way from one draw of the prior to another.
+
+        The spherical path is that of a VAE's `interpolate`: its points are as
+        far from 0 as draws from the prior are.
+
+        Args:
+            num_ways: How many ways, n. They lead from the first half of
+                `sample(2 * n, seed=seed)` to the second.
+            steps: How many examples, the two ends among them; 2 or more.
+            path: `"spherical"` or `"linear"`.
+            labels: Integer or `num_ways` integers, for a conditional model: a
+                way is of one class.
+            seed: As in `sample`.
+
+        Returns:
+            Array of shape `(num_ways, steps, *input_shape)`.
+
+        Raises:
+            InvalidArgument: If a value can't be used.
+
+        References:
+            White (2016), arXiv 1609.04468, section 2.1.
+        """
+        owner = "GAN.interpolate"
+        count = check_int("num_ways", owner, num_ways)
+        paths.check_way(owner, steps, path)
         labels = self._labels_for(count, labels)
+        if labels is not None:
+            labels = np.repeat(labels, steps)
+        z = prior_draws(2 * count, self.latent_dim, new_seed(seed)).numpy()
+        z = paths.between(z[:count], z[count:], steps, path)
+        images = self._drawn_from(z, labels)
+        return images.reshape(count, steps, *self.input_shapes[0])
+
+    def _drawn_from(self, z, labels):
         inputs = z if labels is None else (z, labels)
         batches = tf.data.Dataset.from_tensor_slices(inputs).batch(1024)
         return self._in_batches(self._generate, batches)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_int, check_name, invalid
+from kgen.errors import check_int, invalid
 from kgen.losses import gaussian_kl, gaussian_log_prob
 from kgen.losses.divergences import bound_log_var
 from kgen.models.base import new_seed, prior_draws
@@ -24,6 +24,8 @@ class LatentGaussianModel(EncoderDecoder):
     What they decode to reconstruct, and what `encode` gives, is the posterior
     mean.
     """
+
+    _own_path = "spherical"  # as draws from the prior, far from 0
 
     @property
     def _encoded_by(self):
@@ -63,47 +65,6 @@ class LatentGaussianModel(EncoderDecoder):
         count = check_int("num_samples", "sample", num_samples)
         z = prior_draws(count, self.latent_dim, new_seed(seed))
         return self.decode(z, labels)
-
-    def interpolate(self, x1, x2, steps=8, path="spherical", batch_size=1024):
-        """Pictures on the way from one to another, through the latent space.
-
-        The codes are posterior means. On a linear path they pass nearer to 0
-        than draws from the prior do in many dimensions; the spherical one is
-        `sin((1 - t) a) / sin(a) z1 + sin(t a) / sin(a) z2` with the angle a
-        between the two.
-
-        Args:
-            x1: Array of shape `(n, *input_shape)`, or `[x1, labels]`.
-            x2: Of the same shape. What lies between has the labels of x1.
-            steps: How many pictures, the two ends among them; 2 or more.
-            path: `"spherical"` or `"linear"`.
-            batch_size: How many are worked on at a time.
-
-        Returns:
-            Array of shape `(n, steps, *input_shape)`.
-
-        Raises:
-            InvalidArgument: If shapes or a value can't be used.
-
-        References:
-            White (2016), arXiv 1609.04468, section 2.1.
-        """
-        owner = f"{type(self).__name__}.interpolate"
-        if check_int("steps", owner, steps) < 2:
-            raise invalid("steps", owner, "2 or more", steps)
-        check_name("path", owner, PATHS, path)
-        if self.conditional and isinstance(x1, tf.data.Dataset):
-            raise invalid("x1", owner, "arrays: [x1, labels]", "a dataset")
-        z1, z2 = (self.encode(x, batch_size) for x in (x1, x2))
-        if z1.shape != z2.shape:
-            raise invalid("x2", owner, f"{len(z1)} pictures", f"{len(z2)}")
-        times = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
-        z = PATHS[path](z1[:, None], z2[:, None], times)
-        labels = None
-        if self.conditional:
-            labels = np.repeat(np.asarray(x1[1]), steps)
-        images = self.decode(z.reshape(-1, self.latent_dim), labels, batch_size)
-        return images.reshape(len(z1), steps, *self.input_shapes[0])
 
     def attribute_vector(self, x, y, batch_size=1024):
         """The direction of an attribute in the latent space.
@@ -373,26 +334,6 @@ class LatentGaussianModel(EncoderDecoder):
             "encode": (encode, [self.image_spec(), *labels]),
             "sample": (sample, [scalar, seed, *labels]),
         }
-
-
-def _linear(z1, z2, t):
-    return (1.0 - t) * z1 + t * z2
-
-
-def _spherical(z1, z2, t):
-    norms = [np.linalg.norm(z, axis=-1, keepdims=True) for z in (z1, z2)]
-    product = np.maximum(norms[0] * norms[1], 1e-12)
-    cosine = np.sum(z1 * z2, axis=-1, keepdims=True) / product
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-    sine = np.sin(angle)
-    # On one line through 0 there is no arc, or no one arc.
-    straight = (sine < 1e-4) | (product <= 1e-12)
-    sine = np.where(straight, 1.0, sine)
-    arc = (np.sin((1.0 - t) * angle) * z1 + np.sin(t * angle) * z2) / sine
-    return np.where(straight, _linear(z1, z2, t), arc)
-
-
-PATHS = {"spherical": _spherical, "linear": _linear}
 
 
 def log_density(x, mean=0.0, log_var=0.0):

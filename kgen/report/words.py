@@ -1,7 +1,5 @@
 """What there is to say of an evaluation beside its figures."""
 
-from kgen.report.numbers import texts
-
 _TIED = (
     "The best figure of a row is marked; figures that are not worse than it by "
     "more than two standard errors of the difference are tied with it."
@@ -61,7 +59,7 @@ def seconds(evaluation):
 def better(row):
     """`lower`, `higher`, `near 1`, or nothing."""
     kind, _, target = row.better.partition(":")
-    return f"{kind} {texts(target)[0]}" if target else kind
+    return f"{kind} {float(target):g}" if target else kind
 
 
 def marking(unlike):

@@ -92,3 +92,45 @@ def test_bad_values_are_refused():
     model = contract.small_model("autoencoder")
     with pytest.raises(InvalidArgument, match="no method `sample`"):
         model.fit(contract.X, verbose=0, callbacks=[judge()])
+
+
+@pytest.mark.parametrize("validation", [None, contract.X])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("vae", "elbo"),
+        ("vaegan", "elbo"),
+        ("autoencoder", "mse"),
+        ("denoising_autoencoder", "psnr"),
+    ],
+)
+def test_the_model_s_own_logs_stay_its_own(kind, name, validation):
+    model = contract.small_model(kind)
+    with pytest.raises(InvalidArgument, match=f"gives `val_{name}`") as error:
+        model.fit(
+            contract.X,
+            validation_data=validation,
+            verbose=0,
+            callbacks=[judge(["precision", name])],
+        )
+    assert type(model).__name__ in str(error.value)
+    assert int(model.optimizer.iterations.value) == 0  # before any training
+
+
+def test_none_of_the_logs_is_lost():
+    """Its figures stand beside all that validation gives without it."""
+    logs = []
+    for callbacks in ([], [judge(["log_likelihood", "kl", "precision"])]):
+        keras.utils.set_random_seed(0)
+        model = contract.small_model("vae", seed=0)
+        logs.append(
+            model.fit(
+                contract.X,
+                validation_data=contract.X,
+                verbose=0,
+                callbacks=callbacks,
+            ).history
+        )
+    added = {"val_log_likelihood", "val_kl", "val_precision"}
+    assert set(logs[1]) == set(logs[0]) | added
+    assert all(logs[1][name] == values for name, values in logs[0].items())

@@ -126,3 +126,37 @@ def test_selections_of_selections():
         assert len(part) == 2
         np.testing.assert_array_equal(part.labels, [3, 5])
         assert as_rows(part.images[np.arange(2)]) == as_rows(images[[3, 5]])
+
+
+def labelled(streamed):
+    """Six examples, class by class, at once or one after another."""
+    x = np.arange(6, dtype="float32")[:, None]
+    y = np.array([0, 0, 0, 1, 1, 1])
+    if not streamed:
+        return examples.Examples(x, y)
+    pairs = tf.data.Dataset.from_tensor_slices((x, y))
+    return examples.StreamedExamples(pairs, 6)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_some_are_a_part_drawn_by_the_seed(streamed):
+    found = labelled(streamed)
+    parts = [
+        read(examples.some(found, 4, seed).batches(labels=True, batch_size=3))
+        for seed in (0, 0, 1)
+    ]
+    for x, y in parts:
+        assert len(set(x[:, 0])) == 4
+        np.testing.assert_array_equal(y, x[:, 0] > 2)
+    np.testing.assert_array_equal(parts[0][0], parts[1][0])
+    assert not np.array_equal(parts[0][0], parts[2][0])
+    assert len(examples.some(found, 9)) == 6
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_without_labels(streamed):
+    for found in (labelled(streamed), labelled(streamed).without_labels()):
+        without = found.without_labels()
+        assert without.labels is None and len(without) == 6
+        x = read(without.batches(batch_size=4))
+        np.testing.assert_array_equal(x[:, 0], np.arange(6))

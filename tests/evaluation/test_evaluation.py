@@ -177,6 +177,15 @@ def test_what_is_all_or_none_is_not_known_exactly():
     assert found["sample_accuracy"].standard_error > 0.005
 
 
+def test_shares_are_not_known_exactly_where_parts_are():
+    """Small parts may all have a precision of 1, as the whole has not."""
+    x = 0.4 + 0.2 * pictures(200, 3).images  # within the data, and dense
+    found, _ = compute(evidence(Copies(x), pictures(200, 4)), ["precision"])
+    value, error = found["precision"].value, found["precision"].standard_error
+    assert error >= 0.9 * np.sqrt(value * (1.0 - value) / 200)
+    assert error > 0.005
+
+
 def test_few_examples_leave_out_only_what_needs_more():
     model = contract.small_model("vae")
     own = evidence(
@@ -291,7 +300,8 @@ def test_every_metric_is_described():
     assert len(set(names)) == len(names)
     for name, metric in METRICS.items():
         assert metric.title and metric.reading.endswith("."), name
-        assert metric.better in ("lower", "higher", "near:1", None)
+        kinds = ("lower", "higher", "near:1", "near:0.05", None)
+        assert metric.better in kinds
 
 
 def test_bad_values_are_refused():

@@ -52,55 +52,67 @@ def test_integers_and_a_large_mean():
     np.testing.assert_array_equal(distance, [2.0, 0.0])
 
 
-def direct(samples, train, test):
+def distances(samples, train):
+    return nearest_neighbors(samples, train)[1]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_memorization_is_its_formula(share):
+    train, test, samples = (RNG.normal(size=(n, 3)) for n in (80, 40, 30))
     one, other = (cdist(x, train).min(axis=1) for x in (samples, test))
-    above = np.sum(one[:, None] > other) + 0.5 * np.sum(one[:, None] == other)
-    n, m = len(one), len(other)
-    spread = np.sqrt(n * m * (n + m + 1) / 12)
-    return {"nearer": 1 - above / (n * m), "z": (above - n * m / 2) / spread}
+    near = np.sort(other)[int(np.ceil(share * 40)) - 1]
+    got = memorization(distances(samples, train), distances(test, train), share)
+    assert got == pytest.approx(
+        {"memorization": np.mean(one <= near), "floor": share}
+    )
 
 
-def test_memorization_is_its_formula():
-    samples, train, test = (RNG.normal(size=(n, 3)) for n in (30, 80, 40))
-    samples[:10] = train[:10]  # ties at 0
-    test[:3] = train[-3:]
-    got = memorization(samples, train, test, batch_size=11)
-    assert got == pytest.approx(direct(samples, train, test))
+@pytest.mark.parametrize("others", ["fresh", "far", "bland"])
+def test_half_of_copies_are_told_whatever_the_others_are(others):
+    train, test, fresh = (RNG.normal(size=(300, 5)) for _ in range(3))
+    fresh = {"fresh": fresh, "far": fresh + 9.0, "bland": 0.3 * fresh}[others]
+    half = np.concatenate([train[:150], fresh[:150]])
+    got = memorization(distances(half, train), distances(test, train))
+    assert got["memorization"] >= 0.5
+    assert got["floor"] == 0.05
 
 
-def test_copies_fresh_samples_and_what_is_far():
+def test_copies_near_copies_and_what_is_far():
     train, test, fresh = (RNG.normal(size=(300, 2)) for _ in range(3))
-    copies = memorization(train[:100], train, test)
-    assert copies["nearer"] == 1.0
-    assert copies["z"] < -10
-    near = memorization(train + 1e-3, train, test)
-    assert near["nearer"] > 0.9 and near["z"] < -10
-    far = memorization(fresh + 50.0, train, test)
-    assert far["nearer"] == 0.0 and far["z"] > 10
-    assert memorization(test, train, test) == {"nearer": 0.5, "z": 0.0}
+    usual = distances(test, train)
+    for samples, share in ((train[:100], 1.0), (fresh + 50.0, 0.0)):
+        got = memorization(distances(samples, train), usual)
+        assert got["memorization"] == share
+    near = memorization(distances(train + 1e-4, train), usual)
+    assert near["memorization"] > 0.9
 
 
-def test_z_of_fresh_samples_is_standard_normal():
+def test_fresh_samples_have_the_floor():
+    """In the mean over sets; of m distances k are near: k / (m + 1)."""
+
     def draw():
         return RNG.normal(size=(60, 2))
 
-    # One training set a time, since its own shape is common to both.
-    z = [memorization(draw(), draw(), draw())["z"] for _ in range(50)]
-    assert abs(np.mean(z)) < 4.5 / np.sqrt(50)
-    assert np.std(z) == pytest.approx(1.0, abs=4.5 / np.sqrt(100))
+    found = []
+    for _ in range(100):
+        train = draw()
+        found.append(
+            memorization(distances(draw(), train), distances(draw(), train))
+        )
+    share = [one["memorization"] for one in found]
+    error = np.std(share) / np.sqrt(len(share))
+    assert np.mean(share) == pytest.approx(3 / 61, abs=4.5 * error)
+    assert error < 0.006
 
 
-def test_all_at_one_distance():
-    ones = np.ones((5, 2))
-    assert memorization(ones, ones, ones) == {"nearer": 0.5, "z": 0.0}
-
-
-def test_train_passes_by_once():
-    train = RNG.normal(size=(40, 2))
-    samples, test = RNG.normal(size=(2, 20, 2))
-    once = (train[start : start + 10] for start in range(0, 40, 10))
-    expected = memorization(samples, train, test)
-    assert memorization(samples, once, test) == expected
+def test_test_examples_that_are_copies_hide_none():
+    """Data with repeated examples: copies are at the distance of some."""
+    usual = np.array([0.0] * 10 + [1.0] * 90)
+    got = memorization([0.0, 0.0, 2.0, 3.0], usual)
+    assert got == {"memorization": 0.5, "floor": 0.1}
+    assert memorization(usual, usual) == {"memorization": 0.1, "floor": 0.1}
+    ones = np.ones(5)
+    assert memorization(ones, ones) == {"memorization": 1.0, "floor": 1.0}
 
 
 X = np.ones((4, 2, 3))
@@ -117,8 +129,11 @@ X = np.ones((4, 2, 3))
         (nearest_neighbors, (X + np.inf, X), "`samples`"),
         (nearest_neighbors, (X, X, 0), "`batch_size`"),
         (nearest_neighbors, (np.ones(3), X), "(n, ...)"),
-        (memorization, (X, X, X[:, :1]), "`test`"),
-        (memorization, (X, X, X[:0]), "`test`"),
+        (memorization, (X, np.ones(3)), "`distances`"),
+        (memorization, (np.ones(3), []), "`test_distances`"),
+        (memorization, ([1.0, np.nan], np.ones(3)), "`distances`"),
+        (memorization, (np.ones(3), [-1.0]), "none below 0"),
+        (memorization, (np.ones(3), np.ones(3), 1.5), "`share`"),
     ],
 )
 def test_bad_input(function, arguments, message):

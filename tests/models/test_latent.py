@@ -1,18 +1,20 @@
-"""Ways through the latent space, of every model that has a posterior."""
+"""Ways through the latent space, of every model that has one."""
 
 import numpy as np
 import pytest
 
 from kgen.errors import InvalidArgument
-from kgen.models.latent import PATHS
+from kgen.models.base import prior_draws
+from kgen.models.paths import PATHS
 from tests.models import contract
 from tests.models.contract import X, Y
 
 MODELS = ["vae", "vaegan"]
+CODING = ["autoencoder", "denoising_autoencoder", *MODELS]
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("name", CODING)
+@pytest.mark.parametrize("path", [None, *PATHS])
 def test_a_way_from_one_picture_to_another(name, path):
     model = contract.small_model(name)
     images = model.interpolate(X[:4], X[4:8], steps=5, path=path)
@@ -21,7 +23,7 @@ def test_a_way_from_one_picture_to_another(name, path):
         np.testing.assert_allclose(
             images[:, number], model.reconstruct(x), atol=1e-5
         )
-    if path == "linear":
+    if path == "linear" or (path is None and name not in MODELS):
         middle = (model.encode(X[:4]) + model.encode(X[4:8])) / 2
         np.testing.assert_allclose(
             images[:, 2], model.decode(middle), atol=1e-5
@@ -34,6 +36,49 @@ def test_a_conditional_way():
     images = model.interpolate(*pairs, steps=3)
     last = model.decode(model.encode(pairs[1]), labels=Y[:3])
     np.testing.assert_allclose(images[:, -1], last, atol=1e-5)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_ways_between_draws(path):
+    """They lead from samples to samples, by points on the path."""
+    gan = contract.small_model("gan")
+    images = gan.interpolate(4, steps=3, path=path, seed=5)
+    assert images.shape == (4, 3, 8, 8, 1)
+    ends = gan.sample(8, seed=5)
+    np.testing.assert_allclose(images[:, 0], ends[:4], atol=1e-5)
+    np.testing.assert_allclose(images[:, 2], ends[4:], atol=1e-5)
+    z = prior_draws(8, 3, 5).numpy()
+    middle = PATHS[path](z[:4], z[4:], 0.5)
+    np.testing.assert_allclose(images[:, 1], gan(middle), atol=1e-5)
+
+
+def test_a_way_between_draws_is_of_one_class():
+    gan = contract.small_model("gan", conditional=True)
+    labels = np.array([2, 0, 1])
+    images = gan.interpolate(3, steps=4, labels=labels, seed=1)
+    first = gan.sample(6, labels=[*labels, *labels], seed=1)
+    np.testing.assert_allclose(images[:, 0], first[:3], atol=1e-5)
+    np.testing.assert_allclose(images[:, -1], first[3:], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_ways": 0}, "num_ways"),
+        ({"num_ways": 2, "steps": 1}, "2 or more"),
+        ({"num_ways": 2, "path": "line"}, "did you mean 'linear'"),
+        ({"num_ways": 2, "labels": 1}, "not conditional"),
+    ],
+)
+def test_bad_ways_between_draws(arguments, message):
+    with pytest.raises(InvalidArgument, match=message):
+        contract.small_model("gan").interpolate(**arguments)
+
+
+def test_no_way_where_z_is_not_enough():
+    model = contract.small_model("denoising_autoencoder", network="unet")
+    with pytest.raises(InvalidArgument, match="skip connections"):
+        model.interpolate(X[:1], X[1:2])
 
 
 def test_the_spherical_path_is_an_arc():
