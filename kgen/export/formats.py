@@ -123,18 +123,14 @@ def from_png(strings, shape):
     )
     expected = (
         f"PNG files of {width} x {height} pixels (width x height), "
-        f"{' or '.join(colours.values())}, without transparency"
+        f"{' or '.join(colours.values())}, without an alpha channel"
     )
     (strings,) = guards.after(
         [guards.expect(fits, _BYTES, expected)], [strings]
     )
 
     def decode(string):
-        image = tf.io.decode_png(string)
-        # A palette may hold transparent colours, which are a channel more.
-        right = tf.reduce_all(tf.shape(image) == shape)
-        check = guards.expect(right, _BYTES, expected)
-        (image,) = guards.after([check], [image])
+        image = tf.io.decode_png(string, channels)
         return tf.ensure_shape(image, shape)
 
     return tf.map_fn(

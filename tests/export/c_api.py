@@ -98,7 +98,9 @@ class Library:
     def strings(self, tensor, count):
         """Pointers to a tensor's strings."""
         start = self.number("TensorData", tensor)
-        return [ctypes.c_void_p(start + STRING_SIZE * at) for at in range(count)]
+        return [
+            ctypes.c_void_p(start + STRING_SIZE * at) for at in range(count)
+        ]
 
 
 class Session:
