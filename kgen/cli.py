@@ -647,7 +647,12 @@ def _export(run, model, root, **options):
     from kgen import exports
     from kgen.export import card
 
-    path = exports.export(run, model, root, **options)
+    # LiteRT's converter writes remarks to the file descriptor.
+    quiet = (
+        _silenced(2) if options.get("quantize") else contextlib.nullcontext()
+    )
+    with quiet:
+        path = exports.export(run, model, root, **options)
     click.echo(f"Exported {path}")
     for file, one in card.read(path).get("lite", {}).items():
         click.echo(f"{file}, {one['bytes']} bytes: {exports.loss(one)}")

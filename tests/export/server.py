@@ -49,7 +49,7 @@ class Model:
     loads = itertools.count()
 
     def __init__(self, server, path):
-        self.server, self.path = server, path
+        self.server, self.path = server, pathlib.Path(path).resolve()
         self.key = next(self.loads)
         self.signatures = signatures_of(path)
 

@@ -12,8 +12,8 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from kgen import runs
 from kgen.export import next_version, versions
+from tests.export.common import make_run
 from tests.export.server import Model
 from tests.models import contract
 
@@ -60,26 +60,7 @@ def test_next_version(tmp_path, taken, version):
 def folder(tmp_path_factory):
     """What is left of exports that were killed, each at its point."""
     path = tmp_path_factory.mktemp("killed")
-    run = runs.Run(path / "run")
-    np.save(path / "x.npy", contract.X)
-    run.create(
-        {
-            "model": "vae",
-            "data": str(path / "x.npy"),
-            "image_shape": None,
-            "data_dir": None,
-            "network": "dense",
-            "latent_dim": 3,
-            "epochs": 1,
-            "batch_size": 32,
-            "seed": 0,
-            "conditional": False,
-            "binarize": False,
-            "kl_warmup": 0.0,
-            "options": {},
-        }
-    )
-    contract.small_model("vae").save(run.model_file)
+    run = make_run(path / "run", contract.small_model("vae"))
     done = subprocess.run(
         [sys.executable, EXPORTER, run.path, path, *POINTS],
         check=True,
