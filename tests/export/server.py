@@ -33,9 +33,9 @@ class Server:
         request = (key, str(path), calls, threads)
         pickle.dump(request, self.process.stdin)
         self.process.stdin.flush()
-        found, banned = pickle.load(self.process.stdout)
+        found, seconds, banned = pickle.load(self.process.stdout)
         assert not banned
-        return found
+        return found, seconds
 
 
 class Model:
@@ -62,20 +62,29 @@ class Model:
 
     def at_once(self, requests, threads):
         """The outputs, or errors, of several requests in as many threads."""
-        calls, names = [], []
-        for signature, inputs in requests:
-            has = self.signatures[signature]
-            feeds = {
-                has.inputs[name].name: as_array(value)
-                for name, value in inputs.items()
-            }
-            calls.append((feeds, [has.outputs[x].name for x in has.outputs]))
-            names.append(list(has.outputs))
-        found = self.server.ask(self.key, self.path, calls, threads)
+        calls = [self.call(*request) for request in requests]
+        found, _ = self.server.ask(self.key, self.path, calls, threads)
         return [
-            each if isinstance(each, RuntimeError) else dict(zip(name, each))
-            for name, each in zip(names, found)
+            each
+            if isinstance(each, RuntimeError)
+            else dict(zip(self.signatures[signature].outputs, each))
+            for (signature, _), each in zip(requests, found)
         ]
+
+    def seconds(self, request, count):
+        """The time of a request, measured in the server, mean of `count`."""
+        calls = [self.call(*request)] * count
+        _, seconds = self.server.ask(self.key, self.path, calls, threads=1)
+        return seconds / count
+
+    def call(self, signature, inputs):
+        """Feeds and fetches, by the names of tensors in the graph."""
+        has = self.signatures[signature]
+        feeds = {
+            has.inputs[name].name: as_array(value)
+            for name, value in inputs.items()
+        }
+        return feeds, [has.outputs[name].name for name in has.outputs]
 
 
 def as_array(value):
