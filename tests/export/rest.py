@@ -17,6 +17,9 @@ def arrays_of(body, served):
     Args:
         body: The request, decoded from JSON.
         served: The `tests.export.server.Model`.
+
+    Raises:
+        RuntimeError: If there is no such input.
     """
     signature = body.get("signature_name", "serving_default")
     specs = served.signatures[signature].inputs
@@ -24,6 +27,9 @@ def arrays_of(body, served):
     if not isinstance(inputs, dict) or "b64" in inputs:
         (name,) = specs
         inputs = {name: inputs}
+    for name in inputs:
+        if name not in specs:
+            raise RuntimeError(f"There is no input {name}.")
     return signature, {
         name: array_of(value, tf.as_dtype(specs[name].dtype))
         for name, value in inputs.items()
