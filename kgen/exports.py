@@ -1,5 +1,6 @@
 """`kgen export`: a run's model where TF Serving finds it, and how to ask it."""
 
+import contextlib
 import json
 import pathlib
 import re
@@ -104,15 +105,15 @@ def _facts(run):
         "settings": {k: v for k, v in config.items() if k != "versions"},
         "trained_with": config.get("versions", {}),
     }
-    judged = run.path / "metrics.json"
-    if judged.exists():
-        (found, *_) = json.loads(judged.read_text())
+    # A file that is not there, or not as `kgen evaluate` wrote it, says nothing.
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        (judged,) = json.loads((run.path / "metrics.json").read_text())
         facts["metrics"] = {
-            "date": found["date"],
-            "data": found["data"],
+            "date": judged["date"],
+            "data": judged["data"],
             "values": {
                 name: metric["value"]
-                for name, metric in found["metrics"].items()
+                for name, metric in judged["metrics"].items()
             },
         }
     return facts
