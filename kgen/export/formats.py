@@ -63,20 +63,19 @@ def converted(endpoints, image_format, shape):
     }[image_format]
 
     def convert(function, specs):
-        def from_format(tensor):
-            return tf.cast(read(tensor), "float32") / 255.0
-
         def outer(*tensors):
-            given = [
-                from_format(tensor) if inner.name == "images" else tensor
-                for tensor, inner in zip(tensors, specs)
-            ]
-            return {
-                spec.name if name == "images" else name: (
-                    write(to_uint8(value)) if name == "images" else value
+            outputs = function(
+                *(
+                    tf.cast(read(tensor), "float32") / 255.0
+                    if inner.name == "images"
+                    else tensor
+                    for tensor, inner in zip(tensors, specs)
                 )
-                for name, value in function(*given).items()
-            }
+            )
+            if "images" in outputs:
+                images = to_uint8(outputs.pop("images"))
+                outputs[spec.name] = write(images)
+            return outputs
 
         return outer, [spec if s.name == "images" else s for s in specs]
 
