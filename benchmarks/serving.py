@@ -55,11 +55,12 @@ def measured(model, served, x, count, repeats):
         (seconds_of_predict(model, x, count), served.seconds(*request, count))
         for _ in range(repeats)
     ]
-    return {
+    found = {
         "predict_ms": 1000 * statistics.median(one for one, _ in turns),
         "export_ms": 1000 * statistics.median(other for _, other in turns),
         "ratio": statistics.median(one / other for one, other in turns),
     }
+    return {name: round(value, 2) for name, value in found.items()}
 
 
 def main():

@@ -192,7 +192,9 @@ def test_the_data_may_be_gone(tmp_path):
     assert os.listdir("saved_models/vae") == ["1"]
 
 
-@pytest.mark.parametrize("run", ["vae", "conditional"])
+@pytest.mark.parametrize(
+    "run", ["vae", pytest.param("conditional", marks=pytest.mark.slow)]
+)
 def test_quantize_prints_what_is_lost(folder, run):
     text = run_command("export", folder / run, "--quantize", "float16")
     assert "reconstruct.tflite, " in text
