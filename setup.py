@@ -36,6 +36,7 @@ setup(
         "tensorboard>=2.20",
         "tensorflow>=2.21",
         "tensorflow-datasets>=4.9.10",
+        "tensorflow-serving-api>=2.21",
     ],
     extras_require={
         "test": [

@@ -362,7 +362,7 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
         )
     click.echo(f"The run is in {run.path}")
     if export:
-        _export(trained, model, "saved_models")
+        _export(run, trained, "saved_models")
 
 
 def _shown(value):
@@ -610,25 +610,59 @@ def compare(out, overwrite, **settings):
     show_default=True,
     help="Where NAME/VERSION is made.",
 )
-def export(run, root):
+@click.option(
+    "--name", help="The model's name on the server; default: its kind."
+)
+@click.option(
+    "--version",
+    type=click.IntRange(1),
+    help="A number that is not there yet; default: the next free one.",
+)
+@click.option(
+    "--image-format",
+    type=Name("format", names.IMAGE_FORMATS),
+    default="float",
+    show_default=True,
+    help="What is taken and given as pictures: float, in [0, 1]; uint8; or png, "
+    "files, in base64 over REST.",
+)
+@click.option(
+    "--quantize",
+    type=Name("precision", names.PRECISIONS),
+    help="float16 or int8: writes the model's parts for LiteRT, too, and what "
+    "they lose.",
+)
+@_positive_option("--max-examples", 1000, "The most of one request.")
+def export(run, **options):
     """Exports the model of RUN for TF Serving.
 
-    It is written as a SavedModel under the next free version.
+    Prints the commands that serve it and ask it. NAME/VERSION appears whole or
+    not at all; models.config beside it lists all models, for one server.
     """
     run, model, _ = _open(run)
-    _export(model, run.config["model"], root)
+    _export(run, model, **options)
+
+
+def _export(run, model, root, **options):
+    from kgen import exports
+    from kgen.export import card
+
+    # LiteRT's converter writes remarks to the file descriptor.
+    quiet = (
+        _silenced(2) if options.get("quantize") else contextlib.nullcontext()
+    )
+    with quiet:
+        path = exports.export(run, model, root, **options)
+    click.echo(f"Exported {path}")
+    for file, one in card.read(path).get("lite", {}).items():
+        click.echo(f"{file}, {one['bytes']} bytes: {exports.loss(one)}")
+    click.echo("Serve it and ask it:")
+    for command in exports.commands(path):
+        click.echo(f"  {command}")
 
 
 def _progress(text):
     click.echo(text, err=True)
-
-
-def _export(model, name, root):
-    from kgen.export import next_version
-
-    path = next_version(root, name)
-    model.export(path)
-    click.echo(f"Exported {path}")
 
 
 def _open(path, out=None, method=None, endings=(), overwrite=False):

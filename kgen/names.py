@@ -26,3 +26,6 @@ TRAINING_OF = {
     "gan": {"latent_dim": 16, "epochs": 150, "batch_size": 32},
     "vaegan": {"latent_dim": 16, "batch_size": 32},
 }
+# Of what `kgen export` writes.
+IMAGE_FORMATS = ("float", "uint8", "png")
+PRECISIONS = ("float16", "int8")

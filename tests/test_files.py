@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 
 import pytest
 
@@ -70,9 +71,30 @@ def test_a_directory_is_replaced_only_if_asked(tmp_path):
     assert os.listdir(path) == ["new"]
 
 
+def test_an_old_directory_is_replaced_at_once(tmp_path, monkeypatch):
+    """At no time is there a half of it, which a server would load."""
+    path = tmp_path / "1"
+    (path / "old").mkdir(parents=True)
+    original, seen = shutil.rmtree, []
+
+    def rmtree(victim, **kwargs):
+        seen.append(pathlib.Path(victim).name)
+        assert os.listdir(path) == ["new"]
+        original(victim, **kwargs)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    with files.new_directory(path, overwrite=True) as temporary:
+        pathlib.Path(temporary, "new").touch()
+    assert all(name.startswith(".1-") for name in seen) and seen
+    assert os.listdir(tmp_path) == ["1"]
+
+
 def test_a_directory_that_came_meanwhile_stays(tmp_path):
     path = tmp_path / "1"
-    with pytest.raises(OSError), files.new_directory(path):
+    with (
+        pytest.raises(FileExistsError, match="exists already"),
+        files.new_directory(path),
+    ):
         path.mkdir()
         (path / "theirs").touch()
     assert os.listdir(tmp_path) == ["1"]

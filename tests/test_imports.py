@@ -19,7 +19,7 @@ LEVELS = [
     {"evaluation"},
     {"callbacks", "sklearn"},
     {"comparison", "report", "runs"},
-    {"evaluations"},
+    {"evaluations", "exports"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -1,6 +1,14 @@
 """SavedModels for TF Serving."""
 
-from kgen.export import savedmodel
-from kgen.export.savedmodel import next_version
+from kgen.export import card, formats, guards, lite, savedmodel, versions
+from kgen.export.versions import next_version
 
-__all__ = ["next_version", "savedmodel"]
+__all__ = [
+    "card",
+    "formats",
+    "guards",
+    "lite",
+    "next_version",
+    "savedmodel",
+    "versions",
+]

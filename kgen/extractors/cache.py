@@ -9,6 +9,7 @@ import zipfile
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kgen import files
 
@@ -34,10 +35,10 @@ def directory():
 
 
 def fingerprint(splits, facts):
-    """A hash of examples, their labels, and what else decides a training.
+    """A hash of examples, their labels if any, and what else decides a training.
 
     Args:
-        splits: What `Source.examples` returned, each with labels.
+        splits: What `Source.examples` returned.
         facts: What JSON can hold.
 
     Returns:
@@ -47,7 +48,7 @@ def fingerprint(splits, facts):
     for examples in splits:
         digest.update(f"{len(examples)} {examples.shape}".encode())
         for batch in examples.batches(labels=True, batch_size=_BATCH, seed=0):
-            for part, dtype in zip(batch, ("<f4", "<i4")):
+            for part, dtype in zip(tf.nest.flatten(batch), ("<f4", "<i4")):
                 digest.update(np.ascontiguousarray(part.numpy(), dtype))
     return digest.hexdigest()
 

@@ -93,6 +93,8 @@ class GenerativeModel(keras.Model):
 
     # Whether it can't be trained without labels.
     needs_labels = False
+    # Whether `encode` takes values outside the data's range, as noisy ones are.
+    encodes_any_range = False
 
     def _set_networks(self, log_names, support=None, **networks):
         """Keeps the networks as attributes and the means of the logs.
@@ -417,18 +419,67 @@ class GenerativeModel(keras.Model):
         """
         raise NotImplementedError
 
-    def export(self, filepath, overwrite=False):
+    def lite_endpoints(self):
+        """The parts of the model that may be made small for devices.
+
+        Returns:
+            Dictionary of the form of `endpoints`, whose functions have no checks
+            of requests and draw nothing at random; `{}` for none.
+        """
+        return {}
+
+    def export(
+        self,
+        filepath,
+        overwrite=False,
+        *,
+        image_format="float",
+        max_examples=1000,
+        quantize=None,
+        examples=None,
+        facts=None,
+    ):
         """Writes a SavedModel with `endpoints()` as its signatures.
+
+        A request that is wrong (its shape, numbers that are not finite or out of
+        range, too many of them, labels that there are not) gets an error. Beside
+        the model are `model.json`, which describes it, and in `assets.extra`
+        requests by which a server warms up and `request.json`, the body of a
+        REST request to `serving_default`.
 
         Args:
             filepath: Directory to make, such as `"saved_models/vae/1"`. It
                 appears whole or not at all.
             overwrite: Whether an existing directory may be replaced.
+            image_format: What signatures take and give as pictures: `"float"`,
+                `images` in [0, 1]; `"uint8"`, `images` from 0 to 255; `"png"`,
+                strings by the name of `images_bytes`, which REST sends in
+                base64.
+            max_examples: The most pictures, codes or samples of one request.
+            quantize: `"float16"` or `"int8"`, to write the model's parts for
+                LiteRT, too, as `assets.extra/NAME.tflite`, with what they lose
+                noted in `model.json`; None for none. The SavedModel keeps
+                float32.
+            examples: Array of shape `(n, *input_shape)`, or `[x, labels]`, for
+                requests that are like real ones; `quantize` needs them.
+            facts: Dictionary of what `model.json` is to say besides.
 
         Raises:
             FileExistsError: If it exists and `overwrite` is False.
+            InvalidArgument: If a value can't be used.
         """
-        savedmodel.write(self, self.endpoints(), filepath, overwrite)
+        if examples is not None:
+            examples = self._checked_inputs(examples, self.encodes_any_range)
+        savedmodel.write(
+            self,
+            filepath,
+            overwrite,
+            image_format,
+            max_examples,
+            quantize,
+            examples,
+            facts,
+        )
 
     def image_spec(self, name="images"):
         """`tf.TensorSpec` of a batch of pictures of any size."""

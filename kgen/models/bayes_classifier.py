@@ -11,6 +11,7 @@ from scipy.special import log_softmax, logsumexp
 
 from kgen.densities import ClassPrior, Density
 from kgen.errors import InvalidArgument, check_int, check_number, invalid
+from kgen.export import guards
 from kgen.models import checks
 from kgen.models.base import (
     GenerativeModel,
@@ -529,6 +530,11 @@ class BayesClassifier(GenerativeModel):
 
         def sample(num_samples, seed, labels):
             del num_samples  # there are as many as labels
+            prior = tf.gather(self.class_prior.log_prior.value, labels)
+            possible = tf.reduce_all(tf.math.is_finite(prior))
+            expected = "classes that the prior allows for"
+            check = guards.expect(possible, "labels", expected)
+            (labels,) = guards.after([check], [labels])
             return {"images": self._drawn(labels, seed)}
 
         return {

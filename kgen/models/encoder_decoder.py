@@ -17,8 +17,6 @@ class EncoderDecoder(GenerativeModel):
     decodes. The public methods take arrays and return arrays.
     """
 
-    # Whether `encode` takes values outside the data's range, as noisy ones are.
-    encodes_any_range = False
     # The way of `interpolate` where none is given.
     _own_path = "linear"
 
@@ -246,6 +244,16 @@ class EncoderDecoder(GenerativeModel):
         if self.decodes_z_alone:
             found["decode"] = (decode, [z, *labels])
         return found
+
+    def lite_endpoints(self):
+        """`encode`, `decode` and `reconstruct`."""
+        found = self.endpoints()
+        names = {
+            "encode": "encode",
+            "decode": "decode",
+            "serving_default": "reconstruct",
+        }
+        return {names[name]: found[name] for name in names if name in found}
 
 
 def check_fit(owner, encoder, decoder, code):

@@ -324,3 +324,7 @@ class GAN(Adversarial):
             "sample": (sample, [count, seed, *labels]),
             **self._discriminate_endpoint(),
         }
+
+    def lite_endpoints(self):
+        """`generate`, from z to images."""
+        return {"generate": self.endpoints()["serving_default"]}

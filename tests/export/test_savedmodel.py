@@ -1,17 +1,13 @@
-"""Exports for TF Serving: whole or not at all, and the same as in Python."""
+"""Exports for TF Serving: their signatures; whole or not at all."""
 
 import os
 import pathlib
-import subprocess
-import sys
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
 import kgen
-from kgen.export import next_version
 
 SIGNATURES = {
     "serving_default": ({"images"}, {"images"}),
@@ -37,23 +33,6 @@ def make(num_classes=None):
 @pytest.fixture
 def model():
     return make()
-
-
-@pytest.mark.parametrize(
-    "taken, version",
-    [
-        ([], "1"),
-        (["1"], "2"),
-        (["1", "10", "9"], "11"),
-        (["3"], "4"),
-        (["007"], "8"),
-        (["latest", ".4-x", "5.5", "²", "٣"], "1"),
-    ],
-)
-def test_next_version(tmp_path, taken, version):
-    for name in taken:
-        (tmp_path / "vae" / name).mkdir(parents=True)
-    assert next_version(tmp_path, "vae") == tmp_path / "vae" / version
 
 
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path, model, monkeypatch):
@@ -91,87 +70,3 @@ def test_signatures(tmp_path, num_classes):
         signature = signatures[name]
         assert set(signature.structured_input_signature[1]) == inputs | labels
         assert set(signature.structured_outputs) == outputs
-
-
-# What a server has: TensorFlow alone.
-SERVER = """
-import sys
-import numpy as np
-import tensorflow as tf
-
-for name in ("plain", "conditional"):
-    call = tf.saved_model.load(name).signatures
-    data = dict(np.load("data.npz"))
-    labels = {"labels": tf.constant(data["labels"])}
-    labels = labels if name == "conditional" else {}
-    x = {"images": tf.constant(data["x"]), **labels}
-    outputs = {
-        "reconstruction": call["serving_default"](**x)["images"],
-        **call["encode"](**x),
-        "decoded": call["decode"](z=tf.constant(data["z"]), **labels)["images"],
-        "samples": call["sample"](
-            num_samples=tf.constant(5), seed=tf.constant(7), **labels
-        )["images"],
-    }
-    np.savez(f"{name}.npz", **outputs)
-assert not any(name.partition(".")[0] == "kgen" for name in sys.modules)
-"""
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """Both kinds of model, the data, and what the server answered."""
-    folder = tmp_path_factory.mktemp("server")
-    rng = np.random.default_rng(0)
-    given = {
-        "x": rng.random((5, 8, 8, 1)).astype("float32"),
-        "z": rng.normal(size=(5, 3)).astype("float32"),
-        "labels": np.arange(5, dtype="int32"),
-    }
-    np.savez(folder / "data.npz", **given)
-    models = {"plain": make(), "conditional": make(10)}
-    for name, model in models.items():
-        model.export(folder / name)
-    # Isolated, and in that folder: no way to import kgen but by its install.
-    subprocess.run([sys.executable, "-c", SERVER], cwd=folder, check=True)
-    answers = {}
-    for name in models:
-        with np.load(folder / f"{name}.npz") as file:
-            answers[name] = dict(file)
-    return models, given, answers
-
-
-@pytest.mark.parametrize("name", ["plain", "conditional"])
-def test_a_server_answers_as_python_does(served, name):
-    models, given, answers = served
-    model, answer = models[name], answers[name]
-    labels = given["labels"] if model.conditional else None
-    x = given["x"] if labels is None else [given["x"], labels]
-    mean, log_var = model.posterior(x)
-    expected = {
-        "reconstruction": model.reconstruct(x),
-        "mean": mean,
-        "log_var": log_var,
-        "decoded": model.decode(given["z"], labels),
-        "samples": model.sample(5, labels, seed=7),
-    }
-    assert set(answer) == set(expected)
-    for key, value in expected.items():
-        assert np.ptp(value) > 1e-3
-        np.testing.assert_allclose(answer[key], value, atol=1e-6, err_msg=key)
-
-
-def test_the_seed_of_the_export_counts(tmp_path, model):
-    model.export(tmp_path / "1")
-    sample = tf.saved_model.load(str(tmp_path / "1")).signatures["sample"]
-
-    def draw(count, seed):
-        arguments = {
-            "num_samples": tf.constant(count),
-            "seed": tf.constant(seed),
-        }
-        return sample(**arguments)["images"].numpy()
-
-    np.testing.assert_array_equal(draw(4, 1), draw(4, 1))
-    assert np.abs(draw(4, 1) - draw(4, 2)).max() > 1e-3
-    assert draw(9, 1).shape == (9, 8, 8, 1)

@@ -1,0 +1,44 @@
+"""model.json: what an exported model is, and how to ask it."""
+
+import datetime
+import json
+import pathlib
+import sys
+
+FILE = "model.json"
+_PACKAGES = ("kgen", "keras", "tensorflow")
+
+
+def write(directory, signatures, facts):
+    """Writes the card of an exported model.
+
+    Args:
+        directory: That of the SavedModel; a server passes over the card.
+        signatures: Dictionary from names to pairs of dictionaries, of inputs and
+            of outputs, from names to `tf.TensorSpec`s.
+        facts: Dictionary of what else the card says, which JSON can hold.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    card = {
+        **facts,
+        "signatures": {
+            name: {"inputs": _specs(inputs), "outputs": _specs(outputs)}
+            for name, (inputs, outputs) in signatures.items()
+        },
+        "versions": {name: sys.modules[name].__version__ for name in _PACKAGES},
+        "date": now.isoformat(timespec="seconds"),
+    }
+    path = pathlib.Path(directory, FILE)
+    path.write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
+
+
+def read(directory):
+    """The card of an exported model, as a dictionary."""
+    return json.loads(pathlib.Path(directory, FILE).read_text())
+
+
+def _specs(specs):
+    return {
+        name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+        for name, spec in specs.items()
+    }

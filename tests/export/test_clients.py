@@ -1,0 +1,121 @@
+"""The requests that the documents show get answers."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgen
+from tests.export import check_server
+from tests.export.gateway import serving
+
+ROOT = pathlib.Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "saved_models/README.md")
+
+
+def blocks(language, word):
+    """The code blocks of the documents, with a word in them."""
+    return [
+        block
+        for document in DOCUMENTS
+        for block in re.findall(
+            rf"^```{language}\n(.*?)^```$",
+            (ROOT / document).read_text(),
+            re.MULTILINE | re.DOTALL,
+        )
+        if word in block
+    ]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The folder of the documents' models, and the model."""
+    keras.utils.set_random_seed(0)
+    model = kgen.create_model(
+        "vae",
+        input_shape=(8, 8, 1),
+        network="dense",
+        latent_dim=8,
+        hidden_units=[16],
+    )
+    root = tmp_path_factory.mktemp("served") / "saved_models"
+    model.export(root / "vae" / "1")
+    model.export(root / "vae-png" / "1", image_format="png")
+    return root, model
+
+
+@pytest.fixture(scope="module")
+def ports(server, models):
+    with serving(server, models[0]) as found:
+        yield found
+
+
+def with_ports(text, ports):
+    http, grpc = ports
+    assert "8501" in text or "8500" in text
+    return text.replace(":8501", f":{http}").replace(":8500", f":{grpc}")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_rest_by_curl(ports, models, tmp_path):
+    root, model = models
+    pixels = np.arange(64, dtype="uint8").reshape(8, 8) * 4
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
+    (tmp_path / "saved_models").symlink_to(root)
+    found = []
+    for block in blocks("bash", "curl"):
+        for command in re.findall(r"curl (?:.|\\\n)*?:predict", block):
+            done = subprocess.run(
+                ["bash", "-c", with_ports(command, ports)],
+                check=True,
+                capture_output=True,
+                cwd=tmp_path,
+            )
+            found.append(json.loads(done.stdout))
+    assert all("error" not in answer for answer in found), found
+    samples, decoded, files = found[-3:]  # of saved_models/README.md
+    np.testing.assert_allclose(
+        samples["outputs"], model.sample(16, seed=0), atol=1e-5
+    )
+    z = np.zeros((1, 8), "float32")
+    np.testing.assert_allclose(
+        decoded["predictions"], model.decode(z), atol=1e-5
+    )
+    assert list(files["predictions"][0]) == ["b64"]
+
+
+def test_grpc_by_tensorflow_serving_api(ports, models):
+    _, model = models
+    programs = blocks("python", "PredictRequest")
+    assert programs
+    for program in programs:
+        names = {}
+        exec(with_ports(program, ports), names)
+        np.testing.assert_allclose(
+            names["images"], model.sample(16, seed=0), atol=1e-5
+        )
+
+
+def test_a_wrong_request_has_status_400(ports):
+    address = f"http://localhost:{ports[0]}/v1/models/vae:predict"
+    wrong = {
+        "signature_name": "sample",
+        "inputs": {"num_samples": 0, "seed": 0},
+    }
+    status, found = check_server.get(address, json.dumps(wrong))
+    assert status == 400
+    assert "`num_samples`: expected 1 to 1000" in found["error"]
+
+
+@pytest.mark.parametrize("name", ["vae", "vae-png"])
+def test_the_script_for_the_real_server(ports, models, name):
+    root, model = models
+    http, grpc = (f"localhost:{port}" for port in ports)
+    count = check_server.check(root / name, http, grpc)
+    assert count == 2 * len(model.endpoints())

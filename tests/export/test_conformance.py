@@ -1,0 +1,247 @@
+"""Each export, run by TensorFlow's C library, answers as Python does."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+import kgen
+from tests.export.server import Model
+from tests.models import contract
+
+CLASSES = 3
+BATCHES = (1, 7, 256)
+
+
+def classifier(density, **options):
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(8, 8, 1),
+        num_classes=CLASSES,
+        density=density,
+        **options,
+    )
+    model.compile()
+    model.fit(contract.X, contract.Y, verbose=0)  # what isn't counted is flat
+    return model
+
+
+def player(name, **options):
+    """With averages that are not the weights which are trained."""
+    model = contract.small_model(name, training={"ema_decay": 0.5}, **options)
+    for average, network in model._averages:
+        for weight in network.trainable_variables:
+            weight.assign_add(tf.random.normal(weight.shape, stddev=0.1))
+        assert average.copy.count_params() == network.count_params()
+    return model
+
+
+CASES = {
+    "autoencoder": lambda: contract.small_model("autoencoder"),
+    "denoising": lambda: contract.small_model(
+        "denoising_autoencoder", network="unet"
+    ),
+    "vae": lambda: contract.small_model("vae"),
+    "conditional vae": lambda: contract.small_model(
+        "vae", conditional=True, network="conv"
+    ),
+    "gan": lambda: player("gan"),
+    "conditional vaegan": lambda: player("vaegan", conditional=True),
+    "low_rank": lambda: classifier("low_rank:2"),
+}
+MORE_CASES = {
+    "vae density": lambda: classifier(
+        "vae", network="dense", hidden_units=(8,), latent_dim=2
+    ),
+    "conditional autoencoder": lambda: contract.small_model(
+        "autoencoder", conditional=True, network="conv"
+    ),
+    "conditional denoising": lambda: contract.small_model(
+        "denoising_autoencoder", conditional=True
+    ),
+    "convolutional vae": lambda: contract.small_model("vae", network="conv"),
+    "conditional gan": lambda: player("gan", conditional=True, network="conv"),
+    "vaegan": lambda: player("vaegan", network="conv"),
+    **{
+        density: lambda density=density: classifier(density)
+        for density in ("naive_gaussian", "naive_bernoulli", "full", "shared")
+    },
+}
+
+
+def inputs_for(model, signature, count, seed=0):
+    """Random inputs of a signature of the model."""
+    draws = np.random.default_rng([count, seed])
+    values = {
+        "images": draws.random((count, 8, 8, 1), "float32"),
+        "z": draws.normal(size=(count, 3)).astype("float32"),
+        "labels": draws.integers(0, CLASSES, count).astype("int32"),
+        "num_samples": np.int32(count),
+        "seed": np.int32(seed),
+    }
+    specs = model.endpoints()[signature][1]
+    return {spec.name: values[spec.name] for spec in specs}
+
+
+def by_python(model, signature, inputs):
+    """What the model's public methods give."""
+    labels = inputs.get("labels")
+    x = inputs.get("images")
+    pair = x if labels is None else [x, labels]
+    if signature == "serving_default" and "z" in inputs:
+        z = inputs["z"]
+        pair = z if labels is None else [z, labels]
+        return {"images": model.predict(pair, verbose=0)}
+    if signature == "serving_default" and hasattr(model, "log_joint"):
+        return {"probabilities": model.predict(x, verbose=0)}
+    if signature == "encode" and hasattr(model, "posterior"):
+        return dict(zip(("mean", "log_var"), model.posterior(pair)))
+    name, call = {
+        "serving_default": ("images", lambda: model.reconstruct(pair)),
+        "denoise": ("images", lambda: model.denoise(pair)),
+        "encode": ("z", lambda: model.encode(pair)),
+        "decode": ("images", lambda: model.decode(inputs["z"], labels)),
+        "discriminate": ("logits", lambda: model.discriminate(pair)),
+        "log_joint": ("log_joint", lambda: model.log_joint(x)),
+        "sample": (
+            "images",
+            lambda: model.sample(
+                int(inputs["num_samples"]), labels, int(inputs["seed"])
+            ),
+        ),
+    }[signature]
+    return {name: call()}
+
+
+def check_agreement(model, served):
+    assert set(served.signatures) == set(model.endpoints())
+    for signature in served.signatures:
+        for count in BATCHES:
+            inputs = inputs_for(model, signature, count)
+            expected = by_python(model, signature, inputs)
+            found = served(signature, **inputs)
+            assert set(found) == set(expected)
+            for name, value in expected.items():
+                assert count == 1 or np.ptp(value) > 1e-4, (signature, name)
+                np.testing.assert_allclose(
+                    *(found[name], value),
+                    rtol=1e-5,
+                    atol=1e-5,
+                    err_msg=f"{signature} {name} {count}",
+                )
+
+
+def check_seeds(model, *loads):
+    """Two loads draw the same by a seed, and other seeds others."""
+
+    def draw(served, seed):
+        inputs = inputs_for(model, "sample", 5)
+        inputs["seed"] = np.int32(seed)
+        return served("sample", **inputs)["images"]
+
+    one, other = (draw(served, 7) for served in loads)
+    np.testing.assert_array_equal(one, other)
+    assert np.abs(one - draw(loads[0], 8)).max() > 1e-3
+
+
+def check_threads(model, served):
+    """Requests at the same time get the answers that they would get alone."""
+    requests = [
+        (signature, inputs_for(model, signature, 1 + seed % 7, seed))
+        for seed in range(16)
+        for signature in served.signatures
+    ]
+    together = served.at_once(requests, threads=8)
+    for (signature, inputs), found in zip(requests, together):
+        for name, value in served(signature, **inputs).items():
+            np.testing.assert_allclose(found[name], value, atol=1e-6)
+
+
+def warm_up(path):
+    """The requests of the warm-up file, as signatures and arrays."""
+    file = path / "assets.extra" / "tf_serving_warmup_requests"
+    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        request = log.predict_log.request
+        yield (
+            request.model_spec.signature_name,
+            {key: tf.make_ndarray(x) for key, x in request.inputs.items()},
+        )
+
+
+def check_warm_up(model, served, sizes=(1, 32)):
+    """Its requests are to all signatures, and right."""
+    requests = list(warm_up(served.path))
+    assert len(requests) == len(sizes) * len(model.endpoints())
+    assert {name for name, _ in requests} == set(model.endpoints())
+    for signature, inputs in requests:
+        for value in served(signature, **inputs).values():
+            assert len(value) in sizes
+
+
+def check_export(build, server, path):
+    keras.utils.set_random_seed(0)
+    model = build()
+    model.export(path)
+    served = Model(server, path)
+    check_agreement(model, served)
+    check_threads(model, served)
+    check_warm_up(model, served)
+    if "sample" in served.signatures:
+        check_seeds(model, served, Model(server, path))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_export_answers_as_python_does(case, server, tmp_path):
+    check_export(CASES[case], server, tmp_path / "1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", MORE_CASES)
+def test_more_exports_answer_as_python_does(case, server, tmp_path):
+    check_export(MORE_CASES[case], server, tmp_path / "1")
+
+
+def test_the_average_is_exported_not_the_weights(server, tmp_path):
+    keras.utils.set_random_seed(0)
+    gan = player("gan")
+    gan.export(tmp_path / "1")
+    inputs = inputs_for(gan, "serving_default", 5)
+    found = Model(server, tmp_path / "1")("serving_default", **inputs)
+    assert np.abs(found["images"] - gan.generator(inputs["z"])).max() > 1e-3
+
+
+def saved_model_cli(*arguments):
+    """Starts the command."""
+    program = "from tensorflow.python.tools.saved_model_cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_saved_model_cli_shows_and_runs_it(tmp_path):
+    keras.utils.set_random_seed(0)
+    vae = contract.small_model("vae")
+    path = tmp_path / "1"
+    vae.export(path)
+    show = saved_model_cli("show", "--dir", path, "--all")
+    run = saved_model_cli(
+        *("run", "--dir", path, "--tag_set", "serve"),
+        *("--signature_def", "sample", "--outdir", tmp_path),
+        "--input_exprs=num_samples=3;seed=5",
+    )
+    shown, _ = show.communicate()
+    run.communicate()
+    assert (show.returncode, run.returncode) == (0, 0)
+    for name in vae.endpoints():
+        assert f"signature_def['{name}']" in shown
+    assert "inputs['num_samples'] tensor_info" in shown
+    np.testing.assert_allclose(
+        np.load(tmp_path / "images.npy"), vae.sample(3, seed=5), atol=1e-5
+    )

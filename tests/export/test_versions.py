@@ -1,0 +1,162 @@
+"""NAME/VERSION appears whole or not at all, and models.config lists it."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from kgen.export import next_version, versions
+from tests.export.common import make_run
+from tests.export.server import Model
+from tests.models import contract
+
+EXPORTER = pathlib.Path(__file__).with_name("exporter.py")
+WHOLE = {
+    "assets",
+    "assets.extra",
+    "fingerprint.pb",
+    "model.json",
+    "saved_model.pb",
+    "variables",
+}
+# Where a process is killed, and which versions there are then.
+POINTS = {
+    # The variables are there, the graph is not.
+    "before:tensorflow.python.lib.io.file_io.atomic_write_string_to_file": [],
+    "before:kgen.export.warmup.write": [],
+    "before:kgen.export.card.write": [],
+    "before:os.rename": [],
+    "after:os.rename": ["1"],
+    "before:os.replace": ["1"],
+    "together": ["1", "2", "3"],
+}
+
+
+@pytest.mark.parametrize(
+    "taken, version",
+    [
+        ([], "1"),
+        (["1"], "2"),
+        (["1", "10", "9"], "11"),
+        (["3"], "4"),
+        (["007"], "8"),
+        (["latest", ".4-x", "5.5", "²", "٣"], "1"),
+    ],
+)
+def test_next_version(tmp_path, taken, version):
+    for name in taken:
+        (tmp_path / "vae" / name).mkdir(parents=True)
+    assert next_version(tmp_path, "vae") == tmp_path / "vae" / version
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What is left of exports that were killed, each at its point."""
+    path = tmp_path_factory.mktemp("killed")
+    run = make_run(path / "run", contract.small_model("vae"))
+    done = subprocess.run(
+        [sys.executable, EXPORTER, run.path, path, *POINTS],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    for line in done.stdout.splitlines():
+        point, code = line.split()
+        assert int(code) == (0 if point == "together" else -signal.SIGKILL)
+    return path
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_version_is_whole_or_not_there(folder, point, server):
+    root = folder / point
+    found = sorted(os.listdir(root / "vae"))
+    loaded = [name for name in found if name.isdigit()]
+    assert loaded == POINTS[point]
+    # A server looks at numbers alone; all else says that it is not done.
+    assert all(name.startswith(".") for name in found if name not in loaded)
+    for name in loaded:
+        path = root / "vae" / name
+        assert set(os.listdir(path)) == WHOLE
+        seeded = {"num_samples": np.int32(2), "seed": np.int32(0)}
+        assert Model(server, path)("sample", **seeded)["images"].any()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_the_config_is_whole_or_not_there(folder, point):
+    config = folder / point / "models.config"
+    if point == "together":
+        assert [one.name for one in parsed(config)] == ["vae"]
+    else:
+        assert not config.exists()
+
+
+def parsed(path):
+    """The models of a models.config."""
+    config = model_server_config_pb2.ModelServerConfig()
+    return text_format.Parse(path.read_text(), config).model_config_list.config
+
+
+def make_version(root, name, version="1"):
+    (root / name / version).mkdir(parents=True)
+
+
+def test_the_config_lists_all_models(tmp_path):
+    for name in ("vae", "gan-2"):
+        make_version(tmp_path, name)
+    make_version(tmp_path, "begun", ".1-x.kgen-new")
+    (tmp_path / "README.md").touch()
+    assert versions.write_config(tmp_path)
+    found = parsed(tmp_path / "models.config")
+    assert [(one.name, one.base_path, one.model_platform) for one in found] == [
+        ("gan-2", "/models/gan-2", "tensorflow"),
+        ("vae", "/models/vae", "tensorflow"),
+    ]
+    make_version(tmp_path, "another")
+    assert versions.write_config(tmp_path)
+    assert len(parsed(tmp_path / "models.config")) == 3
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_config_of_the_user_s_own_stays(tmp_path):
+    make_version(tmp_path, "vae")
+    (tmp_path / "models.config").write_text("model_config_list {}\n")
+    assert not versions.write_config(tmp_path)
+    assert (tmp_path / "models.config").read_text() == "model_config_list {}\n"
+
+
+def test_a_model_that_comes_meanwhile_is_listed(tmp_path, monkeypatch):
+    """Another export ends between a look at the folder and the writing."""
+    make_version(tmp_path, "vae")
+    original, others = versions._config, iter(["gan"])
+
+    def config(root):
+        text = original(root)
+        for name in others:
+            make_version(root, name)
+        return text
+
+    monkeypatch.setattr(versions, "_config", config)
+    assert versions.write_config(tmp_path)
+    names = [one.name for one in parsed(tmp_path / "models.config")]
+    assert names == ["gan", "vae"]
+
+
+def test_what_was_killed_is_deleted_after_a_day(tmp_path):
+    old, new, own = (
+        tmp_path / name for name in (".1-x.kgen-new", ".2-x.kgen-new", ".mine")
+    )
+    for path in (old, new, own):
+        path.mkdir()
+    day_ago = time.time() - 25 * 3600
+    for path in (old, own):
+        os.utime(path, (day_ago, day_ago))
+    contract.small_model("vae").export(tmp_path / "1")
+    assert sorted(os.listdir(tmp_path)) == [".2-x.kgen-new", ".mine", "1"]
