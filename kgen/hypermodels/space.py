@@ -1,0 +1,254 @@
+"""What is searched, in words: from a dictionary to Keras Tuner's parameters."""
+
+import contextlib
+import dataclasses
+import json
+import string
+
+from kgen.errors import InvalidArgument, check_name, invalid
+
+_FORMS = (
+    '{"min": 4, "max": 64, "log": True}, {"values": [...]}, '
+    '{"text": "adam:{rate}", "rate": {...}}, or a fixed value'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """All numbers between two, integers if both ends are.
+
+    Args:
+        low: The smallest.
+        high: The largest.
+        log: Whether their logarithm is drawn uniformly.
+        step: From one number to the next (a factor, if `log`), or None.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: int | float | None = None
+
+    @property
+    def is_finite(self):
+        """Whether a grid can visit all of it."""
+        return self.step is not None or (
+            isinstance(self.low, int) and not self.log
+        )
+
+    def choose(self, hp, name):
+        """The value of a trial; declares the parameter where it is new."""
+        integers = isinstance(self.low, int)
+        options = {"sampling": "log" if self.log else "linear"}
+        if self.step is not None or (integers and not self.log):
+            options["step"] = self.step or 1
+        elif integers:
+            options["step"] = None
+        declare = hp.Int if integers else hp.Float
+        return declare(name, self.low, self.high, **options)
+
+    def probes(self):
+        """Values that show whether all can be had: the two ends."""
+        return [self.low, self.high]
+
+
+@dataclasses.dataclass(frozen=True)
+class Values:
+    """One of a list.
+
+    Args:
+        values: What there is to choose from, of any types.
+    """
+
+    values: list
+    is_finite = True
+
+    def choose(self, hp, name):
+        """The value of a trial; declares the parameter where it is new."""
+        codes = self._codes()
+        chosen = hp.Choice(name, codes)
+        return None if chosen is None else self.values[codes.index(chosen)]
+
+    def _codes(self):
+        """What stands for the values: Keras Tuner takes scalars of one type."""
+        kinds = {type(value) for value in self.values}
+        if kinds in ({int}, {float}, {str}):
+            return self.values
+        if kinds == {int, float}:
+            return [float(value) for value in self.values]
+        return [json.dumps(value) for value in self.values]
+
+    def probes(self):
+        """Values that show whether all can be had: all of them."""
+        return self.values
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A text with places for what is searched, such as `"adam:{rate}"`.
+
+    Args:
+        text: The text, with names in braces.
+        parts: Dictionary from these names to a `Range` or `Values`.
+    """
+
+    text: str
+    parts: dict
+
+    @property
+    def is_finite(self):
+        """Whether a grid can visit all of it."""
+        return all(part.is_finite for part in self.parts.values())
+
+    def choose(self, hp, name):
+        """The value of a trial; declares the parameters where they are new."""
+        chosen = {
+            key: part.choose(hp, f"{name}.{key}")
+            for key, part in self.parts.items()
+        }
+        return None if None in chosen.values() else self.text.format(**chosen)
+
+    def probes(self):
+        """Values that show whether all can be had: each part's own in turn."""
+        first = {key: part.probes()[0] for key, part in self.parts.items()}
+        return [
+            self.text.format(**{**first, key: value})
+            for key, part in self.parts.items()
+            for value in part.probes()
+        ]
+
+
+class Space:
+    """What of a model is searched, and what is fixed.
+
+    Args:
+        entries: Dictionary from names to what they may be; see `HyperModel`.
+        names: Names that are known.
+        owner: Whose argument it is, for messages.
+
+    Raises:
+        InvalidArgument: If a name is unknown, an entry can't be read, or
+            nothing is searched.
+    """
+
+    def __init__(self, entries, names, owner):
+        if not isinstance(entries, dict):
+            raise invalid("space", owner, "a dictionary", entries)
+        self.searched, self.fixed = {}, {}
+        for name, entry in entries.items():
+            check_name("space", owner, names, name)
+            if isinstance(entry, dict):
+                self.searched[name] = _parameter(entry, name, owner)
+            else:
+                self.fixed[name] = _plain(entry)
+        if not self.searched:
+            raise InvalidArgument(
+                f"The space of `{owner}` is empty: nothing in it is searched. "
+                f"Expected at least one name with {_FORMS}."
+            )
+
+    def choose(self, hp, scope=lambda name: None):
+        """The settings of a trial.
+
+        Args:
+            hp: Keras Tuner's `HyperParameters`.
+            scope: Function from a name to the values of `network` that know
+                it, where not all do; or None.
+
+        Returns:
+            Dictionary from names to values, without those that the trial's
+            network does not know.
+        """
+        settings = {}
+        # The network first: others hang on it.
+        for name in sorted(self.searched, key=lambda name: name != "network"):
+            families = scope(name)
+            context = contextlib.nullcontext()
+            if families is not None:
+                context = hp.conditional_scope("network", families)
+            with context:
+                value = self.searched[name].choose(hp, name)
+            network = settings.get("network")
+            if families is None or network in families:
+                settings[name] = value
+        for name, value in self.fixed.items():
+            families = scope(name)
+            if families is None or settings["network"] in families:
+                settings[name] = value
+        return settings
+
+
+def _parameter(entry, name, owner):
+    """What a dictionary of a space says."""
+    keys = set(entry)
+    if "text" in keys:
+        return _text(entry, name, owner)
+    if keys == {"values"}:
+        return _values(entry["values"], name, owner)
+    if {"min", "max"} <= keys <= {"min", "max", "log", "step"}:
+        return _range(entry, name, owner)
+    raise invalid(name, f"{owner}.space", _FORMS, entry)
+
+
+def _values(values, name, owner):
+    if not isinstance(values, (list, tuple)) or not values:
+        raise invalid(name, f"{owner}.space", "a list of values", values)
+    values = [_plain(value) for value in values]
+    texts = [json.dumps(value) for value in values]
+    if len(set(texts)) < len(texts):
+        raise invalid(name, f"{owner}.space", "values that differ", values)
+    return Values(values)
+
+
+def _range(entry, name, owner):
+    low, high = entry["min"], entry["max"]
+    log, step = entry.get("log", False), entry.get("step")
+    numbers = [low, high] if step is None else [low, high, step]
+    is_right = (
+        all(type(number) in (int, float) for number in numbers)
+        and isinstance(log, bool)
+        and low < high < float("inf")
+        and (not log or low > 0)
+        and (step is None or step > (1 if log else 0))
+    )
+    if not is_right:
+        raise invalid(
+            name,
+            f"{owner}.space",
+            "numbers, min below max, min above 0 if log is true, and a step "
+            "above 0 (a factor above 1 if log is true)",
+            entry,
+        )
+    if any(isinstance(number, float) for number in numbers):
+        low, high = float(low), float(high)
+    return Range(low, high, log, step)
+
+
+def _text(entry, name, owner):
+    text = entry["text"]
+    parts = {key: part for key, part in entry.items() if key != "text"}
+    try:
+        places = [place for _, place, _, _ in string.Formatter().parse(text)]
+    except (TypeError, ValueError):
+        places = []
+    if not parts or {place for place in places if place} != set(parts):
+        raise invalid(
+            name,
+            f"{owner}.space",
+            'a text whose places are its other names: {"text": "adam:{rate}", '
+            '"rate": {"min": 0.0001, "max": 0.01, "log": True}}',
+            entry,
+        )
+    for key, part in parts.items():
+        if not isinstance(part, dict) or "text" in part:
+            raise invalid(f"{name}.{key}", f"{owner}.space", _FORMS, part)
+    found = {
+        key: _parameter(part, f"{name}.{key}", owner)
+        for key, part in parts.items()
+    }
+    return Text(text, found)
+
+
+def _plain(value):
+    """A value as JSON gives it back; `"None"` is None, as for `--set`."""
+    return None if value == "None" else json.loads(json.dumps(value))
