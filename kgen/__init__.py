@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "optimizers",
         "plots",
         "sklearn",
+        "studies",
     ],
     submod_attrs={
         "models": [

@@ -167,6 +167,16 @@ class HyperModel(keras_tuner.HyperModel):
                 kwargs["batch_size"] = size
         return model.fit(x, *args, **kwargs)
 
+    def first(self):
+        """The settings of the space's first values, as a trial's."""
+        return self.settings(keras_tuner.HyperParameters())
+
+    def count(self):
+        """How many numbers and choices are searched."""
+        hp = keras_tuner.HyperParameters()
+        self.declare_hyperparameters(hp)
+        return len(hp.space)
+
     def check(self):
         """Builds a model of each end and value of what is searched.
 
@@ -175,7 +185,7 @@ class HyperModel(keras_tuner.HyperModel):
         Raises:
             InvalidArgument: If one can't be built; the message tells which.
         """
-        first = self.settings(keras_tuner.HyperParameters())
+        first = self.first()
         self.build_from(first)
         for name, parameter in self.space.searched.items():
             for value in parameter.probes():

@@ -1,0 +1,312 @@
+"""A study: what is searched, by what, how long; read from a TOML file."""
+
+import dataclasses
+import functools
+import pathlib
+import tomllib
+
+from kgen import hypermodels, names
+from kgen.data import open_source
+from kgen.errors import (
+    InvalidArgument,
+    check_int,
+    check_name,
+    check_number,
+    check_seed,
+    invalid,
+)
+from kgen.models import factory
+from kgen.runs import count_classes
+from kgen.studies import objectives
+
+TUNERS = ("random", "bayesian", "hyperband", "grid")
+# Of successive epochs in Hyperband.
+FACTOR = 3
+_KEYS = {
+    "model": str,
+    "data": (str, dict),
+    "objective": str,
+    "direction": str,
+    "tuner": str,
+    "seeds": list,
+    "budget": dict,
+    "space": dict,
+    "evaluation": dict,
+}
+_NEEDED = ("model", "objective", "tuner", "budget", "space")
+_DATA = (
+    "source",
+    "train",
+    "validation",
+    "image_shape",
+    "data_dir",
+    "conditional",
+    "binarize",
+)
+_BUDGET = ("trials", "epochs", "minutes")
+_EVALUATION = ("num_samples", "importance_samples", "extractor", "every")
+# Sample metrics while searching: enough to rank, and quick.
+_NUM_SAMPLES = 2000
+
+
+class Data:
+    """What a study trains on, and the part that judges its trials.
+
+    The test split stays unseen, for the last judgement: trials are judged by
+    the validation split, or else a fifth of the training examples.
+
+    Args:
+        source: As in `kgen.data.load`.
+        train: The split to train on.
+        validation: The split that judges; both or none of them are given.
+        image_shape: As in `kgen.data.load`.
+        data_dir: As in `kgen.data.load`.
+        conditional: Whether networks take the labels.
+        binarize: As in `kgen.data.load`.
+    """
+
+    def __init__(
+        self,
+        source="digits",
+        train=None,
+        validation=None,
+        image_shape=None,
+        data_dir=None,
+        conditional=False,
+        binarize=False,
+    ):
+        self.source = open_source(source, image_shape, data_dir)
+        if (train is None) != (validation is None):
+            raise invalid(
+                "data",
+                "study",
+                "both of train and validation, or none",
+                {"train": train, "validation": validation},
+            )
+        if train is None:
+            train, validation = "train[:80%]", "train[80%:]"
+            if "validation" in self.source.splits:
+                train, validation = "train", "validation"
+        for split in (train, validation):
+            if str(split).partition("[")[0] in ("test", "all"):
+                raise invalid(
+                    "data",
+                    "study",
+                    "splits without test examples: those are for the last "
+                    "judgement, and the tuner must not see them",
+                    split,
+                )
+        self.splits = {"train": train, "validation": validation}
+        self.conditional, self.binarize = conditional, binarize
+
+    def examples(self, name):
+        """The examples of `"train"` or `"validation"`."""
+        return self.source.examples(self.splits[name])
+
+    def batches(self, name, batch_size, seed):
+        """Batches of one of them; only `"train"` is shuffled."""
+        return self.examples(name).batches(
+            labels=self.conditional,
+            batch_size=batch_size,
+            shuffle=name == "train",
+            seed=seed,
+            binarize=self.binarize,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A study, as its file says it, and checked.
+
+    Args:
+        path: Its file.
+        said: Dictionary of all that the file says.
+    """
+
+    path: pathlib.Path
+    said: dict
+
+    @property
+    def model(self):
+        """The model's name."""
+        return self.said["model"]
+
+    @property
+    def seeds(self):
+        """The seeds that each trial is trained with."""
+        return tuple(self.said.get("seeds", [0]))
+
+    @property
+    def budget(self):
+        """`trials`, `epochs` and `minutes`, None where there is no limit."""
+        return {**dict.fromkeys(_BUDGET), **self.said["budget"]}
+
+    @property
+    def evaluation(self):
+        """How sample metrics are computed."""
+        return {"num_samples": _NUM_SAMPLES, **self.said.get("evaluation", {})}
+
+    @property
+    def data_settings(self):
+        """The arguments of `Data`."""
+        data = self.said.get("data", {})
+        return {"source": data} if isinstance(data, str) else data
+
+    @property
+    def folder(self):
+        """Where its trials are kept: beside the file."""
+        return self.path.with_suffix(".trials")
+
+    @property
+    def results_file(self):
+        """Where its results are written: beside the file."""
+        return self.path.with_suffix(".results.json")
+
+    @functools.cached_property
+    def data(self):
+        """The data, opened."""
+        data = dict(self.data_settings)
+        if factory.MODELS[self.model].needs_labels:
+            data["conditional"] = True
+        return Data(**data)
+
+    @functools.cached_property
+    def objective(self):
+        """The `Objective`."""
+        return objectives.find(
+            self.said["objective"],
+            self.said.get("direction"),
+            self.hypermodel(),
+            f"{self.path.name}",
+        )
+
+    def hypermodel(self, seed=None):
+        """The model in the study's space, beside `kgen train`'s own defaults.
+
+        Args:
+            seed: Integer for the models' own draws, or None.
+        """
+        shape = self.data.examples("train").shape
+        usual = {**names.TRAINING, **names.TRAINING_OF.get(self.model, {})}
+        fixed = {name: usual[name] for name in ("latent_dim", "batch_size")}
+        fixed["network"] = "conv" if len(shape) == 3 else "dense"
+        classes = None
+        if self.data.conditional:
+            classes = count_classes(self.data.source)
+        return hypermodels.get(self.model)(
+            shape,
+            {**fixed, **self.said["space"]},
+            num_classes=classes,
+            seed=seed,
+        )
+
+
+def read(path):
+    """Reads a study, and checks all of it.
+
+    Args:
+        path: A TOML file with `model`, `data`, `objective`, `direction`,
+            `tuner`, `seeds` and the tables `budget` (`trials`, `epochs`,
+            `minutes`), `space` (as in `kgen.hypermodels.HyperModel`), `data`
+            (as in `kgen.studies.Data`) and `evaluation` (`num_samples`,
+            `importance_samples`, `extractor`, `every`).
+
+    Returns:
+        A `Study`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InvalidArgument: If it can't be read, a name is unknown (the nearest
+            one is offered), a value can't be built, the tuner can't search the
+            space, or the objective does not compare across it.
+
+    Example:
+
+        study = kgen.studies.read("tuning/vae_digits.toml")
+    """
+    path = pathlib.Path(path)
+    try:
+        said = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"{path} can't be read: {error}.") from error
+    study = Study(path, said)
+    _check_keys(said, path.name)
+    _check_budget(study)
+    for seed in study.seeds:
+        check_seed(path.name, seed, optional=False)
+    if len(set(study.seeds)) < max(1, len(study.seeds)) or not study.seeds:
+        raise invalid("seeds", path.name, "seeds that differ", study.seeds)
+    study.hypermodel().check()
+    study.objective  # noqa: B018  is checked when it is found
+    _check_tuner(study)
+    return study
+
+
+def _check_keys(said, owner):
+    for key, value in said.items():
+        check_name("key", owner, _KEYS, key)
+        if not isinstance(value, _KEYS[key]):
+            kinds = (
+                _KEYS[key] if isinstance(_KEYS[key], tuple) else (_KEYS[key],)
+            )
+            words = {str: "a text", dict: "a table", list: "a list"}
+            expected = " or ".join(words[kind] for kind in kinds)
+            raise invalid(key, owner, expected, value)
+    for key in _NEEDED:
+        if key not in said:
+            raise InvalidArgument(
+                f"{owner} lacks `{key}`. Expected at least "
+                f"{', '.join(_NEEDED)}."
+            )
+    check_name("model", owner, factory.MODELS, said["model"])
+    check_name("tuner", owner, TUNERS, said["tuner"])
+    for table, known in (
+        ("data", _DATA),
+        ("budget", _BUDGET),
+        ("evaluation", _EVALUATION),
+    ):
+        entries = said.get(table, {})
+        for key in entries if isinstance(entries, dict) else ():
+            check_name(table, owner, known, key)
+
+
+def _check_budget(study):
+    owner = f"{study.path.name}"
+    budget = study.budget
+    for name in ("trials", "epochs"):
+        if budget[name] is not None:
+            check_int(f"budget.{name}", owner, budget[name])
+    if budget["minutes"] is not None:
+        check_number("budget.minutes", owner, budget["minutes"])
+    needed = ["epochs"]
+    if study.said["tuner"] in ("random", "bayesian"):
+        needed.append("trials")
+    for name in needed:
+        if budget[name] is None:
+            raise invalid(f"budget.{name}", owner, "a positive integer", None)
+
+
+def _check_tuner(study):
+    """Raises if the study's tuner can't search its space."""
+    owner, tuner = study.path.name, study.said["tuner"]
+    searched = study.hypermodel().space.searched
+    endless = [name for name, one in searched.items() if not one.is_finite]
+    if tuner == "grid" and endless:
+        raise InvalidArgument(
+            f"{owner}: a grid can't visit all of {', '.join(endless)}. Give a "
+            "step, or a list of values, or take another tuner."
+        )
+    epochs, trials = study.budget["epochs"], study.budget["trials"]
+    if tuner == "hyperband" and epochs < FACTOR:
+        raise InvalidArgument(
+            f"{owner}: Hyperband stops trials early, and with {epochs} epochs "
+            f"there is no earlier. Give at least {FACTOR}, or take another "
+            "tuner."
+        )
+    first = max(3, 3 * study.hypermodel().count())
+    if tuner == "bayesian" and trials <= first:
+        raise InvalidArgument(
+            f"{owner}: the Bayesian tuner draws its first {first} trials at "
+            f"random, and there are {trials}. Give more, search less, or take "
+            "another tuner."
+        )

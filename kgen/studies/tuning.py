@@ -1,0 +1,137 @@
+"""Runs a study: alone, or as one of several that share its trials."""
+
+import contextlib
+import io
+import json
+import shutil
+
+from kgen import files
+from kgen.errors import InvalidArgument, check_int
+from kgen.studies import oracles, results, workers
+from kgen.studies.trials import Trainer
+
+
+def tune(study, trials=None, resume=False, overwrite=False, report=None):
+    """Runs the trials of a study, and writes its results after each.
+
+    Where Keras Tuner's environment variables say so, as the chief or a worker
+    of several processes, who see the same folder.
+
+    Args:
+        study: A `Study`.
+        trials: How many trials there are to be in all, in the place of the
+            study's own number.
+        resume: Whether to go on with trials that are there.
+        overwrite: Whether to delete them.
+        report: Function of the results so far and the trial that has just
+            ended, both as in the results; or None.
+
+    Returns:
+        The results, as `kgen.studies.results.collect` gives them; None for a
+        worker.
+
+    Raises:
+        FileExistsError: If there are trials, and neither `resume` nor
+            `overwrite`.
+        InvalidArgument: If the study has changed since they were run.
+    """
+    if not workers.is_worker():
+        prepare(study, resume, overwrite)
+    trainer = make_trainer(study, trials, report)
+    trainer.search(verbose=0)
+    if workers.is_worker():
+        return None
+    return finish(study, trainer.oracle)
+
+
+def make_trainer(study, trials=None, report=None):
+    """A `Trainer` whose oracle keeps the results up to date.
+
+    Args:
+        study: A `Study`.
+        trials: As in `tune`.
+        report: As in `tune`.
+    """
+    if trials is not None:
+        check_int("trials", "tune", trials)
+
+    def ended(oracle, trial):
+        found = finish(study, oracle)
+        if study.said["tuner"] != "hyperband":
+            _drop_models(study, found)
+        number = int(trial.trial_id)
+        (own,) = (one for one in found["trials"] if one["trial"] == number)
+        if report:
+            report(found, own)
+
+    most = trials or study.budget["trials"]
+    oracle = oracles.make(study, most, ended)
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras Tuner's print
+        return Trainer(study, oracle)
+
+
+def finish(study, oracle):
+    """Collects the results, writes and returns them."""
+    found = results.collect(study, oracle)
+    results.write(study, found)
+    return found
+
+
+def prepare(study, resume=False, overwrite=False):
+    """Makes the folder of a study's trials, or checks the one that is there.
+
+    Args:
+        study: A `Study`.
+        resume: As in `tune`.
+        overwrite: As in `tune`.
+    """
+    folder, kept = study.folder, study.folder / "study.json"
+    if overwrite and kept.exists():
+        shutil.rmtree(folder)
+    said = _lasting(study)
+    if kept.exists():
+        if not resume:
+            raise FileExistsError(
+                f"{folder} holds trials already. Pass --resume to go on with "
+                "them, or --overwrite to delete them."
+            )
+        before = json.loads(kept.read_text())
+        changed = [key for key in said if said[key] != before.get(key)]
+        if changed:
+            raise InvalidArgument(
+                f"{study.path.name} has changed since its trials were run "
+                f"({', '.join(changed)}): they can't be compared with new ones. "
+                "Change it back, or pass --overwrite to delete them."
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(
+            f"{folder} holds something that is not a study's. Move it away."
+        )
+    with files.new_file(kept) as temporary:
+        temporary.write_text(json.dumps(said, indent=2) + "\n")
+
+
+def _lasting(study):
+    """What must not change between one trial and another."""
+    return {
+        "model": study.model,
+        "data": study.data_settings,
+        "objective": study.objective.name,
+        "tuner": study.said["tuner"],
+        "seeds": list(study.seeds),
+        "space": study.said["space"],
+        "evaluation": study.evaluation,
+        "epochs": study.budget["epochs"],
+    }
+
+
+def _drop_models(study, found):
+    """Deletes the models of trials that are not the best: they fill disks."""
+    best = found["best"] and found["best"]["trial"]
+    for one in found["trials"]:
+        if one["status"] == "running" or one["trial"] == best:
+            continue
+        for folder in study.folder.glob("trial_*"):
+            if int(folder.name.removeprefix("trial_")) == one["trial"]:
+                for path in folder.glob("*.keras"):
+                    path.unlink()
