@@ -686,8 +686,11 @@ def tune(path, workers, resume, overwrite, trials, member):
                 )
             found = studies.results.read(path)
         else:
-            found = studies.tune(study, trials, resume, overwrite, _tell)
+            tell = functools.partial(_tell, trials or study.budget["trials"])
+            found = studies.tune(study, trials, resume, overwrite, tell)
     except KeyboardInterrupt:
+        if member:
+            return 130
         return _complain(
             f"interrupted. Finished trials are kept; go on with: kgen tune "
             f"{path} --resume",
@@ -696,8 +699,9 @@ def tune(path, workers, resume, overwrite, trials, member):
     return None if member or found is None else _conclude(path, found)
 
 
-def _tell(found, trial):
+def _tell(total, found, trial):
     """A line for a trial that has ended."""
+    number = f"{trial['trial']} of {total}" if total else trial["trial"]
     if trial["value"] is None:
         figure = f"failed: {trial.get('reason', 'no reason is known')}"
     else:
@@ -706,7 +710,8 @@ def _tell(found, trial):
         best = found["best"]
         figure += f" (best {best['value']:.6g}, trial {best['trial']})"
     settings = _shown(trial.get("settings", {}))
-    click.echo(f"Trial {trial['trial']}: {figure}; {settings}")
+    seconds = trial.get("seconds", 0.0)
+    click.echo(f"Trial {number}, {seconds:.0f} s: {figure}; {settings}")
 
 
 def _conclude(path, found):

@@ -34,7 +34,8 @@ class HyperModel(keras_tuner.HyperModel):
             or a plain value, which is fixed.
         num_classes: If given, the model is conditional; a classifier needs it.
         seed: Integer for the models' own draws, or None.
-        **kwargs: `name` and `tunable`, of `keras_tuner.HyperModel`.
+
+    Others, `name` and `tunable`, are those of `keras_tuner.HyperModel`.
 
     Raises:
         InvalidArgument: If a name is unknown (the nearest one is offered), an

@@ -3,7 +3,7 @@
 import dataclasses
 
 from kgen.errors import InvalidArgument, check_name, invalid, unknown_name
-from kgen.evaluation import METRICS
+from kgen.evaluation import METRICS, measures
 from kgen.models.adversarial import Adversarial
 
 # What changes the very meaning of a figure, by the name of the figure.
@@ -28,6 +28,7 @@ _CHANGES = {
     "reconstruction_loss": _PARTS,
     "kl_loss": _PARTS,
     "kl": _PARTS,
+    "regularization_loss": {"kernel_regularizer"},
     "reconstruction": _PARTS,
     "denoised_psnr": {"corruption"},
     "mse": {"corruption"},
@@ -98,6 +99,8 @@ def find(name, direction, hypermodel, owner):
         raise unknown_name("objective", owner, known, name)
     figure = name.removeprefix("val_")
     _check_comparable(figure, model, hypermodel, logs, owner)
+    if figure not in logs:
+        _check_possible(figure, model, hypermodel, owner)
     own = _direction(figure)
     if direction is not None:
         check_name("direction", owner, ("min", "max"), direction)
@@ -111,6 +114,16 @@ def find(name, direction, hypermodel, owner):
             f"{_instead(hypermodel)}"
         )
     return Objective(name, own, figure in logs)
+
+
+def _check_possible(figure, model, hypermodel, owner):
+    (method,) = (g.method for g in measures.GROUPS if figure in g.metrics)
+    if not hasattr(model, method):
+        raise InvalidArgument(
+            f"{owner}: val_{figure} can't be computed: a "
+            f"{type(model).__name__} has no method `{method}`. "
+            f"{_instead(hypermodel)}"
+        )
 
 
 def _direction(figure):

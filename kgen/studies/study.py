@@ -15,7 +15,7 @@ from kgen.errors import (
     check_seed,
     invalid,
 )
-from kgen.models import factory
+from kgen.models import checks, factory
 from kgen.runs import count_classes
 from kgen.studies import objectives
 
@@ -96,12 +96,19 @@ class Data:
                     "judgement, and the tuner must not see them",
                     split,
                 )
-        self.splits = {"train": train, "validation": validation}
+        self._examples = {
+            "train": self.source.examples(train),
+            "validation": self.source.examples(validation),
+        }
         self.conditional, self.binarize = conditional, binarize
+        if conditional and self.examples("train").labels is None:
+            raise invalid(
+                "conditional", "data", "data with labels", conditional
+            )
 
     def examples(self, name):
         """The examples of `"train"` or `"validation"`."""
-        return self.source.examples(self.splits[name])
+        return self._examples[name]
 
     def batches(self, name, batch_size, seed):
         """Batches of one of them; only `"train"` is shuffled."""
@@ -236,9 +243,14 @@ def read(path):
         check_seed(path.name, seed, optional=False)
     if len(set(study.seeds)) < max(1, len(study.seeds)) or not study.seeds:
         raise invalid("seeds", path.name, "seeds that differ", study.seeds)
-    study.hypermodel().check()
+    hypermodel = study.hypermodel()
+    hypermodel.check()
     study.objective  # noqa: B018  is checked when it is found
     _check_tuner(study)
+    model = hypermodel.build_from(hypermodel.first())
+    for name in ("train", "validation"):
+        batches = study.data.batches(name, 64, 0)
+        checks.check_data(model, batches, argument="data", owner=path.name)
     return study
 
 

@@ -52,6 +52,14 @@ class Judge:
         self.study, self.objective = study, study.objective
         self._extractor = None
 
+    def check(self):
+        """Raises if the objective can't be had; makes what it needs, once."""
+        if not self.objective.is_log:
+            hypermodel = self.study.hypermodel()
+            model = hypermodel.build_from(hypermodel.first())
+            evidence = Evidence(model, **self._given(model))
+            check_possible(evidence, [self.objective.figure])
+
     def callbacks(self, model):
         """What brings the objective into the logs of `fit`."""
         if self.objective.is_log:

@@ -8,7 +8,7 @@ import shutil
 from kgen import files
 from kgen.errors import InvalidArgument, check_int
 from kgen.studies import oracles, results, workers
-from kgen.studies.trials import Trainer
+from kgen.studies.trials import Judge, Trainer
 
 
 def tune(study, trials=None, resume=False, overwrite=False, report=None):
@@ -35,13 +35,14 @@ def tune(study, trials=None, resume=False, overwrite=False, report=None):
             `overwrite`.
         InvalidArgument: If the study has changed since they were run.
     """
-    if not workers.is_worker():
-        prepare(study, resume, overwrite)
-    trainer = make_trainer(study, trials, report)
-    trainer.search(verbose=0)
     if workers.is_worker():
+        make_trainer(study, trials).search(verbose=0)
         return None
-    return finish(study, trainer.oracle)
+    prepare(study, resume, overwrite)
+    with alone(study):
+        trainer = make_trainer(study, trials, report)
+        trainer.search(verbose=0)
+        return finish(study, trainer.oracle)
 
 
 def make_trainer(study, trials=None, report=None):
@@ -86,6 +87,10 @@ def prepare(study, resume=False, overwrite=False):
         overwrite: As in `tune`.
     """
     folder, kept = study.folder, study.folder / "study.json"
+    Judge(study).check()
+    if kept.exists():
+        with alone(study):
+            pass
     if overwrite and kept.exists():
         shutil.rmtree(folder)
     said = _lasting(study)
@@ -109,6 +114,32 @@ def prepare(study, resume=False, overwrite=False):
         )
     with files.new_file(kept) as temporary:
         temporary.write_text(json.dumps(said, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def alone(study):
+    """Within it, no other process can run the study.
+
+    Args:
+        study: A `Study`, whose folder is there.
+
+    Raises:
+        InvalidArgument: If another one does.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has other locks
+        yield
+        return
+    with (study.folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidArgument(
+                f"{study.path.name} is being run by another process. Wait for "
+                "it, or stop it."
+            ) from error
+        yield
 
 
 def _lasting(study):

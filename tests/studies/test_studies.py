@@ -14,6 +14,7 @@ import kgen
 from kgen import cli, studies
 from kgen.errors import InvalidArgument
 from kgen.studies import trials as trials_module
+from kgen.studies import tuning
 from tests.studies import common
 from tests.test_cli import command
 
@@ -106,6 +107,7 @@ LOSSES = 'loss = {values = ["hinge", "minimax"]}'
         ("gan", "val_generator_loss", LOSSES),
         ("vaegan", "val_loss", WEIGHT),
         ("gan", "val_sample_sharpness", LOSSES),
+        ("autoencoder", "val_frechet_distance", "latent_dim = {values = [2]}"),
         (
             "denoising_autoencoder",
             "val_mse",
@@ -116,7 +118,7 @@ LOSSES = 'loss = {values = ["hinge", "minimax"]}'
 def test_figures_that_do_not_compare_are_refused(
     tmp_path, model, objective, space
 ):
-    with pytest.raises(InvalidArgument, match="can't be compared|no best") as e:
+    with pytest.raises(InvalidArgument, match="can't be co|no best") as e:
         common.study(
             tmp_path,
             model=model,
@@ -190,16 +192,21 @@ RATE = (
 )
 
 
-@pytest.mark.parametrize("tuner, within", [("random", 0.4), ("bayesian", 0.1)])
+@pytest.mark.parametrize(
+    "tuner, count, within", [("random", 20, 0.4), ("bayesian", 12, 0.1)]
+)
 def test_the_best_rate_of_a_parabola_is_found(
-    tmp_path, monkeypatch, tuner, within
+    tmp_path, monkeypatch, tuner, count, within
 ):
     at_best(monkeypatch, parabola)
     study = common.study(
-        tmp_path, tuner=tuner, space=RATE, budget="trials = 20\nepochs = 1"
+        tmp_path,
+        tuner=tuner,
+        space=RATE,
+        budget=f"trials = {count}\nepochs = 1",
     )
     found = studies.tune(study)
-    assert len(found["trials"]) == 20
+    assert len(found["trials"]) == count
     values = [one["value"] for one in found["trials"]]
     assert found["best"]["value"] == min(values)
     best = rate_of(found["best"]["settings"])
@@ -356,7 +363,9 @@ def test_trials_that_fail_say_why_and_do_not_stop_the_study(
     assert statuses == ["failed", "completed", *4 * ["failed"]]
     assert found["trials"][4]["reason"] == "MemoryError: too large: 5"
     assert found["best"]["trial"] == 1
-    assert "Trial 4: failed: MemoryError: too large: 5 (best 1" in result.stdout
+    line = result.stdout.splitlines()[4]
+    assert line.startswith("Trial 4, 0 s: failed: MemoryError: too large: 5 (")
+    assert "(best 1, trial 1); latent_dim=5" in line
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(tmp_path):
@@ -488,6 +497,29 @@ def test_a_kill_loses_no_finished_trial(tmp_path):
         assert after[one["trial"]] == one
     settings = [json.dumps(one["settings"]) for one in after]
     assert len(set(settings)) == 5
+
+
+def test_two_processes_do_not_run_a_study_at_once(tmp_path, monkeypatch):
+    at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path)
+    assert kgen_tune(path).exit_code == 0
+    with tuning.alone(studies.read(path)):
+        for option in ("--resume", "--overwrite"):
+            result = kgen_tune(path, option)
+            assert result.exit_code == 2 and "another process" in result.stderr
+    assert kgen_tune(path, "--resume").exit_code == 0
+
+
+def test_an_extractor_that_can_not_be_had_is_found_before_any_trial(tmp_path):
+    path = common.write(
+        tmp_path,
+        model="gan",
+        objective="val_frechet_distance",
+        more='[evaluation]\nextractor = "classifier"',
+    )
+    result = kgen_tune(path)
+    assert result.exit_code == 2 and "no labels" in result.stderr
+    assert not path.with_suffix(".trials").exists()
 
 
 # Training with what was found
