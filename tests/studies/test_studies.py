@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import kgen
 from kgen import cli, studies
 from kgen.errors import InvalidArgument
+from kgen.studies import oracles, tuning
 from kgen.studies import trials as trials_module
-from kgen.studies import tuning
 from tests.studies import common
 from tests.test_cli import command
 
@@ -434,6 +434,50 @@ def test_ctrl_c_loses_no_finished_trial(tmp_path, monkeypatch, tuner):
     # The third was begun twice, and no other.
     assert seen[2] == seen[3] and len(seen) == 7
     assert len(set(seen)) == 6
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+@pytest.mark.parametrize("moment", range(1, 13))
+@pytest.mark.parametrize("tuner", ["grid", "random", "hyperband"])
+def test_a_kill_at_any_write_loses_and_repeats_nothing(
+    tmp_path, monkeypatch, tuner, moment
+):
+    ran, writes = [], []
+
+    def figure(settings, seed):
+        ran.append(json.dumps(settings))
+        return float(settings["latent_dim"])
+
+    at_best(monkeypatch, figure)
+    for name in ("save", "_save_trial"):
+        write = getattr(oracles.Kept, name)
+
+        def dying(self, *args, write=write):
+            writes.append(args)
+            if len(writes) == moment:
+                raise Killed
+            write(self, *args)
+
+        monkeypatch.setattr(oracles.Kept, name, dying)
+    options = {**GRID, "tuner": tuner, "budget": "epochs = 3\ntrials = 4"}
+    study = common.study(tmp_path, **options)
+    with pytest.raises(Killed):
+        studies.tune(study)
+    states = [
+        json.loads(path.read_text())
+        for path in study.folder.glob("trial_*/trial.json")
+    ]
+    done = [one for one in states if one["status"] == "COMPLETED"]
+    before = len(ran)
+    found = studies.tune(study, resume=True)
+    assert {one["status"] for one in found["trials"]} == {"completed"}
+    assert len(found["trials"]) == 4
+    assert len(ran) - before == 4 - len(done)
+    if tuner != "hyperband":  # which goes on with the same settings
+        assert len(set(ran)) == 4
 
 
 def test_more_trials_than_the_study_says(tmp_path, monkeypatch):
