@@ -51,6 +51,7 @@ SPACES = {
         **_LATENT,
         **_PLAYERS,
         "kl_weight": {"min": 1e-3, "max": 1.0, "log": True},
-        "feature_weight": {"min": 0.1, "max": 10.0, "log": True},
+        "reconstruction_weight": {"min": 0.1, "max": 10.0, "log": True},
+        "feature_weight": {"min": 0.0, "max": 1.0},
     },
 }

@@ -41,7 +41,7 @@ def test_vectors_have_a_usual_space_too(name):
     classes = 3 if name == "bayes_classifier" else None
     hypermodel = cls((5,), num_classes=classes)
     assert "filters" not in hypermodel.space.searched
-    hypermodel.build(keras_tuner.HyperParameters())
+    hypermodel.check()  # every value of it can be built
 
 
 def test_settings_reach_network_model_and_compile():

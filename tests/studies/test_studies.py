@@ -252,7 +252,11 @@ def test_a_code_of_the_datas_rank_is_enough(tmp_path):
 
 def test_a_loaded_model_gives_the_figure_again_and_trains_on(tmp_path):
     study = common.study(
-        tmp_path, model="vae", objective="val_elbo", more="seeds = [3, 5]"
+        tmp_path,
+        model="vae",
+        objective="val_elbo",
+        more="seeds = [3, 5]",
+        budget="trials = 2\nepochs = 2",
     )
     found = studies.tune(study)
     best = found["trials"][found["best"]["trial"]]
