@@ -169,11 +169,19 @@ class HyperModel(keras_tuner.HyperModel):
         return model.fit(x, *args, **kwargs)
 
     def first(self):
-        """The settings of the space's first values, as a trial's."""
+        """The settings of the space's first values.
+
+        Returns:
+            Dictionary from names to values, as that of `settings`.
+        """
         return self.settings(keras_tuner.HyperParameters())
 
     def count(self):
-        """How many numbers and choices are searched."""
+        """How many numbers and choices are searched.
+
+        Returns:
+            Integer: the dimension of the space, as a tuner sees it.
+        """
         hp = keras_tuner.HyperParameters()
         self.declare_hyperparameters(hp)
         return len(hp.space)
