@@ -298,6 +298,7 @@ def test_a_sample_metric_is_an_objective(tmp_path):
     evidence = kgen.evaluation.Evidence(
         model,
         study.data.examples("validation"),
+        study.data.examples("train"),
         extractor=kgen.extractors.get("pixels", study.data.source),
         num_samples=50,
     )
