@@ -29,7 +29,9 @@ epochs = {epochs}
 [space]
 filters = 16
 latent_dim = {{ min = 2, max = 64 }}
-optimizer = {{ text = "adam:{{rate}}", rate = {{ min = 0.0003, max = 0.01, log = true }} }}
+[space.optimizer]
+text = "adam:{{rate}}"
+rate = {{ min = 3e-4, max = 0.01, log = true }}
 """
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import string
 
@@ -38,14 +39,28 @@ class Range:
 
     def choose(self, hp, name):
         """The value of a trial; declares the parameter where it is new."""
-        integers = isinstance(self.low, int)
+        if self.step is not None:
+            return hp.Choice(name, self._steps(), ordered=True)
         options = {"sampling": "log" if self.log else "linear"}
-        if self.step is not None or (integers and not self.log):
-            options["step"] = self.step or 1
-        elif integers:
-            options["step"] = None
-        declare = hp.Int if integers else hp.Float
-        return declare(name, self.low, self.high, **options)
+        if isinstance(self.low, int):
+            # Keras Tuner's own step of 1 would be a factor in a log space.
+            options["step"] = None if self.log else 1
+            return hp.Int(name, self.low, self.high, **options)
+        return hp.Float(name, self.low, self.high, **options)
+
+    def _steps(self):
+        """All there is; Keras Tuner's own sums of floats can miss the end."""
+        raw = (
+            self.low * self.step**number
+            if self.log
+            else self.low + self.step * number
+            for number in itertools.count()
+        )
+        end = self.high + 1e-9 * (self.high - self.low)
+        kept = itertools.takewhile(lambda value: value <= end, raw)
+        if isinstance(self.low, int):
+            return list(kept)
+        return [float(f"{value:.12g}") for value in kept]
 
     def probes(self):
         """Values that show whether all can be had: the two ends."""

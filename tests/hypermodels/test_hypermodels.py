@@ -84,6 +84,27 @@ def test_settings_reach_network_model_and_compile():
     assert 8 in widths and 4 in widths
 
 
+@pytest.mark.parametrize(
+    "entry, values",
+    [
+        ({"min": 0.0, "max": 1.0, "step": 0.1}, [n / 10 for n in range(11)]),
+        ({"min": 0, "max": 1.0, "step": 0.3}, [0.0, 0.3, 0.6, 0.9]),
+        ({"min": 2, "max": 7, "step": 2}, [2, 4, 6]),
+        ({"min": 4, "max": 32, "log": True, "step": 2}, [4, 8, 16, 32]),
+        (
+            {"min": 1e-4, "max": 0.1, "log": True, "step": 10},
+            [0.0001, 0.001, 0.01, 0.1],
+        ),
+    ],
+)
+def test_steps_reach_the_end_and_are_round(entry, values):
+    hypermodel = kgen.hypermodels.VAE((4, 4, 1), {"kl_weight": entry})
+    space = keras_tuner.HyperParameters()
+    hypermodel.declare_hyperparameters(space)
+    (parameter,) = space.space
+    assert list(parameter.values) == values
+
+
 def test_a_value_of_none_and_values_of_several_types():
     hypermodel = model_of(
         "gan", {**DENSE, "penalty": {"values": ["r1:0.5", "None"]}}
