@@ -6,6 +6,7 @@ import difflib
 import functools
 import json
 import os
+import shutil
 import sys
 
 import click
@@ -665,7 +666,8 @@ def tune(path, workers, resume, overwrite, trials, member):
     """Searches a model's settings as STUDY, a TOML file, says.
 
     Leaves every trial's figure and the best settings beside it, as
-    STUDY.results.json, for: kgen train MODEL --from-study STUDY. Trials that
+    STUDY.results.json, for: kgen train MODEL --from-study STUDY. Draws them as
+    STUDY.png; the same for TensorBoard is in STUDY.trials/logs. Trials that
     fail are noted with the reason. After Ctrl-C, or a kill, go on with
     --resume.
     """
@@ -674,34 +676,80 @@ def tune(path, workers, resume, overwrite, trials, member):
     quiet_import()
     from kgen import studies
 
+    shared = studies.workers.is_member()
+    if shared and workers > 1:
+        raise click.UsageError(
+            "--workers is for one machine; Keras Tuner's variables say that this "
+            "process is one of several. Unset them, or leave --workers out."
+        )
     study = studies.read(path)
     try:
-        if workers > 1 and not studies.workers.is_member():
+        if workers > 1:
             studies.prepare(study, resume, overwrite)
-            lost = studies.workers.run(study, workers, trials)
-            if lost:
-                _progress(
-                    f"kgen: {lost} of {workers} workers failed; see "
-                    f"{study.folder}/worker-*.log"
-                )
-            found = studies.results.read(path)
+            found = _share(study, workers, trials)
         else:
             tell = functools.partial(_tell, trials or study.budget["trials"])
-            found = studies.tune(study, trials, resume, overwrite, tell)
+            found = studies.tune(
+                study, trials, resume, overwrite, tell, _watch_trial(study)
+            )
     except KeyboardInterrupt:
+        _passing("")
         if member:
             return 130
+        again = "the same command" if shared else f"kgen tune {path} --resume"
         return _complain(
-            f"interrupted. Finished trials are kept; go on with: kgen tune "
-            f"{path} --resume",
-            130,
+            f"interrupted. Finished trials are kept; go on with: {again}", 130
         )
+    finally:
+        _passing("")
     return None if member or found is None else _conclude(path, found)
+
+
+def _share(study, workers, trials):
+    """Runs a study in several processes; returns its results."""
+    from kgen import studies
+
+    try:
+        lost = studies.workers.run(study, workers, trials)
+    finally:  # the chief may be stopped before it draws
+        if study.results_file.exists():
+            studies.draw(study, studies.results.read(study.path))
+    if lost:
+        _progress(
+            f"kgen: {lost} of {workers} workers failed; see "
+            f"{study.folder}/worker-*.log"
+        )
+    return studies.results.read(study.path)
+
+
+def _watch_trial(study):
+    """Tells on a terminal how far a trial is."""
+    if not sys.stderr.isatty():
+        return None
+
+    def watch(trial, done, epochs, value):
+        _passing(
+            f"Trial {trial}: epoch {done} of {epochs}, "
+            f"{study.objective.name} {value:.6g}"
+        )
+
+    return watch
+
+
+def _passing(text):
+    """A line that the next one replaces, on a terminal."""
+    if sys.stderr.isatty():
+        room = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r\x1b[K{text[:room]}", err=True, nl=False)
 
 
 def _tell(total, found, trial):
     """A line for a trial that has ended."""
-    number = f"{trial['trial']} of {total}" if total else trial["trial"]
+    _passing("")
+    number = trial["trial"]
+    if total:
+        done = sum(one["status"] != "running" for one in found["trials"])
+        number = f"{number} ({done} of {total})"
     if trial["value"] is None:
         figure = f"failed: {trial.get('reason', 'no reason is known')}"
     else:
@@ -709,9 +757,12 @@ def _tell(total, found, trial):
     if found["best"]:
         best = found["best"]
         figure += f" (best {best['value']:.6g}, trial {best['trial']})"
-    settings = _shown(trial.get("settings", {}))
+    chosen = " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in trial.get("parameters", {}).items()
+    )
     seconds = trial.get("seconds", 0.0)
-    click.echo(f"Trial {number}, {seconds:.0f} s: {figure}; {settings}")
+    click.echo(f"Trial {number}, {seconds:.0f} s: {figure}; {chosen}")
 
 
 def _conclude(path, found):

@@ -62,6 +62,18 @@ class Range:
             return list(kept)
         return [float(f"{value:.12g}") for value in kept]
 
+    def parameters(self, name):
+        """What Keras Tuner knows of it, by name."""
+        return {name: self}
+
+    def value_of(self, chosen):
+        """The value that Keras Tuner's choice stands for."""
+        return chosen
+
+    def describe(self):
+        """The same as a dictionary that JSON can hold."""
+        return {"min": self.low, "max": self.high, "log": self.log}
+
     def probes(self):
         """Values that show whether all can be had: the two ends."""
         return [self.low, self.high]
@@ -80,9 +92,20 @@ class Values:
 
     def choose(self, hp, name):
         """The value of a trial; declares the parameter where it is new."""
-        codes = self._codes()
-        chosen = hp.Choice(name, codes)
-        return None if chosen is None else self.values[codes.index(chosen)]
+        chosen = hp.Choice(name, self._codes())
+        return None if chosen is None else self.value_of(chosen)
+
+    def parameters(self, name):
+        """What Keras Tuner knows of it, by name."""
+        return {name: self}
+
+    def value_of(self, chosen):
+        """The value that Keras Tuner's choice stands for."""
+        return self.values[self._codes().index(chosen)]
+
+    def describe(self):
+        """The same as a dictionary that JSON can hold."""
+        return {"values": self.values}
 
     def _codes(self):
         """What stands for the values: Keras Tuner takes scalars of one type."""
@@ -123,6 +146,10 @@ class Text:
         }
         return None if None in chosen.values() else self.text.format(**chosen)
 
+    def parameters(self, name):
+        """What Keras Tuner knows of it, by name."""
+        return {f"{name}.{key}": part for key, part in self.parts.items()}
+
     def probes(self):
         """Values that show whether all can be had: each part's own in turn."""
         first = {key: part.probes()[0] for key, part in self.parts.items()}
@@ -161,6 +188,32 @@ class Space:
                 f"The space of `{owner}` is empty: nothing in it is searched. "
                 f"Expected at least one name with {_FORMS}."
             )
+
+    @property
+    def parameters(self):
+        """Dictionary from Keras Tuner's names to a `Range` or `Values` each.
+
+        The places of a text have names of their own: `optimizer.rate`.
+        """
+        found = {}
+        for name, one in self.searched.items():
+            found.update(one.parameters(name))
+        return found
+
+    def chosen(self, hp):
+        """The values of a trial's parameters, by Keras Tuner's names.
+
+        Args:
+            hp: Keras Tuner's `HyperParameters`.
+
+        Returns:
+            Dictionary, without those that the trial's network does not know.
+        """
+        return {
+            name: one.value_of(hp.values[name])
+            for name, one in self.parameters.items()
+            if name in hp.values and hp.is_active(name)
+        }
 
     def choose(self, hp, scope=lambda name: None):
         """The settings of a trial.

@@ -2,6 +2,15 @@
 
 from kgen.studies import results, workers
 from kgen.studies.study import Data, Study, read
-from kgen.studies.tuning import prepare, tune
+from kgen.studies.tuning import draw, prepare, tune
 
-__all__ = ["Data", "Study", "prepare", "read", "results", "tune", "workers"]
+__all__ = [
+    "Data",
+    "Study",
+    "draw",
+    "prepare",
+    "read",
+    "results",
+    "tune",
+    "workers",
+]

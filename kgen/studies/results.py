@@ -21,9 +21,11 @@ def collect(study, oracle):
     Returns:
         Dictionary that JSON can hold: the study's `objective` and `direction`,
         `best` (`trial`, `value`, `settings`, `epochs`; None where no trial has
-        succeeded) and `trials`, each with `status`, its `settings`, the mean
-        `value`, one entry in `runs` for each seed (`epochs` is after how many
-        it was best), or the `reason` why it failed; and the study's `data`.
+        succeeded) and `trials`, each with `status`, its `settings`, what was
+        searched of them as `parameters`, the mean `value`, one entry in `runs`
+        for each seed (`epochs` is after how many it was best), or the `reason`
+        why it failed; the `space`, what each parameter may be; and the study's
+        `data`.
     """
     trials = [
         _trial(study, trial)
@@ -42,6 +44,9 @@ def collect(study, oracle):
         "objective": study.objective.name,
         "direction": study.objective.direction,
         "seeds": list(study.seeds),
+        "space": {
+            name: one.describe() for name, one in study.space.parameters.items()
+        },
         "best": best(study, trials),
         "trials": trials,
         "versions": versions,
@@ -51,14 +56,19 @@ def collect(study, oracle):
 def _trial(study, trial):
     path = study.folder / f"trial_{trial.trial_id}" / "record.json"
     record = json.loads(path.read_text()) if path.exists() else {}
-    value = None
-    if trial.status == _COMPLETED:
+    value, status = None, trial.status
+    if status == _COMPLETED and "runs" not in record:
+        status = "FAILED"
+        record["reason"] = (
+            f"its worker does not share the folder {study.folder}"
+        )
+    if status == _COMPLETED:
         # Not `trial.score`: between processes it is rounded to 32 bits.
         runs = [run["value"] for run in record["runs"]]
         value = sum(runs) / len(runs)
     return {
         "trial": int(trial.trial_id),
-        "status": trial.status.lower(),
+        "status": status.lower(),
         "value": value,
         **record,
     }
@@ -88,6 +98,17 @@ def best(study, trials):
         **{key: found[key] for key in ("trial", "value", "settings")},
         "epochs": math.ceil(sum(epochs) / len(epochs)),
     }
+
+
+def words(value):
+    """A parameter's value as it is typed.
+
+    Args:
+        value: One of the `parameters` of a trial.
+    """
+    if isinstance(value, str):
+        return value
+    return "None" if value is None else json.dumps(value)
 
 
 def write(study, found):

@@ -169,6 +169,16 @@ class Study:
         """Where its results are written: beside the file."""
         return self.path.with_suffix(".results.json")
 
+    @property
+    def picture_file(self):
+        """Where its picture is drawn: beside the file."""
+        return self.path.with_suffix(".png")
+
+    @functools.cached_property
+    def space(self):
+        """What is searched, as `kgen.hypermodels` reads it."""
+        return self.hypermodel().space
+
     @functools.cached_property
     def data(self):
         """The data, opened."""

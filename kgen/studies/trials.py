@@ -116,10 +116,12 @@ class Trainer(keras_tuner.Tuner):
     Args:
         study: A `Study`.
         oracle: A `Kept` oracle.
+        watch: As in `kgen.studies.tune`.
     """
 
-    def __init__(self, study, oracle):
+    def __init__(self, study, oracle, watch=None):
         self.study, self._judge = study, Judge(study)
+        self._watch = watch
         super().__init__(
             oracle,
             study.hypermodel(),
@@ -165,7 +167,10 @@ class Trainer(keras_tuner.Tuner):
         folder = pathlib.Path(self.get_trial_dir(trial.trial_id))
         hp = trial.hyperparameters
         settings = self.hypermodel.settings(hp)
-        record = {"settings": settings}
+        record = {
+            "settings": settings,
+            "parameters": self.hypermodel.space.chosen(hp),
+        }
         start = time.monotonic()
         try:
             record["runs"] = [
@@ -199,16 +204,18 @@ class Trainer(keras_tuner.Tuner):
                 folder.parent / f"trial_{before}" / f"last-{seed}.keras"
             )
         keep = Keep(self.study.objective, folder / f"model-{seed}.keras")
+        epochs = values.get("tuner/epochs", self.study.budget["epochs"])
         history = model.fit(
             train,
             validation_data=data.batches("validation", size, seed),
             initial_epoch=values.get("tuner/initial_epoch", 0),
-            epochs=values.get("tuner/epochs", self.study.budget["epochs"]),
+            epochs=epochs,
             callbacks=[
                 EpochOrder(train),
                 keras.callbacks.TerminateOnNaN(),
                 *self._judge.callbacks(model),
                 keep,
+                *self._watchers(folder, epochs),
             ],
             verbose=0,
         )
@@ -219,6 +226,20 @@ class Trainer(keras_tuner.Tuner):
         # What is recorded is what the kept model gives once it is loaded.
         value = self._judge.figure(load_model(keep.path), size)
         return {"seed": seed, "value": value, "epochs": keep.epochs}
+
+    def _watchers(self, folder, epochs):
+        """What tells of a training while it goes on."""
+        if self._watch is None:
+            return []
+        number = int(folder.name.removeprefix("trial_"))
+        name = self.study.objective.name
+        return [
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: self._watch(
+                    number, epoch + 1, epochs, logs.get(name, math.nan)
+                )
+            )
+        ]
 
 
 def _check_finite(history, keep, name):

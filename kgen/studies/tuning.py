@@ -4,15 +4,24 @@ import contextlib
 import io
 import json
 import shutil
+import time
 
 from kgen import files
 from kgen.errors import InvalidArgument, check_int
-from kgen.studies import oracles, results, workers
+from kgen.studies import hparams, oracles, pictures, results, workers
 from kgen.studies.trials import Judge, Trainer
 
+# From one picture of a search to the next; some take seconds to draw.
+_SECONDS = 30
 
-def tune(study, trials=None, resume=False, overwrite=False, report=None):
+
+def tune(
+    study, trials=None, resume=False, overwrite=False, report=None, watch=None
+):
     """Runs the trials of a study, and writes its results after each.
+
+    Beside them it draws a picture, and for TensorBoard it writes the same to
+    `logs` in the folder of the trials.
 
     Where Keras Tuner's environment variables say so, as the chief or a worker
     of several processes, who see the same folder.
@@ -25,6 +34,8 @@ def tune(study, trials=None, resume=False, overwrite=False, report=None):
         overwrite: Whether to delete them.
         report: Function of the results so far and the trial that has just
             ended, both as in the results; or None.
+        watch: Function of the number of a trial, the epochs that it has done,
+            those it is to do, and its objective, after each epoch; or None.
 
     Returns:
         The results, as `kgen.studies.results.collect` gives them; None for a
@@ -36,28 +47,42 @@ def tune(study, trials=None, resume=False, overwrite=False, report=None):
         InvalidArgument: If the study has changed since they were run.
     """
     if workers.is_worker():
-        make_trainer(study, trials).search(verbose=0)
+        trainer = make_trainer(study, trials, watch=watch)
+        with workers.needs_chief():
+            trainer.oracle.get_space()  # waits for the chief
+            _check_shared(study)
+            trainer.search(verbose=0)
         return None
     prepare(study, resume, overwrite)
     with alone(study):
-        trainer = make_trainer(study, trials, report)
-        trainer.search(verbose=0)
-        return finish(study, trainer.oracle)
+        trainer = make_trainer(study, trials, report, watch)
+        try:
+            trainer.search(verbose=0)
+        except KeyboardInterrupt:
+            draw(study, finish(study, trainer.oracle))
+            raise
+        return draw(study, finish(study, trainer.oracle))
 
 
-def make_trainer(study, trials=None, report=None):
+def make_trainer(study, trials=None, report=None, watch=None):
     """A `Trainer` whose oracle keeps the results up to date.
 
     Args:
         study: A `Study`.
         trials: As in `tune`.
         report: As in `tune`.
+        watch: As in `tune`.
     """
     if trials is not None:
         check_int("trials", "tune", trials)
+    drawn = time.monotonic()
 
     def ended(oracle, trial):
+        nonlocal drawn
         found = finish(study, oracle)
+        if time.monotonic() > drawn + _SECONDS:
+            draw(study, found)
+            drawn = time.monotonic()
         if study.said["tuner"] != "hyperband":
             _drop_models(study, found)
         number = int(trial.trial_id)
@@ -68,13 +93,26 @@ def make_trainer(study, trials=None, report=None):
     most = trials or study.budget["trials"]
     oracle = oracles.make(study, most, ended)
     with contextlib.redirect_stdout(io.StringIO()):  # Keras Tuner's print
-        return Trainer(study, oracle)
+        return Trainer(study, oracle, watch)
 
 
 def finish(study, oracle):
     """Collects the results, writes and returns them."""
     found = results.collect(study, oracle)
     results.write(study, found)
+    hparams.update(study, found)
+    return found
+
+
+def draw(study, found):
+    """Draws a picture of the results, if there are any; returns them.
+
+    Args:
+        study: A `Study`.
+        found: What `finish` returned.
+    """
+    if found["trials"]:
+        pictures.draw(found, study.picture_file)
     return found
 
 
@@ -93,6 +131,8 @@ def prepare(study, resume=False, overwrite=False):
             pass
     if overwrite and kept.exists():
         shutil.rmtree(folder)
+        for file in (study.results_file, study.picture_file):
+            file.unlink(missing_ok=True)
     said = _lasting(study)
     if kept.exists():
         if not resume:
@@ -111,6 +151,11 @@ def prepare(study, resume=False, overwrite=False):
     elif folder.exists() and any(folder.iterdir()):
         raise FileExistsError(
             f"{folder} holds something that is not a study's. Move it away."
+        )
+    elif study.results_file.exists() and not overwrite:
+        raise FileExistsError(
+            f"{study.results_file} holds the results of a search whose trials "
+            "are gone. Pass --overwrite to replace them by those of a new one."
         )
     with files.new_file(kept) as temporary:
         temporary.write_text(json.dumps(said, indent=2) + "\n")
@@ -140,6 +185,17 @@ def alone(study):
                 "it, or stop it."
             ) from error
         yield
+
+
+def _check_shared(study):
+    """Raises if a worker does not see the folder of its chief."""
+    kept = study.folder / "study.json"
+    if not kept.exists() or json.loads(kept.read_text()) != _lasting(study):
+        raise InvalidArgument(
+            f"{study.folder.absolute()} is not the folder in which the chief "
+            f"runs {study.path.name}. Give the chief and its workers the same "
+            "file, in a folder that they all see."
+        )
 
 
 def _lasting(study):

@@ -6,7 +6,14 @@ import socket
 import subprocess
 import sys
 
+from kgen.errors import InvalidArgument, invalid
+
 _START = "from kgen.cli import main; main()"
+# What Keras Tuner reads.
+_NAME = "KERASTUNER_TUNER_ID"
+_IP = "KERASTUNER_ORACLE_IP"
+_PORT = "KERASTUNER_ORACLE_PORT"
+_VARIABLES = (_NAME, _IP, _PORT)
 
 
 def run(study, count, trials=None):
@@ -28,23 +35,21 @@ def run(study, count, trials=None):
     if trials is not None:
         arguments += ["--trials", str(trials)]
     place = {
-        "KERASTUNER_ORACLE_IP": "127.0.0.1",
-        "KERASTUNER_ORACLE_PORT": str(_free_port()),
+        _IP: "127.0.0.1",
+        _PORT: str(_free_port()),
         "no_grpc_proxy": "127.0.0.1",
     }
     # Else each one would start a thread for every core.
     threads = str(max(1, (os.cpu_count() or 1) // count))
     with contextlib.ExitStack() as stack:
-        chief = _start(
-            stack, arguments, {**place, "KERASTUNER_TUNER_ID": "chief"}
-        )
+        chief = _start(stack, arguments, {**place, _NAME: "chief"})
         workers = [
             _start(
                 stack,
                 arguments,
                 {
                     **place,
-                    "KERASTUNER_TUNER_ID": f"worker-{number}",
+                    _NAME: f"worker-{number}",
                     "TF_NUM_INTRAOP_THREADS": threads,
                 },
                 study.folder / f"worker-{number}.log",
@@ -64,14 +69,42 @@ def run(study, count, trials=None):
 
 
 def is_member():
-    """Whether this process is the chief or a worker of a shared study."""
-    return "KERASTUNER_ORACLE_IP" in os.environ
+    """Whether this process is the chief or a worker of a shared study.
+
+    Raises:
+        InvalidArgument: If not all of Keras Tuner's variables are set, or one
+            is wrong.
+    """
+    given = [name for name in _VARIABLES if name in os.environ]
+    if given and len(given) < len(_VARIABLES):
+        lacking = [name for name in _VARIABLES if name not in given]
+        raise InvalidArgument(
+            f"{', '.join(given)} is set, and {', '.join(lacking)} is not. Set "
+            "all three to share a study between machines, or none."
+        )
+    if given and not os.environ[_PORT].isdecimal():
+        raise invalid(_PORT, "kgen tune", "a number", os.environ[_PORT])
+    return bool(given)
 
 
 def is_worker():
     """Whether this process is a worker of a shared study."""
-    name = os.environ.get("KERASTUNER_TUNER_ID", "")
-    return is_member() and "chief" not in name
+    return is_member() and "chief" not in os.environ[_NAME]
+
+
+@contextlib.contextmanager
+def needs_chief():
+    """Within it, a chief that is lost is one clear error."""
+    import grpc
+
+    try:
+        yield
+    except grpc.RpcError as error:
+        place = f"{os.environ[_IP]}:{os.environ[_PORT]}"
+        raise InvalidArgument(
+            f"The chief at {place} is lost: {error.details()}. Its own message "
+            "tells more; start it again with --resume."
+        ) from error
 
 
 def _start(stack, arguments, environment, log=None):

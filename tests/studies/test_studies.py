@@ -14,7 +14,6 @@ import kgen
 from kgen import cli, studies
 from kgen.errors import InvalidArgument
 from kgen.studies import oracles, tuning
-from kgen.studies import trials as trials_module
 from tests.studies import common
 from tests.test_cli import command
 
@@ -167,17 +166,6 @@ def test_the_test_split_is_not_seen(tmp_path):
 # Running
 
 
-def at_best(monkeypatch, figure):
-    """Makes trials cost nothing: `figure` of the settings is the figure."""
-
-    def train(self, settings, seed, folder, values):
-        value = figure(settings, seed)
-        (folder / f"model-{seed}.keras").write_text("")
-        return {"seed": seed, "value": value, "epochs": 1}
-
-    monkeypatch.setattr(trials_module.Trainer, "_train", train)
-
-
 def rate_of(settings):
     return float(settings["optimizer"].split(":")[1])
 
@@ -198,7 +186,7 @@ RATE = (
 def test_the_best_rate_of_a_parabola_is_found(
     tmp_path, monkeypatch, tuner, count, within
 ):
-    at_best(monkeypatch, parabola)
+    common.at_best(monkeypatch, parabola)
     study = common.study(
         tmp_path,
         tuner=tuner,
@@ -214,7 +202,9 @@ def test_the_best_rate_of_a_parabola_is_found(
 
 
 def test_a_grid_visits_everything_once(tmp_path, monkeypatch):
-    at_best(monkeypatch, lambda settings, seed: float(settings["latent_dim"]))
+    common.at_best(
+        monkeypatch, lambda settings, seed: float(settings["latent_dim"])
+    )
     study = common.study(
         tmp_path,
         tuner="grid",
@@ -349,18 +339,11 @@ def fails(settings, seed):
     return 1.0
 
 
-GRID = {
-    "tuner": "grid",
-    "budget": "epochs = 1",
-    "space": "latent_dim = {min = 1, max = 6}\nhidden_units = [4]",
-}
-
-
 def test_trials_that_fail_say_why_and_do_not_stop_the_study(
     tmp_path, monkeypatch
 ):
-    at_best(monkeypatch, fails)
-    path = common.write(tmp_path, **GRID)
+    common.at_best(monkeypatch, fails)
+    path = common.write(tmp_path, **common.GRID)
     result = kgen_tune(path)
     assert result.exit_code == 0, result.output
     found = common.results_of(path)
@@ -391,8 +374,8 @@ def test_when_all_fail_the_command_says_so(tmp_path, monkeypatch):
     def fail(settings, seed):
         raise ValueError("no luck")
 
-    at_best(monkeypatch, fail)
-    path = common.write(tmp_path, **GRID)
+    common.at_best(monkeypatch, fail)
+    path = common.write(tmp_path, **common.GRID)
     result = kgen_tune(path)
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
@@ -408,7 +391,7 @@ def test_when_all_fail_the_command_says_so(tmp_path, monkeypatch):
 
 
 def test_no_trial_begins_after_the_last_minute(tmp_path, monkeypatch):
-    at_best(monkeypatch, lambda settings, seed: 1.0)
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
     path = common.write(
         tmp_path, budget="trials = 3\nepochs = 1\nminutes = 0", name="a.toml"
     )
@@ -426,8 +409,12 @@ def test_ctrl_c_loses_no_finished_trial(tmp_path, monkeypatch, tuner):
             raise KeyboardInterrupt
         return float(settings["latent_dim"])
 
-    at_best(monkeypatch, figure)
-    options = {**GRID, "tuner": tuner, "budget": "epochs = 1\ntrials = 6"}
+    common.at_best(monkeypatch, figure)
+    options = {
+        **common.GRID,
+        "tuner": tuner,
+        "budget": "epochs = 1\ntrials = 6",
+    }
     path = common.write(tmp_path, **options)
     result = kgen_tune(path)
     assert result.exit_code == 130 and "--resume" in result.stderr
@@ -456,7 +443,7 @@ def test_a_kill_at_any_write_loses_and_repeats_nothing(
         ran.append(json.dumps(settings))
         return float(settings["latent_dim"])
 
-    at_best(monkeypatch, figure)
+    common.at_best(monkeypatch, figure)
     for name in ("save", "_save_trial"):
         write = getattr(oracles.Kept, name)
 
@@ -467,7 +454,11 @@ def test_a_kill_at_any_write_loses_and_repeats_nothing(
             write(self, *args)
 
         monkeypatch.setattr(oracles.Kept, name, dying)
-    options = {**GRID, "tuner": tuner, "budget": "epochs = 3\ntrials = 4"}
+    options = {
+        **common.GRID,
+        "tuner": tuner,
+        "budget": "epochs = 3\ntrials = 4",
+    }
     study = common.study(tmp_path, **options)
     with pytest.raises(Killed):
         studies.tune(study)
@@ -486,7 +477,7 @@ def test_a_kill_at_any_write_loses_and_repeats_nothing(
 
 
 def test_more_trials_than_the_study_says(tmp_path, monkeypatch):
-    at_best(monkeypatch, parabola)
+    common.at_best(monkeypatch, parabola)
     path = common.write(tmp_path, space=RATE)
     assert kgen_tune(path, "--trials", 2).exit_code == 0
     before = common.results_of(path)["trials"]
@@ -499,7 +490,7 @@ def test_more_trials_than_the_study_says(tmp_path, monkeypatch):
 
 
 def test_a_study_that_has_changed_does_not_resume(tmp_path, monkeypatch):
-    at_best(monkeypatch, lambda settings, seed: 1.0)
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
     path = common.write(tmp_path)
     assert kgen_tune(path).exit_code == 0
     common.write(tmp_path, more="seeds = [4]")
@@ -549,7 +540,7 @@ def test_a_kill_loses_no_finished_trial(tmp_path):
 
 
 def test_two_processes_do_not_run_a_study_at_once(tmp_path, monkeypatch):
-    at_best(monkeypatch, lambda settings, seed: 1.0)
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
     path = common.write(tmp_path)
     assert kgen_tune(path).exit_code == 0
     with tuning.alone(studies.read(path)):
@@ -622,7 +613,7 @@ def test_train_takes_the_best_settings(tmp_path, monkeypatch):
 def test_another_model_is_refused(
     tmp_path, monkeypatch, model, options, message
 ):
-    at_best(monkeypatch, lambda settings, seed: 1.0)
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
     path = common.write(tmp_path)
     assert kgen_tune(path).exit_code == 0
     arguments = ["train", model, "--from-study", str(path), *options]
