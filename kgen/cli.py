@@ -682,8 +682,11 @@ def tune(path, workers, resume, overwrite, trials, member):
             "--workers is for one machine; Keras Tuner's variables say that this "
             "process is one of several. Unset them, or leave --workers out."
         )
-    study = studies.read(path)
     try:
+        _passing(f"Reading {path}")
+        study = studies.read(path)
+        if shared and studies.workers.is_worker():
+            _passing("Waiting for the chief")
         if workers > 1:
             studies.prepare(study, resume, overwrite)
             found = _share(study, workers, trials)
@@ -696,7 +699,9 @@ def tune(path, workers, resume, overwrite, trials, member):
         _passing("")
         if member:
             return 130
-        again = "the same command" if shared else f"kgen tune {path} --resume"
+        again = f"kgen tune {path} --resume"
+        if studies.workers.is_worker():
+            again = "the same command"
         return _complain(
             f"interrupted. Finished trials are kept; go on with: {again}", 130
         )

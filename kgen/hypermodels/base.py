@@ -1,5 +1,6 @@
 """A model of kgen's in a space of settings, for Keras Tuner."""
 
+import contextlib
 import inspect
 
 import keras_tuner
@@ -195,7 +196,8 @@ class HyperModel(keras_tuner.HyperModel):
             InvalidArgument: If one can't be built; the message tells which.
         """
         first = self.first()
-        self.build_from(first)
+        with _explained("The space's first values"):
+            self.build_from(first)
         for name, parameter in self.space.searched.items():
             for value in parameter.probes():
                 if name in first or name == "network":
@@ -209,19 +211,27 @@ class HyperModel(keras_tuner.HyperModel):
                 for key, kept in settings.items()
                 if value in (self._knowing(key) or [value])
             }
-        try:
+        with _explained(f"The space's {name}={value!r}"):
             if name == "batch_size":
                 check_int(name, f"{type(self).__name__}.space", value)
             self.build_from(settings)
-        except (TypeError, ValueError) as error:  # kgen's, and Keras's
-            raise InvalidArgument(
-                f"The space's {name}={value!r} can't be built: {error}"
-            ) from error
 
     def _knowing(self, name):
         """The networks that know a name, or None where all do."""
         knowing = [f for f in self._families if name in self.names([f])]
         return None if len(knowing) == len(self._families) else knowing
+
+
+@contextlib.contextmanager
+def _explained(what):
+    """Within it, an error says what of a space can't be built."""
+    try:
+        yield
+    except (
+        *(TypeError, ValueError, AttributeError, ArithmeticError),
+        *(LookupError, tf.errors.OpError),  # kgen's, Keras's, TensorFlow's
+    ) as error:
+        raise InvalidArgument(f"{what} can't be built: {error}") from error
 
 
 def _families(space, usual, owner):

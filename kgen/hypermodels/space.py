@@ -182,7 +182,7 @@ class Space:
             if isinstance(entry, dict):
                 self.searched[name] = _parameter(entry, name, owner)
             else:
-                self.fixed[name] = _plain(entry)
+                self.fixed[name] = _plain(entry, name, owner)
         if not self.searched:
             raise InvalidArgument(
                 f"The space of `{owner}` is empty: nothing in it is searched. "
@@ -261,7 +261,7 @@ def _parameter(entry, name, owner):
 def _values(values, name, owner):
     if not isinstance(values, (list, tuple)) or not values:
         raise invalid(name, f"{owner}.space", "a list of values", values)
-    values = [_plain(value) for value in values]
+    values = [_plain(value, name, owner) for value in values]
     texts = [json.dumps(value) for value in values]
     if len(set(texts)) < len(texts):
         raise invalid(name, f"{owner}.space", "values that differ", values)
@@ -275,7 +275,7 @@ def _range(entry, name, owner):
     is_right = (
         all(type(number) in (int, float) for number in numbers)
         and isinstance(log, bool)
-        and low < high < float("inf")
+        and -float("inf") < low < high < float("inf")
         and (not log or low > 0)
         and (step is None or step > (1 if log else 0))
     )
@@ -314,9 +314,26 @@ def _text(entry, name, owner):
         key: _parameter(part, f"{name}.{key}", owner)
         for key, part in parts.items()
     }
-    return Text(text, found)
+    one = Text(text, found)
+    try:
+        one.probes()
+    except (LookupError, TypeError, ValueError) as error:
+        raise invalid(
+            name,
+            f"{owner}.space",
+            f"a text that can be filled in ({error})",
+            text,
+        ) from error
+    return one
 
 
-def _plain(value):
+def _plain(value, name, owner):
     """A value as JSON gives it back; `"None"` is None, as for `--set`."""
-    return None if value == "None" else json.loads(json.dumps(value))
+    if isinstance(value, str) and value == "None":
+        return None
+    try:
+        return json.loads(json.dumps(value))
+    except TypeError as error:
+        raise invalid(
+            name, f"{owner}.space", "a number, a text or a list", value
+        ) from error

@@ -40,6 +40,9 @@ class Kept(keras_tuner.Oracle):
         return super().populate_space(trial_id)
 
     def end_trial(self, trial):
+        # Of a worker that has outlived its chief: no other is to run it.
+        if trial.trial_id in self._retry_queue:
+            self._retry_queue.remove(trial.trial_id)
         super().end_trial(trial)
         self._report(self, self.trials[trial.trial_id])
 

@@ -34,17 +34,36 @@ _KEYS = {
     "evaluation": dict,
 }
 _NEEDED = ("model", "objective", "tuner", "budget", "space")
-_DATA = (
-    "source",
-    "train",
-    "validation",
-    "image_shape",
-    "data_dir",
-    "conditional",
-    "binarize",
-)
-_BUDGET = ("trials", "epochs", "minutes")
-_EVALUATION = ("num_samples", "importance_samples", "extractor", "every")
+_TABLES = {
+    "data": {
+        "source": str,
+        "train": str,
+        "validation": str,
+        "image_shape": list,
+        "data_dir": str,
+        "conditional": bool,
+        "binarize": bool,
+    },
+    "budget": {
+        "trials": int,
+        "epochs": int,
+        "minutes": (int, float),
+    },
+    "evaluation": {
+        "num_samples": int,
+        "importance_samples": int,
+        "extractor": str,
+        "every": int,
+    },
+}
+_KINDS = {
+    bool: "true or false",
+    dict: "a table",
+    float: "a number",
+    int: "an integer",
+    list: "a list",
+    str: "a text",
+}
 # Sample metrics while searching: enough to rank, and quick.
 _NUM_SAMPLES = 2000
 
@@ -146,7 +165,7 @@ class Study:
     @property
     def budget(self):
         """`trials`, `epochs` and `minutes`, None where there is no limit."""
-        return {**dict.fromkeys(_BUDGET), **self.said["budget"]}
+        return {**dict.fromkeys(_TABLES["budget"]), **self.said["budget"]}
 
     @property
     def evaluation(self):
@@ -248,7 +267,7 @@ def read(path):
         raise InvalidArgument(f"{path} can't be read: {error}.") from error
     study = Study(path, said)
     _check_keys(said, path.name)
-    _check_budget(study)
+    _check_numbers(study)
     for seed in study.seeds:
         check_seed(path.name, seed, optional=False)
     if len(set(study.seeds)) < max(1, len(study.seeds)) or not study.seeds:
@@ -265,15 +284,7 @@ def read(path):
 
 
 def _check_keys(said, owner):
-    for key, value in said.items():
-        check_name("key", owner, _KEYS, key)
-        if not isinstance(value, _KEYS[key]):
-            kinds = (
-                _KEYS[key] if isinstance(_KEYS[key], tuple) else (_KEYS[key],)
-            )
-            words = {str: "a text", dict: "a table", list: "a list"}
-            expected = " or ".join(words[kind] for kind in kinds)
-            raise invalid(key, owner, expected, value)
+    _check_table(said, _KEYS, "key", owner)
     for key in _NEEDED:
         if key not in said:
             raise InvalidArgument(
@@ -282,22 +293,34 @@ def _check_keys(said, owner):
             )
     check_name("model", owner, factory.MODELS, said["model"])
     check_name("tuner", owner, TUNERS, said["tuner"])
-    for table, known in (
-        ("data", _DATA),
-        ("budget", _BUDGET),
-        ("evaluation", _EVALUATION),
-    ):
+    for table, known in _TABLES.items():
         entries = said.get(table, {})
-        for key in entries if isinstance(entries, dict) else ():
-            check_name(table, owner, known, key)
+        if isinstance(entries, dict):
+            _check_table(entries, known, table, owner)
 
 
-def _check_budget(study):
+def _check_table(entries, known, table, owner):
+    """Raises if a key is unknown, or its value is of the wrong type."""
+    for key, value in entries.items():
+        check_name(table, owner, known, key)
+        kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
+        boolean = isinstance(value, bool) and bool not in kinds
+        if boolean or not isinstance(value, kinds):
+            expected = " or ".join(_KINDS[kind] for kind in kinds)
+            name = key if known is _KEYS else f"{table}.{key}"
+            raise invalid(name, owner, expected, repr(value))
+
+
+def _check_numbers(study):
     owner = f"{study.path.name}"
     budget = study.budget
     for name in ("trials", "epochs"):
         if budget[name] is not None:
             check_int(f"budget.{name}", owner, budget[name])
+    for name, value in study.said.get("evaluation", {}).items():
+        if name != "extractor":
+            least = 2 if name == "num_samples" else 1
+            check_int(f"evaluation.{name}", owner, value, least)
     if budget["minutes"] is not None:
         check_number("budget.minutes", owner, budget["minutes"])
     needed = ["epochs"]

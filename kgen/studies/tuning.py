@@ -53,6 +53,8 @@ def tune(
             _check_shared(study)
             trainer.search(verbose=0)
         return None
+    if workers.is_member():
+        workers.check_place()
     prepare(study, resume, overwrite)
     with alone(study):
         trainer = make_trainer(study, trials, report, watch)
@@ -130,7 +132,11 @@ def prepare(study, resume=False, overwrite=False):
         with alone(study):
             pass
     if overwrite and kept.exists():
-        shutil.rmtree(folder)
+        # At once: half a folder would be none of a study's.
+        doomed = folder.with_name(f".{folder.name}")
+        shutil.rmtree(doomed, ignore_errors=True)
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
         for file in (study.results_file, study.picture_file):
             file.unlink(missing_ok=True)
     said = _lasting(study)

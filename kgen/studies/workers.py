@@ -87,6 +87,18 @@ def is_member():
     return bool(given)
 
 
+def check_place():
+    """Raises if a chief can't listen where Keras Tuner's variables say."""
+    try:
+        socket.create_server((os.environ[_IP], int(os.environ[_PORT]))).close()
+    except (OSError, OverflowError) as error:
+        raise InvalidArgument(
+            f"The chief can't listen at {os.environ[_IP]}:{os.environ[_PORT]}: "
+            f"{error}. Expected an address of this machine ({_IP}), and a port "
+            f"that nothing uses ({_PORT})."
+        ) from error
+
+
 def is_worker():
     """Whether this process is a worker of a shared study."""
     return is_member() and "chief" not in os.environ[_NAME]
