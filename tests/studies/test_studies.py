@@ -1,6 +1,7 @@
 """Studies: read, refused, run, resumed."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from keras_tuner.src.distribute import oracle_client
 
 import kgen
 from kgen import cli, studies
@@ -23,6 +25,14 @@ def kgen_tune(*args):
 
 
 # Reading
+
+
+def rate_in(text):
+    """A space of one rate in a text."""
+    return (
+        f'hidden_units = [4]\noptimizer = {{text = "{text}", '
+        "rate = {min = 0.1, max = 1.0}}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,6 +73,57 @@ def kgen_tune(*args):
         ),
         ({"tuner": "hyperband", "budget": "epochs = 2"}, "no earlier"),
         ({"tuner": "bayesian"}, "first 3 trials"),
+        ({"more": "seeds = [1.5]"}, "seed=1.5"),
+        ({"more": 'seeds = ["a"]'}, "seed=a"),
+        ({"budget": "trials = 2.0\nepochs = 2"}, "an integer"),
+        ({"budget": "trials = true\nepochs = 2"}, "budget.trials=True"),
+        ({"budget": "trials = 2\nepochs = -2"}, "budget.epochs=-2"),
+        (
+            {"budget": 'trials = 2\nepochs = 2\nminutes = "1"'},
+            "budget.minutes='1'",
+        ),
+        (
+            {"budget": "trials = 2\nepochs = 2\nminutes = -1"},
+            "budget.minutes=-1",
+        ),
+        ({"data": "source = 3"}, "data.source=3"),
+        (
+            {"data": 'source = "digits"\nconditional = "yes"'},
+            "true or false",
+        ),
+        ({"data": 'source = "digts"'}, "digits"),
+        ({"more": "[evaluation]\nevery = 0"}, "evaluation.every=0"),
+        ({"more": "[evaluation]\nnum_samples = 0.5"}, "an integer"),
+        ({"more": "[evaluation]\nextractor = 3"}, "a text"),
+        ({"space": "latent_dim = {values = []}"}, "a list of values"),
+        ({"space": "latent_dim = {values = [1, 1]}"}, "differ"),
+        ({"space": "latent_dim = {min = 4, max = 2}"}, "min below max"),
+        ({"space": "latent_dim = {min = -4, max = -2}"}, "latent_dim=-4"),
+        ({"space": "latent_dim = {min = 1.5, max = 2.5}"}, "latent_dim=1.5"),
+        ({"space": "latent_dim = {min = -inf, max = 2.5}"}, "min below max"),
+        (
+            {"space": 'latent_dim = {min = 1, max = 4, log = "yes"}'},
+            "min below max",
+        ),
+        ({"space": "latent_dim = {min = 1, max = 4, steps = 2}"}, "steps"),
+        ({"space": "latent_dim = {values = [1979-05-27]}"}, "1979"),
+        (
+            {"space": 'latent_dim = {values = [2]}\nactivation = "rellu"'},
+            "first values can't be built.*rellu",
+        ),
+        ({"space": 'activation = {values = ["relu", "r"]}'}, "activation='r'"),
+        ({"space": rate_in("adam:{rate")}, "places"),
+        ({"space": rate_in("adam:{rte}")}, "places"),
+        ({"space": rate_in("adam:{}")}, "places"),
+        ({"space": rate_in("adam:{rate}:{}")}, "filled in"),
+        ({"space": rate_in("adam:{rate:d}")}, "filled in"),
+        ({"space": rate_in("adm:{rate}")}, "did you mean 'adam'"),
+        ({"space": 'network = {values = ["dense", "cnv"]}'}, "cnv"),
+        (
+            {"space": 'network = "dens"\nlatent_dim = {values = [1, 2]}'},
+            "did you mean 'dense'",
+        ),
+        ({"space": "latent_dim = {values = [1, 2]}\nseed = 3"}, "'seed'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_trial(
@@ -74,6 +135,22 @@ def test_what_makes_no_sense_is_refused_before_any_trial(
     assert not path.with_suffix(".trials").exists()
     result = kgen_tune(path)
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
+
+
+def test_a_place_that_is_no_study_is_one_line(tmp_path):
+    (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    common.write(tmp_path, data=f'source = "{tmp_path / "none.npy"}"')
+    for path, message in (
+        (tmp_path / "empty.toml", "lacks `model`"),
+        (tmp_path / "bytes.toml", "can't be read"),
+        (tmp_path / "study.toml", "none.npy"),
+        (tmp_path / "none.toml", "none.toml"),
+        (tmp_path, "directory"),
+    ):
+        result = kgen_tune(path)
+        assert result.exit_code == 2 and message in result.stderr
+        assert result.stderr.count("\n") == 1
 
 
 def test_a_lacking_key_and_a_lacking_file(tmp_path):
@@ -418,6 +495,7 @@ def test_ctrl_c_loses_no_finished_trial(tmp_path, monkeypatch, tuner):
     path = common.write(tmp_path, **options)
     result = kgen_tune(path)
     assert result.exit_code == 130 and "--resume" in result.stderr
+    assert path.with_suffix(".png").exists()
     assert kgen_tune(path).exit_code == 2
     result = kgen_tune(path, "--resume")
     assert result.exit_code == 0, result.output
@@ -485,6 +563,22 @@ def test_more_trials_than_the_study_says(tmp_path, monkeypatch):
     assert kgen_tune(path, "--resume", "--trials", 5).exit_code == 0
     after = common.results_of(path)["trials"]
     assert len(after) == 5 and after[:2] == before
+    assert kgen_tune(path, "--overwrite", "--trials", 1).exit_code == 0
+    assert len(common.results_of(path)["trials"]) == 1
+
+
+def test_results_whose_trials_are_gone_are_not_replaced_unasked(
+    tmp_path, monkeypatch
+):
+    common.at_best(monkeypatch, parabola)
+    path = common.write(tmp_path, space=RATE)
+    assert kgen_tune(path).exit_code == 0
+    before = common.results_of(path)
+    shutil.rmtree(path.with_suffix(".trials"))
+    for options in ((), ("--resume",)):
+        result = kgen_tune(path, *options)
+        assert result.exit_code == 2 and "--overwrite" in result.stderr
+        assert common.results_of(path) == before
     assert kgen_tune(path, "--overwrite", "--trials", 1).exit_code == 0
     assert len(common.results_of(path)["trials"]) == 1
 
@@ -640,3 +734,89 @@ def test_two_workers_run_no_trial_twice(tmp_path):
     assert {one["status"] for one in found} == {"completed"}
     assert len({json.dumps(one["settings"]) for one in found}) == 4
     assert done.stdout.count("Trial ") == 4 and "Best val_mse" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "variables, options, message",
+    [
+        ({"TUNER_ID": "chief"}, (), "ORACLE_PORT is not"),
+        ({"TUNER_ID": "chief", "ORACLE_IP": "127.0.0.1"}, (), "all three"),
+        (
+            {"TUNER_ID": "w", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": "x"},
+            (),
+            "a number",
+        ),
+        (
+            {"TUNER_ID": "w", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": "80"},
+            ("--workers", 2),
+            "one machine",
+        ),
+        (
+            {
+                "TUNER_ID": "chief",
+                "ORACLE_IP": "127.0.0.1",
+                "ORACLE_PORT": "70000",
+            },
+            (),
+            "can't listen at 127.0.0.1:70000",
+        ),
+    ],
+)
+def test_variables_that_make_no_sense_are_refused(
+    tmp_path, monkeypatch, variables, options, message
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(f"KERASTUNER_{name}", value)
+    path = common.write(tmp_path)
+    result = kgen_tune(path, *options)
+    assert result.exit_code == 2 and message in result.stderr
+    assert not path.with_suffix(".trials").exists()
+
+
+def test_a_worker_of_another_folder_is_sent_away(tmp_path, monkeypatch):
+    """It has the same study, and no trials of its chief's beside it."""
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker-1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    monkeypatch.setattr(  # as if the chief had answered
+        oracle_client.OracleClient, "get_space", lambda self: None
+    )
+    path = common.write(tmp_path)
+    result = kgen_tune(path)
+    assert result.exit_code == 2 and "is not the folder" in result.stderr
+
+
+def test_a_trial_without_a_record_has_failed(tmp_path, monkeypatch):
+    """So it is where a worker does not see the folder after all."""
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    study = common.study(tmp_path, **common.GRID)
+    studies.tune(study)
+    (study.folder / "trial_0000" / "record.json").unlink()
+    found = studies.tune(study, resume=True)
+    first = found["trials"][0]
+    assert first["status"] == "failed" and "does not share" in first["reason"]
+    assert found["best"]["trial"] == 1
+
+
+def test_a_trial_that_outlives_its_chief_is_not_run_again(
+    tmp_path, monkeypatch
+):
+    def figure(settings, seed):
+        if settings["latent_dim"] == 2 and not ended:
+            raise KeyboardInterrupt
+        ran.append(settings["latent_dim"])
+        return 1.0
+
+    ended, ran = [], []
+    common.at_best(monkeypatch, figure)
+    study = common.study(tmp_path, **common.GRID)
+    with pytest.raises(KeyboardInterrupt):
+        studies.tune(study)
+    trainer = tuning.make_trainer(study)  # the chief that is started again
+    oracle = trainer.oracle
+    (trial,) = (one for one in oracle.trials.values() if not one.score)
+    ended.append(trial)
+    trainer._try_run_and_update_trial(trial)
+    trainer.on_trial_end(trial)
+    trainer.search(verbose=0)
+    assert sorted(ran) == [1, 2, 3, 4, 5, 6] and len(oracle.trials) == 6
