@@ -82,8 +82,9 @@ def is_member():
             f"{', '.join(given)} is set, and {', '.join(lacking)} is not. Set "
             "all three to share a study between machines, or none."
         )
-    if given and not os.environ[_PORT].isdecimal():
-        raise invalid(_PORT, "kgen tune", "a number", os.environ[_PORT])
+    port = os.environ.get(_PORT, "")
+    if given and not (port.isdecimal() and 0 < int(port) < 2**16):
+        raise invalid(_PORT, "kgen tune", "a number from 1 to 65535", port)
     return bool(given)
 
 
@@ -91,7 +92,7 @@ def check_place():
     """Raises if a chief can't listen where Keras Tuner's variables say."""
     try:
         socket.create_server((os.environ[_IP], int(os.environ[_PORT]))).close()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise InvalidArgument(
             f"The chief can't listen at {os.environ[_IP]}:{os.environ[_PORT]}: "
             f"{error}. Expected an address of this machine ({_IP}), and a port "

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from kgen import studies
-from kgen.studies import trials
+from kgen.studies import pictures, trials
 
 # Six trials, in order.
 GRID = {
@@ -47,8 +47,11 @@ def results_of(path):
     return json.loads(path.with_suffix(".results.json").read_text())
 
 
-def at_best(monkeypatch, figure):
-    """Makes trials cost nothing: `figure` of the settings is the figure."""
+def at_best(monkeypatch, figure, drawn=False):
+    """Makes trials cost nothing: `figure` of the settings is the figure.
+
+    Pictures are left out, too, unless `drawn`.
+    """
 
     def train(self, settings, seed, folder, values):
         value = figure(settings, seed)
@@ -56,3 +59,5 @@ def at_best(monkeypatch, figure):
         return {"seed": seed, "value": value, "epochs": 1}
 
     monkeypatch.setattr(trials.Trainer, "_train", train)
+    if not drawn:
+        monkeypatch.setattr(pictures, "draw", lambda found, path: None)

@@ -231,7 +231,8 @@ def test_parallel_lines_cross_the_axes_at_their_values(figure_of):
     assert len(points(by_parameter[3], "trial")) == 1
 
 
-def test_a_study_is_drawn_beside_its_file(tmp_path):
+def test_a_study_is_drawn_beside_its_file(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0, drawn=True)
     study = common.study(
         tmp_path,
         tuner="grid",

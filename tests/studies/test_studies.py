@@ -353,7 +353,7 @@ def test_a_sample_metric_is_an_objective(tmp_path):
         tmp_path,
         model="gan",
         objective="val_frechet_distance",
-        budget="trials = 2\nepochs = 2",
+        budget="trials = 1\nepochs = 2",
         space="latent_dim = {values = [2, 3]}\nhidden_units = [4]",
         more='[evaluation]\nnum_samples = 50\nextractor = "pixels"',
     )
@@ -377,7 +377,7 @@ def test_hyperband_goes_on_with_the_best(tmp_path):
     study = common.study(
         tmp_path,
         tuner="hyperband",
-        budget="epochs = 3",
+        budget="trials = 4\nepochs = 3",
         space="hidden_units = [4]\nlatent_dim = {min = 1, max = 4}\n"
         'optimizer = {text = "adam:{r}", r = {min = 1e-3, max = 1e-1}}',
     )
@@ -438,11 +438,11 @@ def test_a_loss_that_is_not_finite_is_a_failure(tmp_path):
         tmp_path,
         tuner="grid",
         budget="epochs = 3",
-        space="latent_dim = {values = [2, 3]}\nhidden_units = [4]\n"
+        space="latent_dim = {values = [2]}\nhidden_units = [4]\n"
         'optimizer = "sgd:1e30"',
     )
     found = studies.tune(study)
-    assert [one["status"] for one in found["trials"]] == ["failed", "failed"]
+    assert [one["status"] for one in found["trials"]] == ["failed"]
     assert "infinite or NaN in epoch" in found["trials"][0]["reason"]
     assert found["best"] is None
 
@@ -486,7 +486,7 @@ def test_ctrl_c_loses_no_finished_trial(tmp_path, monkeypatch, tuner):
             raise KeyboardInterrupt
         return float(settings["latent_dim"])
 
-    common.at_best(monkeypatch, figure)
+    common.at_best(monkeypatch, figure, drawn=True)
     options = {
         **common.GRID,
         "tuner": tuner,
@@ -618,6 +618,7 @@ def killed_and_resumed(path, at_least=2):
     return common.results_of(path)["trials"]
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_finished_trial(tmp_path):
     path = common.write(tmp_path, budget="trials = 5\nepochs = 1", space=RATE)
     before = killed_and_resumed(path)
@@ -660,15 +661,14 @@ def test_an_extractor_that_can_not_be_had_is_found_before_any_trial(tmp_path):
 
 
 def test_train_takes_the_best_settings(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: settings["latent_dim"])
     path = common.write(
         tmp_path,
-        tuner="grid",
-        budget="epochs = 2",
+        budget="trials = 2\nepochs = 2",
         space="latent_dim = {values = [1, 3]}\nhidden_units = [4]\n"
         'optimizer = "adam:0.01"',
     )
     assert kgen_tune(path).exit_code == 0
-    best = common.results_of(path)["best"]
 
     def train(*args):
         run = tmp_path / f"run{len(args)}"
@@ -681,8 +681,8 @@ def test_train_takes_the_best_settings(tmp_path, monkeypatch):
         return json.loads((run / "config.json").read_text())
 
     config = train()
-    assert config["latent_dim"] == best["settings"]["latent_dim"]
-    assert config["epochs"] == best["epochs"]
+    assert config["latent_dim"] == 1
+    assert config["epochs"] == 1  # after which it was best
     assert config["network"] == "dense" and config["batch_size"] == 64
     assert config["data"] == str(tmp_path / "x.npy")
     assert config["options"] == {
@@ -747,6 +747,11 @@ def test_two_workers_run_no_trial_twice(tmp_path):
             "a number",
         ),
         (
+            {"TUNER_ID": "w", "ORACLE_IP": "::1", "ORACLE_PORT": "70000"},
+            (),
+            "to 65535",
+        ),
+        (
             {"TUNER_ID": "w", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": "80"},
             ("--workers", 2),
             "one machine",
@@ -754,11 +759,11 @@ def test_two_workers_run_no_trial_twice(tmp_path):
         (
             {
                 "TUNER_ID": "chief",
-                "ORACLE_IP": "127.0.0.1",
-                "ORACLE_PORT": "70000",
+                "ORACLE_IP": "192.0.2.1",  # no machine's, by RFC 5737
+                "ORACLE_PORT": "8000",
             },
             (),
-            "can't listen at 127.0.0.1:70000",
+            "can't listen at 192.0.2.1:8000",
         ),
     ],
 )
@@ -814,6 +819,7 @@ def test_a_trial_that_outlives_its_chief_is_not_run_again(
         studies.tune(study)
     trainer = tuning.make_trainer(study)  # the chief that is started again
     oracle = trainer.oracle
+    oracle.verbose = 0
     (trial,) = (one for one in oracle.trials.values() if not one.score)
     ended.append(trial)
     trainer._try_run_and_update_trial(trial)
