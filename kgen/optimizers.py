@@ -82,7 +82,7 @@ def get(identifier, argument="optimizer", owner="compile"):
         if isinstance(value, type) and attribute not in _NOT_BY_NAME
     ]
     if name not in known:
-        raise unknown_name(argument, owner, known, name)
+        raise unknown_name(argument, owner, known, identifier)
     optimizer = Adam() if name == "adam" else keras.optimizers.get(name)
     if len(numbers) > (3 if hasattr(optimizer, "beta_1") else 1):
         raise invalid(
