@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import time
 
 import click
 
@@ -61,6 +62,7 @@ class Group(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
+_SECONDS = 30  # from one picture of a search to the next: some take seconds
 _TOO_LARGE = (
     "there is not enough memory for this. Make the pictures, the network, the "
     "batch or the number of samples smaller."
@@ -68,6 +70,7 @@ _TOO_LARGE = (
 
 
 def _complain(message, status):
+    _passing("")
     click.echo(f"kgen: {message}", err=True)
     return status
 
@@ -682,43 +685,39 @@ def tune(path, workers, resume, overwrite, trials, member):
             "--workers is for one machine; Keras Tuner's variables say that this "
             "process is one of several. Unset them, or leave --workers out."
         )
+    _passing(f"Reading {path}")
+    study = studies.read(path)
     try:
-        _passing(f"Reading {path}")
-        study = studies.read(path)
         if shared and studies.workers.is_worker():
             _passing("Waiting for the chief")
         if workers > 1:
             studies.prepare(study, resume, overwrite)
             found = _share(study, workers, trials)
         else:
-            tell = functools.partial(_tell, trials or study.budget["trials"])
-            found = studies.tune(
-                study, trials, resume, overwrite, tell, _watch_trial(study)
-            )
+            tell = _teller(study, trials or study.budget["trials"])
+            watch = _watch_trial(study) if sys.stderr.isatty() else None
+            found = studies.tune(study, trials, resume, overwrite, tell, watch)
     except KeyboardInterrupt:
-        _passing("")
         if member:
             return 130
+        studies.draw(study)
         again = f"kgen tune {path} --resume"
         if studies.workers.is_worker():
             again = "the same command"
         return _complain(
             f"interrupted. Finished trials are kept; go on with: {again}", 130
         )
-    finally:
-        _passing("")
-    return None if member or found is None else _conclude(path, found)
+    if member or found is None:
+        return None
+    studies.draw(study)
+    return _conclude(path, found)
 
 
 def _share(study, workers, trials):
     """Runs a study in several processes; returns its results."""
     from kgen import studies
 
-    try:
-        lost = studies.workers.run(study, workers, trials)
-    finally:  # the chief may be stopped before it draws
-        if study.results_file.exists():
-            studies.draw(study, studies.results.read(study.path))
+    lost = studies.workers.run(study, workers, trials)
     if lost:
         _progress(
             f"kgen: {lost} of {workers} workers failed; see "
@@ -729,8 +728,6 @@ def _share(study, workers, trials):
 
 def _watch_trial(study):
     """Tells on a terminal how far a trial is."""
-    if not sys.stderr.isatty():
-        return None
 
     def watch(trial, done, epochs, value):
         _passing(
@@ -746,6 +743,22 @@ def _passing(text):
     if sys.stderr.isatty():
         room = shutil.get_terminal_size().columns - 1
         click.echo(f"\r\x1b[K{text[:room]}", err=True, nl=False)
+
+
+def _teller(study, total):
+    """Tells of each trial that has ended, and draws them all now and then."""
+    from kgen import studies
+
+    drawn = time.monotonic()
+
+    def tell(found, trial):
+        nonlocal drawn
+        _tell(total, found, trial)
+        if time.monotonic() > drawn + _SECONDS:
+            studies.draw(study)
+            drawn = time.monotonic()
+
+    return tell
 
 
 def _tell(total, found, trial):
@@ -778,6 +791,7 @@ def _conclude(path, found):
         count = len(reasons)
         what = f"all {count} trials failed" if count else "no trial was run"
         return _complain(f"{what}.{last}", 1)
+    _passing("")
     best, model = found["best"], found["model"]
     click.echo(
         f"Best {found['objective']} {best['value']:.6g}, trial "

@@ -4,15 +4,11 @@ import contextlib
 import io
 import json
 import shutil
-import time
 
 from kgen import files
 from kgen.errors import InvalidArgument, check_int
 from kgen.studies import hparams, oracles, pictures, results, workers
 from kgen.studies.trials import Judge, Trainer
-
-# From one picture of a search to the next; some take seconds to draw.
-_SECONDS = 30
 
 
 def tune(
@@ -20,8 +16,7 @@ def tune(
 ):
     """Runs the trials of a study, and writes its results after each.
 
-    Beside them it draws a picture, and for TensorBoard it writes the same to
-    `logs` in the folder of the trials.
+    What TensorBoard's HParams shows is in `logs`, in the folder of the trials.
 
     Where Keras Tuner's environment variables say so, as the chief or a worker
     of several processes, who see the same folder.
@@ -58,12 +53,8 @@ def tune(
     prepare(study, resume, overwrite)
     with alone(study):
         trainer = make_trainer(study, trials, report, watch)
-        try:
-            trainer.search(verbose=0)
-        except KeyboardInterrupt:
-            draw(study, finish(study, trainer.oracle))
-            raise
-        return draw(study, finish(study, trainer.oracle))
+        trainer.search(verbose=0)
+        return finish(study, trainer.oracle)
 
 
 def make_trainer(study, trials=None, report=None, watch=None):
@@ -77,14 +68,9 @@ def make_trainer(study, trials=None, report=None, watch=None):
     """
     if trials is not None:
         check_int("trials", "tune", trials)
-    drawn = time.monotonic()
 
     def ended(oracle, trial):
-        nonlocal drawn
         found = finish(study, oracle)
-        if time.monotonic() > drawn + _SECONDS:
-            draw(study, found)
-            drawn = time.monotonic()
         if study.said["tuner"] != "hyperband":
             _drop_models(study, found)
         number = int(trial.trial_id)
@@ -106,16 +92,14 @@ def finish(study, oracle):
     return found
 
 
-def draw(study, found):
-    """Draws a picture of the results, if there are any; returns them.
+def draw(study):
+    """Draws the results that a study has so far, as a picture beside its file.
 
     Args:
-        study: A `Study`.
-        found: What `finish` returned.
+        study: A `Study`; without results, nothing is drawn.
     """
-    if found["trials"]:
-        pictures.draw(found, study.picture_file)
-    return found
+    if study.results_file.exists():
+        pictures.draw(results.read(study.path), study.picture_file)
 
 
 def prepare(study, resume=False, overwrite=False):

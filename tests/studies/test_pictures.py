@@ -4,10 +4,11 @@ import pathlib
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from matplotlib.figure import Figure
 from PIL import Image
 
-from kgen import studies
+from kgen import cli
 from kgen.studies import pictures
 from tests.studies import common
 
@@ -233,14 +234,17 @@ def test_parallel_lines_cross_the_axes_at_their_values(figure_of):
 
 def test_a_study_is_drawn_beside_its_file(tmp_path, monkeypatch):
     common.at_best(monkeypatch, lambda settings, seed: 1.0, drawn=True)
-    study = common.study(
+    path = common.write(
         tmp_path,
         tuner="grid",
         budget="epochs = 1",
         space="hidden_units = [4]\nlatent_dim = {values = [1, 2]}\n"
         'optimizer = {text = "adam:{rate}", rate = {values = [0.1, 0.01]}}',
     )
-    found = studies.tune(study)
+    result = CliRunner().invoke(cli.main, ["tune", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "latent_dim=2 optimizer.rate=0.1" in result.stdout
+    found = common.results_of(path)
     assert list(found["space"]) == ["latent_dim", "optimizer.rate"]
     assert [one["parameters"] for one in found["trials"]] == [
         {"latent_dim": size, "optimizer.rate": rate}
@@ -249,3 +253,15 @@ def test_a_study_is_drawn_beside_its_file(tmp_path, monkeypatch):
     ]
     with Image.open(tmp_path / "study.png") as image:
         assert image.size[0] >= 1200
+
+
+def test_a_long_search_is_drawn_while_it_goes_on(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    drawn = []
+    monkeypatch.setattr(cli, "_SECONDS", -1)
+    monkeypatch.setattr(
+        pictures, "draw", lambda found, path: drawn.append(found["trials"])
+    )
+    path = common.write(tmp_path, **common.GRID)
+    assert CliRunner().invoke(cli.main, ["tune", str(path)]).exit_code == 0
+    assert [len(trials) for trials in drawn] == [1, 2, 3, 4, 5, 6, 6]
