@@ -685,13 +685,15 @@ def tune(path, workers, resume, overwrite, trials, member):
             "--workers is for one machine; Keras Tuner's variables say that this "
             "process is one of several. Unset them, or leave --workers out."
         )
-    _passing(f"Reading {path}")
+    if not member:
+        _passing(f"Reading {path}")
     study = studies.read(path)
     try:
         if shared and studies.workers.is_worker():
             _passing("Waiting for the chief")
         if workers > 1:
             studies.prepare(study, resume, overwrite)
+            _passing("Waiting for the first trial")
             found = _share(study, workers, trials)
         else:
             tell = _teller(study, trials or study.budget["trials"])
@@ -700,12 +702,15 @@ def tune(path, workers, resume, overwrite, trials, member):
     except KeyboardInterrupt:
         if member:
             return 130
+        if shared and studies.workers.is_worker():
+            return _complain(
+                "interrupted. The same command takes its trial up again.", 130
+            )
         studies.draw(study)
-        again = f"kgen tune {path} --resume"
-        if studies.workers.is_worker():
-            again = "the same command"
         return _complain(
-            f"interrupted. Finished trials are kept; go on with: {again}", 130
+            f"interrupted. Finished trials are kept; go on with: kgen tune "
+            f"{path} --resume",
+            130,
         )
     if member or found is None:
         return None
