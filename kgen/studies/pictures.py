@@ -284,7 +284,7 @@ def _set_range(axes, one):
         room = (high / low) ** 0.04
         axes.set_xlim(low / room, high * room)
         if high / low < 100:
-            ticks = [low, math.sqrt(low * high), high]
+            ticks = _marked(one)
             axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
             axes.minorticks_off()
     else:
@@ -371,12 +371,14 @@ def _ticks(one):
     if "values" in one:
         texts = {_height(one, value): _words(value) for value in one["values"]}
         return list(texts.items())
+    return [(_height(one, value), f"{value:.3g}") for value in _marked(one)]
+
+
+def _marked(one):
+    """The ends of a range, and what is between them."""
     low, high = one["min"], one["max"]
     middle = math.sqrt(low * high) if one["log"] else (low + high) / 2
-    return [
-        (height, f"{value:.3g}")
-        for height, value in ((0.0, low), (0.5, middle), (1.0, high))
-    ]
+    return [low, round(middle) if isinstance(low, int) else middle, high]
 
 
 def _axis(axes, place, ticks):
