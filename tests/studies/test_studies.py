@@ -323,7 +323,7 @@ def test_a_loaded_model_gives_the_figure_again_and_trains_on(tmp_path):
         model="vae",
         objective="val_elbo",
         more="seeds = [3, 5]",
-        budget="trials = 2\nepochs = 2",
+        budget="trials = 1\nepochs = 2",
     )
     found = studies.tune(study)
     best = found["trials"][found["best"]["trial"]]
