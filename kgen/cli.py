@@ -654,6 +654,12 @@ def compare(out, overwrite, **settings):
 
 @main.command()
 @click.argument("path", metavar="STUDY", type=click.Path())
+@click.option(
+    "--data",
+    "source",
+    metavar="SRC",
+    help="Another source than the study's own; name it again to go on.",
+)
 @_positive_option(
     "--workers", 1, "Processes on this machine that share the trials."
 )
@@ -665,7 +671,7 @@ def compare(out, overwrite, **settings):
     help="How many in all, in the place of the study's own number.",
 )
 @click.option("--member", is_flag=True, hidden=True)
-def tune(path, workers, resume, overwrite, trials, member):
+def tune(path, source, workers, resume, overwrite, trials, member):
     """Searches a model's settings as STUDY, a TOML file, says.
 
     Leaves every trial's figure and the best settings beside it, as
@@ -687,14 +693,16 @@ def tune(path, workers, resume, overwrite, trials, member):
         )
     if not member:
         _passing(f"Reading {path}")
-    study = studies.read(path)
+    if source and os.path.exists(source):
+        source = os.path.abspath(source)  # a run from the best, too, needs it
+    study = studies.read(path, source)
     try:
         if shared and studies.workers.is_worker():
             _passing("Waiting for the chief")
         if workers > 1:
             studies.prepare(study, resume, overwrite)
             _passing("Waiting for the first trial")
-            found = _share(study, workers, trials)
+            found = _share(study, workers, trials, source)
         else:
             tell = _teller(study, trials or study.budget["trials"])
             watch = _watch_trial(study) if sys.stderr.isatty() else None
@@ -707,9 +715,10 @@ def tune(path, workers, resume, overwrite, trials, member):
                 "interrupted. The same command takes its trial up again.", 130
             )
         studies.draw(study)
+        data = f" --data {source}" if source else ""
         return _complain(
             f"interrupted. Finished trials are kept; go on with: kgen tune "
-            f"{path} --resume",
+            f"{path} --resume{data}",
             130,
         )
     if member or found is None:
@@ -718,11 +727,11 @@ def tune(path, workers, resume, overwrite, trials, member):
     return _conclude(path, found)
 
 
-def _share(study, workers, trials):
+def _share(study, workers, trials, source):
     """Runs a study in several processes; returns its results."""
     from kgen import studies
 
-    lost = studies.workers.run(study, workers, trials)
+    lost = studies.workers.run(study, workers, trials, source)
     if lost:
         _progress(
             f"kgen: {lost} of {workers} workers failed; see "

@@ -237,7 +237,7 @@ class Study:
         )
 
 
-def read(path):
+def read(path, source=None):
     """Reads a study, and checks all of it.
 
     Args:
@@ -246,6 +246,8 @@ def read(path):
             `minutes`), `space` (as in `kgen.hypermodels.HyperModel`), `data`
             (as in `kgen.studies.Data`) and `evaluation` (`num_samples`,
             `importance_samples`, `extractor`, `every`).
+        source: Data in the place of the study's own, as in `kgen.data.load`; or
+            None.
 
     Returns:
         A `Study`.
@@ -265,8 +267,8 @@ def read(path):
         said = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{path} can't be read: {error}.") from error
-    study = Study(path, said)
     _check_keys(said, path.name)
+    study = Study(path, _with_source(said, source))
     _check_numbers(study)
     for seed in study.seeds:
         check_seed(path.name, seed, optional=False)
@@ -281,6 +283,15 @@ def read(path):
         batches = study.data.batches(name, 64, 0)
         checks.check_data(model, batches, argument="data", owner=path.name)
     return study
+
+
+def _with_source(said, source):
+    """What a study says, but of other data, if there is a source."""
+    if source is None:
+        return said
+    data = said.get("data", {})
+    settings = {} if isinstance(data, str) else data
+    return {**said, "data": {**settings, "source": source}}
 
 
 def _check_keys(said, owner):

@@ -16,7 +16,7 @@ _PORT = "KERASTUNER_ORACLE_PORT"
 _VARIABLES = (_NAME, _IP, _PORT)
 
 
-def run(study, count, trials=None):
+def run(study, count, trials=None, source=None):
     """Runs a study by Keras Tuner's own protocol: a chief, and its workers.
 
     The chief thinks of trials and keeps what came of them; it prints what it
@@ -26,6 +26,7 @@ def run(study, count, trials=None):
         study: A `Study`, whose folder is there.
         count: How many workers.
         trials: As in `kgen.studies.tune`.
+        source: As in `kgen.studies.read`.
 
     Returns:
         How many workers ended otherwise than by having no more trials.
@@ -34,6 +35,8 @@ def run(study, count, trials=None):
     arguments += ["--member", "--resume"]
     if trials is not None:
         arguments += ["--trials", str(trials)]
+    if source is not None:
+        arguments += ["--data", source]
     place = {
         _IP: "127.0.0.1",
         _PORT: str(_free_port()),

@@ -1,6 +1,7 @@
 """Studies: read, refused, run, resumed."""
 
 import json
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from kgen.errors import InvalidArgument
 from kgen.studies import oracles, tuning
 from tests.studies import common
 from tests.test_cli import command
+
+TUNING = pathlib.Path(__file__).parents[2] / "tuning"
 
 
 def kgen_tune(*args):
@@ -151,6 +154,21 @@ def test_a_place_that_is_no_study_is_one_line(tmp_path):
         result = kgen_tune(path)
         assert result.exit_code == 2 and message in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.slow  # each builds a model of all that it searches
+@pytest.mark.parametrize(
+    "path", sorted(TUNING.glob("*.toml")), ids=lambda path: path.stem
+)
+def test_studies_of_this_project_can_be_run(path, tmp_path):
+    source = None
+    if path.stem.endswith("_fashion"):
+        source = str(tmp_path / "pictures.npz")
+        draws = np.random.default_rng(0)
+        images = draws.integers(0, 256, (300, 28, 28, 1), "uint8")
+        np.savez(source, images=images, labels=np.arange(300) % 10)
+    study = studies.read(path, source)
+    assert study.hypermodel().count() > 1
 
 
 def test_a_lacking_key_and_a_lacking_file(tmp_path):
@@ -725,10 +743,19 @@ def test_a_study_without_results_is_refused(tmp_path):
 # Sharing
 
 
-def test_two_workers_run_no_trial_twice(tmp_path):
-    path = common.write(tmp_path, budget="trials = 4\nepochs = 1", space=RATE)
-    done = subprocess.run(**command("tune", path, "--workers", 2), timeout=300)
+def test_two_workers_run_no_trial_twice_on_other_data(tmp_path):
+    path = common.write(
+        tmp_path,
+        budget="trials = 4\nepochs = 1",
+        space=RATE,
+        data='source = "nowhere.npy"',
+    )
+    source = tmp_path / "x.npy"
+    np.save(source, common.DATA)
+    options = ("--workers", 2, "--data", source)
+    done = subprocess.run(**command("tune", path, *options), timeout=300)
     assert done.returncode == 0, done.stderr
+    assert common.results_of(path)["data"]["source"] == str(source)
     found = common.results_of(path)["trials"]
     assert [one["trial"] for one in found] == [0, 1, 2, 3]
     assert {one["status"] for one in found} == {"completed"}
