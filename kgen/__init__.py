@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluation",
         "export",
         "extractors",
+        "hypermodels",
         "layers",
         "losses",
         "metrics",
@@ -27,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "optimizers",
         "plots",
         "sklearn",
+        "studies",
     ],
     submod_attrs={
         "models": [

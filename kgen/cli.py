@@ -6,7 +6,9 @@ import difflib
 import functools
 import json
 import os
+import shutil
 import sys
+import time
 
 import click
 
@@ -60,6 +62,7 @@ class Group(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
+_SECONDS = 30  # from one picture of a search to the next: some take seconds
 _TOO_LARGE = (
     "there is not enough memory for this. Make the pictures, the network, the "
     "batch or the number of samples smaller."
@@ -67,6 +70,7 @@ _TOO_LARGE = (
 
 
 def _complain(message, status):
+    _passing("")
     click.echo(f"kgen: {message}", err=True)
     return status
 
@@ -318,8 +322,18 @@ def trains(function):
     "--overwrite", is_flag=True, help="Delete the run in --out first."
 )
 @click.option("--export", is_flag=True, help="Export to saved_models/MODEL/N.")
+@click.option(
+    "--from-study",
+    "study",
+    type=click.Path(),
+    metavar="STUDY",
+    help="Train with the best settings that `kgen tune STUDY` found, and on its "
+    "data; other options come before them.",
+)
 @click.pass_context
-def train(ctx, model, out, resume, overwrite, export, options, **settings):
+def train(
+    ctx, model, out, resume, overwrite, export, options, study, **settings
+):
     """Trains MODEL and leaves a run's directory.
 
     The directory holds the model, its settings, the history, TensorBoard's
@@ -329,17 +343,25 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
         raise click.UsageError("--resume and --overwrite exclude each other.")
     if resume and not out:
         raise click.UsageError("--resume needs --out: the run to go on with.")
+    if resume and study:
+        raise click.UsageError(
+            "--resume and --from-study exclude each other: a run that goes on "
+            "has its settings."
+        )
     if export:  # before the work: a place that can't be written is refused
         os.makedirs(os.path.join("saved_models", model), exist_ok=True)
     quiet_import()
     from kgen import runs
 
     run = runs.Run(out) if out else runs.new_run(model)
+    options = dict(options)
+    if study:
+        options = {**_tuned(ctx, model, study, settings), **options}
     usual = {**names.TRAINING, **names.TRAINING_OF.get(model, {})}
     for name, value in usual.items():
         if settings[name] is None:
             settings[name] = value
-    config = {"model": model, **settings, "options": dict(options)}
+    config = {"model": model, **settings, "options": options}
     # The run is used from other folders, too.
     if settings["data"] != "digits" and os.path.exists(settings["data"]):
         config["data"] = os.path.abspath(settings["data"])
@@ -363,6 +385,36 @@ def train(ctx, model, out, resume, overwrite, export, options, **settings):
     click.echo(f"The run is in {run.path}")
     if export:
         _export(run, trained, "saved_models")
+
+
+def _tuned(ctx, model, study, settings):
+    """Puts a study's best settings where none are given; returns the rest."""
+    from kgen.studies import results
+
+    found = results.read(study)
+    if found["model"] != model:
+        raise click.UsageError(
+            f"{study} is of the model {found['model']}, not {model}."
+        )
+    if found["best"] is None:
+        raise click.UsageError(
+            f"No trial of {study} has succeeded: there are no best settings."
+        )
+    data = found["data"]
+    data = {"source": data} if isinstance(data, str) else dict(data)
+    best = {**found["best"]["settings"], "epochs": found["best"]["epochs"]}
+    best.update(
+        (name, value)
+        for name, value in data.items()
+        if name not in ("source", "train", "validation")
+    )
+    best["data"] = data.get("source", "digits")
+    command_line = click.core.ParameterSource.COMMANDLINE
+    for name in set(best) & set(settings):
+        value = best.pop(name)
+        if ctx.get_parameter_source(name) != command_line:
+            settings[name] = value
+    return best
 
 
 def _shown(value):
@@ -598,6 +650,170 @@ def compare(out, overwrite, **settings):
     )
     click.echo(comparison.table(found))
     click.echo(f"The comparison is in {out}")
+
+
+@main.command()
+@click.argument("path", metavar="STUDY", type=click.Path())
+@click.option(
+    "--data",
+    "source",
+    metavar="SRC",
+    help="Another source than the study's own; name it again to go on.",
+)
+@_positive_option(
+    "--workers", 1, "Processes on this machine that share the trials."
+)
+@click.option("--resume", is_flag=True, help="Go on with the trials there are.")
+@click.option("--overwrite", is_flag=True, help="Delete them first.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    help="How many in all, in the place of the study's own number.",
+)
+@click.option("--member", is_flag=True, hidden=True)
+def tune(path, source, workers, resume, overwrite, trials, member):
+    """Searches a model's settings as STUDY, a TOML file, says.
+
+    Leaves every trial's figure and the best settings beside it, as
+    STUDY.results.json, for: kgen train MODEL --from-study STUDY. Draws them as
+    STUDY.png; the same for TensorBoard is in STUDY.trials/logs. Trials that
+    fail are noted with the reason. After Ctrl-C, or a kill, go on with
+    --resume.
+    """
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other.")
+    quiet_import()
+    from kgen import studies
+
+    shared = studies.workers.is_member()
+    if shared and workers > 1:
+        raise click.UsageError(
+            "--workers is for one machine; Keras Tuner's variables say that this "
+            "process is one of several. Unset them, or leave --workers out."
+        )
+    if not member:
+        _passing(f"Reading {path}")
+    if source and os.path.exists(source):
+        source = os.path.abspath(source)  # a run from the best, too, needs it
+    study = studies.read(path, source)
+    try:
+        if shared and studies.workers.is_worker():
+            _passing("Waiting for the chief")
+        if workers > 1:
+            studies.prepare(study, resume, overwrite)
+            _passing("Waiting for the first trial")
+            found = _share(study, workers, trials, source)
+        else:
+            tell = _teller(study, trials or study.budget["trials"])
+            watch = _watch_trial(study) if sys.stderr.isatty() else None
+            found = studies.tune(study, trials, resume, overwrite, tell, watch)
+    except KeyboardInterrupt:
+        if member:
+            return 130
+        if shared and studies.workers.is_worker():
+            return _complain(
+                "interrupted. The same command takes its trial up again.", 130
+            )
+        studies.draw(study)
+        data = f" --data {source}" if source else ""
+        return _complain(
+            f"interrupted. Finished trials are kept; go on with: kgen tune "
+            f"{path} --resume{data}",
+            130,
+        )
+    if member or found is None:
+        return None
+    studies.draw(study)
+    return _conclude(path, found)
+
+
+def _share(study, workers, trials, source):
+    """Runs a study in several processes; returns its results."""
+    from kgen import studies
+
+    lost = studies.workers.run(study, workers, trials, source)
+    if lost:
+        _progress(
+            f"kgen: {lost} of {workers} workers failed; see "
+            f"{study.folder}/worker-*.log"
+        )
+    return studies.results.read(study.path)
+
+
+def _watch_trial(study):
+    """Tells on a terminal how far a trial is."""
+
+    def watch(trial, done, epochs, value):
+        _passing(
+            f"Trial {trial}: epoch {done} of {epochs}, "
+            f"{study.objective.name} {value:.6g}"
+        )
+
+    return watch
+
+
+def _passing(text):
+    """A line that the next one replaces, on a terminal."""
+    if sys.stderr.isatty():
+        room = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r\x1b[K{text[:room]}", err=True, nl=False)
+
+
+def _teller(study, total):
+    """Tells of each trial that has ended, and draws them all now and then."""
+    from kgen import studies
+
+    drawn = time.monotonic()
+
+    def tell(found, trial):
+        nonlocal drawn
+        _tell(total, found, trial)
+        if time.monotonic() > drawn + _SECONDS:
+            studies.draw(study)
+            drawn = time.monotonic()
+
+    return tell
+
+
+def _tell(total, found, trial):
+    """A line for a trial that has ended."""
+    _passing("")
+    number = trial["trial"]
+    if total:
+        done = sum(one["status"] != "running" for one in found["trials"])
+        number = f"{number} ({done} of {total})"
+    if trial["value"] is None:
+        figure = f"failed: {trial.get('reason', 'no reason is known')}"
+    else:
+        figure = f"{found['objective']} {trial['value']:.6g}"
+    if found["best"]:
+        best = found["best"]
+        figure += f" (best {best['value']:.6g}, trial {best['trial']})"
+    chosen = " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in trial.get("parameters", {}).items()
+    )
+    seconds = trial.get("seconds", 0.0)
+    click.echo(f"Trial {number}, {seconds:.0f} s: {figure}; {chosen}")
+
+
+def _conclude(path, found):
+    """The end of `tune`: what was best, or that nothing was."""
+    if found["best"] is None:
+        reasons = [one.get("reason") for one in found["trials"]]
+        last = f" The last reason: {reasons[-1]}" if any(reasons) else ""
+        count = len(reasons)
+        what = f"all {count} trials failed" if count else "no trial was run"
+        return _complain(f"{what}.{last}", 1)
+    _passing("")
+    best, model = found["best"], found["model"]
+    click.echo(
+        f"Best {found['objective']} {best['value']:.6g}, trial "
+        f"{best['trial']}, after {best['epochs']} epochs: "
+        f"{_shown(best['settings'])}"
+    )
+    click.echo(f"Train with it: kgen train {model} --from-study {path}")
+    return None
 
 
 @main.command()

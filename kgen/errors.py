@@ -28,7 +28,8 @@ def invalid(argument, owner, expected, received):
 
 def unknown_name(argument, owner, options, received):
     """Like `invalid`, for a name out of a list: offers the nearest one."""
-    close = difflib.get_close_matches(str(received), list(options), n=1)
+    typed = str(received).partition(":")[0]  # a name's numbers may follow
+    close = difflib.get_close_matches(typed, list(options), n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     names = ", ".join(repr(name) for name in options)
     return invalid(argument, owner, f"one of {names}{hint}", repr(received))

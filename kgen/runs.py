@@ -463,7 +463,7 @@ def build(config, source, dataset):
     num_classes = None
     if config["conditional"]:
         spec = spec[0]
-        num_classes = _count_classes(source)
+        num_classes = count_classes(source)
     try:
         model = kgen.create_model(
             config["model"],
@@ -485,10 +485,13 @@ def build(config, source, dataset):
     return model
 
 
-def _count_classes(source):
+def count_classes(source):
+    """The number of a source's classes; None if it has no labels."""
     if source.class_names:
         return len(source.class_names)
     labels = [source.examples(split).labels for split in source.splits]
+    if all(part is None for part in labels):
+        return None
     return int(max(part.max() for part in labels if part is not None)) + 1
 
 

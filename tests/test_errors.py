@@ -26,6 +26,10 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     error = unknown_name("loss", "GAN", ["hinge", "minimax"], "minmax")
     assert "one of 'hinge', 'minimax' (did you mean 'minimax'?)" in str(error)
     assert "did you mean" not in str(unknown_name("loss", "GAN", ["hinge"], 3))
+    error = unknown_name(
+        "optimizer", "compile", ["adam", "sgd"], "adm:0.001:0.5"
+    )
+    assert "(did you mean 'adam'?)" in str(error) and "adm:0.001" in str(error)
 
 
 @pytest.mark.parametrize("value", [1, np.int64(7), np.array(3)])

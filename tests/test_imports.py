@@ -17,9 +17,9 @@ LEVELS = [
     {"data", "metrics", "plots"},
     {"extractors"},
     {"evaluation"},
-    {"callbacks", "sklearn"},
+    {"callbacks", "hypermodels", "sklearn"},
     {"comparison", "report", "runs"},
-    {"evaluations", "exports"},
+    {"evaluations", "exports", "studies"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

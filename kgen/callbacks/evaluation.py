@@ -31,7 +31,8 @@ class Evaluation(keras.callbacks.Callback):
             `kgen.data.open_source(source).examples("test")` gives.
         train: The training examples, for metrics that need them, or None.
         extractor: As in `kgen.evaluation.Evidence`.
-        every: Epochs from one computation to the next.
+        every: Epochs from one computation to the next; the last epoch has one in
+            any case.
         **options: Others of `kgen.evaluation.Evidence`, such as
             `num_samples=2000`.
 
@@ -99,7 +100,8 @@ class Evaluation(keras.callbacks.Callback):
         self._evidence = None  # the model would hinder copies of the callback
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0:
+        done = epoch + 1
+        if done % self.every == 0 or done == self.params["epochs"]:
             # What is known of the data stays; samples are drawn anew.
             self._evidence = self._evidence.again()
             found, _ = compute(self._evidence, self.names)

@@ -21,10 +21,11 @@ def judge(names=("frechet_distance",), **options):
 def test_figures_are_in_the_logs_and_stay_between():
     model = contract.small_model("gan")
     logs = model.fit(
-        contract.X, epochs=5, verbose=0, callbacks=[judge(every=2)]
+        contract.X, epochs=7, verbose=0, callbacks=[judge(every=3)]
     ).history["val_frechet_distance"]
-    assert logs[0] == np.inf and logs[1] == logs[2] and logs[3] == logs[4]
-    assert logs[1] != logs[3]
+    assert logs[:2] == [np.inf, np.inf]
+    assert logs[2] == logs[3] == logs[4] != logs[5]
+    assert logs[6] != logs[5]  # the last epoch has figures of its own
 
 
 def test_other_callbacks_see_them(tmp_path):
@@ -68,7 +69,7 @@ def test_what_is_not_known_yet_is_no_best(tmp_path):
     again = contract.small_model("gan").fit(
         contract.X, epochs=1, verbose=0, callbacks=[copied]
     )
-    assert again.history["val_frechet_distance"] == [np.inf]
+    assert np.isfinite(again.history["val_frechet_distance"]).all()
 
 
 def test_training_is_the_same_with_it():

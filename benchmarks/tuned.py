@@ -1,0 +1,83 @@
+"""What tuning gains: tuned beside untuned models, on a test split not seen before.
+
+    python benchmarks/tuned.py tuning/vae_digits.toml tuning/gan_digits.toml
+
+For each study: `kgen train MODEL`, with its defaults and `--from-study`, by
+`--seeds` seeds, on the study's data; then `kgen evaluate`, by the study's
+objective, on the test split. Writes result.json to `--out`.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+_COMMAND = [sys.executable, "-c", "from kgen.cli import main; main()"]
+
+
+def kgen(*args):
+    """Runs a command of kgen's; what it prints is of no use here."""
+    done = subprocess.run(
+        [*_COMMAND, *map(str, args)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"kgen {' '.join(map(str, args))}: {done.stderr}")
+
+
+def judge(run, metric):
+    """A run's figure on the test split."""
+    kgen("evaluate", run, "--metrics", metric)
+    (found,) = json.loads((run / "metrics.json").read_text())
+    return found["metrics"][metric]["value"]
+
+
+def compare(study, seeds, folder):
+    """Figures of the tuned and the untuned models of a study."""
+    results = json.loads(study.with_suffix(".results.json").read_text())
+    model, metric = results["model"], results["objective"].removeprefix("val_")
+    data = results["data"]
+    source = data if isinstance(data, str) else data["source"]
+    found = {"metric": metric, "direction": results["direction"]}
+    for name, options in (
+        ("untuned", ("--data", source)),
+        ("tuned", ("--from-study", study)),
+    ):
+        found[name] = []
+        for seed in range(seeds):
+            run = folder / f"{study.stem}-{name}-{seed}"
+            start = time.time()
+            kgen("train", model, *options, "--seed", seed, "--out", run)
+            seconds = round(time.time() - start, 1)
+            figure = judge(run, metric)
+            found[name].append({"value": figure, "train_seconds": seconds})
+            print(study.stem, name, seed, found[name][-1], flush=True)
+        values = [one["value"] for one in found[name]]
+        found[f"{name}_mean"] = float(np.mean(values))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", nargs="+", type=pathlib.Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", default="benchmarks/results/tuned")
+    arguments = parser.parse_args()
+    out = pathlib.Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "result.json"
+    found = json.loads(file.read_text()) if file.exists() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        for study in arguments.studies:
+            found[study.stem] = compare(
+                study, arguments.seeds, pathlib.Path(folder)
+            )
+            file.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

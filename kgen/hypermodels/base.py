@@ -1,0 +1,272 @@
+"""A model of kgen's in a space of settings, for Keras Tuner."""
+
+import contextlib
+import inspect
+
+import keras_tuner
+import tensorflow as tf
+
+from kgen.errors import InvalidArgument, check_int, check_seed, invalid
+from kgen.hypermodels.defaults import SPACES
+from kgen.hypermodels.space import Space
+from kgen.models import factory
+from kgen.networks.common import check_shape
+
+# What belongs to a training, beside the options of a model and of `compile`.
+_TRAINING = ("latent_dim", "network", "batch_size")
+# A study has seeds of its own; a searched one would be luck.
+_NOT_SEARCHED = {"seed"}
+
+
+class HyperModel(keras_tuner.HyperModel):
+    """Base of the classes of `kgen.hypermodels`, one for each model.
+
+    Args:
+        input_shape: Shape of one example, without the batch.
+        space: Dictionary from names to what is searched, or None for the
+            model's own. A name is any that `kgen train --set` takes, or
+            `latent_dim`, `network` or `batch_size`; what it may be is one of
+            `{"min": 4, "max": 64}`, all integers or numbers between two, with
+            `"log": True` their logarithm drawn uniformly, and a `"step"` if
+            wanted;
+            `{"values": ["relu", "gelu"]}`, one of a list, of any types;
+            `{"text": "adam:{rate}", "rate": {"min": 1e-4, "max": 1e-2}}`, a
+            text with places for any of the two;
+            or a plain value, which is fixed.
+        num_classes: If given, the model is conditional; a classifier needs it.
+        seed: Integer for the models' own draws, or None.
+
+    Others, `name` and `tunable`, are those of `keras_tuner.HyperModel`.
+
+    Raises:
+        InvalidArgument: If a name is unknown (the nearest one is offered), an
+            entry can't be read, or nothing is searched.
+    """
+
+    # The name that `create_model` knows, of a subclass.
+    model = None
+
+    def __init__(
+        self, input_shape, space=None, num_classes=None, seed=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.input_shape = check_shape(input_shape)
+        self.num_classes = num_classes
+        self.seed = check_seed(owner, seed)
+        if factory.MODELS[self.model].needs_labels and num_classes is None:
+            raise invalid("num_classes", owner, "a positive integer", None)
+        usual = "conv" if len(self.input_shape) == 3 else "dense"
+        if space is None:
+            known = self.names([usual])
+            space = {k: v for k, v in SPACES[self.model].items() if k in known}
+        self._families = _families(space, usual, owner)
+        self._usual = usual
+        self.space = Space(space, self.names(self._families), owner)
+
+    @classmethod
+    def names(cls, networks=("conv", "dense")):
+        """The names that a space may hold.
+
+        Args:
+            networks: Names of network families, one of which must know it.
+
+        Returns:
+            List of names.
+        """
+        found = {}
+        for network in networks:
+            found.update(factory.options_of(cls.model, network))
+        found.update(_compile_arguments(cls.model))
+        found.update(dict.fromkeys(_TRAINING))
+        return [name for name in found if name not in _NOT_SEARCHED]
+
+    def settings(self, hp):
+        """The settings of a trial.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`, which gets what is new to it.
+
+        Returns:
+            Dictionary from names to values.
+        """
+        return self.space.choose(hp, self._knowing)
+
+    def declare_hyperparameters(self, hp):
+        """Tells Keras Tuner all of the space, also what one trial leaves out.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+        """
+        self.settings(hp)
+
+    def build(self, hp):
+        """A model of a trial, compiled.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+
+        Returns:
+            A model of kgen's.
+        """
+        return self.build_from(self.settings(hp))
+
+    def build_from(self, settings):
+        """A model of these settings, compiled.
+
+        Args:
+            settings: What `settings` returned.
+
+        Returns:
+            A model of kgen's.
+
+        Raises:
+            InvalidArgument: If a value is out of range.
+        """
+        options = {"network": self._usual, **settings}
+        options.pop("batch_size", None)
+        own = _compile_arguments(self.model)
+        compile = {name: options.pop(name) for name in own if name in options}
+        known = factory.options_of(self.model, options["network"])
+        if self.seed is not None and "seed" in known:
+            options["seed"] = self.seed
+        model = factory.create_model(
+            self.model,
+            input_shape=self.input_shape,
+            num_classes=self.num_classes,
+            **options,
+        )
+        model.compile(**compile)
+        return model
+
+    def fit(self, hp, model, x=None, *args, **kwargs):
+        """Trains a trial's model, in batches of its own size if searched.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+            model: What `build` returned.
+            x: As in `keras.Model.fit`.
+            *args: Others of its arguments.
+            **kwargs: The same, by name.
+
+        Returns:
+            The `History`.
+
+        Raises:
+            FatalValueError: Of Keras Tuner: if the size of a batch is given
+                twice. It ends a search, whose trials would all fail.
+        """
+        size = self.settings(hp).get("batch_size")
+        if size is not None:
+            if kwargs.get("batch_size") is not None:
+                raise keras_tuner.errors.FatalValueError(
+                    "The space has a `batch_size`; leave it out of `search`."
+                )
+            size = check_int("batch_size", type(self).__name__, size)
+            if isinstance(x, tf.data.Dataset):
+                x = _rebatched(x, size)
+            else:
+                kwargs["batch_size"] = size
+        return model.fit(x, *args, **kwargs)
+
+    def first(self):
+        """The settings of the space's first values.
+
+        Returns:
+            Dictionary from names to values, as that of `settings`.
+        """
+        return self.settings(keras_tuner.HyperParameters())
+
+    def count(self):
+        """How many numbers and choices are searched.
+
+        Returns:
+            Integer: the dimension of the space, as a tuner sees it.
+        """
+        hp = keras_tuner.HyperParameters()
+        self.declare_hyperparameters(hp)
+        return len(hp.space)
+
+    def check(self):
+        """Builds a model of each end and value of what is searched.
+
+        Others are at their first value meanwhile.
+
+        Raises:
+            InvalidArgument: If one can't be built; the message tells which.
+        """
+        first = self.first()
+        with _explained("The space's first values"):
+            self.build_from(first)
+        for name, parameter in self.space.searched.items():
+            for value in parameter.probes():
+                if name in first or name == "network":
+                    self._check_value(first, name, value)
+
+    def _check_value(self, first, name, value):
+        settings = {**first, name: value}
+        if name == "network":
+            settings = {
+                key: kept
+                for key, kept in settings.items()
+                if value in (self._knowing(key) or [value])
+            }
+        with _explained(f"The space's {name}={value!r}"):
+            if name == "batch_size":
+                check_int(name, f"{type(self).__name__}.space", value)
+            self.build_from(settings)
+
+    def _knowing(self, name):
+        """The networks that know a name, or None where all do."""
+        knowing = [f for f in self._families if name in self.names([f])]
+        return None if len(knowing) == len(self._families) else knowing
+
+
+@contextlib.contextmanager
+def _explained(what):
+    """Within it, an error says what of a space can't be built."""
+    try:
+        yield
+    except (
+        *(TypeError, ValueError, AttributeError, ArithmeticError),
+        *(LookupError, tf.errors.OpError),  # kgen's, Keras's, TensorFlow's
+    ) as error:
+        raise InvalidArgument(f"{what} can't be built: {error}") from error
+
+
+def _families(space, usual, owner):
+    """The network families that a space may build."""
+    entry = space.get("network", usual) if isinstance(space, dict) else usual
+    if isinstance(entry, dict):
+        entry = entry.get("values")
+    families = [entry] if isinstance(entry, str) else entry
+    if not isinstance(families, (list, tuple)):
+        raise invalid("network", f"{owner}.space", "names of networks", entry)
+    return list(families)
+
+
+def _compile_arguments(name):
+    """The arguments of a model's `compile`, by name."""
+    parameters = inspect.signature(factory.MODELS[name].compile).parameters
+    return {key: value for key, value in parameters.items() if key != "self"}
+
+
+def _rebatched(dataset, size):
+    """A dataset in other batches, whose number Keras must know.
+
+    It runs several steps at once, and would run past the end.
+    """
+    counter = getattr(dataset, "epoch_counter", None)
+    epoch = None if counter is None else counter.numpy()
+    examples = dataset.reduce(
+        tf.constant(0, "int64"),
+        lambda count, batch: (
+            count + tf.shape(tf.nest.flatten(batch)[0], "int64")[0]
+        ),
+    )
+    if counter is not None:
+        counter.assign(epoch)  # counting was no epoch
+    batches = -(-int(examples) // size)
+    return dataset.rebatch(size).apply(
+        tf.data.experimental.assert_cardinality(batches)
+    )

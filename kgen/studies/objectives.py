@@ -1,0 +1,165 @@
+"""What a study may be judged by: figures that compare across its space."""
+
+import dataclasses
+
+from kgen.errors import InvalidArgument, check_name, invalid, unknown_name
+from kgen.evaluation import METRICS, measures
+from kgen.models.adversarial import Adversarial
+
+# What changes the very meaning of a figure, by the name of the figure.
+_OBJECTIVE = {
+    "corruption",
+    "density",
+    "discriminative_weight",
+    "free_bits",
+    "importance_samples",
+    "kernel_regularizer",
+    "kl_weight",
+    "likelihood",
+    "unlabelled_weight",
+}
+_PARTS = {"corruption", "density", "free_bits", "importance_samples"} | {
+    "kl_weight",
+    "likelihood",
+}
+_CHANGES = {
+    "loss": _OBJECTIVE,
+    "generative_loss": _PARTS,
+    "reconstruction_loss": _PARTS,
+    "kl_loss": _PARTS,
+    "kl": _PARTS,
+    "regularization_loss": {"kernel_regularizer"},
+    "reconstruction": _PARTS,
+    "denoised_psnr": {"corruption"},
+    "mse": {"corruption"},
+    "elbo": {"density", "likelihood"},
+    "log_likelihood": {"density", "likelihood"},
+    "log_prob": {"density", "likelihood"},
+}
+# Those are in nats of a density of x, whichever it is.
+_OF_DENSITIES = {"elbo", "log_likelihood", "log_prob"}
+_INSTEAD = {
+    "autoencoder": "val_mse",
+    "bayes_classifier": "val_accuracy",
+    "denoising_autoencoder": "val_denoised_psnr",
+    "gan": "val_frechet_distance",
+    "vae": "val_log_likelihood or val_elbo",
+    "vaegan": "val_frechet_distance",
+}
+_DIRECTIONS = {"lower": "min", "higher": "max"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What a study minimises or maximises.
+
+    Args:
+        name: As in the logs of `fit`: `val_` and the figure's name.
+        direction: `"min"` or `"max"`.
+        is_log: Whether the model's `test_step` gives it; else it is one of
+            `kgen.evaluation.METRICS`.
+    """
+
+    name: str
+    direction: str
+    is_log: bool
+
+    @property
+    def figure(self):
+        """The name without `val_`."""
+        return self.name.removeprefix("val_")
+
+    def is_better(self, value, other):
+        """Whether one value is better than another, or there is no other."""
+        if other is None:
+            return True
+        return value < other if self.direction == "min" else value > other
+
+
+def find(name, direction, hypermodel, owner):
+    """The objective that a study names, if it means something in its space.
+
+    Args:
+        name: Such as `"val_elbo"`.
+        direction: `"min"`, `"max"`, or None for the figure's own.
+        hypermodel: A `kgen.hypermodels.HyperModel`.
+        owner: Whose setting it is, for messages.
+
+    Returns:
+        An `Objective`.
+
+    Raises:
+        InvalidArgument: If there is no such figure, it has no best value, or it
+            doesn't compare across what is searched.
+    """
+    model = hypermodel.build_from(hypermodel.first())
+    logs = [log for metric in model.metrics for log in metric.names]
+    known = [f"val_{figure}" for figure in dict.fromkeys([*logs, *METRICS])]
+    if name not in known:
+        raise unknown_name("objective", owner, known, name)
+    figure = name.removeprefix("val_")
+    _check_comparable(figure, model, hypermodel, logs, owner)
+    if figure not in logs:
+        _check_possible(figure, model, hypermodel, owner)
+    own = _direction(figure)
+    if direction is not None:
+        check_name("direction", owner, ("min", "max"), direction)
+        if own not in (None, direction):
+            raise invalid(
+                "direction", owner, f'"{own}" for {name}', repr(direction)
+            )
+    if own is None:
+        raise InvalidArgument(
+            f"{owner}: {name} has no best value, high or low. "
+            f"{_instead(hypermodel)}"
+        )
+    return Objective(name, own, figure in logs)
+
+
+def _check_possible(figure, model, hypermodel, owner):
+    (method,) = (g.method for g in measures.GROUPS if figure in g.metrics)
+    if not hasattr(model, method):
+        raise InvalidArgument(
+            f"{owner}: val_{figure} can't be computed: a "
+            f"{type(model).__name__} has no method `{method}`. "
+            f"{_instead(hypermodel)}"
+        )
+
+
+def _direction(figure):
+    if figure in METRICS:
+        return _DIRECTIONS.get(METRICS[figure].better)
+    return "min" if figure.endswith("loss") else None
+
+
+def _instead(hypermodel):
+    return f"Take {_INSTEAD[hypermodel.model]}."
+
+
+def _check_comparable(figure, model, hypermodel, logs, owner):
+    of_players = isinstance(model, Adversarial) and figure not in METRICS
+    if of_players and figure in logs:
+        raise InvalidArgument(
+            f"{owner}: val_{figure} can't be compared between trials: it tells "
+            "how the players stand against each other, not what the samples "
+            f"are worth. {_instead(hypermodel)}"
+        )
+    searched = hypermodel.space.searched
+    changed = sorted(_CHANGES.get(figure, set()) & set(searched))
+    if figure in _OF_DENSITIES and changed == ["likelihood"]:
+        if _all_densities(searched["likelihood"]):
+            changed = []
+    if changed:
+        raise InvalidArgument(
+            f"{owner}: val_{figure} can't be compared between trials: what it "
+            f"measures changes with {' and '.join(changed)}, and the space "
+            f"searches {'them' if len(changed) > 1 else 'it'}. Fix "
+            f"{'them' if len(changed) > 1 else 'it'}, or take another "
+            f"objective. {_instead(hypermodel)}"
+        )
+
+
+def _all_densities(parameter):
+    """Whether no likelihood is of pixels that are 0 or 1, beside others."""
+    names = {str(value).split(":")[0] for value in parameter.probes()}
+    return names == {"bernoulli"} or "bernoulli" not in names

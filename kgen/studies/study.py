@@ -1,0 +1,368 @@
+"""A study: what is searched, by what, how long; read from a TOML file."""
+
+import dataclasses
+import functools
+import pathlib
+import tomllib
+
+from kgen import hypermodels, names
+from kgen.data import open_source
+from kgen.errors import (
+    InvalidArgument,
+    check_int,
+    check_name,
+    check_number,
+    check_seed,
+    invalid,
+)
+from kgen.models import checks, factory
+from kgen.runs import count_classes
+from kgen.studies import objectives
+
+TUNERS = ("random", "bayesian", "hyperband", "grid")
+# Of successive epochs in Hyperband.
+FACTOR = 3
+_KEYS = {
+    "model": str,
+    "data": (str, dict),
+    "objective": str,
+    "direction": str,
+    "tuner": str,
+    "seeds": list,
+    "budget": dict,
+    "space": dict,
+    "evaluation": dict,
+}
+_NEEDED = ("model", "objective", "tuner", "budget", "space")
+_TABLES = {
+    "data": {
+        "source": str,
+        "train": str,
+        "validation": str,
+        "image_shape": list,
+        "data_dir": str,
+        "conditional": bool,
+        "binarize": bool,
+    },
+    "budget": {
+        "trials": int,
+        "epochs": int,
+        "minutes": (int, float),
+    },
+    "evaluation": {
+        "num_samples": int,
+        "importance_samples": int,
+        "extractor": str,
+        "every": int,
+    },
+}
+_KINDS = {
+    bool: "true or false",
+    dict: "a table",
+    float: "a number",
+    int: "an integer",
+    list: "a list",
+    str: "a text",
+}
+# Sample metrics while searching: enough to rank, and quick.
+_NUM_SAMPLES = 2000
+
+
+class Data:
+    """What a study trains on, and the part that judges its trials.
+
+    The test split stays unseen, for the last judgement: trials are judged by
+    the validation split, or else a fifth of the training examples.
+
+    Args:
+        source: As in `kgen.data.load`.
+        train: The split to train on.
+        validation: The split that judges; both or none of them are given.
+        image_shape: As in `kgen.data.load`.
+        data_dir: As in `kgen.data.load`.
+        conditional: Whether networks take the labels.
+        binarize: As in `kgen.data.load`.
+    """
+
+    def __init__(
+        self,
+        source="digits",
+        train=None,
+        validation=None,
+        image_shape=None,
+        data_dir=None,
+        conditional=False,
+        binarize=False,
+    ):
+        self.source = open_source(source, image_shape, data_dir)
+        if (train is None) != (validation is None):
+            raise invalid(
+                "data",
+                "study",
+                "both of train and validation, or none",
+                {"train": train, "validation": validation},
+            )
+        if train is None:
+            train, validation = "train[:80%]", "train[80%:]"
+            if "validation" in self.source.splits:
+                train, validation = "train", "validation"
+        for split in (train, validation):
+            if str(split).partition("[")[0] in ("test", "all"):
+                raise invalid(
+                    "data",
+                    "study",
+                    "splits without test examples: those are for the last "
+                    "judgement, and the tuner must not see them",
+                    split,
+                )
+        self._examples = {
+            "train": self.source.examples(train),
+            "validation": self.source.examples(validation),
+        }
+        self.conditional, self.binarize = conditional, binarize
+        if conditional and self.examples("train").labels is None:
+            raise invalid(
+                "conditional", "data", "data with labels", conditional
+            )
+
+    def examples(self, name):
+        """The examples of `"train"` or `"validation"`."""
+        return self._examples[name]
+
+    def batches(self, name, batch_size, seed):
+        """Batches of one of them; only `"train"` is shuffled."""
+        return self.examples(name).batches(
+            labels=self.conditional,
+            batch_size=batch_size,
+            shuffle=name == "train",
+            seed=seed,
+            binarize=self.binarize,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A study, as its file says it, and checked.
+
+    Args:
+        path: Its file.
+        said: Dictionary of all that the file says.
+    """
+
+    path: pathlib.Path
+    said: dict
+
+    @property
+    def model(self):
+        """The model's name."""
+        return self.said["model"]
+
+    @property
+    def seeds(self):
+        """The seeds that each trial is trained with."""
+        return tuple(self.said.get("seeds", [0]))
+
+    @property
+    def budget(self):
+        """`trials`, `epochs` and `minutes`, None where there is no limit."""
+        return {**dict.fromkeys(_TABLES["budget"]), **self.said["budget"]}
+
+    @property
+    def evaluation(self):
+        """How sample metrics are computed."""
+        return {"num_samples": _NUM_SAMPLES, **self.said.get("evaluation", {})}
+
+    @property
+    def data_settings(self):
+        """The arguments of `Data`."""
+        data = self.said.get("data", {})
+        return {"source": data} if isinstance(data, str) else data
+
+    @property
+    def folder(self):
+        """Where its trials are kept: beside the file."""
+        return self.path.with_suffix(".trials")
+
+    @property
+    def results_file(self):
+        """Where its results are written: beside the file."""
+        return self.path.with_suffix(".results.json")
+
+    @property
+    def picture_file(self):
+        """Where its picture is drawn: beside the file."""
+        return self.path.with_suffix(".png")
+
+    @functools.cached_property
+    def space(self):
+        """What is searched, as `kgen.hypermodels` reads it."""
+        return self.hypermodel().space
+
+    @functools.cached_property
+    def data(self):
+        """The data, opened."""
+        data = dict(self.data_settings)
+        if factory.MODELS[self.model].needs_labels:
+            data["conditional"] = True
+        return Data(**data)
+
+    @functools.cached_property
+    def objective(self):
+        """The `Objective`."""
+        return objectives.find(
+            self.said["objective"],
+            self.said.get("direction"),
+            self.hypermodel(),
+            f"{self.path.name}",
+        )
+
+    def hypermodel(self, seed=None):
+        """The model in the study's space, beside `kgen train`'s own defaults.
+
+        Args:
+            seed: Integer for the models' own draws, or None.
+        """
+        shape = self.data.examples("train").shape
+        usual = {**names.TRAINING, **names.TRAINING_OF.get(self.model, {})}
+        fixed = {name: usual[name] for name in ("latent_dim", "batch_size")}
+        fixed["network"] = "conv" if len(shape) == 3 else "dense"
+        classes = None
+        if self.data.conditional:
+            classes = count_classes(self.data.source)
+        return hypermodels.get(self.model)(
+            shape,
+            {**fixed, **self.said["space"]},
+            num_classes=classes,
+            seed=seed,
+        )
+
+
+def read(path, source=None):
+    """Reads a study, and checks all of it.
+
+    Args:
+        path: A TOML file with `model`, `data`, `objective`, `direction`,
+            `tuner`, `seeds` and the tables `budget` (`trials`, `epochs`,
+            `minutes`), `space` (as in `kgen.hypermodels.HyperModel`), `data`
+            (as in `kgen.studies.Data`) and `evaluation` (`num_samples`,
+            `importance_samples`, `extractor`, `every`).
+        source: Data in the place of the study's own, as in `kgen.data.load`; or
+            None.
+
+    Returns:
+        A `Study`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InvalidArgument: If it can't be read, a name is unknown (the nearest
+            one is offered), a value can't be built, the tuner can't search the
+            space, or the objective does not compare across it.
+
+    Example:
+
+        study = kgen.studies.read("tuning/vae_digits.toml")
+    """
+    path = pathlib.Path(path)
+    try:
+        said = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"{path} can't be read: {error}.") from error
+    _check_keys(said, path.name)
+    study = Study(path, _with_source(said, source))
+    _check_numbers(study)
+    for seed in study.seeds:
+        check_seed(path.name, seed, optional=False)
+    if len(set(study.seeds)) < max(1, len(study.seeds)) or not study.seeds:
+        raise invalid("seeds", path.name, "seeds that differ", study.seeds)
+    hypermodel = study.hypermodel()
+    hypermodel.check()
+    study.objective  # noqa: B018  is checked when it is found
+    _check_tuner(study)
+    model = hypermodel.build_from(hypermodel.first())
+    for name in ("train", "validation"):
+        batches = study.data.batches(name, 64, 0)
+        checks.check_data(model, batches, argument="data", owner=path.name)
+    return study
+
+
+def _with_source(said, source):
+    """What a study says, but of other data, if there is a source."""
+    if source is None:
+        return said
+    data = said.get("data", {})
+    settings = {} if isinstance(data, str) else data
+    return {**said, "data": {**settings, "source": source}}
+
+
+def _check_keys(said, owner):
+    _check_table(said, _KEYS, "key", owner)
+    for key in _NEEDED:
+        if key not in said:
+            raise InvalidArgument(
+                f"{owner} lacks `{key}`. Expected at least "
+                f"{', '.join(_NEEDED)}."
+            )
+    check_name("model", owner, factory.MODELS, said["model"])
+    check_name("tuner", owner, TUNERS, said["tuner"])
+    for table, known in _TABLES.items():
+        entries = said.get(table, {})
+        if isinstance(entries, dict):
+            _check_table(entries, known, table, owner)
+
+
+def _check_table(entries, known, table, owner):
+    """Raises if a key is unknown, or its value is of the wrong type."""
+    for key, value in entries.items():
+        check_name(table, owner, known, key)
+        kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
+        boolean = isinstance(value, bool) and bool not in kinds
+        if boolean or not isinstance(value, kinds):
+            expected = " or ".join(_KINDS[kind] for kind in kinds)
+            name = key if known is _KEYS else f"{table}.{key}"
+            raise invalid(name, owner, expected, repr(value))
+
+
+def _check_numbers(study):
+    owner = f"{study.path.name}"
+    budget = study.budget
+    for name in ("trials", "epochs"):
+        if budget[name] is not None:
+            check_int(f"budget.{name}", owner, budget[name])
+    for name, value in study.said.get("evaluation", {}).items():
+        if name != "extractor":
+            least = 2 if name == "num_samples" else 1
+            check_int(f"evaluation.{name}", owner, value, least)
+    if budget["minutes"] is not None:
+        check_number("budget.minutes", owner, budget["minutes"])
+    needed = ["epochs"]
+    if study.said["tuner"] in ("random", "bayesian"):
+        needed.append("trials")
+    for name in needed:
+        if budget[name] is None:
+            raise invalid(f"budget.{name}", owner, "a positive integer", None)
+
+
+def _check_tuner(study):
+    """Raises if the study's tuner can't search its space."""
+    owner, tuner = study.path.name, study.said["tuner"]
+    searched = study.hypermodel().space.searched
+    endless = [name for name, one in searched.items() if not one.is_finite]
+    if tuner == "grid" and endless:
+        raise InvalidArgument(
+            f"{owner}: a grid can't visit all of {', '.join(endless)}. Give a "
+            "step, or a list of values, or take another tuner."
+        )
+    epochs, trials = study.budget["epochs"], study.budget["trials"]
+    if tuner == "hyperband" and epochs < FACTOR:
+        raise InvalidArgument(
+            f"{owner}: Hyperband stops trials early, and with {epochs} epochs "
+            f"there is no earlier. Give at least {FACTOR}, or take another "
+            "tuner."
+        )
+    first = max(3, 3 * study.hypermodel().count())
+    if tuner == "bayesian" and trials <= first:
+        raise InvalidArgument(
+            f"{owner}: the Bayesian tuner draws its first {first} trials at "
+            f"random, and there are {trials}. Give more, search less, or take "
+            "another tuner."
+        )

@@ -1,0 +1,214 @@
+"""Runs a study: alone, or as one of several that share its trials."""
+
+import contextlib
+import io
+import json
+import shutil
+
+from kgen import files
+from kgen.errors import InvalidArgument, check_int
+from kgen.studies import hparams, oracles, pictures, results, workers
+from kgen.studies.trials import Judge, Trainer
+
+
+def tune(
+    study, trials=None, resume=False, overwrite=False, report=None, watch=None
+):
+    """Runs the trials of a study, and writes its results after each.
+
+    What TensorBoard's HParams shows is in `logs`, in the folder of the trials.
+
+    Where Keras Tuner's environment variables say so, as the chief or a worker
+    of several processes, who see the same folder.
+
+    Args:
+        study: A `Study`.
+        trials: How many trials there are to be in all, in the place of the
+            study's own number.
+        resume: Whether to go on with trials that are there.
+        overwrite: Whether to delete them.
+        report: Function of the results so far and the trial that has just
+            ended, both as in the results; or None.
+        watch: Function of the number of a trial, the epochs that it has done,
+            those it is to do, and its objective, after each epoch; or None.
+
+    Returns:
+        The results, as `kgen.studies.results.collect` gives them; None for a
+        worker.
+
+    Raises:
+        FileExistsError: If there are trials, and neither `resume` nor
+            `overwrite`.
+        InvalidArgument: If the study has changed since they were run.
+    """
+    if workers.is_worker():
+        trainer = make_trainer(study, trials, watch=watch)
+        with workers.needs_chief():
+            trainer.oracle.get_space()  # waits for the chief
+            _check_shared(study)
+            trainer.search(verbose=0)
+        return None
+    if workers.is_member():
+        workers.check_place()
+    prepare(study, resume, overwrite)
+    with alone(study):
+        trainer = make_trainer(study, trials, report, watch)
+        trainer.search(verbose=0)
+        return finish(study, trainer.oracle)
+
+
+def make_trainer(study, trials=None, report=None, watch=None):
+    """A `Trainer` whose oracle keeps the results up to date.
+
+    Args:
+        study: A `Study`.
+        trials: As in `tune`.
+        report: As in `tune`.
+        watch: As in `tune`.
+    """
+    if trials is not None:
+        check_int("trials", "tune", trials)
+
+    def ended(oracle, trial):
+        found = finish(study, oracle)
+        if study.said["tuner"] != "hyperband":
+            _drop_models(study, found)
+        number = int(trial.trial_id)
+        (own,) = (one for one in found["trials"] if one["trial"] == number)
+        if report:
+            report(found, own)
+
+    most = trials or study.budget["trials"]
+    oracle = oracles.make(study, most, ended)
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras Tuner's print
+        return Trainer(study, oracle, watch)
+
+
+def finish(study, oracle):
+    """Collects the results, writes and returns them."""
+    found = results.collect(study, oracle)
+    results.write(study, found)
+    hparams.update(study, found)
+    return found
+
+
+def draw(study):
+    """Draws the results that a study has so far, as a picture beside its file.
+
+    Args:
+        study: A `Study`; without results, nothing is drawn.
+    """
+    if study.results_file.exists():
+        pictures.draw(results.read(study.path), study.picture_file)
+
+
+def prepare(study, resume=False, overwrite=False):
+    """Makes the folder of a study's trials, or checks the one that is there.
+
+    Args:
+        study: A `Study`.
+        resume: As in `tune`.
+        overwrite: As in `tune`.
+    """
+    folder, kept = study.folder, study.folder / "study.json"
+    Judge(study).check()
+    if kept.exists():
+        with alone(study):
+            pass
+    if overwrite and kept.exists():
+        # At once: half a folder would be none of a study's.
+        doomed = folder.with_name(f".{folder.name}")
+        shutil.rmtree(doomed, ignore_errors=True)
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+        for file in (study.results_file, study.picture_file):
+            file.unlink(missing_ok=True)
+    said = _lasting(study)
+    if kept.exists():
+        if not resume:
+            raise FileExistsError(
+                f"{folder} holds trials already. Pass --resume to go on with "
+                "them, or --overwrite to delete them."
+            )
+        before = json.loads(kept.read_text())
+        changed = [key for key in said if said[key] != before.get(key)]
+        if changed:
+            raise InvalidArgument(
+                f"{study.path.name} has changed since its trials were run "
+                f"({', '.join(changed)}): they can't be compared with new ones. "
+                "Change it back, or pass --overwrite to delete them."
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(
+            f"{folder} holds something that is not a study's. Move it away."
+        )
+    elif study.results_file.exists() and not overwrite:
+        raise FileExistsError(
+            f"{study.results_file} holds the results of a search whose trials "
+            "are gone. Pass --overwrite to replace them by those of a new one."
+        )
+    with files.new_file(kept) as temporary:
+        temporary.write_text(json.dumps(said, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def alone(study):
+    """Within it, no other process can run the study.
+
+    Args:
+        study: A `Study`, whose folder is there.
+
+    Raises:
+        InvalidArgument: If another one does.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has other locks
+        yield
+        return
+    with (study.folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidArgument(
+                f"{study.path.name} is being run by another process. Wait for "
+                "it, or stop it."
+            ) from error
+        yield
+
+
+def _check_shared(study):
+    """Raises if a worker does not see the folder of its chief."""
+    kept = study.folder / "study.json"
+    if not kept.exists() or json.loads(kept.read_text()) != _lasting(study):
+        raise InvalidArgument(
+            f"{study.folder.absolute()} is not the folder in which the chief "
+            f"runs {study.path.name}. Give the chief and its workers the same "
+            "file, in a folder that they all see."
+        )
+
+
+def _lasting(study):
+    """What must not change between one trial and another."""
+    return {
+        "model": study.model,
+        "data": study.data_settings,
+        "objective": study.objective.name,
+        "tuner": study.said["tuner"],
+        "seeds": list(study.seeds),
+        "space": study.said["space"],
+        "evaluation": study.evaluation,
+        "epochs": study.budget["epochs"],
+    }
+
+
+def _drop_models(study, found):
+    """Deletes the models of trials that are not the best: they fill disks."""
+    best = found["best"] and found["best"]["trial"]
+    for one in found["trials"]:
+        if one["status"] == "running" or one["trial"] == best:
+            continue
+        for folder in study.folder.glob("trial_*"):
+            if int(folder.name.removeprefix("trial_")) == one["trial"]:
+                for path in folder.glob("*.keras"):
+                    path.unlink()

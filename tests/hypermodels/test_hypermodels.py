@@ -1,0 +1,223 @@
+"""Models in a space, built and trained by Keras Tuner itself."""
+
+import keras_tuner
+import numpy as np
+import pytest
+
+import kgen
+from kgen.errors import InvalidArgument
+from kgen.models import factory
+from tests.models import contract
+
+DENSE = {"network": "dense", "hidden_units": {"values": [[8], [8, 4]]}}
+SHAPE = (8, 8, 1)
+
+
+def model_of(name, space=None, **options):
+    if name == "bayes_classifier":
+        options.setdefault("num_classes", 10)
+    return kgen.hypermodels.get(name)(SHAPE, space, **options)
+
+
+def trial(hypermodel, **values):
+    """Hyperparameters with these values, and the rest at the first ones."""
+    hp = keras_tuner.HyperParameters()
+    hypermodel.declare_hyperparameters(hp)
+    hp.values.update(values)
+    return hp
+
+
+@pytest.mark.parametrize("name", sorted(factory.MODELS))
+def test_the_usual_space_of_each_model_can_be_built(name):
+    hypermodel = model_of(name)
+    assert len(hypermodel.space.searched) > 3
+    model = hypermodel.build(keras_tuner.HyperParameters())
+    assert type(model) is factory.MODELS[name] and model.compiled
+
+
+@pytest.mark.parametrize("name", sorted(factory.MODELS))
+def test_vectors_have_a_usual_space_too(name):
+    cls = kgen.hypermodels.get(name)
+    classes = 3 if name == "bayes_classifier" else None
+    hypermodel = cls((5,), num_classes=classes)
+    assert "filters" not in hypermodel.space.searched
+    hypermodel.check()  # every value of it can be built
+
+
+def test_settings_reach_network_model_and_compile():
+    hypermodel = model_of(
+        "vae",
+        {
+            "network": "dense",
+            "hidden_units": {"values": [[8], [8, 4]]},
+            "latent_dim": {"min": 2, "max": 9},
+            "kl_weight": {"min": 0.5, "max": 4.0},
+            "optimizer": {
+                "text": "adam:{rate}:{beta}",
+                "rate": {"min": 1e-4, "max": 1e-2, "log": True},
+                "beta": {"values": [0.5, 0.9]},
+            },
+            "free_bits": 0.25,
+        },
+    )
+    hp = trial(
+        hypermodel,
+        hidden_units="[8, 4]",
+        latent_dim=7,
+        kl_weight=2.5,
+        **{"optimizer.rate": 0.003, "optimizer.beta": 0.5},
+    )
+    assert hypermodel.settings(hp) == {
+        "network": "dense",
+        "hidden_units": [8, 4],
+        "latent_dim": 7,
+        "kl_weight": 2.5,
+        "optimizer": "adam:0.003:0.5",
+        "free_bits": 0.25,
+    }
+    model = hypermodel.build(hp)
+    assert (model.latent_dim, model.kl_weight) == (7, 2.5)
+    assert model.free_bits == 0.25
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.003)
+    assert model.optimizer.beta_1 == 0.5
+    widths = [w.shape[-1] for w in model.encoder.trainable_weights]
+    assert 8 in widths and 4 in widths
+
+
+@pytest.mark.parametrize(
+    "entry, values",
+    [
+        ({"min": 0.0, "max": 1.0, "step": 0.1}, [n / 10 for n in range(11)]),
+        ({"min": 0, "max": 1.0, "step": 0.3}, [0.0, 0.3, 0.6, 0.9]),
+        ({"min": 2, "max": 7, "step": 2}, [2, 4, 6]),
+        ({"min": 4, "max": 32, "log": True, "step": 2}, [4, 8, 16, 32]),
+        (
+            {"min": 1e-4, "max": 0.1, "log": True, "step": 10},
+            [0.0001, 0.001, 0.01, 0.1],
+        ),
+    ],
+)
+def test_steps_reach_the_end_and_are_round(entry, values):
+    hypermodel = kgen.hypermodels.VAE((4, 4, 1), {"kl_weight": entry})
+    space = keras_tuner.HyperParameters()
+    hypermodel.declare_hyperparameters(space)
+    (parameter,) = space.space
+    assert list(parameter.values) == values
+
+
+def test_a_value_of_none_and_values_of_several_types():
+    hypermodel = model_of(
+        "gan", {**DENSE, "penalty": {"values": ["r1:0.5", "None"]}}
+    )
+    assert hypermodel.build(trial(hypermodel, penalty="null")).penalty is None
+    found = hypermodel.build(trial(hypermodel, penalty='"r1:0.5"')).penalty
+    assert found.weight == 0.5
+    mixed = model_of("vae", {**DENSE, "kl_weight": {"values": [1, 0.5]}})
+    assert mixed.settings(trial(mixed, kl_weight=0.5))["kl_weight"] == 0.5
+
+
+def test_what_only_one_network_knows_is_searched_with_it_alone():
+    hypermodel = model_of(
+        "vae",
+        {
+            "network": {"values": ["conv", "dense"]},
+            "filters": {"values": [4, 8]},
+            "hidden_units": [8],
+        },
+    )
+    hp = trial(hypermodel)
+    assert hypermodel.settings(hp)["filters"] == 4
+    hp = trial(hypermodel, network="dense")
+    assert "filters" not in hypermodel.settings(hp)
+    hypermodel.check()
+
+
+@pytest.mark.parametrize("kind", ["array", "dataset"])
+def test_a_searched_batch_size_is_kept(kind):
+    hypermodel = model_of("vae", {**DENSE, "batch_size": {"values": [5, 10]}})
+    hp = trial(hypermodel, batch_size=10)
+    x = contract.X[:40]
+    if kind == "dataset":
+        x = kgen.data.load(x, split="all", batch_size=7)
+    model = hypermodel.build(hp)
+    hypermodel.fit(hp, model, x, epochs=1, verbose=0)
+    assert int(model.optimizer.iterations) == 4
+
+
+def test_keras_tuner_uses_it_directly(tmp_path):
+    tuner = keras_tuner.RandomSearch(
+        kgen.hypermodels.VAE(
+            input_shape=SHAPE, space={**DENSE, "latent_dim": {"values": [2, 3]}}
+        ),
+        objective=keras_tuner.Objective("val_elbo", "max"),
+        max_trials=2,
+        directory=tmp_path,
+        seed=1,
+    )
+    x = contract.X[:64]
+    tuner.search(x, validation_data=x, epochs=2, verbose=0)
+    (best,) = tuner.oracle.get_best_trials(1)
+    assert best.status == "COMPLETED" and np.isfinite(best.score)
+    assert tuner.get_best_models(1)[0].reconstruct(x).shape == x.shape
+
+
+def test_a_batch_size_given_twice_ends_the_search(tmp_path):
+    tuner = keras_tuner.RandomSearch(
+        model_of("vae", {**DENSE, "batch_size": {"values": [5, 10]}}),
+        objective=keras_tuner.Objective("val_elbo", "max"),
+        directory=tmp_path,
+    )
+    with pytest.raises(keras_tuner.errors.FatalValueError, match="batch_size"):
+        tuner.search(contract.X[:9], batch_size=3, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "space, message",
+    [
+        ({"latent_dims": {"values": [1]}}, "did you mean 'latent_dim'"),
+        ({"seed": {"values": [1, 2]}}, "one of"),
+        ({"discriminator_steps": {"values": [1]}}, "one of"),
+        ({"network": "dense", "filters": {"values": [1]}}, "one of"),
+        ({"network": {"values": ["dens"]}}, "did you mean 'dense'"),
+        ({}, "empty"),
+        ({"latent_dim": 4}, "empty"),
+        ({"latent_dim": {"values": []}}, "a list of values"),
+        ({"latent_dim": {"values": [4, 4]}}, "differ"),
+        ({"latent_dim": {"min": 4}}, "min"),
+        ({"latent_dim": {"min": 4, "max": 4}}, "min below max"),
+        ({"latent_dim": {"min": 0, "max": 4, "log": True}}, "above 0"),
+        ({"latent_dim": {"min": 4, "max": 9, "lgo": True}}, "log"),
+        ({"latent_dim": {"min": "4", "max": 9}}, "numbers"),
+        ({"optimizer": {"text": "adam:{rate}"}}, "places"),
+        ({"optimizer": {"text": "a:{b}", "c": {"values": [1]}}}, "places"),
+        ({"optimizer": {"text": "adam:{r}", "r": 0.1}}, "fixed value"),
+        (["latent_dim"], "a dictionary"),
+    ],
+)
+def test_a_space_that_says_nothing_is_refused(space, message):
+    with pytest.raises(InvalidArgument, match=message):
+        model_of("vae", space)
+
+
+@pytest.mark.parametrize(
+    "space, message",
+    [
+        ({"likelihood": {"values": ["gaussian", "bernouli"]}}, "bernoulli"),
+        ({"latent_dim": {"min": 0, "max": 4}}, "latent_dim"),
+        ({"batch_size": {"values": [8, 0]}}, "batch_size"),
+        (
+            {"optimizer": {"text": "adm:{r}", "r": {"values": [0.1]}}},
+            "one of .*'adam'",
+        ),
+    ],
+)
+def test_values_that_can_not_be_built_are_found_beforehand(space, message):
+    with pytest.raises(InvalidArgument, match=message):
+        model_of("vae", {**DENSE, **space}).check()
+
+
+def test_a_classifier_needs_classes():
+    with pytest.raises(InvalidArgument, match="num_classes"):
+        kgen.hypermodels.BayesClassifier(SHAPE)
+    with pytest.raises(InvalidArgument, match="did you mean 'vae'"):
+        kgen.hypermodels.get("vea")

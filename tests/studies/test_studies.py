@@ -1,0 +1,855 @@
+"""Studies: read, refused, run, resumed."""
+
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras_tuner.src.distribute import oracle_client
+
+import kgen
+from kgen import cli, studies
+from kgen.errors import InvalidArgument
+from kgen.studies import oracles, tuning
+from tests.studies import common
+from tests.test_cli import command
+
+TUNING = pathlib.Path(__file__).parents[2] / "tuning"
+
+
+def kgen_tune(*args):
+    return CliRunner().invoke(cli.main, ["tune", *(str(arg) for arg in args)])
+
+
+# Reading
+
+
+def rate_in(text):
+    """A space of one rate in a text."""
+    return (
+        f'hidden_units = [4]\noptimizer = {{text = "{text}", '
+        "rate = {min = 0.1, max = 1.0}}"
+    )
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"model": "vea"}, "did you mean 'vae'"),
+        ({"tuner": "baysian"}, "did you mean 'bayesian'"),
+        ({"objective": "val_msee"}, "did you mean 'val_mse'"),
+        ({"objective": "mse"}, "val_mse"),
+        ({"more": 'direction = "max"'}, '"min" for val_mse'),
+        ({"more": "seeds = [1, 1]"}, "differ"),
+        ({"more": "seeds = []"}, "differ"),
+        ({"more": "seeds = [-1]"}, "seed"),
+        ({"more": "sedes = [1]"}, "did you mean 'seeds'"),
+        ({"more": "seeds = 1"}, "a list"),
+        ({"budget": "epochs = 2"}, "budget.trials"),
+        ({"budget": "trials = 2"}, "budget.epochs"),
+        ({"budget": "trials = 0\nepochs = 2"}, "budget.trials"),
+        ({"budget": "trials = 1\nepochs = 2\nminuts = 1"}, "'minutes'"),
+        ({"space": "latent_dims = {values = [1]}"}, "'latent_dim'"),
+        ({"space": "hidden_units = [4]"}, "empty"),
+        ({"space": ""}, "empty"),
+        ({"space": "latent_dim = {values = [0, 1]}"}, "latent_dim=0"),
+        ({"data": 'sorce = "digits"'}, "'source'"),
+        ({"data": 'source = "digits"\ntrain = "train"'}, "both"),
+        (
+            {"data": 'source = "digits"\ntrain = "train"\nvalidation = "test"'},
+            "must not see",
+        ),
+        ({"more": "x ="}, "can't be read"),
+        (
+            {
+                "tuner": "grid",
+                "space": "hidden_units = [4]\n"
+                "latent_dim = {min = 1, max = 4, log = true}",
+            },
+            "can't visit",
+        ),
+        ({"tuner": "hyperband", "budget": "epochs = 2"}, "no earlier"),
+        ({"tuner": "bayesian"}, "first 3 trials"),
+        ({"more": "seeds = [1.5]"}, "seed=1.5"),
+        ({"more": 'seeds = ["a"]'}, "seed=a"),
+        ({"budget": "trials = 2.0\nepochs = 2"}, "an integer"),
+        ({"budget": "trials = true\nepochs = 2"}, "budget.trials=True"),
+        ({"budget": "trials = 2\nepochs = -2"}, "budget.epochs=-2"),
+        (
+            {"budget": 'trials = 2\nepochs = 2\nminutes = "1"'},
+            "budget.minutes='1'",
+        ),
+        (
+            {"budget": "trials = 2\nepochs = 2\nminutes = -1"},
+            "budget.minutes=-1",
+        ),
+        ({"data": "source = 3"}, "data.source=3"),
+        (
+            {"data": 'source = "digits"\nconditional = "yes"'},
+            "true or false",
+        ),
+        ({"data": 'source = "digts"'}, "digits"),
+        ({"more": "[evaluation]\nevery = 0"}, "evaluation.every=0"),
+        ({"more": "[evaluation]\nnum_samples = 0.5"}, "an integer"),
+        ({"more": "[evaluation]\nextractor = 3"}, "a text"),
+        ({"space": "latent_dim = {values = []}"}, "a list of values"),
+        ({"space": "latent_dim = {values = [1, 1]}"}, "differ"),
+        ({"space": "latent_dim = {min = 4, max = 2}"}, "min below max"),
+        ({"space": "latent_dim = {min = -4, max = -2}"}, "latent_dim=-4"),
+        ({"space": "latent_dim = {min = 1.5, max = 2.5}"}, "latent_dim=1.5"),
+        ({"space": "latent_dim = {min = -inf, max = 2.5}"}, "min below max"),
+        (
+            {"space": 'latent_dim = {min = 1, max = 4, log = "yes"}'},
+            "min below max",
+        ),
+        ({"space": "latent_dim = {min = 1, max = 4, steps = 2}"}, "steps"),
+        ({"space": "latent_dim = {values = [1979-05-27]}"}, "1979"),
+        (
+            {"space": 'latent_dim = {values = [2]}\nactivation = "rellu"'},
+            "first values can't be built.*rellu",
+        ),
+        ({"space": 'activation = {values = ["relu", "r"]}'}, "activation='r'"),
+        ({"space": rate_in("adam:{rate")}, "places"),
+        ({"space": rate_in("adam:{rte}")}, "places"),
+        ({"space": rate_in("adam:{}")}, "places"),
+        ({"space": rate_in("adam:{rate}:{}")}, "filled in"),
+        ({"space": rate_in("adam:{rate:d}")}, "filled in"),
+        ({"space": rate_in("adm:{rate}")}, "did you mean 'adam'"),
+        ({"space": 'network = {values = ["dense", "cnv"]}'}, "cnv"),
+        (
+            {"space": 'network = "dens"\nlatent_dim = {values = [1, 2]}'},
+            "did you mean 'dense'",
+        ),
+        ({"space": "latent_dim = {values = [1, 2]}\nseed = 3"}, "'seed'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_any_trial(
+    tmp_path, options, message
+):
+    path = common.write(tmp_path, **options)
+    with pytest.raises(InvalidArgument, match=message):
+        studies.read(path)
+    assert not path.with_suffix(".trials").exists()
+    result = kgen_tune(path)
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+
+
+def test_a_place_that_is_no_study_is_one_line(tmp_path):
+    (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    common.write(tmp_path, data=f'source = "{tmp_path / "none.npy"}"')
+    for path, message in (
+        (tmp_path / "empty.toml", "lacks `model`"),
+        (tmp_path / "bytes.toml", "can't be read"),
+        (tmp_path / "study.toml", "none.npy"),
+        (tmp_path / "none.toml", "none.toml"),
+        (tmp_path, "directory"),
+    ):
+        result = kgen_tune(path)
+        assert result.exit_code == 2 and message in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.slow  # each builds a model of all that it searches
+@pytest.mark.parametrize(
+    "path", sorted(TUNING.glob("*.toml")), ids=lambda path: path.stem
+)
+def test_studies_of_this_project_can_be_run(path, tmp_path):
+    source = None
+    if path.stem.endswith("_fashion"):
+        source = str(tmp_path / "pictures.npz")
+        draws = np.random.default_rng(0)
+        images = draws.integers(0, 256, (300, 28, 28, 1), "uint8")
+        np.savez(source, images=images, labels=np.arange(300) % 10)
+    study = studies.read(path, source)
+    assert study.hypermodel().count() > 1
+
+
+def test_a_lacking_key_and_a_lacking_file(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text('model = "vae"')
+    with pytest.raises(InvalidArgument, match="lacks `objective`"):
+        studies.read(path)
+    with pytest.raises(FileNotFoundError):
+        studies.read(tmp_path / "other.toml")
+
+
+WEIGHT = "kl_weight = {min = 0.1, max = 2.0}"
+DENSITIES = 'likelihood = {values = ["gaussian:learned", "gaussian:0.1"]}'
+BERNOULLI = 'likelihood = {values = ["gaussian:learned", "bernoulli"]}'
+CORRUPTION = 'corruption = {values = ["gaussian:0.1", "gaussian:0.2"]}'
+LOSSES = 'loss = {values = ["hinge", "minimax"]}'
+
+
+@pytest.mark.parametrize(
+    "model, objective, space",
+    [
+        ("vae", "val_loss", WEIGHT),
+        ("vae", "val_loss", DENSITIES),
+        ("vae", "val_reconstruction_loss", WEIGHT),
+        ("vae", "val_kl_loss", WEIGHT),
+        ("vae", "val_elbo", BERNOULLI),
+        ("vae", "val_log_likelihood", BERNOULLI),
+        ("autoencoder", "val_loss", 'likelihood = {values = ["mse", "mae"]}'),
+        ("gan", "val_loss", "latent_dim = {values = [2, 3]}"),
+        ("gan", "val_generator_loss", LOSSES),
+        ("vaegan", "val_loss", WEIGHT),
+        ("gan", "val_sample_sharpness", LOSSES),
+        ("autoencoder", "val_frechet_distance", "latent_dim = {values = [2]}"),
+        (
+            "denoising_autoencoder",
+            "val_mse",
+            CORRUPTION,
+        ),
+    ],
+)
+def test_figures_that_do_not_compare_are_refused(
+    tmp_path, model, objective, space
+):
+    with pytest.raises(InvalidArgument, match="can't be co|no best") as e:
+        common.study(
+            tmp_path,
+            model=model,
+            objective=objective,
+            space=f'network = "dense"\nhidden_units = [4]\n{space}',
+            data='source = "digits"',
+        )
+    assert "Take val_" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "model, objective, space, direction",
+    [
+        ("vae", "val_elbo", WEIGHT, "max"),
+        ("vae", "val_log_likelihood", DENSITIES, "max"),
+        ("vae", "val_loss", "latent_dim = {values = [1, 2]}", "min"),
+        ("gan", "val_frechet_distance", LOSSES, "min"),
+        ("vaegan", "val_frechet_distance", WEIGHT, "min"),
+        ("vaegan", "val_elbo", WEIGHT, "max"),
+        ("autoencoder", "val_mse", "latent_dim = {values = [1, 2]}", "min"),
+    ],
+)
+def test_figures_that_compare_have_a_direction(
+    tmp_path, model, objective, space, direction
+):
+    study = common.study(
+        tmp_path,
+        model=model,
+        objective=objective,
+        space=f'network = "dense"\nhidden_units = [4]\n{space}',
+        data='source = "digits"',
+    )
+    assert study.objective.direction == direction
+
+
+def test_the_test_split_is_not_seen(tmp_path):
+    study = common.study(tmp_path)
+    seen = [study.data.examples(name) for name in ("train", "validation")]
+    test = study.data.source.examples("test")
+    assert [len(part) for part in (*seen, test)] == [38, 10, 12]
+    both = np.concatenate([part.images for part in seen])
+    assert not set(map(tuple, both)) & set(map(tuple, test.images))
+    assert len(set(map(tuple, both))) == 48
+
+
+# Running
+
+
+def rate_of(settings):
+    return float(settings["optimizer"].split(":")[1])
+
+
+def parabola(settings, seed):
+    return (np.log10(rate_of(settings)) + 2.5) ** 2
+
+
+RATE = (
+    'hidden_units = [4]\noptimizer = {text = "adam:{rate}", '
+    "rate = {min = 1e-5, max = 1.0, log = true}}"
+)
+
+
+@pytest.mark.parametrize(
+    "tuner, count, within", [("random", 20, 0.4), ("bayesian", 12, 0.1)]
+)
+def test_the_best_rate_of_a_parabola_is_found(
+    tmp_path, monkeypatch, tuner, count, within
+):
+    common.at_best(monkeypatch, parabola)
+    study = common.study(
+        tmp_path,
+        tuner=tuner,
+        space=RATE,
+        budget=f"trials = {count}\nepochs = 1",
+    )
+    found = studies.tune(study)
+    assert len(found["trials"]) == count
+    values = [one["value"] for one in found["trials"]]
+    assert found["best"]["value"] == min(values)
+    best = rate_of(found["best"]["settings"])
+    assert abs(np.log10(best) + 2.5) < within
+
+
+def test_a_grid_visits_everything_once(tmp_path, monkeypatch):
+    common.at_best(
+        monkeypatch, lambda settings, seed: float(settings["latent_dim"])
+    )
+    study = common.study(
+        tmp_path,
+        tuner="grid",
+        budget="epochs = 1",
+        space="latent_dim = {min = 1, max = 4}\n"
+        "hidden_units = {values = [[4], [8]]}",
+    )
+    found = studies.tune(study)
+    seen = [
+        (one["settings"]["latent_dim"], *one["settings"]["hidden_units"])
+        for one in found["trials"]
+    ]
+    assert sorted(seen) == [(z, h) for z in (1, 2, 3, 4) for h in (4, 8)]
+    assert found["best"]["value"] == 1.0
+
+
+def test_a_code_of_the_datas_rank_is_enough(tmp_path):
+    """On data of rank 2, a linear code of 2 has no error, and 1 has."""
+    draws = np.random.default_rng(0)
+    x = draws.random((200, 2)) @ draws.random((2, 5)) / 2
+    np.save(tmp_path / "x.npy", x.astype("float32"))
+    study = common.study(
+        tmp_path,
+        tuner="grid",
+        space="latent_dim = {values = [1, 2]}\nhidden_units = []\n"
+        'optimizer = "adam:0.05"\nbatch_size = 32',
+        budget="epochs = 30",
+        data=f'source = "{tmp_path / "x.npy"}"',
+    )
+    found = studies.tune(study)
+    one, two = (trial["value"] for trial in found["trials"])
+    assert found["best"]["settings"]["latent_dim"] == 2
+    assert two < one / 10
+
+
+def test_a_loaded_model_gives_the_figure_again_and_trains_on(tmp_path):
+    study = common.study(
+        tmp_path,
+        model="vae",
+        objective="val_elbo",
+        more="seeds = [3, 5]",
+        budget="trials = 1\nepochs = 2",
+    )
+    found = studies.tune(study)
+    best = found["trials"][found["best"]["trial"]]
+    assert [run["seed"] for run in best["runs"]] == [3, 5]
+    values = [run["value"] for run in best["runs"]]
+    assert values[0] != values[1] and best["value"] == np.mean(values)
+    folder = study.folder / f"trial_{best['trial']}"
+    code = (
+        "import sys, kgen; from kgen.studies import read; "
+        "study = read(sys.argv[1]); model = kgen.load_model(sys.argv[2]); "
+        "data = study.data.batches('validation', 64, 0); "
+        "print(model.evaluate(data, return_dict=True, verbose=0)['elbo']); "
+        "model.fit(data, epochs=1, verbose=0); "
+        "print(int(model.optimizer.iterations))"
+    )
+    done = subprocess.run(
+        **command(study.path, folder / "model-5.keras", code=code), timeout=300
+    )
+    value, steps = done.stdout.split()
+    assert float(value) == values[1]
+    epochs = best["runs"][1]["epochs"]
+    assert int(steps) == epochs + 1
+
+
+def test_a_sample_metric_is_an_objective(tmp_path):
+    study = common.study(
+        tmp_path,
+        model="gan",
+        objective="val_frechet_distance",
+        budget="trials = 1\nepochs = 2",
+        space="latent_dim = {values = [2, 3]}\nhidden_units = [4]",
+        more='[evaluation]\nnum_samples = 50\nextractor = "pixels"',
+    )
+    found = studies.tune(study)
+    best = found["best"]
+    model = kgen.load_model(
+        study.folder / f"trial_{best['trial']}" / "model-0.keras"
+    )
+    evidence = kgen.evaluation.Evidence(
+        model,
+        study.data.examples("validation"),
+        study.data.examples("train"),
+        extractor=kgen.extractors.get("pixels", study.data.source),
+        num_samples=50,
+    )
+    figures, _ = kgen.evaluation.compute(evidence, ["frechet_distance"])
+    assert figures["frechet_distance"].value == best["value"]
+
+
+def test_hyperband_goes_on_with_the_best(tmp_path):
+    study = common.study(
+        tmp_path,
+        tuner="hyperband",
+        budget="trials = 4\nepochs = 3",
+        space="hidden_units = [4]\nlatent_dim = {min = 1, max = 4}\n"
+        'optimizer = {text = "adam:{r}", r = {min = 1e-3, max = 1e-1}}',
+    )
+    found = studies.tune(study)
+    assert {one["status"] for one in found["trials"]} == {"completed"}
+    states = [
+        json.loads((path / "trial.json").read_text())["hyperparameters"]
+        for path in study.folder.glob("trial_*")
+    ]
+    went_on = [s["values"] for s in states if "tuner/trial_id" in s["values"]]
+    assert went_on
+    for values in went_on:
+        before = study.folder / f"trial_{values['tuner/trial_id']}"
+        after = [
+            path
+            for path in study.folder.glob("trial_*")
+            if json.loads((path / "trial.json").read_text())["hyperparameters"][
+                "values"
+            ]
+            == values
+        ]
+        old, new = (
+            keras.saving.load_model(path / "last-0.keras")
+            for path in (before, after[0])
+        )
+        steps = int(old.optimizer.iterations), int(new.optimizer.iterations)
+        assert steps == (values["tuner/initial_epoch"], values["tuner/epochs"])
+
+
+# Failing
+
+
+def fails(settings, seed):
+    if settings["latent_dim"] != 2:
+        raise MemoryError(f"too large: {settings['latent_dim']}")
+    return 1.0
+
+
+def test_trials_that_fail_say_why_and_do_not_stop_the_study(
+    tmp_path, monkeypatch
+):
+    common.at_best(monkeypatch, fails)
+    path = common.write(tmp_path, **common.GRID)
+    result = kgen_tune(path)
+    assert result.exit_code == 0, result.output
+    found = common.results_of(path)
+    statuses = [one["status"] for one in found["trials"]]
+    assert statuses == ["failed", "completed", *4 * ["failed"]]
+    assert found["trials"][4]["reason"] == "MemoryError: too large: 5"
+    assert found["best"]["trial"] == 1
+    line = result.stdout.splitlines()[4]
+    assert line.startswith("Trial 4, 0 s: failed: MemoryError: too large: 5 (")
+    assert "(best 1, trial 1); latent_dim=5" in line
+
+
+def test_a_loss_that_is_not_finite_is_a_failure(tmp_path):
+    study = common.study(
+        tmp_path,
+        tuner="grid",
+        budget="epochs = 3",
+        space="latent_dim = {values = [2]}\nhidden_units = [4]\n"
+        'optimizer = "sgd:1e30"',
+    )
+    found = studies.tune(study)
+    assert [one["status"] for one in found["trials"]] == ["failed"]
+    assert "infinite or NaN in epoch" in found["trials"][0]["reason"]
+    assert found["best"] is None
+
+
+def test_when_all_fail_the_command_says_so(tmp_path, monkeypatch):
+    def fail(settings, seed):
+        raise ValueError("no luck")
+
+    common.at_best(monkeypatch, fail)
+    path = common.write(tmp_path, **common.GRID)
+    result = kgen_tune(path)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "kgen: all 6 trials failed. The last reason: ValueError: no luck"
+    ]
+    train = CliRunner().invoke(
+        cli.main, ["train", "autoencoder", "--from-study", str(path)]
+    )
+    assert train.exit_code == 2 and "no best settings" in train.stderr
+
+
+# Stopping
+
+
+def test_no_trial_begins_after_the_last_minute(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(
+        tmp_path, budget="trials = 3\nepochs = 1\nminutes = 0", name="a.toml"
+    )
+    result = kgen_tune(path)
+    assert result.exit_code == 1 and "no trial was run" in result.stderr
+
+
+@pytest.mark.parametrize("tuner", ["grid", "random"])
+def test_ctrl_c_loses_no_finished_trial(tmp_path, monkeypatch, tuner):
+    seen = []
+
+    def figure(settings, seed):
+        seen.append(settings["latent_dim"])
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return float(settings["latent_dim"])
+
+    common.at_best(monkeypatch, figure, drawn=True)
+    options = {
+        **common.GRID,
+        "tuner": tuner,
+        "budget": "epochs = 1\ntrials = 6",
+    }
+    path = common.write(tmp_path, **options)
+    result = kgen_tune(path)
+    assert result.exit_code == 130 and "--resume" in result.stderr
+    assert path.with_suffix(".png").exists()
+    assert kgen_tune(path).exit_code == 2
+    result = kgen_tune(path, "--resume")
+    assert result.exit_code == 0, result.output
+    found = common.results_of(path)
+    assert [one["status"] for one in found["trials"]] == 6 * ["completed"]
+    # The third was begun twice, and no other.
+    assert seen[2] == seen[3] and len(seen) == 7
+    assert len(set(seen)) == 6
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+@pytest.mark.parametrize("moment", range(1, 13))
+@pytest.mark.parametrize("tuner", ["grid", "random", "hyperband"])
+def test_a_kill_at_any_write_loses_and_repeats_nothing(
+    tmp_path, monkeypatch, tuner, moment
+):
+    ran, writes = [], []
+
+    def figure(settings, seed):
+        ran.append(json.dumps(settings))
+        return float(settings["latent_dim"])
+
+    common.at_best(monkeypatch, figure)
+    for name in ("save", "_save_trial"):
+        write = getattr(oracles.Kept, name)
+
+        def dying(self, *args, write=write):
+            writes.append(args)
+            if len(writes) == moment:
+                raise Killed
+            write(self, *args)
+
+        monkeypatch.setattr(oracles.Kept, name, dying)
+    options = {
+        **common.GRID,
+        "tuner": tuner,
+        "budget": "epochs = 3\ntrials = 4",
+    }
+    study = common.study(tmp_path, **options)
+    with pytest.raises(Killed):
+        studies.tune(study)
+    states = [
+        json.loads(path.read_text())
+        for path in study.folder.glob("trial_*/trial.json")
+    ]
+    done = [one for one in states if one["status"] == "COMPLETED"]
+    before = len(ran)
+    found = studies.tune(study, resume=True)
+    assert {one["status"] for one in found["trials"]} == {"completed"}
+    assert len(found["trials"]) == 4
+    assert len(ran) - before == 4 - len(done)
+    if tuner != "hyperband":  # which goes on with the same settings
+        assert len(set(ran)) == 4
+
+
+def test_more_trials_than_the_study_says(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, parabola)
+    path = common.write(tmp_path, space=RATE)
+    assert kgen_tune(path, "--trials", 2).exit_code == 0
+    before = common.results_of(path)["trials"]
+    assert len(before) == 2
+    assert kgen_tune(path, "--resume", "--trials", 5).exit_code == 0
+    after = common.results_of(path)["trials"]
+    assert len(after) == 5 and after[:2] == before
+    assert kgen_tune(path, "--overwrite", "--trials", 1).exit_code == 0
+    assert len(common.results_of(path)["trials"]) == 1
+
+
+def test_results_whose_trials_are_gone_are_not_replaced_unasked(
+    tmp_path, monkeypatch
+):
+    common.at_best(monkeypatch, parabola)
+    path = common.write(tmp_path, space=RATE)
+    assert kgen_tune(path).exit_code == 0
+    before = common.results_of(path)
+    shutil.rmtree(path.with_suffix(".trials"))
+    for options in ((), ("--resume",)):
+        result = kgen_tune(path, *options)
+        assert result.exit_code == 2 and "--overwrite" in result.stderr
+        assert common.results_of(path) == before
+    assert kgen_tune(path, "--overwrite", "--trials", 1).exit_code == 0
+    assert len(common.results_of(path)["trials"]) == 1
+
+
+def test_a_study_that_has_changed_does_not_resume(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path)
+    assert kgen_tune(path).exit_code == 0
+    common.write(tmp_path, more="seeds = [4]")
+    result = kgen_tune(path, "--resume")
+    assert result.exit_code == 2 and "(seeds)" in result.stderr
+
+
+def test_what_is_not_a_studys_is_not_deleted(tmp_path):
+    path = common.write(tmp_path)
+    other = path.with_suffix(".trials") / "precious"
+    other.parent.mkdir()
+    other.write_text("")
+    for options in ((), ("--resume",), ("--overwrite",)):
+        assert kgen_tune(path, *options).exit_code == 2
+        assert other.exists()
+
+
+def killed_and_resumed(path, at_least=2):
+    """Kills a study of its own process once it has finished some trials."""
+    process = subprocess.Popen(**command("tune", path))
+    file = path.with_suffix(".results.json")
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        if file.exists():
+            if len(json.loads(file.read_text())["trials"]) >= at_least:
+                break
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return common.results_of(path)["trials"]
+
+
+@pytest.mark.slow
+def test_a_kill_loses_no_finished_trial(tmp_path):
+    path = common.write(tmp_path, budget="trials = 5\nepochs = 1", space=RATE)
+    before = killed_and_resumed(path)
+    done = [one for one in before if one["status"] == "completed"]
+    assert len(done) >= 2
+    assert kgen_tune(path, "--resume").exit_code == 0
+    after = common.results_of(path)["trials"]
+    assert len(after) == 5
+    assert {one["status"] for one in after} == {"completed"}
+    for one in done:  # not run again: even its seconds are the same
+        assert after[one["trial"]] == one
+    settings = [json.dumps(one["settings"]) for one in after]
+    assert len(set(settings)) == 5
+
+
+def test_two_processes_do_not_run_a_study_at_once(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path)
+    assert kgen_tune(path).exit_code == 0
+    with tuning.alone(studies.read(path)):
+        for option in ("--resume", "--overwrite"):
+            result = kgen_tune(path, option)
+            assert result.exit_code == 2 and "another process" in result.stderr
+    assert kgen_tune(path, "--resume").exit_code == 0
+
+
+def test_an_extractor_that_can_not_be_had_is_found_before_any_trial(tmp_path):
+    path = common.write(
+        tmp_path,
+        model="gan",
+        objective="val_frechet_distance",
+        more='[evaluation]\nextractor = "classifier"',
+    )
+    result = kgen_tune(path)
+    assert result.exit_code == 2 and "no labels" in result.stderr
+    assert not path.with_suffix(".trials").exists()
+
+
+# Training with what was found
+
+
+def test_train_takes_the_best_settings(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: settings["latent_dim"])
+    path = common.write(
+        tmp_path,
+        budget="trials = 2\nepochs = 2",
+        space="latent_dim = {values = [1, 3]}\nhidden_units = [4]\n"
+        'optimizer = "adam:0.01"',
+    )
+    assert kgen_tune(path).exit_code == 0
+
+    def train(*args):
+        run = tmp_path / f"run{len(args)}"
+        result = CliRunner().invoke(
+            cli.main,
+            ["train", "autoencoder", "--from-study", str(path)]
+            + ["--out", str(run), *args],
+        )
+        assert result.exit_code == 0, result.output
+        return json.loads((run / "config.json").read_text())
+
+    config = train()
+    assert config["latent_dim"] == 1
+    assert config["epochs"] == 1  # after which it was best
+    assert config["network"] == "dense" and config["batch_size"] == 64
+    assert config["data"] == str(tmp_path / "x.npy")
+    assert config["options"] == {
+        "hidden_units": [4],
+        "optimizer": "adam:0.01",
+    }
+    config = train("--latent-dim", "2", "--set", "hidden_units=[5]")
+    assert config["latent_dim"] == 2
+    assert config["options"] == {
+        "hidden_units": [5],
+        "optimizer": "adam:0.01",
+    }
+
+
+@pytest.mark.parametrize(
+    "model, options, message",
+    [
+        ("vae", (), "is of the model autoencoder"),
+        ("autoencoder", ("--resume", "--out", "x"), "exclude"),
+    ],
+)
+def test_another_model_is_refused(
+    tmp_path, monkeypatch, model, options, message
+):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path)
+    assert kgen_tune(path).exit_code == 0
+    arguments = ["train", model, "--from-study", str(path), *options]
+    result = CliRunner().invoke(cli.main, arguments)
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_a_study_without_results_is_refused(tmp_path):
+    path = common.write(tmp_path)
+    arguments = ["train", "autoencoder", "--from-study", str(path)]
+    result = CliRunner().invoke(cli.main, arguments)
+    assert result.exit_code == 2 and "kgen tune" in result.stderr
+
+
+# Sharing
+
+
+def test_two_workers_run_no_trial_twice_on_other_data(tmp_path):
+    path = common.write(
+        tmp_path,
+        budget="trials = 4\nepochs = 1",
+        space=RATE,
+        data='source = "nowhere.npy"',
+    )
+    source = tmp_path / "x.npy"
+    np.save(source, common.DATA)
+    options = ("--workers", 2, "--data", source)
+    done = subprocess.run(**command("tune", path, *options), timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert common.results_of(path)["data"]["source"] == str(source)
+    found = common.results_of(path)["trials"]
+    assert [one["trial"] for one in found] == [0, 1, 2, 3]
+    assert {one["status"] for one in found} == {"completed"}
+    assert len({json.dumps(one["settings"]) for one in found}) == 4
+    assert done.stdout.count("Trial ") == 4 and "Best val_mse" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "variables, options, message",
+    [
+        ({"TUNER_ID": "chief"}, (), "ORACLE_PORT is not"),
+        ({"TUNER_ID": "chief", "ORACLE_IP": "127.0.0.1"}, (), "all three"),
+        (
+            {"TUNER_ID": "w", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": "x"},
+            (),
+            "a number",
+        ),
+        (
+            {"TUNER_ID": "w", "ORACLE_IP": "::1", "ORACLE_PORT": "70000"},
+            (),
+            "to 65535",
+        ),
+        (
+            {"TUNER_ID": "w", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": "80"},
+            ("--workers", 2),
+            "one machine",
+        ),
+        (
+            {
+                "TUNER_ID": "chief",
+                "ORACLE_IP": "192.0.2.1",  # no machine's, by RFC 5737
+                "ORACLE_PORT": "8000",
+            },
+            (),
+            "can't listen at 192.0.2.1:8000",
+        ),
+    ],
+)
+def test_variables_that_make_no_sense_are_refused(
+    tmp_path, monkeypatch, variables, options, message
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(f"KERASTUNER_{name}", value)
+    path = common.write(tmp_path)
+    result = kgen_tune(path, *options)
+    assert result.exit_code == 2 and message in result.stderr
+    assert not path.with_suffix(".trials").exists()
+
+
+def test_a_worker_of_another_folder_is_sent_away(tmp_path, monkeypatch):
+    """It has the same study, and no trials of its chief's beside it."""
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker-1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    monkeypatch.setattr(  # as if the chief had answered
+        oracle_client.OracleClient, "get_space", lambda self: None
+    )
+    path = common.write(tmp_path)
+    result = kgen_tune(path)
+    assert result.exit_code == 2 and "is not the folder" in result.stderr
+
+
+def test_a_trial_without_a_record_has_failed(tmp_path, monkeypatch):
+    """So it is where a worker does not see the folder after all."""
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    study = common.study(tmp_path, **common.GRID)
+    studies.tune(study)
+    (study.folder / "trial_0000" / "record.json").unlink()
+    found = studies.tune(study, resume=True)
+    first = found["trials"][0]
+    assert first["status"] == "failed" and "does not share" in first["reason"]
+    assert found["best"]["trial"] == 1
+
+
+def test_a_trial_that_outlives_its_chief_is_not_run_again(
+    tmp_path, monkeypatch
+):
+    def figure(settings, seed):
+        if settings["latent_dim"] == 2 and not ended:
+            raise KeyboardInterrupt
+        ran.append(settings["latent_dim"])
+        return 1.0
+
+    ended, ran = [], []
+    common.at_best(monkeypatch, figure)
+    study = common.study(tmp_path, **common.GRID)
+    with pytest.raises(KeyboardInterrupt):
+        studies.tune(study)
+    trainer = tuning.make_trainer(study)  # the chief that is started again
+    oracle = trainer.oracle
+    oracle.verbose = 0
+    (trial,) = (one for one in oracle.trials.values() if not one.score)
+    ended.append(trial)
+    trainer._try_run_and_update_trial(trial)
+    trainer.on_trial_end(trial)
+    trainer.search(verbose=0)
+    assert sorted(ran) == [1, 2, 3, 4, 5, 6] and len(oracle.trials) == 6
