@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers
+from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.losses import adversarial, penalties
 from kgen.models.averages import WeightAverage
@@ -252,7 +252,7 @@ class Adversarial(GenerativeModel):
         """What is added to x, in training, before the discriminator sees it."""
         if not (training and self.instance_noise):
             return 0.0
-        noise = keras.random.normal(ops.shape(x), seed=self.seed_generator)
+        noise = replicas.normal(ops.shape(x), self.seed_generator)
         return self.instance_noise * noise
 
     def _seen(self, x, noise=0.0):

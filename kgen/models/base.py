@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers
+from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
 from kgen.models import checks
@@ -48,7 +48,6 @@ def update(objective, *players):
     Returns:
         That dictionary.
     """
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
     values = [[v.value for v in player.variables] for player in players]
     with tf.GradientTape(
         persistent=len(players) > 1, watch_accessed_variables=False
@@ -56,14 +55,18 @@ def update(objective, *players):
         tape.watch(values)
         parts = objective()
         # Gradients are summed over replicas: a mean needs the division.
-        losses = [
-            player.optimizer.scale_loss(parts[player.loss] / replicas)
-            for player in players
-        ]
+        losses = [_scaled(player.optimizer, parts[player.loss]) for player in players]
     gradients = [tape.gradient(*each) for each in zip(losses, values)]
     for player, gradient in zip(players, gradients):
         _apply(player, gradient, parts)
     return parts
+
+
+def _scaled(optimizer, loss):
+    share = replicas.share()
+    if replicas.count() > 1:
+        loss = loss * tf.cast(share, loss.dtype)
+    return optimizer.scale_loss(loss)
 
 
 def _apply(player, gradient, parts):
@@ -71,10 +74,37 @@ def _apply(player, gradient, parts):
         player.optimizer.apply(gradient, player.variables)
         return True
 
+    if replicas.count() > 1:
+        gradient = _clipped(player.optimizer, gradient)
     if player.gate is None:
         apply()
-    else:
+    elif replicas.count() == 1:
         tf.cond(parts[player.gate], apply, lambda: False)
+    else:
+        _apply_or_undo(player, apply, parts[player.gate])
+
+
+def _apply_or_undo(player, apply, plays):
+    """An optimizer reaches the other replicas, which no branch of a cond may."""
+    variables = [*player.variables, *player.optimizer.variables]
+    before = [tf.identity(variable.value) for variable in variables]
+    apply()
+    for variable, value in zip(variables, before):
+        variable.assign(tf.where(plays, variable.value, value))
+
+
+def _clipped(optimizer, gradients):
+    """Clipped as those of the whole batch; Keras would clip each replica's."""
+    clips = (optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm)
+    if not any(clips):
+        return gradients
+    known = [gradient for gradient in gradients if gradient is not None]
+    clipped = iter(optimizer._clip_gradients(replicas.all_sum(known)))
+    # The optimizer sums them over the replicas once more.
+    return [
+        None if gradient is None else next(clipped) / replicas.count()
+        for gradient in gradients
+    ]
 
 
 class Traces:
@@ -202,6 +232,17 @@ class GenerativeModel(keras.Model):
     @property
     def metrics(self):
         return [self.log_means]
+
+    def _make_function(self, step_function):
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            return super()._make_function(step_function)
+        return replicas.steps(
+            step_function, strategy, self.steps_per_execution, self.run_eagerly
+        )
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing to do: the networks are built, and a pass over data counts."""
 
     def fit(
         self,

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 from scipy.special import log_softmax, logsumexp
 
+from kgen import replicas
 from kgen.densities import ClassPrior, Density
 from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.models import checks
@@ -264,6 +265,7 @@ class BayesClassifier(GenerativeModel):
         with tf.control_dependencies(in_range):
             return x, tf.identity(y)
 
+    @replicas.step
     def train_step(self, data):
         x, y = self._pair(data)
         if self.counts:
@@ -284,6 +286,7 @@ class BayesClassifier(GenerativeModel):
             self.density.observe(x, weights)
         return self._logged(parts, y)
 
+    @replicas.step
     def test_step(self, data):
         x, y = self._pair(data)
         return self._logged(self._losses_of_all(x, y, training=False), y)

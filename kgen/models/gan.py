@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgen import replicas
 from kgen.errors import check_int, check_seed, invalid
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
@@ -166,6 +167,7 @@ class GAN(Adversarial):
     def _generator(self):
         return self.generator
 
+    @replicas.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         for part in self._parts(inputs, self.discriminator_steps):
@@ -180,10 +182,11 @@ class GAN(Adversarial):
         self._update_averages()
         return self._log(logs, generator_logs, x)
 
+    @replicas.step
     def test_step(self, data):
         inputs, x = self.unpack(data)
         inputs = self._parts(inputs, 1)[0]
-        with fixed_draws(self, self.seed or 0, self.log_means.count):
+        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._discriminator_objective(inputs, training=False)
             generator_logs = self._generator_objective(inputs, training=False)
         return self._log(logs, generator_logs, x)
@@ -224,15 +227,14 @@ class GAN(Adversarial):
             + generator_logs["regularization_loss"],
             "loss": logs["loss"] + generator_logs["loss"],
         }
-        self.log_means.update_state(logs, tf.shape(x)[0])
+        self.log_means.update_state(logs, replicas.examples(x))
         return self.log_means.result()
 
     def _generated(self, inputs, training):
         """As many examples as there are real ones, of the same classes."""
         x, labels = self._split(inputs)
-        z = keras.random.normal(
-            (ops.shape(x)[0], self.latent_dim), seed=self.seed_generator
-        )
+        shape = (ops.shape(x)[0], self.latent_dim)
+        z = replicas.normal(shape, self.seed_generator)
         x = self.generator(self.with_labels(z, labels), training=training)
         return ops.cast(x, "float32")
 

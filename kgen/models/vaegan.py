@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers
+from kgen import optimizers, replicas
 from kgen.errors import check_number, check_seed, invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
@@ -283,6 +283,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             + self.likelihood.trainable_variables
         )
 
+    @replicas.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
@@ -305,15 +306,16 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             discriminator,
         )
         self._update_averages()
-        self.log_means.update_state(logs, tf.shape(x)[0])
+        self.log_means.update_state(logs, replicas.examples(x))
         return self.log_means.result()
 
+    @replicas.step
     def test_step(self, data):
         inputs, x = self.unpack(data)
         (inputs,) = self._parts(inputs, 1)
-        with fixed_draws(self, self.seed or 0, self.log_means.count):
+        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._players_losses(inputs, training=False)
-        self.log_means.update_state(logs, tf.shape(x)[0])
+        self.log_means.update_state(logs, replicas.examples(x))
         return self.log_means.result()
 
     def _players_losses(self, inputs, training=True):
@@ -383,9 +385,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _decoded_prior(self, inputs, training):
         """As many decoded draws from the prior as there are examples."""
         x, _ = self._split(inputs)
-        z = keras.random.normal(
-            (ops.shape(x)[0], self.latent_dim), seed=self.seed_generator
-        )
+        shape = (ops.shape(x)[0], self.latent_dim)
+        z = replicas.normal(shape, self.seed_generator)
         code = self._condition(z, inputs)
         return self.likelihood.mean(self.decoder(code, training=training))
 
