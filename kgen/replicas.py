@@ -225,7 +225,9 @@ def steps(step_function, strategy, number, eagerly=False):
         if not eagerly and isinstance(
             iterator, tf.distribute.DistributedIterator
         ):
-            return several(iterator, tf.constant(_next(iterator, number), "int32"))
+            return several(
+                iterator, tf.constant(_next(iterator, number), "int32")
+            )
         logs = None
         for _, data in zip(range(number), iterator):
             logs = one(data)

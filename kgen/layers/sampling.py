@@ -61,7 +61,7 @@ class GaussianSampling(keras.layers.Layer):
     def draw(self, mean, log_var, shape=None):
         """z without the KL term, of `shape` (that of `mean` by default)."""
         # In front of the batch's axis there may be one of several draws.
-        axis = 0 if shape is None else len(shape) - len(mean.shape)
+        axis = 0 if shape is None else len(shape) - len(log_var.shape)
         shape = ops.shape(mean) if shape is None else shape
         eps = replicas.normal(shape, self.seed_generator, axis)
         return mean + ops.exp(0.5 * log_var) * eps

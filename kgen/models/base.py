@@ -1,6 +1,7 @@
 """What all models share: labels, logs, compile, config, batches, export."""
 
 import contextlib
+import functools
 import inspect
 import random
 import typing
@@ -55,7 +56,9 @@ def update(objective, *players):
         tape.watch(values)
         parts = objective()
         # Gradients are summed over replicas: a mean needs the division.
-        losses = [_scaled(player.optimizer, parts[player.loss]) for player in players]
+        losses = [
+            _scaled(player.optimizer, parts[player.loss]) for player in players
+        ]
     gradients = [tape.gradient(*each) for each in zip(losses, values)]
     for player, gradient in zip(players, gradients):
         _apply(player, gradient, parts)
@@ -105,6 +108,26 @@ def _clipped(optimizer, gradients):
         None if gradient is None else next(clipped) / replicas.count()
         for gradient in gradients
     ]
+
+
+def in_scope(compile):
+    """Makes a `compile` one in the scope of the model's strategy.
+
+    The optimizers that it makes belong there; it need not be called there.
+    """
+
+    @functools.wraps(compile)
+    def scoped(model, *args, **kwargs):
+        if tf.distribute.has_strategy() and not model._distribute_strategy:
+            owner = f"{type(model).__name__}.compile"
+            raise InvalidArgument(
+                f"`{owner}`: the model was made outside of the strategy's scope. "
+                "Make or load it within `with strategy.scope():`."
+            )
+        with model.distribute_strategy.scope():
+            return compile(model, *args, **kwargs)
+
+    return scoped
 
 
 class Traces:
@@ -202,6 +225,14 @@ class GenerativeModel(keras.Model):
                     "True or False",
                     kwargs[name],
                 )
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if kwargs["jit_compile"] and replicas > 1:
+            raise invalid(
+                "jit_compile",
+                f"{type(self).__name__}.compile",
+                f"False for {replicas} replicas",
+                True,
+            )
         optimizer = optimizers.get(optimizer)
         self._traces = Traces()  # what they found may have changed
         super().compile(optimizer=optimizer, loss=None, **kwargs)

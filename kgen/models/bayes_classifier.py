@@ -11,11 +11,12 @@ from scipy.special import log_softmax, logsumexp
 
 from kgen import replicas
 from kgen.densities import ClassPrior, Density
-from kgen.errors import InvalidArgument, check_int, check_number, invalid
+from kgen.errors import check_int, check_number, invalid
 from kgen.models import checks
 from kgen.models.base import (
     GenerativeModel,
     Player,
+    in_scope,
     new_seed,
     own_and_given,
     update,
@@ -120,6 +121,7 @@ class BayesClassifier(GenerativeModel):
             density.support,
         )
 
+    @in_scope
     def compile(
         self,
         optimizer="adam",
@@ -149,13 +151,6 @@ class BayesClassifier(GenerativeModel):
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
         """
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if replicas > 1:
-            raise InvalidArgument(
-                "`BayesClassifier.compile`: what is counted is counted by one "
-                f"replica; here are {replicas}. Train outside of the strategy's "
-                "scope."
-            )
         self.discriminative_weight = check_number(
             "discriminative_weight",
             "BayesClassifier.compile",
@@ -280,10 +275,12 @@ class BayesClassifier(GenerativeModel):
                 lambda: losses(x, y, training=True),
                 Player(self.optimizer, self.density.trainable_variables),
             )
+        # Each replica counts all examples: what they count can't be added up.
         weights = self._known(y) + self.fitted * parts["guessed"]
+        weights = replicas.gathered(weights)
         self.class_prior.observe(weights)
         if self.counts:
-            self.density.observe(x, weights)
+            self.density.observe(replicas.gathered(x), weights)
         return self._logged(parts, y)
 
     @replicas.step
@@ -292,10 +289,10 @@ class BayesClassifier(GenerativeModel):
         return self._logged(self._losses_of_all(x, y, training=False), y)
 
     def _logged(self, parts, y):
-        self.log_means.update_state(parts, tf.shape(y)[0])
+        self.log_means.update_state(parts, replicas.examples(y))
         logs = self.log_means.result()
         if "accuracy" in parts:
-            known = tf.reduce_sum(tf.cast(y >= 0, "float32"))
+            known = tf.reduce_sum(tf.cast(replicas.own(y) >= 0, "float32"))
             self.labelled_means.update_state(parts, known)
             logs.update(self.labelled_means.result())
         return logs

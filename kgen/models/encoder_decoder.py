@@ -7,7 +7,13 @@ from keras import ops
 from kgen import replicas
 from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.models import checks
-from kgen.models.base import GenerativeModel, Player, total, update
+from kgen.models.base import (
+    GenerativeModel,
+    Player,
+    in_scope,
+    total,
+    update,
+)
 
 
 class EncoderDecoder(GenerativeModel):
@@ -44,6 +50,7 @@ class EncoderDecoder(GenerativeModel):
         )
         self.latent_dim = encoder.outputs[0].shape[-1]
 
+    @in_scope
     def compile(
         self,
         optimizer="adam",

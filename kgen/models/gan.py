@@ -10,6 +10,7 @@ from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
     Player,
     fixed_draws,
+    in_scope,
     new_seed,
     prior_draws,
     total,
@@ -97,6 +98,7 @@ class GAN(Adversarial):
             )
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
+    @in_scope
     def compile(
         self,
         optimizer="adam:0.001:0.5",

@@ -40,6 +40,15 @@ class LogMeans(keras.metrics.Metric):
         self.total.assign_add(tf.math.multiply_no_nan(vector, weight))
         self.count.assign_add(weight)
 
+    # Sums of an epoch are no part of a saved model. And reading them takes all
+    # workers, where several train and one saves.
+
+    def save_own_variables(self, store):
+        """Keeps nothing."""
+
+    def load_own_variables(self, store):
+        """Leaves the sums as they are."""
+
     def seen(self):
         """How many examples all replicas have added."""
         return replicas.all_sum(self.count.value)
