@@ -72,7 +72,7 @@ def _check_cluster():
     wrong = None
     if not set(cluster) <= {"chief", "worker"} or counts.get("chief", 1) != 1:
         wrong = "a cluster of `worker`s, with one `chief` or none"
-    elif not fine or len(set(hosts)) < len(hosts) or isinstance(hosts, str):
+    elif not fine or len(set(hosts)) < len(hosts):
         wrong = "an address HOST:PORT for each, no two alike"
     elif not 0 <= index < counts.get(kind, 0):
         wrong = "a task that is one of the cluster's, by its type and index"

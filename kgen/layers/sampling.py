@@ -55,7 +55,10 @@ class GaussianSampling(keras.layers.Layer):
     def call(self, inputs):
         mean, log_var = inputs
         log_var = bound_log_var(log_var)
-        self.add_loss(self.current_kl_weight * self.kl(mean, log_var))
+        loss = self.current_kl_weight * self.kl(mean, log_var)
+        # Replicas may have met in it: then another's loss is here already.
+        self._clear_losses()
+        self.add_loss(loss)
         return self.draw(mean, log_var)
 
     def draw(self, mean, log_var, shape=None):

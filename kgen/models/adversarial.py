@@ -193,9 +193,10 @@ class Adversarial(GenerativeModel):
 
         judged, penalty = self._penalised(judge, real, fakes[0])
         judged_fakes = [judge(fake) for fake in fakes]
+        # Before replicas may meet in the loss: layers' losses are shared lists.
+        regularization = total(self.discriminator.losses)
         fake_logits = [logits for logits, _ in judged_fakes]
         own = self.adversarial_loss.discriminator_loss(judged[0], *fake_logits)
-        regularization = total(self.discriminator.losses)
         fake_probability = ops.sigmoid(ops.concatenate(fake_logits))
         parts = {
             "loss": own + penalty + regularization,

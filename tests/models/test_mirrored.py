@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 
 import kgen
-from kgen.errors import InvalidArgument
 from tests.models.contract import state
 from tests.workers import free_ports, tf_config
 
@@ -59,13 +58,13 @@ def batches(model, sizes=SIZES):
     return dataset.apply(tf.data.experimental.assert_cardinality(len(sizes)))
 
 
-def fitted(scope, sizes=SIZES, epochs=1, **kwargs):
+def fitted(scope, sizes=SIZES, held_out=(7, 4), epochs=1, **kwargs):
     """The model and what `fit` logged."""
     keras.utils.set_random_seed(1)
     with scope:
         model = build(**kwargs)
     data = batches(model, sizes)
-    held_out = batches(model, (7, 4))
+    held_out = batches(model, held_out)
     history = model.fit(
         data, epochs=epochs, validation_data=held_out, verbose=0
     )
@@ -100,11 +99,13 @@ CASES = {
         "name": "vae",
         "importance_samples": 3,
         "sizes": (8, 8, 8),
+        "held_out": (8,),
     },
     "normalised": {
         "name": "vae",
         "network": "conv",
         "batch_normalization": True,
+        "sizes": (8, 8, 8),
     },
     "gan": {"name": "gan"},
     "relativistic": {
