@@ -110,9 +110,15 @@ def own(x):
 
 def all_sum(x):
     """The sum over all replicas, to be differentiated."""
-    if count() == 1:
-        return x
-    return tf.distribute.get_replica_context().all_reduce(_SUM, x)
+    return x if count() == 1 else _all_sum(x)
+
+
+@tf.custom_gradient
+def _all_sum(x):
+    """A sum over replicas; its gradient is one as well."""
+    context = tf.distribute.get_replica_context()
+    # Of one worker among several, the sum needs to know x's device.
+    return context.all_reduce(_SUM, tf.identity(x)), _all_sum
 
 
 def gathered(x):
@@ -240,7 +246,7 @@ def steps(step_function, strategy, number, eagerly=False):
 
 def _next(iterator, number):
     """How many of the next `number` batches there are; 1 if that's not known."""
-    left = getattr(iterator, "left", iterator._cardinality)
+    left = getattr(iterator, "left", getattr(iterator, "_cardinality", -1))
     if left < 0:
         return 1
     iterator.left = max(left - number, 0)

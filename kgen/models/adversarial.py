@@ -148,9 +148,11 @@ class Adversarial(GenerativeModel):
 
     def check_batch_size(self, size, owner):
         least = self.discriminator_steps * self.pack
-        if size < least:
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if size < least * replicas:
+            shared = f" for {replicas} devices" if replicas > 1 else ""
             raise InvalidArgument(
-                f"`{owner}`: a batch of {size} is too small: "
+                f"`{owner}`: a batch of {size}{shared} is too small: "
                 f"{self.discriminator_steps} updates of the discriminator, on "
                 f"{self.pack} or more examples each, need {least} or more. "
                 "Raise batch_size."

@@ -101,8 +101,8 @@ def _clipped(optimizer, gradients):
     clips = (optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm)
     if not any(clips):
         return gradients
-    known = [gradient for gradient in gradients if gradient is not None]
-    clipped = iter(optimizer._clip_gradients(replicas.all_sum(known)))
+    whole = [replicas.all_sum(one) for one in gradients if one is not None]
+    clipped = iter(optimizer._clip_gradients(whole))
     # The optimizer sums them over the replicas once more.
     return [
         None if gradient is None else next(clipped) / replicas.count()
@@ -266,7 +266,9 @@ class GenerativeModel(keras.Model):
 
     def _make_function(self, step_function):
         strategy = self.distribute_strategy
-        if strategy.num_replicas_in_sync == 1:
+        workers = tf.distribute.MultiWorkerMirroredStrategy  # or one of them
+        several = strategy.num_replicas_in_sync > 1
+        if not several and not isinstance(strategy, workers):
             return super()._make_function(step_function)
         return replicas.steps(
             step_function, strategy, self.steps_per_execution, self.run_eagerly
