@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import kgen
+from kgen.errors import InvalidArgument
 from tests.models.contract import state
 from tests.workers import free_ports, tf_config
 
@@ -58,36 +59,47 @@ def batches(model, sizes=SIZES):
     return dataset.apply(tf.data.experimental.assert_cardinality(len(sizes)))
 
 
-def fitted(scope, sizes=SIZES, held_out=(7, 4), epochs=1, **kwargs):
-    """The model and what `fit` logged."""
+def fitted(scope, sizes=SIZES, held_out=(7, 4), callbacks=list, **kwargs):
+    """A model; its state after a step, and after all; and what `fit` logged."""
     keras.utils.set_random_seed(1)
     with scope:
         model = build(**kwargs)
-    data = batches(model, sizes)
-    held_out = batches(model, held_out)
+    model.fit(batches(model, sizes[:1]), verbose=0)
+    states = [state(model)]
     history = model.fit(
-        data, epochs=epochs, validation_data=held_out, verbose=0
+        batches(model, sizes),
+        validation_data=batches(model, held_out),
+        callbacks=callbacks(),
+        epochs=2,
+        verbose=0,
     )
-    return model, history.history
+    return model, [*states, state(model)], history.history
 
 
-def assert_same_training(strategy, tolerance=1e-5, **kwargs):
-    one, logs = fitted(contextlib.nullcontext(), **kwargs)
-    two, mirrored_logs = fitted(strategy.scope(), **kwargs)
-    for mine, other in zip(state(one), state(two), strict=True):
-        np.testing.assert_allclose(other, mine, atol=tolerance, rtol=1e-5)
-    assert set(mirrored_logs) == set(logs)
-    for name, values in logs.items():
-        np.testing.assert_allclose(
-            mirrored_logs[name], values, rtol=1e-4, atol=1e-5, err_msg=name
-        )
-    return one, two
+def assert_close(one, other):
+    """Weights, optimizers' state and random streams, but for rounding."""
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_allclose(theirs, mine, atol=1e-5, rtol=1e-5)
+
+
+def callbacks():
+    """Some that change what steps do."""
+    return [
+        kgen.callbacks.KLWarmUp(2),
+        keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3 / (epoch + 1)),
+    ]
 
 
 CASES = {
     "autoencoder": {"name": "autoencoder"},
     "denoising": {"name": "denoising_autoencoder", "corruption": "masking:0.3"},
-    "vae": {"name": "vae", "num_classes": 3, "kernel_regularizer": "l2"},
+    "eager": {"name": "autoencoder", "compile": {"run_eagerly": True}},
+    "vae": {
+        "name": "vae",
+        "num_classes": 3,
+        "kernel_regularizer": "l2",
+        "callbacks": callbacks,
+    },
     "free bits": {"name": "vae", "free_bits": 0.05},
     "clipped": {
         "name": "vae",
@@ -117,7 +129,8 @@ CASES = {
             "instance_noise": 0.1,
         },
     },
-    "vaegan": {"name": "vaegan"},
+    "packed": {"name": "gan", "pack": 2, "sizes": (8, 8, 8)},
+    "vaegan": {"name": "vaegan", "callbacks": callbacks},
     "gated": {
         "name": "vaegan",
         "sizes": (8, 8, 8),
@@ -144,12 +157,20 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_steps_are_those_of_one_device(strategy, case):
-    assert_same_training(strategy, **CASES[case])
-
-
-@pytest.mark.parametrize("case", ["vae", "gan", "vaegan"])
-def test_one_step_is_that_of_one_device(strategy, case):
-    assert_same_training(strategy, **CASES[case], sizes=(8,))
+    one, states, logs = fitted(contextlib.nullcontext(), **CASES[case])
+    two, mirrored, mirrored_logs = fitted(strategy.scope(), **CASES[case])
+    for mine, theirs in zip(states, mirrored):
+        assert_close(mine, theirs)
+    assert set(mirrored_logs) == set(logs)
+    for name, values in logs.items():
+        np.testing.assert_allclose(
+            mirrored_logs[name], values, rtol=1e-4, atol=1e-5, err_msg=name
+        )
+    np.testing.assert_allclose(
+        two.predict(inputs(two), verbose=0),
+        one.predict(inputs(one), verbose=0),
+        atol=1e-5,
+    )
 
 
 def inputs(model):
@@ -187,13 +208,76 @@ def test_two_workers_do_what_two_replicas_do(strategy, tmp_path):
     cases = ("vae", "gan", "vaegan")
     found = run_workers(tmp_path, *cases)
     for case in cases:
-        model, logs = fitted(strategy.scope(), **CASES[case])
-        for number, value in enumerate(state(model)):
-            theirs = found[f"{case} {number}"]
-            np.testing.assert_allclose(theirs, value, atol=1e-5, rtol=1e-5)
+        model, (_, mine), logs = fitted(strategy.scope(), **CASES[case])
+        theirs = [found[f"{case} {number}"] for number in range(len(mine))]
+        assert_close(mine, theirs)
         loss = logs["loss"] + logs["val_loss"]
         np.testing.assert_allclose(found[f"{case} loss"], loss, rtol=1e-4)
         predicted = model.predict(inputs(model), verbose=0)
         np.testing.assert_allclose(
             found[f"{case} predicted"], predicted, atol=1e-5
         )
+
+
+def test_steps_per_execution_leaves_no_batch_out(strategy):
+    with strategy.scope():
+        model = build("autoencoder", compile={"steps_per_execution": 2})
+    calls = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: calls.append(sorted(logs))
+    )
+    model.fit(batches(model), epochs=2, callbacks=[count], verbose=0)
+    assert int(model.optimizer.iterations) == 2 * len(SIZES)
+    assert (
+        calls
+        == [["loss", "mse", "reconstruction_loss", "regularization_loss"]] * 6
+    )
+
+
+def test_a_saved_model_goes_on_under_a_strategy(strategy, tmp_path):
+    """Trained by two replicas, by one device, and by two again."""
+    whole, half = (fitted(strategy.scope(), name="vaegan")[0] for _ in range(2))
+    more = batches(whole, (8, 8))
+    for _ in range(2):
+        whole.fit(more, verbose=0)
+    for scope in (contextlib.nullcontext(), strategy.scope()):
+        half.save(tmp_path / "model.keras")
+        with scope:
+            half = kgen.load_model(tmp_path / "model.keras")
+        half.fit(more, verbose=0)
+    assert_close(state(whole), state(half))
+
+
+class TestRefused:
+    def test_a_model_of_another_strategy(self, strategy):
+        model = build("autoencoder")
+        with (
+            strategy.scope(),
+            pytest.raises(InvalidArgument, match="outside of the strategy"),
+        ):
+            model.compile()
+
+    @pytest.mark.parametrize(
+        "compile, message",
+        [
+            ({"optimizer": keras.optimizers.Adam()}, "in the strategy's scope"),
+            ({"jit_compile": True}, "False for 2 replicas"),
+            (
+                lambda: {
+                    "optimizer": keras.optimizers.Adam(
+                        gradient_accumulation_steps=2
+                    )
+                },
+                "a larger batch does as well",
+            ),
+        ],
+    )
+    def test_what_replicas_cant_do(self, strategy, compile, message):
+        with strategy.scope(), pytest.raises(InvalidArgument, match=message):
+            build("autoencoder", compile=compile)
+
+    def test_too_small_a_batch_for_all(self, strategy):
+        with strategy.scope():
+            model = build("gan", compile={"discriminator_steps": 3})
+        with pytest.raises(InvalidArgument, match="of 5 for 2 devices"):
+            model.fit(X, batch_size=5)
