@@ -26,9 +26,9 @@ def figures(x, seed):
         "gathered": replicas.gathered(x),
         "mean": mean,
         "std": replicas.std(x)[None],
-        "normal": replicas.own(replicas.normal(tf.shape(x), seed)),
+        "normal": replicas.own(replicas.normal(keras.ops.shape(x), seed)),
         "uniform": replicas.own(
-            replicas.uniform((tf.shape(x)[0], 2), seed, 3, 5)
+            replicas.uniform((keras.ops.shape(x)[0], 2), seed, 3, 5)
         ),
     }
 
@@ -38,24 +38,23 @@ def step(seed, x):
     return figures(x, seed)
 
 
+def everywhere(strategy, function, model, parts):
+    """`function(model, part)` on each replica, in one graph."""
+    parts = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+    run = tf.function(
+        lambda x: strategy.run(function, (model, x)), autograph=False
+    )
+    return run(parts)
+
+
 def run(strategy, sizes):
     """Each replica's figures, for parts of these sizes."""
     with strategy.scope():
         seed = keras.random.SeedGenerator(1)
-    ends = np.cumsum(sizes)
-    parts = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(
-            X[: sum(sizes)][
-                ends[context.replica_id_in_sync_group]
-                - sizes[context.replica_id_in_sync_group] : ends[
-                    context.replica_id_in_sync_group
-                ]
-            ]
-        )
-    )
-    found = tf.function(
-        lambda x: strategy.run(step, (seed, x)), autograph=False
-    )(parts)
+    parts = np.split(X[: sum(sizes)], sizes[:1])
+    found = everywhere(strategy, step, seed, parts)
     return {
         name: [part.numpy() for part in strategy.experimental_local_results(v)]
         for name, v in found.items()
@@ -93,13 +92,6 @@ def test_a_mean_of_all_is_differentiated(strategy):
             loss = replicas.mean(x * weight) ** 2 * replicas.share()
         return replicas.all_sum(tape.gradient(loss, weight))
 
-    parts = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(
-            [[1.0, 2.0], [6.0]][context.replica_id_in_sync_group]
-        )
-    )
-    found = tf.function(
-        lambda x: strategy.run(step, (None, x)), autograph=False
-    )(parts)
+    found = everywhere(strategy, step, None, [[1.0, 2.0], [6.0]])
     for value in strategy.experimental_local_results(found):
         np.testing.assert_allclose(value, 2 * 2.0 * 3.0**2)
