@@ -188,21 +188,32 @@ def by_chief(strategy, function):
             answer = {"value": function()}
         except Exception as error:
             answer, own = {"error": str(error)}, error
-    answer = json.loads(send(strategy, json.dumps(answer).encode()))
+    answer = json.loads(_sent(strategy, json.dumps(answer).encode()))
     if "error" in answer:
         raise own or InvalidArgument(f"the chief says: {answer['error']}")
     return answer["value"]
 
 
-def send(strategy, data):
-    """The chief's bytes, on all workers.
+def send(strategy, read):
+    """Gives the chief's bytes to the other workers.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        data: Bytes; what others than the chief give is not looked at.
+        read: Function without arguments that gives them, on the chief.
+
+    Returns:
+        The bytes; None on the chief, who has them.
     """
     if _resolver(strategy) is None:
-        return data
+        return None
+    if not writes(strategy):
+        return _sent(strategy, b"")
+    _sent(strategy, read())
+    return None
+
+
+def _sent(strategy, data):
+    """The chief's `data`, on all workers."""
     import numpy as np
 
     codes = np.frombuffer(data + b"\0" * (-len(data) % 4), "int32")

@@ -125,7 +125,13 @@ def gathered(x):
     """The examples of all replicas, in their order."""
     if count() == 1:
         return x
-    return tf.distribute.get_replica_context().all_gather(own(x), axis=0)
+    part, context = _part(), tf.distribute.get_replica_context()
+    if part is None:
+        return context.all_gather(x, axis=0)
+    # Of one size for all; only the last replicas have less.
+    missing = [[0, part.most - part.examples]] + [[0, 0]] * (x.shape.rank - 1)
+    whole = context.all_gather(tf.pad(own(x), missing), axis=0)
+    return whole[: part.total]
 
 
 def mean(x, axis=None):

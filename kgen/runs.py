@@ -408,10 +408,10 @@ def _end(run, model, source):
 
 def _share_state(run, model, strategy):
     """Gives all workers the chief's checkpoint: they may not see its disk."""
-    path, _ = run.checkpoints.newest()
-    writes = distribution.writes(strategy)
-    state = distribution.send(strategy, path.read_bytes() if writes else b"")
-    if writes:
+    state = distribution.send(
+        strategy, lambda: run.checkpoints.newest()[0].read_bytes()
+    )
+    if state is None:
         return
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory, "chief.weights.h5")

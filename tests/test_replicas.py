@@ -10,11 +10,6 @@ from kgen import replicas
 X = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
 
 
-@pytest.fixture(scope="module")
-def strategy():
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
 def figures(x, seed):
     """What a step may ask for, of x in one piece or in parts."""
     mean = replicas.mean(tf.square(x), axis=0)

@@ -22,11 +22,6 @@ X = RNG.uniform(size=(sum(SIZES), 8, 8, 1)).astype("float32")
 Y = RNG.integers(0, 3, size=len(X)).astype("int32")
 
 
-@pytest.fixture(scope="module")
-def strategy():
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
 def build(name, network="dense", compile=(), **options):
     """A compiled model of few weights."""
     small = {"hidden_units": (8,)} if network == "dense" else {"filters": 4}
@@ -149,7 +144,7 @@ CASES = {
     "bayes, both": {
         "name": "bayes_classifier",
         "num_classes": 3,
-        "density": "full",
+        "density": "shared",
         "compile": {"discriminative_weight": 10.0},
     },
 }
