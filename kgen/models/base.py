@@ -78,7 +78,7 @@ def _apply(player, gradient, parts):
         return True
 
     if replicas.count() > 1:
-        gradient = _clipped(player.optimizer, gradient)
+        gradient = _of_all(player.optimizer, gradient)
     if player.gate is None:
         apply()
     elif replicas.count() == 1:
@@ -96,17 +96,29 @@ def _apply_or_undo(player, apply, plays):
         variable.assign(tf.where(plays, variable.value, value))
 
 
-def _clipped(optimizer, gradients):
-    """Clipped as those of the whole batch; Keras would clip each replica's."""
-    clips = (optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm)
-    if not any(clips):
+def _of_all(optimizer, gradients):
+    """The whole batch's gradients, where a replica's own ones would not do.
+
+    Keras clips, and looks for infinities, before it sums over the replicas.
+    """
+    is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    inner = optimizer.inner_optimizer if is_scaled else optimizer
+    clips = inner.clipnorm or inner.clipvalue or inner.global_clipnorm
+    if is_scaled and clips:
+        raise invalid(
+            "optimizer",
+            "compile",
+            "one that does not clip, for several replicas in mixed_float16",
+            inner.name,
+        )
+    if not (is_scaled or clips):
         return gradients
     whole = [replicas.all_sum(one) for one in gradients if one is not None]
-    clipped = iter(optimizer._clip_gradients(whole))
+    whole = iter(optimizer._clip_gradients(whole))
     # The optimizer sums them over the replicas once more.
     return [
-        None if gradient is None else next(clipped) / replicas.count()
-        for gradient in gradients
+        None if one is None else next(whole) / replicas.count()
+        for one in gradients
     ]
 
 

@@ -71,10 +71,10 @@ def fitted(scope, sizes=SIZES, held_out=(7, 4), callbacks=list, **kwargs):
     return model, [*states, state(model)], history.history
 
 
-def assert_close(one, other):
+def assert_close(one, other, tolerance=1e-5):
     """Weights, optimizers' state and random streams, but for rounding."""
     for mine, theirs in zip(one, other, strict=True):
-        np.testing.assert_allclose(theirs, mine, atol=1e-5, rtol=1e-5)
+        np.testing.assert_allclose(theirs, mine, atol=tolerance, rtol=tolerance)
 
 
 def callbacks():
@@ -124,7 +124,7 @@ CASES = {
             "instance_noise": 0.1,
         },
     },
-    "packed": {"name": "gan", "pack": 2, "sizes": (8, 8, 8)},
+    "packed": {"name": "gan", "pack": 2, "sizes": (8, 8, 8), "held_out": (8,)},
     "vaegan": {"name": "vaegan", "callbacks": callbacks},
     "gated": {
         "name": "vaegan",
@@ -155,7 +155,8 @@ def test_steps_are_those_of_one_device(strategy, case):
     one, states, logs = fitted(contextlib.nullcontext(), **CASES[case])
     two, mirrored, mirrored_logs = fitted(strategy.scope(), **CASES[case])
     for mine, theirs in zip(states, mirrored):
-        assert_close(mine, theirs)
+        # Keras sums a batch's squares where replicas share its statistics.
+        assert_close(mine, theirs, 1e-4 if case == "normalised" else 1e-5)
     assert set(mirrored_logs) == set(logs)
     for name, values in logs.items():
         np.testing.assert_allclose(
