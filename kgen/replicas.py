@@ -121,17 +121,27 @@ def _all_sum(x):
     return context.all_reduce(_SUM, tf.identity(x)), _all_sum
 
 
-def gathered(x):
-    """The examples of all replicas, in their order."""
-    if count() == 1:
-        return x
-    part, context = _part(), tf.distribute.get_replica_context()
-    if part is None:
-        return context.all_gather(x, axis=0)
-    # Of one size for all; only the last replicas have less.
-    missing = [[0, part.most - part.examples]] + [[0, 0]] * (x.shape.rank - 1)
-    whole = context.all_gather(tf.pad(own(x), missing), axis=0)
-    return whole[: part.total]
+def values_of(variable):
+    """What each replica has in a variable that it keeps for itself.
+
+    All workers must ask for it.
+
+    Args:
+        variable: `tf.Variable`.
+
+    Returns:
+        List of arrays, one for each replica.
+    """
+    if not isinstance(variable, tf.distribute.DistributedValues):
+        return [variable.numpy()]
+    strategy = variable.distribute_strategy
+
+    def gather():
+        context = tf.distribute.get_replica_context()
+        return context.all_gather(variable.read_value()[None], axis=0)
+
+    found = tf.function(lambda: strategy.run(gather), autograph=False)()
+    return list(strategy.experimental_local_results(found)[0].numpy())
 
 
 def mean(x, axis=None):

@@ -275,12 +275,12 @@ class BayesClassifier(GenerativeModel):
                 lambda: losses(x, y, training=True),
                 Player(self.optimizer, self.density.trainable_variables),
             )
-        # Each replica counts all examples: what they count can't be added up.
+        # Each replica counts its own examples.
         weights = self._known(y) + self.fitted * parts["guessed"]
-        weights = replicas.gathered(weights)
+        weights = replicas.own(weights)
         self.class_prior.observe(weights)
         if self.counts:
-            self.density.observe(replicas.gathered(x), weights)
+            self.density.observe(replicas.own(x), weights)
         return self._logged(parts, y)
 
     @replicas.step

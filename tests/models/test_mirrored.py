@@ -223,7 +223,7 @@ def test_steps_per_execution_leaves_no_batch_out(strategy):
         on_train_batch_end=lambda batch, logs: calls.append(sorted(logs))
     )
     model.fit(batches(model), epochs=2, callbacks=[count], verbose=0)
-    assert int(model.optimizer.iterations) == 2 * len(SIZES)
+    assert model.optimizer.iterations.numpy() == 2 * len(SIZES)
     assert (
         calls
         == [["loss", "mse", "reconstruction_loss", "regularization_loss"]] * 6
