@@ -396,7 +396,7 @@ def train(
                     resume,
                 ],
             )
-            trained = runs.train(run, config, overwrite, resume, strategy)
+            runs.train(run, config, overwrite, resume, strategy)
     except KeyboardInterrupt:
         if not run.model_file.exists():
             raise
@@ -409,7 +409,8 @@ def train(
         return
     click.echo(f"The run is in {run.path}")
     if export:
-        _export(trained, model, "saved_models")
+        # The file's copy is that of one device.
+        _export(run.model(), model, "saved_models")
 
 
 def _shown(value):

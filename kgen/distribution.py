@@ -94,7 +94,7 @@ def create(strategy, devices=None):
         A `tf.distribute.Strategy`; for None the one there is.
 
     Raises:
-        InvalidArgument: If there are fewer GPUs.
+        InvalidArgument: If there are fewer GPUs, or none.
     """
     import tensorflow as tf
 
@@ -108,7 +108,11 @@ def create(strategy, devices=None):
     if found:
         names = [f"GPU:{number}" for number in range(devices or len(found))]
         return tf.distribute.MirroredStrategy(names)
-    devices = devices or 1
+    if not devices:
+        raise InvalidArgument(
+            "--strategy mirrored: TensorFlow sees no GPU here. To try it out on "
+            "the processor, pass --devices 2."
+        )
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * devices,

@@ -67,6 +67,11 @@ def test_devices_belong_to_one_machine(monkeypatch):
     assert "none but with" in refused("train", "vae", "--devices", 2)
 
 
+def test_a_machine_without_gpus():
+    with pytest.raises(InvalidArgument, match="sees no GPU.*--devices 2"):
+        distribution.create("mirrored")
+
+
 def test_the_nearest_strategy_is_offered():
     line = refused("train", "vae", "--strategy", "miror")
     assert "Did you mean 'mirrored'?" in line
@@ -93,9 +98,9 @@ def assert_same_run(run, other):
     np.testing.assert_allclose(losses(other), losses(run), rtol=1e-4)
 
 
-def trained(*args):
-    """Runs a training in a process of its own, without its output."""
-    done = subprocess.run(**command("train", "vae", *SMALL, *args))
+def trained(*args, **kwargs):
+    """Runs a training in a process of its own."""
+    done = subprocess.run(**command("train", "vae", *SMALL, *args, **kwargs))
     assert done.returncode == 0, done.stderr
     return done
 
@@ -103,10 +108,12 @@ def trained(*args):
 def test_mirrored_trains_what_one_device_trains(tmp_path):
     """And a run goes on under another strategy."""
     one, two = tmp_path / "one", tmp_path / "two"
+    by_two = ("--strategy", "mirrored", "--devices", 2)
     done = trained(
-        "--out", two, "--epochs", 1, "--strategy", "mirrored", "--devices", 2
+        *("--out", two, "--epochs", 1, "--export"), *by_two, cwd=tmp_path
     )
     assert done.stderr == ""
+    assert (tmp_path / "saved_models" / "vae" / "1").is_dir()
     kgen("train", "vae", *SMALL, "--out", one, "--epochs", 2)
     kgen("train", "vae", "--out", two, "--epochs", 2, "--resume")
     assert_same_run(one, two)
