@@ -135,13 +135,16 @@ def values_of(variable):
     if not isinstance(variable, tf.distribute.DistributedValues):
         return [variable.numpy()]
     strategy = variable.distribute_strategy
+    local = strategy.experimental_local_results(variable)
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return [value.numpy() for value in local]
 
     def gather():
         context = tf.distribute.get_replica_context()
         return context.all_gather(variable.read_value()[None], axis=0)
 
-    found = tf.function(lambda: strategy.run(gather), autograph=False)()
-    return list(strategy.experimental_local_results(found)[0].numpy())
+    found = strategy.experimental_local_results(strategy.run(gather))
+    return list(found[0].numpy())
 
 
 def mean(x, axis=None):
