@@ -44,7 +44,8 @@ def batches(model, sizes=SIZES):
 
     def generate():
         for part in parts:
-            yield (X[part], Y[part]) if pairs else X[part]
+            x, y = X[part].copy(), Y[part].copy()  # TensorFlow may write there
+            yield (x, y) if pairs else x
 
     x = tf.TensorSpec((None, 8, 8, 1), "float32")
     y = tf.TensorSpec((None,), "int32")
@@ -197,9 +198,14 @@ def run_workers(tmp_path, *cases):
         )
         for index in range(2)
     ]
-    for worker in workers:
-        output, _ = worker.communicate(timeout=900)
-        assert worker.returncode == 0, output
+    try:
+        for worker in workers:
+            output, _ = worker.communicate(timeout=900)
+            assert worker.returncode == 0, output
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
     with np.load(file) as found:
         return dict(found)
 
