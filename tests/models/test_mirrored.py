@@ -188,24 +188,22 @@ def run_workers(tmp_path, *cases):
     """Two processes on this machine; returns what the chief wrote."""
     hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
     file = tmp_path / "found.npz"
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.models.worker", file, *cases],
-            env={**os.environ, "TF_CONFIG": tf_config(hosts, index)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for index in range(2)
-    ]
-    try:
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for index in range(2):
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "tests.models.worker", file, *cases],
+                env={**os.environ, "TF_CONFIG": tf_config(hosts, index)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            stack.enter_context(worker)
+            stack.callback(worker.kill)
+            workers.append(worker)
         for worker in workers:
             output, _ = worker.communicate(timeout=900)
             assert worker.returncode == 0, output
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.communicate()
     with np.load(file) as found:
         return dict(found)
 
