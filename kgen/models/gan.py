@@ -34,7 +34,8 @@ class GAN(Adversarial):
 
     The discriminator's logit says how real an example looks; the generator maps
     z from N(0, I) to examples that look real. A batch of `fit` is cut into K =
-    `discriminator_steps` parts of one size (what is over is left out). For each
+    `discriminator_steps` parts of one size (what is over is left out), or under a
+    `tf.distribute` strategy what each replica has of it is. For each
     part: fresh z, and an update of the discriminator on the part and as many
     generated examples. Then fresh z again, and one update of the generator. So
     `batch_size` is K times what one update sees.
