@@ -155,7 +155,16 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = {"denoising", "vae", "gan", "relativistic", "vaegan", "bayes, vae"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[] if case in QUICK else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_steps_are_those_of_one_device(strategy, case):
     one, states, logs = fitted(contextlib.nullcontext(), **CASES[case])
     two, mirrored, mirrored_logs = fitted(strategy.scope(), **CASES[case])
@@ -208,8 +217,16 @@ def run_workers(tmp_path, *cases):
         return dict(found)
 
 
-def test_two_workers_do_what_two_replicas_do(strategy, tmp_path):
-    cases = ("vae", "gan", "vaegan", "bayes, counted")
+@pytest.mark.parametrize(
+    "cases",
+    [
+        ["gan"],
+        pytest.param(
+            ["vae", "vaegan", "bayes, counted"], marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_two_workers_do_what_two_replicas_do(strategy, tmp_path, cases):
     found = run_workers(tmp_path, *cases)
     for case in cases:
         model, (_, mine), logs = fitted(strategy.scope(), **CASES[case])
