@@ -247,12 +247,12 @@ def steps(step_function, strategy, number, eagerly=False):
         return logs
 
     def function(iterator):
-        if not eagerly and isinstance(
-            iterator, tf.distribute.DistributedIterator
-        ):
-            return several(
-                iterator, tf.constant(_next(iterator, number), "int32")
-            )
+        is_distributed = isinstance(iterator, tf.distribute.DistributedIterator)
+        following = None
+        if is_distributed and not eagerly:
+            following = _following(iterator, number)
+        if following is not None:
+            return several(iterator, tf.constant(following, "int32"))
         logs = None
         for _, data in zip(range(number), iterator):
             logs = one(data)
@@ -263,10 +263,13 @@ def steps(step_function, strategy, number, eagerly=False):
     return function
 
 
-def _next(iterator, number):
-    """How many of the next `number` batches there are; 1 if that's not known."""
-    left = getattr(iterator, "left", getattr(iterator, "_cardinality", -1))
+def _following(iterator, number):
+    """How many of the next `number` batches there are; None if not known."""
+    unknown = tf.data.UNKNOWN_CARDINALITY
+    left = getattr(iterator, "left", getattr(iterator, "_cardinality", unknown))
+    if left == tf.data.INFINITE_CARDINALITY:
+        return number
     if left < 0:
-        return 1
+        return None
     iterator.left = max(left - number, 0)
     return min(left, number)
