@@ -12,7 +12,7 @@ import time
 
 import click
 
-from kgen import names
+from kgen import distribution, names
 from kgen.errors import InvalidArgument
 
 _LISTS = "\n".join(
@@ -51,6 +51,8 @@ class Group(click.Group):
             status = _complain(error.format_message(), error.exit_code)
         except (InvalidArgument, OSError) as error:
             status = _complain(_one_line(error), 2)
+        except distribution.WorkerLost as error:
+            status = _complain(_one_line(error), 1)
         except Exception as error:
             # TensorFlow's class can't be named here: it is imported late.
             if type(error).__name__ not in (
@@ -132,21 +134,31 @@ class Shape(click.ParamType):
         return tuple(int(part) for part in parts)
 
 
-def quiet_import():
+def quiet_import(strategy=None, devices=None):
     """Imports TensorFlow with its start-up chatter kept off the screen.
 
     Its C++ side writes to the file descriptor before any log level holds. Who
     sets TF_CPP_MIN_LOG_LEVEL to 0 or 1 sees it all.
+
+    Args:
+        strategy: As in `kgen.distribution.check`.
+        devices: As in `kgen.distribution.check`.
+
+    Returns:
+        The strategy of that name, which must be the first to use TensorFlow.
     """
+    distribution.check(strategy, devices)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") in ("0", "1"):
-        return
+        return distribution.create(strategy, devices)
     with _silenced(2):
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
+        made = distribution.create(strategy, devices)
         tf.config.list_physical_devices()
         tf.constant(0)  # the devices are made now
+    return made
 
 
 @contextlib.contextmanager
@@ -330,9 +342,32 @@ def trains(function):
     help="Train with the best settings that `kgen tune STUDY` found, and on its "
     "data; other options come before them.",
 )
+@click.option(
+    "--strategy",
+    type=Name("strategy", names.STRATEGIES),
+    help="Train by several devices: "
+    + "; ".join(f"{name} ({text})" for name, text in names.STRATEGIES.items())
+    + ". --batch-size is that of all together.",
+)
+@click.option(
+    "--devices",
+    type=click.IntRange(1),
+    help="How many GPUs; without any, in how many the processor is divided "
+    "(to try it out).",
+)
 @click.pass_context
 def train(
-    ctx, model, out, resume, overwrite, export, options, study, **settings
+    ctx,
+    model,
+    out,
+    resume,
+    overwrite,
+    export,
+    strategy,
+    devices,
+    options,
+    study,
+    **settings,
 ):
     """Trains MODEL and leaves a run's directory.
 
@@ -348,10 +383,12 @@ def train(
             "--resume and --from-study exclude each other: a run that goes on "
             "has its settings."
         )
-    if export:  # before the work: a place that can't be written is refused
-        os.makedirs(os.path.join("saved_models", model), exist_ok=True)
-    quiet_import()
+    strategy = quiet_import(strategy, devices)
     from kgen import runs
+
+    writes = distribution.writes(strategy)
+    if export and writes:  # before the work: where it can't be is told early
+        os.makedirs(os.path.join("saved_models", model), exist_ok=True)
 
     run = runs.Run(out) if out else runs.new_run(model)
     options = dict(options)
@@ -370,10 +407,17 @@ def train(
     config["image_shape"] = settings["image_shape"] and list(
         settings["image_shape"]
     )
-    if resume:
-        config = _resumed(ctx, run, config)
     try:
-        trained = runs.train(run, config, overwrite, resume)
+        with distribution.guarded(strategy):
+            # The chief's word counts: other workers may not see the run.
+            config, resume = distribution.by_chief(
+                strategy,
+                lambda: [
+                    _resumed(ctx, run, config) if resume else config,
+                    resume,
+                ],
+            )
+            runs.train(run, config, overwrite, resume, strategy)
     except KeyboardInterrupt:
         if not run.model_file.exists():
             raise
@@ -382,9 +426,12 @@ def train(
             f"was; go on with: kgen train {model} --resume --out {run.path}",
             130,
         )
+    if not writes:
+        return
     click.echo(f"The run is in {run.path}")
     if export:
-        _export(run, trained, "saved_models")
+        # The file's copy is that of one device.
+        _export(run, run.model(), "saved_models")
 
 
 def _tuned(ctx, model, study, settings):

@@ -19,6 +19,10 @@ SOURCES = {
     "FOLDER": "pictures (png, jpg, bmp, gif), or MNIST's IDX files",
     "FILE": ".npy or .npz",
 }
+STRATEGIES = {
+    "mirrored": "all GPUs of this machine, or --devices of them",
+    "multi_worker": "several machines, as TF_CONFIG says",
+}
 
 # What `kgen train` does without being told, and where a model differs.
 TRAINING = {"latent_dim": 8, "epochs": 100, "batch_size": 64}

@@ -70,7 +70,9 @@ def get(identifier, argument="optimizer", owner="compile"):
         A Keras optimizer.
     """
     if isinstance(identifier, (keras.optimizers.Optimizer, dict)):
-        return keras.optimizers.get(identifier)
+        found = keras.optimizers.get(identifier)
+        _check_strategy(found, argument, owner)
+        return found
     if not isinstance(identifier, str):
         raise invalid(
             argument, owner, "a Keras optimizer or a name", identifier
@@ -99,6 +101,27 @@ def get(identifier, argument="optimizer", owner="compile"):
             raise invalid(argument, owner, "betas below 1", identifier)
         setattr(optimizer, attribute, number)
     return optimizer
+
+
+def _check_strategy(optimizer, argument, owner):
+    strategy = tf.distribute.get_strategy()
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if inner._distribution_strategy is not strategy:
+        raise invalid(
+            argument,
+            owner,
+            "an optimizer that was made in the strategy's scope, or a name",
+            optimizer.name,
+        )
+    replicas = strategy.num_replicas_in_sync
+    if inner.gradient_accumulation_steps and replicas > 1:
+        raise invalid(
+            argument,
+            owner,
+            f"one without gradient_accumulation_steps for {replicas} replicas: a "
+            "larger batch does as well",
+            optimizer.name,
+        )
 
 
 def of_player(identifier, policy, argument, owner):

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import warnings
 
 import keras
@@ -18,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgen
-from kgen import files, metrics, plots
+from kgen import distribution, files, metrics, plots
 from kgen.callbacks import EpochOrder, GANWatch, KLWarmUp, SampleProgress
 from kgen.data import open_source
 from kgen.data.examples import some
@@ -316,7 +317,7 @@ def new_run(name, root="runs"):
     return Run(path)
 
 
-def train(run, config, overwrite=False, resume=False):
+def train(run, config, overwrite=False, resume=False, strategy=None):
     """Trains as `config` says, and leaves all of it in `run`.
 
     Args:
@@ -326,6 +327,8 @@ def train(run, config, overwrite=False, resume=False):
             `conditional`, `binarize`, `kl_warmup`, `options`.
         overwrite: Whether a run that is there may be deleted.
         resume: Whether to go on with it, from its last whole epoch.
+        strategy: `tf.distribute.Strategy` to train under, or None. Of several
+            workers the chief alone reads and writes `run`.
 
     Returns:
         The trained model.
@@ -334,8 +337,10 @@ def train(run, config, overwrite=False, resume=False):
         InvalidArgument: If a setting or the data can't be used.
         KeyboardInterrupt: After Ctrl-C, once the model is saved.
     """
+    strategy = strategy or tf.distribute.get_strategy()
     for name in ("epochs", "batch_size"):
         check_int(name, "train", config[name])
+    _check_batch_size(config["batch_size"], strategy.num_replicas_in_sync)
     if factory.MODELS[config["model"]].needs_labels:
         config = {**config, "conditional": True}
     # Everything that may be refused comes before anything is written.
@@ -345,7 +350,8 @@ def train(run, config, overwrite=False, resume=False):
     datasets = _datasets(source, config)
     # After the data: preparing a data set for the first time draws, too.
     keras.utils.set_random_seed(config["seed"])
-    model = build(config, source, datasets["train"])
+    with strategy.scope():
+        model = build(config, source, datasets["train"])
     for name, dataset in datasets.items():
         if dataset:
             checks.check_data(
@@ -356,16 +362,21 @@ def train(run, config, overwrite=False, resume=False):
                 batch_size=0 if name == "train" else None,
             )
     _check_whole(model, source)
-    callbacks = _callbacks(run, config, model, datasets["train"])
-    if resume:
-        epoch = _resume(run, model, config["epochs"])
-    else:
-        run.create(config, overwrite)
-        epoch = 0
+    writes = distribution.writes(strategy)
+    callbacks = _callbacks(run, config, model, datasets["train"], writes)
+    epoch = distribution.by_chief(
+        strategy, lambda: _begin(run, model, config, overwrite, resume)
+    )
+    if epoch:
+        _share_state(run, model, strategy)
+    if writes:
+        callbacks += _records(run, epoch)
     try:
         if epoch < config["epochs"]:
-            _fit(run, model, callbacks, datasets, epoch, config["epochs"])
+            _fit(model, callbacks, datasets, epoch, config["epochs"], writes)
     except KeyboardInterrupt:
+        if not writes:
+            raise
         # A second Ctrl-C must not cut the saving short.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         for callback in callbacks:
@@ -374,9 +385,43 @@ def train(run, config, overwrite=False, resume=False):
         save_model(run, model)
         signal.signal(signal.SIGINT, handler)
         raise
+    distribution.by_chief(strategy, lambda: _end(run, model, source))
+    return model
+
+
+def _check_batch_size(size, replicas):
+    if size % replicas:
+        raise InvalidArgument(
+            f"--batch-size {size} can't be shared evenly by {replicas} devices. "
+            f"Pass a multiple of {replicas}, such as "
+            f"{max(1, round(size / replicas)) * replicas}."
+        )
+
+
+def _begin(run, model, config, overwrite, resume):
+    """Makes the run, or brings `model` to where it is; returns its epoch."""
+    if resume:
+        return _resume(run, model, config["epochs"])
+    run.create(config, overwrite)
+    return 0
+
+
+def _end(run, model, source):
     save_model(run, model)
     draw(run.path, model, source, run.history())
-    return model
+
+
+def _share_state(run, model, strategy):
+    """Gives all workers the chief's checkpoint: they may not see its disk."""
+    state = distribution.send(
+        strategy, lambda: run.checkpoints.newest()[0].read_bytes()
+    )
+    if state is None:
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory, "chief.weights.h5")
+        path.write_bytes(state)
+        model.load_weights(path)
 
 
 def _check_whole(model, source):
@@ -495,7 +540,7 @@ def count_classes(source):
     return int(max(part.max() for part in labels if part is not None)) + 1
 
 
-def _callbacks(run, config, model, dataset):
+def _callbacks(run, config, model, dataset, writes):
     """The callbacks that say how the run is trained, and show it."""
     callbacks = [EpochOrder(dataset), keras.callbacks.TerminateOnNaN()]
     if config["kl_warmup"]:
@@ -505,6 +550,8 @@ def _callbacks(run, config, model, dataset):
                 "Leave the option out."
             )
         callbacks.append(KLWarmUp(config["kl_warmup"]))
+    if not writes:
+        return callbacks
     if hasattr(model, "adversarial_loss"):
         _, x = _first(model, dataset, _WATCHED)
         callbacks.append(GANWatch(x, report=_say))
@@ -520,19 +567,24 @@ def _say(text):
     sys.stderr.flush()
 
 
-def _fit(run, model, callbacks, datasets, epoch, epochs):
-    records = [
+def _records(run, epoch):
+    """The callbacks that keep what happens."""
+    return [
         keras.callbacks.CSVLogger(run.path / "history.csv", append=epoch > 0),
         keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
         run.checkpoints,
     ]
+
+
+def _fit(model, callbacks, datasets, epoch, epochs, writes):
+    verbose = 1 if sys.stdout.isatty() else 2
     history = model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
         initial_epoch=epoch,
         epochs=epochs,
-        callbacks=callbacks + records,
-        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=callbacks,
+        verbose=verbose if writes else 0,
     )
     if not np.isfinite(history.history["loss"][-1]):
         raise InvalidArgument(

@@ -11,6 +11,21 @@ _CACHE = tempfile.TemporaryDirectory(prefix="kgen-cache-")
 os.environ["KGEN_CACHE"] = _CACHE.name
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import pytest  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+# Two devices, for two replicas; all else runs on the first one.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+
+
+@pytest.fixture(scope="session")
+def strategy():
+    """Two mirrored replicas. One for all tests: two strategies' sums would meet."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
 
 def pytest_unconfigure():
     _TFDS.cleanup()

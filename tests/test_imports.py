@@ -9,8 +9,8 @@ import kgen
 
 ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
-    {"errors", "files", "names"},
-    {"losses"},
+    {"errors", "files", "names", "replicas"},
+    {"distribution", "losses"},
     {"layers", "export", "optimizers"},
     {"networks", "densities"},
     {"models"},

@@ -189,6 +189,10 @@ def _finish(dataset, count, counter):
     dataset = dataset.prefetch(_PREFETCH)
     options = tf.data.Options()
     options.autotune.enabled = False
+    # Of several workers, each keeps its part of every batch.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
     dataset = dataset.with_options(options)
     dataset.epoch_counter = counter
     return dataset

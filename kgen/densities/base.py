@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kgen import replicas
+from kgen.densities import moments
 from kgen.errors import InvalidArgument, check_int
 
 
@@ -108,8 +110,12 @@ class Sums:
         return self._by_name[name]
 
     def arrays(self):
-        """Their values, by name."""
-        return {name: sum.numpy() for name, sum in self._by_name.items()}
+        """Their values, by name; of all replicas together."""
+        found = {
+            name: replicas.values_of(sum) for name, sum in self._by_name.items()
+        }
+        parts = [dict(zip(found, values)) for values in zip(*found.values())]
+        return moments.merge(parts)
 
 
 class ClosedForm(Density):

@@ -5,6 +5,7 @@ together the mean a + (b - a) m / (n + m) and the scatter
 A + B + (b - a)(b - a)^T n m / (n + m) (Chan et al. 1979, equations 1.3 and 1.5).
 """
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -59,3 +60,34 @@ def add(sums, x, weights, products):
     )
     sums["mean"].assign(mean)
     sums["count"].assign(count)
+
+
+def merge(parts):
+    """The sums of all parts of the data.
+
+    Args:
+        parts: List of dictionaries of arrays; `mean` and `scatter` as in `add`,
+            others are added up.
+
+    Returns:
+        Such a dictionary.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    merged = {name: sum(part[name] for part in parts) for name in parts[0]}
+    if "mean" not in merged:
+        return merged
+    counts = np.stack([part["count"] for part in parts])[..., None]
+    means = np.stack([part["mean"] for part in parts])
+    whole = np.maximum(counts.sum(axis=0), 1e-300)
+    merged["mean"] = (counts * means).sum(axis=0) / whole
+    shift = means - merged["mean"]
+    if merged["scatter"].ndim == 2:
+        between = counts * np.square(shift)
+    else:
+        between = np.einsum("rci,rcj->rcij", counts * shift, shift)
+    between = between.sum(axis=0)
+    if len(merged["scatter"]) == 1 < len(between):  # shared by all classes
+        between = between.sum(axis=0, keepdims=True)
+    merged["scatter"] = merged["scatter"] + between
+    return merged

@@ -52,7 +52,7 @@ class ClassPrior(keras.layers.Layer):
                 allows for a class that the data does not show, or rules one out
                 that it shows.
         """
-        counts = self._sums["count"].numpy()
+        counts = self._sums.arrays()["count"]
         if not np.isfinite(counts).all():
             raise InvalidArgument(
                 "`BayesClassifier`: P(y|x) of some example without a label is not "

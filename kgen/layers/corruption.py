@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kgen import replicas
 from kgen.errors import check_number, check_seed, invalid, unknown_name
 
 
@@ -70,18 +71,14 @@ class Corruption(keras.layers.Layer):
         if not isinstance(self.level, list):
             return self.level
         shape = (ops.shape(x)[0], *(1 for _ in x.shape[1:]))
-        return keras.random.uniform(
-            shape, *self.level, dtype="float32", seed=self.seed_generator
-        )
+        return replicas.uniform(shape, self.seed_generator, *self.level)
 
     def _uniform_by_pixel(self, x):
         """One number in [0, 1) for each pixel, the same for its channels."""
         shape = tuple(ops.shape(x))
         if len(shape) == 4:
             shape = (*shape[:-1], 1)
-        return keras.random.uniform(
-            shape, dtype="float32", seed=self.seed_generator
-        )
+        return replicas.uniform(shape, self.seed_generator)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -97,9 +94,7 @@ class GaussianCorruption(Corruption):
     highest = 1e6
 
     def corrupt(self, x, level):
-        noise = keras.random.normal(
-            ops.shape(x), dtype="float32", seed=self.seed_generator
-        )
+        noise = replicas.normal(ops.shape(x), self.seed_generator)
         return x + level * noise
 
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgen import replicas
 from kgen.errors import check_number, check_seed
 from kgen.losses.divergences import bound_log_var, gaussian_kl
 
@@ -54,24 +55,27 @@ class GaussianSampling(keras.layers.Layer):
     def call(self, inputs):
         mean, log_var = inputs
         log_var = bound_log_var(log_var)
-        self.add_loss(self.current_kl_weight * self.kl(mean, log_var))
+        loss = self.current_kl_weight * self.kl(mean, log_var)
+        # Replicas may have met in it: then another's loss is here already.
+        self._clear_losses()
+        self.add_loss(loss)
         return self.draw(mean, log_var)
 
     def draw(self, mean, log_var, shape=None):
         """z without the KL term, of `shape` (that of `mean` by default)."""
-        eps = keras.random.normal(
-            ops.shape(mean) if shape is None else shape,
-            dtype="float32",
-            seed=self.seed_generator,
-        )
+        # In front of the batch's axis there may be one of several draws.
+        axis = 0 if shape is None else len(shape) - len(log_var.shape)
+        shape = ops.shape(mean) if shape is None else shape
+        eps = replicas.normal(shape, self.seed_generator, axis)
         return mean + ops.exp(0.5 * log_var) * eps
 
     def kl(self, mean, log_var):
         """KL to N(0, I) with its free bits, unweighted, nats per image."""
-        per_dim = ops.mean(gaussian_kl(mean, log_var), axis=0)
-        if self.free_bits:
-            per_dim = ops.maximum(per_dim, self.free_bits)
-        return ops.sum(per_dim)
+        per_dim = gaussian_kl(mean, log_var)
+        if not self.free_bits:
+            return ops.sum(ops.mean(per_dim, axis=0))
+        per_dim = replicas.mean(per_dim, axis=0)
+        return ops.sum(ops.maximum(per_dim, self.free_bits))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

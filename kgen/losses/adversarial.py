@@ -8,6 +8,7 @@ logistic function, and E the mean over the batch. `softplus(-r) = -log s(r)` and
 import keras
 from keras import ops
 
+from kgen import replicas
 from kgen.errors import check_name, check_number, invalid
 
 
@@ -201,13 +202,14 @@ class Relativistic(_Smoothed):
     needs_real = True
 
     def discriminator_loss(self, real, *fakes):
-        level = ops.mean(real)
-        relative = real - sum(ops.mean(fake) for fake in fakes) / len(fakes)
+        level = replicas.mean(real)
+        of_fakes = sum(replicas.mean(fake) for fake in fakes)
+        relative = real - of_fakes / len(fakes)
         by_fakes = _total(lambda fake: ops.softplus(fake - level), fakes)
         return self._is_real(relative) + by_fakes
 
     def generator_loss(self, fake, real=None):
-        real, fake = real - ops.mean(fake), fake - ops.mean(real)
+        real, fake = real - replicas.mean(fake), fake - replicas.mean(real)
         return ops.mean(ops.softplus(-fake)) + ops.mean(ops.softplus(real))
 
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgen import replicas
 from kgen.errors import check_number, unknown_name
 
 # Under the square root of a norm, whose derivative at 0 would be NaN.
@@ -86,7 +87,7 @@ class GradientPenalty(_DistanceFromOne):
 
     def points(self, real, fake, seed):
         shape = (ops.shape(real)[0], *(1 for _ in real.shape[1:]))
-        u = keras.random.uniform(shape, dtype="float32", seed=seed)
+        u = replicas.uniform(shape, seed)
         return u * real + (1.0 - u) * ops.stop_gradient(fake)
 
 
@@ -125,8 +126,8 @@ class Dragan(_DistanceFromOne):
     """
 
     def points(self, real, fake, seed):
-        noise = keras.random.normal(ops.shape(real), dtype="float32", seed=seed)
-        return real + 0.5 * ops.std(real) * noise
+        noise = replicas.normal(ops.shape(real), seed)
+        return real + 0.5 * replicas.std(real) * noise
 
 
 PENALTIES = {

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers
+from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.losses import adversarial, penalties
 from kgen.models.averages import WeightAverage
@@ -148,9 +148,11 @@ class Adversarial(GenerativeModel):
 
     def check_batch_size(self, size, owner):
         least = self.discriminator_steps * self.pack
-        if size < least:
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if size < least * replicas:
+            shared = f" for {replicas} devices" if replicas > 1 else ""
             raise InvalidArgument(
-                f"`{owner}`: a batch of {size} is too small: "
+                f"`{owner}`: a batch of {size}{shared} is too small: "
                 f"{self.discriminator_steps} updates of the discriminator, on "
                 f"{self.pack} or more examples each, need {least} or more. "
                 "Raise batch_size."
@@ -193,9 +195,10 @@ class Adversarial(GenerativeModel):
 
         judged, penalty = self._penalised(judge, real, fakes[0])
         judged_fakes = [judge(fake) for fake in fakes]
+        # Before replicas may meet in the loss: layers' losses are shared lists.
+        regularization = total(self.discriminator.losses)
         fake_logits = [logits for logits, _ in judged_fakes]
         own = self.adversarial_loss.discriminator_loss(judged[0], *fake_logits)
-        regularization = total(self.discriminator.losses)
         fake_probability = ops.sigmoid(ops.concatenate(fake_logits))
         parts = {
             "loss": own + penalty + regularization,
@@ -252,7 +255,7 @@ class Adversarial(GenerativeModel):
         """What is added to x, in training, before the discriminator sees it."""
         if not (training and self.instance_noise):
             return 0.0
-        noise = keras.random.normal(ops.shape(x), seed=self.seed_generator)
+        noise = replicas.normal(ops.shape(x), self.seed_generator)
         return self.instance_noise * noise
 
     def _seen(self, x, noise=0.0):

@@ -1,6 +1,7 @@
 """What all models share: labels, logs, compile, config, batches, export."""
 
 import contextlib
+import functools
 import inspect
 import random
 import typing
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers
+from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
 from kgen.models import checks
@@ -48,7 +49,6 @@ def update(objective, *players):
     Returns:
         That dictionary.
     """
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
     values = [[v.value for v in player.variables] for player in players]
     with tf.GradientTape(
         persistent=len(players) > 1, watch_accessed_variables=False
@@ -57,8 +57,7 @@ def update(objective, *players):
         parts = objective()
         # Gradients are summed over replicas: a mean needs the division.
         losses = [
-            player.optimizer.scale_loss(parts[player.loss] / replicas)
-            for player in players
+            _scaled(player.optimizer, parts[player.loss]) for player in players
         ]
     gradients = [tape.gradient(*each) for each in zip(losses, values)]
     for player, gradient in zip(players, gradients):
@@ -66,15 +65,81 @@ def update(objective, *players):
     return parts
 
 
+def _scaled(optimizer, loss):
+    share = replicas.share()
+    if replicas.count() > 1:
+        loss = loss * tf.cast(share, loss.dtype)
+    return optimizer.scale_loss(loss)
+
+
 def _apply(player, gradient, parts):
     def apply():
         player.optimizer.apply(gradient, player.variables)
         return True
 
+    if replicas.count() > 1:
+        gradient = _of_all(player.optimizer, gradient)
     if player.gate is None:
         apply()
-    else:
+    elif replicas.count() == 1:
         tf.cond(parts[player.gate], apply, lambda: False)
+    else:
+        _apply_or_undo(player, apply, parts[player.gate])
+
+
+def _apply_or_undo(player, apply, plays):
+    """An optimizer reaches the other replicas, which no branch of a cond may."""
+    variables = [*player.variables, *player.optimizer.variables]
+    before = [tf.identity(variable.value) for variable in variables]
+    apply()
+    for variable, value in zip(variables, before):
+        variable.assign(tf.where(plays, variable.value, value))
+
+
+def _of_all(optimizer, gradients):
+    """The whole batch's gradients, where a replica's own ones would not do.
+
+    Keras clips, and looks for infinities, before it sums over the replicas.
+    """
+    is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    inner = optimizer.inner_optimizer if is_scaled else optimizer
+    clips = inner.clipnorm or inner.clipvalue or inner.global_clipnorm
+    if is_scaled and clips:
+        raise invalid(
+            "optimizer",
+            "compile",
+            "one that does not clip, for several replicas in mixed_float16",
+            inner.name,
+        )
+    if not (is_scaled or clips):
+        return gradients
+    whole = [replicas.all_sum(one) for one in gradients if one is not None]
+    whole = iter(optimizer._clip_gradients(whole))
+    # The optimizer sums them over the replicas once more.
+    return [
+        None if one is None else next(whole) / replicas.count()
+        for one in gradients
+    ]
+
+
+def in_scope(compile):
+    """Makes a `compile` one in the scope of the model's strategy.
+
+    The optimizers that it makes belong there; it need not be called there.
+    """
+
+    @functools.wraps(compile)
+    def scoped(model, *args, **kwargs):
+        if tf.distribute.has_strategy() and not model._distribute_strategy:
+            owner = f"{type(model).__name__}.compile"
+            raise InvalidArgument(
+                f"`{owner}`: the model was made outside of the strategy's scope. "
+                "Make or load it within `with strategy.scope():`."
+            )
+        with model.distribute_strategy.scope():
+            return compile(model, *args, **kwargs)
+
+    return scoped
 
 
 class Traces:
@@ -174,6 +239,14 @@ class GenerativeModel(keras.Model):
                     "True or False",
                     kwargs[name],
                 )
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if kwargs["jit_compile"] and replicas > 1:
+            raise invalid(
+                "jit_compile",
+                f"{type(self).__name__}.compile",
+                f"False for {replicas} replicas",
+                True,
+            )
         optimizer = optimizers.get(optimizer)
         self._traces = Traces()  # what they found may have changed
         super().compile(optimizer=optimizer, loss=None, **kwargs)
@@ -204,6 +277,19 @@ class GenerativeModel(keras.Model):
     @property
     def metrics(self):
         return [self.log_means]
+
+    def _make_function(self, step_function):
+        strategy = self.distribute_strategy
+        workers = tf.distribute.MultiWorkerMirroredStrategy  # or one of them
+        several = strategy.num_replicas_in_sync > 1
+        if not several and not isinstance(strategy, workers):
+            return super()._make_function(step_function)
+        return replicas.steps(
+            step_function, strategy, self.steps_per_execution, self.run_eagerly
+        )
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing to do: the networks are built, and a pass over data counts."""
 
     def fit(
         self,

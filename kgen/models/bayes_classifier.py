@@ -9,13 +9,15 @@ import tensorflow as tf
 from keras import ops
 from scipy.special import log_softmax, logsumexp
 
+from kgen import replicas
 from kgen.densities import ClassPrior, Density
-from kgen.errors import InvalidArgument, check_int, check_number, invalid
+from kgen.errors import check_int, check_number, invalid
 from kgen.export import guards
 from kgen.models import checks
 from kgen.models.base import (
     GenerativeModel,
     Player,
+    in_scope,
     new_seed,
     own_and_given,
     update,
@@ -120,6 +122,7 @@ class BayesClassifier(GenerativeModel):
             density.support,
         )
 
+    @in_scope
     def compile(
         self,
         optimizer="adam",
@@ -149,13 +152,6 @@ class BayesClassifier(GenerativeModel):
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
         """
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if replicas > 1:
-            raise InvalidArgument(
-                "`BayesClassifier.compile`: what is counted is counted by one "
-                f"replica; here are {replicas}. Train outside of the strategy's "
-                "scope."
-            )
         self.discriminative_weight = check_number(
             "discriminative_weight",
             "BayesClassifier.compile",
@@ -265,6 +261,7 @@ class BayesClassifier(GenerativeModel):
         with tf.control_dependencies(in_range):
             return x, tf.identity(y)
 
+    @replicas.step
     def train_step(self, data):
         x, y = self._pair(data)
         if self.counts:
@@ -279,21 +276,24 @@ class BayesClassifier(GenerativeModel):
                 lambda: losses(x, y, training=True),
                 Player(self.optimizer, self.density.trainable_variables),
             )
+        # Each replica counts its own examples.
         weights = self._known(y) + self.fitted * parts["guessed"]
+        weights = replicas.own(weights)
         self.class_prior.observe(weights)
         if self.counts:
-            self.density.observe(x, weights)
+            self.density.observe(replicas.own(x), weights)
         return self._logged(parts, y)
 
+    @replicas.step
     def test_step(self, data):
         x, y = self._pair(data)
         return self._logged(self._losses_of_all(x, y, training=False), y)
 
     def _logged(self, parts, y):
-        self.log_means.update_state(parts, tf.shape(y)[0])
+        self.log_means.update_state(parts, replicas.examples(y))
         logs = self.log_means.result()
         if "accuracy" in parts:
-            known = tf.reduce_sum(tf.cast(y >= 0, "float32"))
+            known = tf.reduce_sum(tf.cast(replicas.own(y) >= 0, "float32"))
             self.labelled_means.update_state(parts, known)
             logs.update(self.labelled_means.result())
         return logs

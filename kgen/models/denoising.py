@@ -83,7 +83,7 @@ class DenoisingAutoencoder(Reconstructing):
         if training:
             corrupted = self.corruption(x, training=True)
         else:  # the count begins at 0 with each evaluation
-            corrupted = self._corrupt(x, self.log_means.count)
+            corrupted = self._corrupt(x, self.log_means.seen())
         labels = inputs[1] if self.conditional else None
         inputs = self.with_labels(corrupted, labels)
         parts, estimate = self._parts(inputs, x, training)

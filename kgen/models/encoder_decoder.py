@@ -4,9 +4,16 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kgen import replicas
 from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.models import checks, paths
-from kgen.models.base import GenerativeModel, Player, total, update
+from kgen.models.base import (
+    GenerativeModel,
+    Player,
+    in_scope,
+    total,
+    update,
+)
 
 
 class EncoderDecoder(GenerativeModel):
@@ -43,6 +50,7 @@ class EncoderDecoder(GenerativeModel):
         )
         self.latent_dim = encoder.outputs[0].shape[-1]
 
+    @in_scope
     def compile(
         self,
         optimizer="adam",
@@ -67,19 +75,21 @@ class EncoderDecoder(GenerativeModel):
         }
         self._compile(arguments, optimizer, **arguments)
 
+    @replicas.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         parts = update(
             lambda: self._objective(inputs, x, training=True),
             Player(self.optimizer, self.trainable_variables),
         )
-        self.log_means.update_state(parts, tf.shape(x)[0])
+        self.log_means.update_state(parts, replicas.examples(x))
         return self.log_means.result()
 
+    @replicas.step
     def test_step(self, data):
         inputs, x = self.unpack(data)
         parts = self._objective(inputs, x, training=False)
-        self.log_means.update_state(parts, tf.shape(x)[0])
+        self.log_means.update_state(parts, replicas.examples(x))
         return self.log_means.result()
 
     def _objective(self, inputs, x, training):

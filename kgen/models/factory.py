@@ -80,6 +80,16 @@ def create_model(
     Raises:
         InvalidArgument: If a name is unknown (the nearest one is offered), or
             a value is out of range.
+
+    Example:
+
+        vae = kgen.create_model("vae", input_shape=(8, 8, 1), latent_dim=8)
+
+        # By all GPUs of this machine; so with `load_model`.
+        with tf.distribute.MirroredStrategy().scope():
+            vae = kgen.create_model("vae", input_shape=(8, 8, 1))
+        vae.compile()
+        vae.fit(train)
     """
     known = options_of(name, network)
     for option in options:

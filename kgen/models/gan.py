@@ -5,12 +5,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kgen import replicas
 from kgen.errors import check_int, check_seed, invalid
 from kgen.models import paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
     Player,
     fixed_draws,
+    in_scope,
     new_seed,
     prior_draws,
     total,
@@ -34,7 +36,8 @@ class GAN(Adversarial):
 
     The discriminator's logit says how real an example looks; the generator maps
     z from N(0, I) to examples that look real. A batch of `fit` is cut into K =
-    `discriminator_steps` parts of one size (what is over is left out). For each
+    `discriminator_steps` parts of one size (what is over is left out), or under a
+    `tf.distribute` strategy what each replica has of it is. For each
     part: fresh z, and an update of the discriminator on the part and as many
     generated examples. Then fresh z again, and one update of the generator. So
     `batch_size` is K times what one update sees.
@@ -98,6 +101,7 @@ class GAN(Adversarial):
             )
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
+    @in_scope
     def compile(
         self,
         optimizer="adam:0.001:0.5",
@@ -168,6 +172,7 @@ class GAN(Adversarial):
     def _generator(self):
         return self.generator
 
+    @replicas.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         for part in self._parts(inputs, self.discriminator_steps):
@@ -182,10 +187,11 @@ class GAN(Adversarial):
         self._update_averages()
         return self._log(logs, generator_logs, x)
 
+    @replicas.step
     def test_step(self, data):
         inputs, x = self.unpack(data)
         inputs = self._parts(inputs, 1)[0]
-        with fixed_draws(self, self.seed or 0, self.log_means.count):
+        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._discriminator_objective(inputs, training=False)
             generator_logs = self._generator_objective(inputs, training=False)
         return self._log(logs, generator_logs, x)
@@ -226,15 +232,14 @@ class GAN(Adversarial):
             + generator_logs["regularization_loss"],
             "loss": logs["loss"] + generator_logs["loss"],
         }
-        self.log_means.update_state(logs, tf.shape(x)[0])
+        self.log_means.update_state(logs, replicas.examples(x))
         return self.log_means.result()
 
     def _generated(self, inputs, training):
         """As many examples as there are real ones, of the same classes."""
         x, labels = self._split(inputs)
-        z = keras.random.normal(
-            (ops.shape(x)[0], self.latent_dim), seed=self.seed_generator
-        )
+        shape = (ops.shape(x)[0], self.latent_dim)
+        z = replicas.normal(shape, self.seed_generator)
         x = self.generator(self.with_labels(z, labels), training=training)
         return ops.cast(x, "float32")
 

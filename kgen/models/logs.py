@@ -1,7 +1,10 @@
 """Epoch means of the figures that a train_step reports."""
 
 import keras
+import tensorflow as tf
 from keras import ops
+
+from kgen import replicas
 
 
 class LogMeans(keras.metrics.Metric):
@@ -33,9 +36,24 @@ class LogMeans(keras.metrics.Metric):
         vector = ops.stack(
             [ops.cast(values[name], "float32") for name in self.names]
         )
-        self.total.assign_add(weight * vector)
+        # A replica without examples has no means.
+        self.total.assign_add(tf.math.multiply_no_nan(vector, weight))
         self.count.assign_add(weight)
 
+    # Sums of an epoch are no part of a saved model. And reading them takes all
+    # workers, where several train and one saves.
+
+    def save_own_variables(self, store):
+        """Keeps nothing."""
+
+    def load_own_variables(self, store):
+        """Leaves the sums as they are."""
+
+    def seen(self):
+        """How many examples all replicas have added."""
+        return replicas.all_sum(self.count.value)
+
     def result(self):
-        means = ops.divide_no_nan(self.total, self.count)
+        total = replicas.all_sum(self.total.value)
+        means = ops.divide_no_nan(total, self.seen())
         return dict(zip(self.names, ops.unstack(means, len(self.names))))

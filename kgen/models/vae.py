@@ -9,6 +9,7 @@ from kgen.errors import check_int, check_number, check_seed, invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
+from kgen.models.base import total
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import (
     LatentGaussianModel,
@@ -106,13 +107,16 @@ class VAE(LatentGaussianModel):
 
     def _negative_elbo(self, inputs, x, training):
         mean, log_var = self.encoder(inputs, training=training)
+        # Layers' losses are read at once: they are lists that replicas share.
+        regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
-        parameters = self.decoder(self._condition(z, inputs), training=training)
-        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
         kl = sum(self.sampling.losses)
+        parameters = self.decoder(self._condition(z, inputs), training=training)
+        regularization += total(self.decoder.losses + self.likelihood.losses)
+        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
         divergence = gaussian_kl(mean, bound_log_var(log_var))
         elbo = -reconstruction - ops.mean(ops.sum(divergence, axis=-1))
-        return self._total(reconstruction, kl, elbo)
+        return self._total(reconstruction, kl, elbo, regularization)
 
     def _negative_importance_weighted_bound(self, inputs, x, training):
         count = self.importance_samples
@@ -128,12 +132,12 @@ class VAE(LatentGaussianModel):
             -ops.mean(log_lik),
             self.sampling.current_kl_weight * ops.mean(log_ratio),
             ops.mean(log_lik - log_ratio),
+            self._regularization(),
             gain,
         )
 
-    def _total(self, reconstruction, kl, elbo, gain=0.0):
+    def _total(self, reconstruction, kl, elbo, regularization, gain=0.0):
         """The sum of the parts, and the parts, by their logs' names."""
-        regularization = self._regularization()
         return {
             "loss": reconstruction + kl + regularization - gain,
             "reconstruction_loss": reconstruction,

@@ -90,9 +90,9 @@ class VAEDensity(Density):
     def log_prob(self, x, mask=None, training=False):
         if not training:
             return self._log_prob(x, self._estimate)
-        x = _with_one_more(x)
         one = not isinstance(self.models, list)
-        eps = self._noise(self.models, x) if one else None
+        eps = _with_one_more(self._noise(self.models, x)) if one else None
+        x = _with_one_more(x)
         return self._log_prob(x, self._bound, eps)[:-1]
 
     def _log_prob(self, x, bound, eps=None):

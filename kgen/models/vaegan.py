@@ -1,17 +1,16 @@
 """The VAE-GAN: a VAE whose decoder plays against a discriminator."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers
-from kgen.errors import check_number, check_seed, invalid
+from kgen import optimizers, replicas
+from kgen.errors import check_number, check_seed
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
 from kgen.models.adversarial import Adversarial
 from kgen.models.averages import WeightAverage
-from kgen.models.base import Player, fixed_draws, total, update
+from kgen.models.base import Player, fixed_draws, in_scope, total, update
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel, check_posterior
 from kgen.networks.common import layer_output
@@ -153,6 +152,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         # A function: as an attribute, Keras would save its layers again.
         self._logits_and_features = lambda x, **kwargs: judge(x, **kwargs)
 
+    @in_scope
     def compile(
         self,
         optimizer="adam:0.001:0.5",
@@ -223,14 +223,6 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             if number is not None or name != "equilibrium_margin":
                 numbers[name] = check_number(name, owner, number)
             setattr(self, name, numbers[name])
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if equilibrium_margin is not None and replicas > 1:
-            raise invalid(
-                "equilibrium_margin",
-                owner,
-                "None where there are several replicas, which might not agree",
-                equilibrium_margin,
-            )
         optimizer = self._player_optimizer(
             "optimizer", optimizer, self.encoder.trainable_variables
         )
@@ -283,6 +275,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             + self.likelihood.trainable_variables
         )
 
+    @replicas.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
@@ -305,15 +298,16 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             discriminator,
         )
         self._update_averages()
-        self.log_means.update_state(logs, tf.shape(x)[0])
+        self.log_means.update_state(logs, replicas.examples(x))
         return self.log_means.result()
 
+    @replicas.step
     def test_step(self, data):
         inputs, x = self.unpack(data)
         (inputs,) = self._parts(inputs, 1)
-        with fixed_draws(self, self.seed or 0, self.log_means.count):
+        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._players_losses(inputs, training=False)
-        self.log_means.update_state(logs, tf.shape(x)[0])
+        self.log_means.update_state(logs, replicas.examples(x))
         return self.log_means.result()
 
     def _players_losses(self, inputs, training=True):
@@ -383,9 +377,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _decoded_prior(self, inputs, training):
         """As many decoded draws from the prior as there are examples."""
         x, _ = self._split(inputs)
-        z = keras.random.normal(
-            (ops.shape(x)[0], self.latent_dim), seed=self.seed_generator
-        )
+        shape = (ops.shape(x)[0], self.latent_dim)
+        z = replicas.normal(shape, self.seed_generator)
         code = self._condition(z, inputs)
         return self.likelihood.mean(self.decoder(code, training=training))
 
@@ -397,8 +390,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         fake_logits = ops.concatenate([logits for logits, _ in judged_fakes])
         costs = ops.stack(
             [
-                ops.mean(ops.softplus(-real_logits)),
-                ops.mean(ops.softplus(fake_logits)),
+                replicas.mean(ops.softplus(-real_logits)),
+                replicas.mean(ops.softplus(fake_logits)),
             ]
         )
         discriminator = ops.all(costs >= _EQUILIBRIUM - margin)

@@ -663,14 +663,6 @@ class TestBadInput:
         with pytest.raises(InvalidArgument, match="batch_normalization"):
             build("vae", network="conv", batch_normalization=True)
 
-    def test_several_replicas(self, monkeypatch):
-        strategy = tf.distribute.get_strategy()
-        monkeypatch.setattr(
-            type(strategy), "num_replicas_in_sync", property(lambda self: 2)
-        )
-        with pytest.raises(InvalidArgument, match="by one replica"):
-            build()
-
     @pytest.mark.parametrize("prior", [[[0.5], [0.2, 0.3]], ["a", "b", "c"]])
     def test_priors_that_are_no_numbers(self, prior):
         with pytest.raises(InvalidArgument, match="3 numbers from 0"):

@@ -367,15 +367,6 @@ def test_instance_noise_is_no_reconstruction_error():
     assert seen[0] is seen[1] and not np.allclose(seen[0], seen[2])
 
 
-def test_the_gate_among_replicas_is_refused(monkeypatch):
-    strategy = tf.distribute.get_strategy()
-    monkeypatch.setattr(
-        type(strategy), "num_replicas_in_sync", property(lambda self: 2)
-    )
-    with pytest.raises(InvalidArgument, match="might not agree"):
-        build(training={"equilibrium_margin": 0.3})
-
-
 def test_both_averages_follow():
     """`d * average + (1 - d) * weight`, d = 1 / 10 at the first update."""
     model = build(training={"ema_decay": 0.99})

@@ -1,0 +1,243 @@
+"""Training by several devices or machines: strategies, and one who writes.
+
+TensorFlow is imported late here: what a user got wrong is told before that.
+"""
+
+import contextlib
+import json
+import os
+import re
+
+from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.names import STRATEGIES
+
+_OWNER = "kgen train"
+_ADDRESS = re.compile(r"^[^\s:/]+:\d+$|^\[[0-9a-fA-F:.]+\]:\d+$")
+_EXAMPLE = (
+    """TF_CONFIG='{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, """
+    """"task": {"type": "worker", "index": 0}}'"""
+)
+
+
+class WorkerLost(RuntimeError):
+    """Another worker has gone, so that this one can't go on."""
+
+
+def check(strategy, devices=None):
+    """Looks at what was asked for, before TensorFlow is there.
+
+    Args:
+        strategy: `"mirrored"`, `"multi_worker"` or None.
+        devices: How many devices, for `"mirrored"`; None for all.
+
+    Raises:
+        InvalidArgument: If they don't go together, or the environment's
+            TF_CONFIG says nothing that a worker could use.
+    """
+    if strategy is not None and strategy not in STRATEGIES:
+        raise invalid("strategy", _OWNER, " or ".join(STRATEGIES), strategy)
+    if devices is not None:
+        if strategy != "mirrored":
+            raise invalid(
+                "devices",
+                _OWNER,
+                "none but with --strategy mirrored; a worker takes all of its "
+                "GPUs (CUDA_VISIBLE_DEVICES says which it has)",
+                devices,
+            )
+        check_int("devices", _OWNER, devices)
+    if strategy == "multi_worker":
+        _check_cluster()
+
+
+def _check_cluster():
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        raise InvalidArgument(
+            "--strategy multi_worker: the environment has no TF_CONFIG, which "
+            f"names all workers and this one's index, such as {_EXAMPLE}"
+        )
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
+        kind, index = task["type"], int(task["index"])
+        counts = {name: len(hosts) for name, hosts in cluster.items()}
+        hosts = [host for hosts in cluster.values() for host in hosts]
+        fine = all(_ADDRESS.match(host) for host in hosts)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidArgument(
+            f"TF_CONFIG can't be read ({type(error).__name__}: {error}). "
+            f"Expected what {_EXAMPLE} has. Received: {text}"
+        ) from error
+    wrong = None
+    if not set(cluster) <= {"chief", "worker"} or counts.get("chief", 1) != 1:
+        wrong = "a cluster of `worker`s, with one `chief` or none"
+    elif not fine or len(set(hosts)) < len(hosts):
+        wrong = "an address HOST:PORT for each, no two alike"
+    elif not 0 <= index < counts.get(kind, 0):
+        wrong = "a task that is one of the cluster's, by its type and index"
+    if wrong:
+        raise InvalidArgument(
+            f"TF_CONFIG: expected {wrong}, such as {_EXAMPLE}. Received: {text}"
+        )
+
+
+def create(strategy, devices=None):
+    """Makes a strategy; nothing else may have run in TensorFlow before.
+
+    Args:
+        strategy: As in `check`.
+        devices: As in `check`. Where there are no GPUs, the processor counts as
+            this many devices.
+
+    Returns:
+        A `tf.distribute.Strategy`; for None the one there is.
+
+    Raises:
+        InvalidArgument: If there are fewer GPUs, or none.
+    """
+    import tensorflow as tf
+
+    if strategy is None:
+        return tf.distribute.get_strategy()
+    if strategy == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    found = tf.config.list_physical_devices("GPU")
+    if devices and found and devices > len(found):
+        raise invalid("devices", _OWNER, f"{len(found)} at most", devices)
+    if found:
+        names = [f"GPU:{number}" for number in range(devices or len(found))]
+        return tf.distribute.MirroredStrategy(names)
+    if not devices:
+        raise InvalidArgument(
+            "--strategy mirrored: TensorFlow sees no GPU here. To try it out on "
+            "the processor, pass --devices 2."
+        )
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * devices,
+    )
+    names = [f"CPU:{number}" for number in range(devices)]
+    return tf.distribute.MirroredStrategy(names)
+
+
+def _resolver(strategy):
+    """The cluster's resolver where there are several workers, else None."""
+    found = strategy.cluster_resolver
+    is_cluster = found is not None and len(found.cluster_spec().as_dict())
+    return found if is_cluster else None
+
+
+def writes(strategy):
+    """Whether this process is the one that writes.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+    """
+    resolver = _resolver(strategy)
+    if resolver is None:
+        return True
+    has_chief = "chief" in resolver.cluster_spec().as_dict()
+    kind = "chief" if has_chief else "worker"
+    return (resolver.task_type, resolver.task_id) == (kind, 0)
+
+
+@contextlib.contextmanager
+def guarded(strategy):
+    """Says, within it, what to do when another worker has gone.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+
+    Raises:
+        WorkerLost: In place of what TensorFlow's collectives raise.
+    """
+    import tensorflow as tf
+
+    lost = (
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.InternalError,
+        tf.errors.UnavailableError,
+    )
+    try:
+        yield
+    except lost as error:
+        if _resolver(strategy) is None:
+            raise
+        raise WorkerLost(
+            "another worker has gone, or can't be reached. Start all workers "
+            "again, with --resume: they go on from the last whole epoch. "
+            f"({str(error).splitlines()[0]})"
+        ) from error
+
+
+def by_chief(strategy, function):
+    """What a function returns on the chief, on all workers.
+
+    Its errors are those of all, so that none waits for one who gave up. All
+    wait until it is done.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        function: Without arguments; what it returns JSON can hold.
+    """
+    if _resolver(strategy) is None:
+        return function()
+    answer, own = {}, None
+    if writes(strategy):
+        try:
+            answer = {"value": function()}
+        except Exception as error:
+            answer, own = {"error": str(error)}, error
+    answer = json.loads(_sent(strategy, json.dumps(answer).encode()))
+    if "error" in answer:
+        raise own or InvalidArgument(f"the chief says: {answer['error']}")
+    return answer["value"]
+
+
+def send(strategy, read):
+    """Gives the chief's bytes to the other workers.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        read: Function without arguments that gives them, on the chief.
+
+    Returns:
+        The bytes; None on the chief, who has them.
+    """
+    if _resolver(strategy) is None:
+        return None
+    if not writes(strategy):
+        return _sent(strategy, b"")
+    _sent(strategy, read())
+    return None
+
+
+def _sent(strategy, data):
+    """The chief's `data`, on all workers."""
+    import numpy as np
+
+    codes = np.frombuffer(data + b"\0" * (-len(data) % 4), "int32")
+    size, length = _of_first(strategy, np.array([len(codes), len(data)]))
+    if not writes(strategy):
+        codes = np.zeros(size, "int32")  # of the chief's size
+    return _of_first(strategy, codes).astype("int32").tobytes()[:length]
+
+
+def _of_first(strategy, values):
+    """An integer array of the first replica, which the chief has."""
+    import tensorflow as tf
+
+    values = tf.constant(values, "int32")
+
+    def add():
+        context = tf.distribute.get_replica_context()
+        first = tf.equal(context.replica_id_in_sync_group, 0)
+        own = values * tf.cast(first, "int32")
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+    result = tf.function(lambda: strategy.run(add), autograph=False)()
+    return strategy.experimental_local_results(result)[0].numpy()

@@ -1,0 +1,275 @@
+"""One batch for several replicas: what each has of it, and what all have.
+
+Under a `tf.distribute` strategy each replica runs a step on its part of the
+batch. With the functions of this module the step computes what one device would
+compute from the whole batch: where there is one replica, they do nothing.
+"""
+
+import functools
+import threading
+import typing
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+_SUM = tf.distribute.ReduceOp.SUM
+
+
+class Part(typing.NamedTuple):
+    """A replica's part of a batch.
+
+    Args:
+        examples: How many examples it has; perhaps none.
+        most: How many the first replica has; no other one has more.
+        total: How many all replicas have.
+    """
+
+    examples: tf.Tensor
+    most: tf.Tensor
+    total: tf.Tensor
+
+
+# MirroredStrategy runs each replica in a thread of its own.
+_current = threading.local()
+
+
+def count():
+    """How many replicas run what is running; 1 outside of a step."""
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else context.num_replicas_in_sync
+
+
+def step(function):
+    """Makes a `train_step` or `test_step` one of a replica among others.
+
+    A replica without an example, at the end of the data, gets one of zeros that
+    counts for nothing: layers can't run on none.
+    """
+
+    @functools.wraps(function)
+    def on_part(model, data):
+        if count() == 1:
+            return function(model, data)
+        _current.part = part = _part_of(data)
+        try:
+            return function(model, _filled(data, part))
+        finally:
+            _current.part = None
+
+    return on_part
+
+
+def _part_of(data):
+    examples = tf.shape(tf.nest.flatten(data)[0])[0]
+    first = tf.cast(_number() == 0, "int32")
+    sizes = tf.cast(tf.stack([first * examples, examples]), "float32")
+    most, total = tf.unstack(tf.cast(all_sum(sizes), "int32"), 2)
+    return Part(examples, most, total)
+
+
+def _filled(data, part):
+    missing = tf.cast(part.examples == 0, "int32")
+
+    def fill(x):
+        if x is None:
+            return None
+        return tf.pad(x, [[0, missing]] + [[0, 0]] * (x.shape.rank - 1))
+
+    return tf.nest.map_structure(fill, data)
+
+
+def _part():
+    return getattr(_current, "part", None)
+
+
+def _number():
+    number = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return tf.cast(number, "int32")
+
+
+def share():
+    """What the mean over a replica's examples counts for in that over all."""
+    part = _part()
+    if part is None:
+        return 1.0 / count()
+    return tf.cast(part.examples, "float32") / tf.cast(part.total, "float32")
+
+
+def examples(x):
+    """How many examples of the data are in x."""
+    part = _part()
+    return tf.shape(x)[0] if part is None else part.examples
+
+
+def own(x):
+    """x without the example of zeros of a replica that has none."""
+    part = _part()
+    return x if part is None else x[: part.examples]
+
+
+def all_sum(x):
+    """The sum over all replicas, to be differentiated."""
+    return x if count() == 1 else _all_sum(x)
+
+
+@tf.custom_gradient
+def _all_sum(x):
+    """A sum over replicas; its gradient is one as well."""
+    context = tf.distribute.get_replica_context()
+    # Of one worker among several, the sum needs to know x's device.
+    return context.all_reduce(_SUM, tf.identity(x)), _all_sum
+
+
+def values_of(variable):
+    """What each replica has in a variable that it keeps for itself.
+
+    All workers must ask for it.
+
+    Args:
+        variable: `tf.Variable`.
+
+    Returns:
+        List of arrays, one for each replica.
+    """
+    if not isinstance(variable, tf.distribute.DistributedValues):
+        return [variable.numpy()]
+    strategy = variable.distribute_strategy
+    local = strategy.experimental_local_results(variable)
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return [value.numpy() for value in local]
+
+    def gather():
+        context = tf.distribute.get_replica_context()
+        return context.all_gather(variable.read_value()[None], axis=0)
+
+    found = strategy.experimental_local_results(strategy.run(gather))
+    return list(found[0].numpy())
+
+
+def mean(x, axis=None):
+    """The mean over the examples of all replicas, to be differentiated.
+
+    A mean that goes into a loss as it is needs none of it: `update` weighs the
+    replicas' losses. It is for what is done with a mean.
+
+    Args:
+        x: Tensor whose first axis is the batch.
+        axis: As in `keras.ops.mean`; the batch is among them.
+    """
+    local = ops.mean(x, axis=axis)
+    if count() == 1:
+        return local
+    return all_sum(local * tf.cast(share(), local.dtype))
+
+
+def std(x):
+    """The standard deviation of all numbers of the batch."""
+    if count() == 1:
+        return ops.std(x)
+    return ops.sqrt(mean(ops.square(x - mean(x))))
+
+
+def normal(shape, seed, axis=0):
+    """Draws from N(0, 1): the part of what one device would draw for all.
+
+    So the replicas' draws differ, and don't depend on how many they are.
+
+    Args:
+        shape: That of the replica's part.
+        seed: `keras.random.SeedGenerator`.
+        axis: That of the batch.
+    """
+    draw = functools.partial(keras.random.normal, dtype="float32", seed=seed)
+    return _part_of_draws(draw, tuple(shape), axis)
+
+
+def uniform(shape, seed, low=0.0, high=1.0):
+    """Like `normal`, from the uniform distribution on [low, high)."""
+    draw = functools.partial(
+        keras.random.uniform,
+        minval=low,
+        maxval=high,
+        dtype="float32",
+        seed=seed,
+    )
+    return _part_of_draws(draw, tuple(shape), 0)
+
+
+def _part_of_draws(draw, shape, axis):
+    if count() == 1:
+        return draw(shape)
+    rows, part = shape[axis], _part()
+    most = rows
+    if part is not None:  # of the whole part, or of a piece of it
+        most = part.most * rows // tf.maximum(part.examples, 1)
+        most = tf.maximum(most, rows)
+    whole = (*shape[:axis], count() * most, *shape[axis + 1 :])
+    start = most * _number()
+    return draw(whole)[(slice(None),) * axis + (slice(start, start + rows),)]
+
+
+def steps(step_function, strategy, number, eagerly=False):
+    """`number` steps in one call, on what a strategy has distributed.
+
+    Keras's own loop (3.15) fails there: of several steps in MirroredStrategy,
+    and under MultiWorkerMirroredStrategy on logs that are scalars.
+
+    Args:
+        step_function: Function of a replica's data that returns its logs,
+            equal on all replicas.
+        strategy: `tf.distribute.Strategy`.
+        number: How many steps, or fewer where the data ends.
+        eagerly: Whether they run as plain Python.
+
+    Returns:
+        Function of an iterator, as `keras.Model.train_function` is.
+    """
+
+    def one(data):
+        logs = strategy.run(step_function, args=(data,))
+        return {
+            name: strategy.experimental_local_results(value)[0]
+            for name, value in logs.items()
+        }
+
+    if not eagerly:
+        one = tf.function(one, autograph=False, reduce_retracing=True)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def several(iterator, number):
+        """A loop without a branch, in which a step would not run."""
+        _, logs = tf.while_loop(
+            lambda done, _: done < number,
+            lambda done, _: (done + 1, one(iterator.get_next())),
+            (tf.constant(1), one(iterator.get_next())),
+        )
+        return logs
+
+    def function(iterator):
+        is_distributed = isinstance(iterator, tf.distribute.DistributedIterator)
+        following = None
+        if is_distributed and not eagerly:
+            following = _following(iterator, number)
+        if following is not None:
+            return several(iterator, tf.constant(following, "int32"))
+        logs = None
+        for _, data in zip(range(number), iterator):
+            logs = one(data)
+        if logs is None:
+            raise StopIteration
+        return logs
+
+    return function
+
+
+def _following(iterator, number):
+    """How many of the next `number` batches there are; None if not known."""
+    unknown = tf.data.UNKNOWN_CARDINALITY
+    left = getattr(iterator, "left", getattr(iterator, "_cardinality", unknown))
+    if left == tf.data.INFINITE_CARDINALITY:
+        return number
+    if left < 0:
+        return None
+    iterator.left = max(left - number, 0)
+    return min(left, number)

@@ -1,0 +1,307 @@
+"""Two replicas with half a batch each do what one device does with all of it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgen
+from kgen.errors import InvalidArgument
+from tests.models.contract import state
+from tests.workers import free_ports, tf_config
+
+RNG = np.random.default_rng(0)
+# Batches of 8, then of 5, then of 1: one replica has less, or nothing at all.
+SIZES = (8, 8, 8, 5, 1)
+X = RNG.uniform(size=(sum(SIZES), 8, 8, 1)).astype("float32")
+Y = RNG.integers(0, 3, size=len(X)).astype("int32")
+
+
+def build(name, network="dense", compile=(), **options):
+    """A compiled model of few weights."""
+    small = {"hidden_units": (8,)} if network == "dense" else {"filters": 4}
+    model = kgen.create_model(
+        name,
+        input_shape=(8, 8, 1),
+        network=network,
+        latent_dim=3,
+        **{**(small if "density" not in options else {}), **options},
+    )
+    model.compile(**(compile() if callable(compile) else dict(compile)))
+    return model
+
+
+def batches(model, sizes=SIZES):
+    """A dataset of batches of these sizes, with labels if the model takes them."""
+    ends = np.cumsum(sizes)
+    parts = [slice(end - size, end) for end, size in zip(ends, sizes)]
+    pairs = model.conditional or model.needs_labels
+
+    def generate():
+        for part in parts:
+            x, y = X[part].copy(), Y[part].copy()  # TensorFlow may write there
+            yield (x, y) if pairs else x
+
+    x = tf.TensorSpec((None, 8, 8, 1), "float32")
+    y = tf.TensorSpec((None,), "int32")
+    dataset = tf.data.Dataset.from_generator(
+        generate, output_signature=(x, y) if pairs else x
+    )
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(sizes)))
+
+
+def fitted(scope, sizes=SIZES, held_out=(7, 4), callbacks=list, **kwargs):
+    """A model; its state after a step, and after all; and what `fit` logged."""
+    keras.utils.set_random_seed(1)
+    with scope:
+        model = build(**kwargs)
+    model.fit(batches(model, sizes[:1]), verbose=0)
+    states = [state(model)]
+    history = model.fit(
+        batches(model, sizes),
+        validation_data=batches(model, held_out),
+        callbacks=callbacks(),
+        epochs=2,
+        verbose=0,
+    )
+    return model, [*states, state(model)], history.history
+
+
+def assert_close(one, other, tolerance=1e-5):
+    """Weights, optimizers' state and random streams, but for rounding."""
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_allclose(theirs, mine, atol=tolerance, rtol=tolerance)
+
+
+def callbacks():
+    """Some that change what steps do."""
+    return [
+        kgen.callbacks.KLWarmUp(2),
+        keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3 / (epoch + 1)),
+    ]
+
+
+CASES = {
+    "autoencoder": {"name": "autoencoder"},
+    "denoising": {"name": "denoising_autoencoder", "corruption": "masking:0.3"},
+    "eager": {"name": "autoencoder", "compile": {"run_eagerly": True}},
+    "vae": {
+        "name": "vae",
+        "num_classes": 3,
+        "kernel_regularizer": "l2",
+        "callbacks": callbacks,
+    },
+    "free bits": {"name": "vae", "free_bits": 0.05},
+    "clipped": {
+        "name": "vae",
+        "compile": lambda: {
+            "optimizer": keras.optimizers.Adam(global_clipnorm=0.5)
+        },
+    },
+    "importance": {
+        "name": "vae",
+        "importance_samples": 3,
+        "sizes": (8, 8, 8),
+        "held_out": (8,),
+    },
+    "normalised": {
+        "name": "vae",
+        "network": "conv",
+        "batch_normalization": True,
+        "sizes": (8, 8, 8),
+    },
+    "gan": {"name": "gan"},
+    "relativistic": {
+        "name": "gan",
+        "spectral_normalization": True,
+        "compile": {
+            # Some gradients are 0 but for rounding, which Adam would enlarge.
+            "optimizer": "sgd:0.05",
+            "discriminator_optimizer": "sgd:0.05",
+            "loss": "relativistic",
+            "penalty": "dragan:1",
+            "instance_noise": 0.1,
+        },
+    },
+    "packed": {"name": "gan", "pack": 2, "sizes": (8, 8, 8), "held_out": (8,)},
+    "vaegan": {"name": "vaegan", "callbacks": callbacks},
+    "gated": {
+        "name": "vaegan",
+        "sizes": (8, 8, 8),
+        "compile": {"penalty": "r1", "equilibrium_margin": 0.001},
+    },
+    "bayes, vae": {
+        "name": "bayes_classifier",
+        "num_classes": 3,
+        "density": "vae",
+    },
+    "bayes, counted": {
+        "name": "bayes_classifier",
+        "num_classes": 3,
+        "density": "naive_gaussian",
+    },
+    "bayes, both": {
+        "name": "bayes_classifier",
+        "num_classes": 3,
+        "density": "shared",
+        # After counting, the gradients are 0 but for rounding, at first.
+        "compile": {"discriminative_weight": 10.0, "optimizer": "sgd:1e-6"},
+    },
+}
+
+
+QUICK = {"denoising", "vae", "gan", "relativistic", "vaegan", "bayes, vae"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[] if case in QUICK else pytest.mark.slow)
+        for case in CASES
+    ],
+)
+def test_steps_are_those_of_one_device(strategy, case):
+    one, states, logs = fitted(contextlib.nullcontext(), **CASES[case])
+    two, mirrored, mirrored_logs = fitted(strategy.scope(), **CASES[case])
+    for mine, theirs in zip(states, mirrored):
+        # Keras sums a batch's squares where replicas share its statistics.
+        assert_close(mine, theirs, 1e-4 if case == "normalised" else 1e-5)
+    assert set(mirrored_logs) == set(logs)
+    for name, values in logs.items():
+        np.testing.assert_allclose(
+            mirrored_logs[name], values, rtol=1e-4, atol=1e-5, err_msg=name
+        )
+    np.testing.assert_allclose(
+        two.predict(inputs(two), verbose=0),
+        one.predict(inputs(one), verbose=0),
+        atol=1e-5,
+    )
+
+
+def inputs(model):
+    """What `predict` takes: x or z, with labels if the model takes them."""
+    x = X
+    if isinstance(model, kgen.GAN):
+        x = np.random.default_rng(1).normal(size=(len(X), 3)).astype("float32")
+    data = (x, Y) if model.conditional else (x,)
+    # A pair in a tuple: x is all of it.
+    return tf.data.Dataset.from_tensor_slices((data,)).batch(8)
+
+
+def run_workers(tmp_path, *cases):
+    """Two processes on this machine; returns what the chief wrote."""
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    file = tmp_path / "found.npz"
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for index in range(2):
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "tests.models.worker", file, *cases],
+                env={**os.environ, "TF_CONFIG": tf_config(hosts, index)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            stack.enter_context(worker)
+            stack.callback(worker.kill)
+            workers.append(worker)
+        for worker in workers:
+            output, _ = worker.communicate(timeout=900)
+            assert worker.returncode == 0, output
+    with np.load(file) as found:
+        return dict(found)
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        ["gan"],
+        pytest.param(
+            ["vae", "vaegan", "bayes, counted"], marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_two_workers_do_what_two_replicas_do(strategy, tmp_path, cases):
+    found = run_workers(tmp_path, *cases)
+    for case in cases:
+        model, (_, mine), logs = fitted(strategy.scope(), **CASES[case])
+        theirs = [found[f"{case} {number}"] for number in range(len(mine))]
+        assert_close(mine, theirs)
+        loss = logs["loss"] + logs["val_loss"]
+        np.testing.assert_allclose(found[f"{case} loss"], loss, rtol=1e-4)
+        predicted = model.predict(inputs(model), verbose=0)
+        np.testing.assert_allclose(
+            found[f"{case} predicted"], predicted, atol=1e-5
+        )
+
+
+def test_steps_per_execution_leaves_no_batch_out(strategy):
+    with strategy.scope():
+        model = build("autoencoder", compile={"steps_per_execution": 2})
+    calls = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: calls.append(set(logs))
+    )
+    data = batches(model)
+    model.fit(data, epochs=2, callbacks=[count], verbose=0)
+    assert model.optimizer.iterations.numpy() == 2 * len(SIZES)
+    assert calls == 6 * [{*model.log_means.names}]
+    endless, unknown = data.repeat(), data.filter(lambda x: True)
+    for data in (endless, unknown):
+        before = model.optimizer.iterations.numpy()
+        model.fit(data, steps_per_epoch=4, verbose=0)
+        assert model.optimizer.iterations.numpy() == before + 4
+
+
+def test_a_saved_model_goes_on_under_a_strategy(strategy, tmp_path):
+    """Trained by two replicas, by one device, and by two again."""
+    whole, half = (fitted(strategy.scope(), name="vaegan")[0] for _ in range(2))
+    more = batches(whole, (8, 8))
+    for _ in range(2):
+        whole.fit(more, verbose=0)
+    for scope in (contextlib.nullcontext(), strategy.scope()):
+        half.save(tmp_path / "model.keras")
+        with scope:
+            half = kgen.load_model(tmp_path / "model.keras")
+        half.fit(more, verbose=0)
+    assert_close(state(whole), state(half))
+
+
+class TestRefused:
+    def test_a_model_of_another_strategy(self, strategy):
+        model = build("autoencoder")
+        with (
+            strategy.scope(),
+            pytest.raises(InvalidArgument, match="outside of the strategy"),
+        ):
+            model.compile()
+
+    @pytest.mark.parametrize(
+        "compile, message",
+        [
+            ({"optimizer": keras.optimizers.Adam()}, "in the strategy's scope"),
+            ({"jit_compile": True}, "False for 2 replicas"),
+            (
+                lambda: {
+                    "optimizer": keras.optimizers.Adam(
+                        gradient_accumulation_steps=2
+                    )
+                },
+                "a larger batch does as well",
+            ),
+        ],
+    )
+    def test_what_replicas_cant_do(self, strategy, compile, message):
+        with strategy.scope(), pytest.raises(InvalidArgument, match=message):
+            build("autoencoder", compile=compile)
+
+    def test_too_small_a_batch_for_all(self, strategy):
+        with strategy.scope():
+            model = build("gan", compile={"discriminator_steps": 3})
+        with pytest.raises(InvalidArgument, match="of 5 for 2 devices"):
+            model.fit(X, batch_size=5)

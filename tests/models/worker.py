@@ -1,0 +1,31 @@
+"""One of several workers: `python -m tests.models.worker FILE CASE ...`.
+
+It trains cases of `test_mirrored`, and the chief writes what came of them.
+"""
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()  # before all else
+
+from kgen import distribution  # noqa: E402
+from tests.models.test_mirrored import CASES, fitted, inputs  # noqa: E402
+
+
+def main(file, *cases):
+    """Trains each case and writes its state, its last loss, and predictions."""
+    found = {}
+    for case in cases:
+        model, (_, last), logs = fitted(STRATEGY.scope(), **CASES[case])
+        for number, value in enumerate(last):
+            found[f"{case} {number}"] = value
+        found[f"{case} loss"] = np.array(logs["loss"] + logs["val_loss"])
+        found[f"{case} predicted"] = model.predict(inputs(model), verbose=0)
+    if distribution.writes(STRATEGY):
+        np.savez(file, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
