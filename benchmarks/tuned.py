@@ -13,7 +13,6 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 
@@ -50,14 +49,10 @@ def compare(study, seeds, folder):
         found[name] = []
         for seed in range(seeds):
             run = folder / f"{study.stem}-{name}-{seed}"
-            start = time.time()
             kgen("train", model, *options, "--seed", seed, "--out", run)
-            seconds = round(time.time() - start, 1)
-            figure = judge(run, metric)
-            found[name].append({"value": figure, "train_seconds": seconds})
+            found[name].append(judge(run, metric))
             print(study.stem, name, seed, found[name][-1], flush=True)
-        values = [one["value"] for one in found[name]]
-        found[f"{name}_mean"] = float(np.mean(values))
+        found[f"{name}_mean"] = float(np.mean(found[name]))
     return found
 
 
