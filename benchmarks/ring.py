@@ -9,7 +9,7 @@ their second half; 2,500 samples are judged by `kgen.metrics.mode_coverage`. A s
 belongs to the mode that is nearest, and is of high quality within 3 standard
 deviations of it; a mode counts with one such sample; reverse KL is that of the
 samples' nearest modes from the uniform distribution. A perfect sampler has 8 modes,
-98.89 % and, in the mean of 2,500 samples, 0.0014. Writes result.json and samples.png
+98.89 % and 0.0014 in the mean. Writes result.json and samples.png
 to `--out`.
 """
 
@@ -46,6 +46,12 @@ def judge(points):
     return kgen.metrics.mode_coverage(points, CENTRES, STDDEV)
 
 
+def judge_perfect(count=200):
+    """The means over many draws of the data itself."""
+    found = [judge(draw(2500, seed)) for seed in range(count)]
+    return {name: float(np.mean([f[name] for f in found])) for name in found[0]}
+
+
 def train(options, arguments, seed):
     keras.utils.set_random_seed(seed)
     gan = kgen.create_model(
@@ -79,7 +85,7 @@ def main():
     arguments = parser.parse_args()
     out = pathlib.Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    results = {"perfect sampler": judge(draw(1_000_000, 0))}
+    results = {"perfect sampler": judge_perfect()}
     frames = {"data": draw(2500, 0)}
     for name, options in SETTINGS.items():
         results[name] = []
