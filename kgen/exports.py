@@ -9,6 +9,7 @@ import shlex
 import numpy as np
 import tensorflow as tf
 
+from kgen.data.examples import some
 from kgen.errors import InvalidArgument, invalid
 from kgen.export import savedmodel, versions
 from kgen.extractors import cache
@@ -140,7 +141,7 @@ def _data_of(run, model, needed):
         "of": len(first),
     }
     count = min(_EXAMPLES, len(train))
-    (batch,) = train.slice(0, count).batches(
+    (batch,) = some(train, count).batches(
         labels=model.conditional and train.labels is not None, batch_size=count
     )
     return tf.nest.map_structure(np.asarray, batch), facts

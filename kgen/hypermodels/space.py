@@ -45,7 +45,7 @@ class Range:
         if isinstance(self.low, int):
             # Keras Tuner's own step of 1 would be a factor in a log space.
             options["step"] = None if self.log else 1
-            return hp.Int(name, self.low, self.high, **options)
+            return self.value_of(hp.Int(name, self.low, self.high, **options))
         return hp.Float(name, self.low, self.high, **options)
 
     def _steps(self):
@@ -68,7 +68,8 @@ class Range:
 
     def value_of(self, chosen):
         """The value that Keras Tuner's choice stands for."""
-        return chosen
+        # Its Bayesian search goes one beyond the end of whole numbers' logs.
+        return None if chosen is None else min(chosen, self.high)
 
     def describe(self):
         """The same as a dictionary that JSON can hold."""

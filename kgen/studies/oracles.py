@@ -83,7 +83,12 @@ class Bayesian(Kept, keras_tuner.oracles.BayesianOptimizationOracle):
         with warnings.catch_warnings():
             # Of one of many starts of the process's own fit.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().populate_space(trial_id)
+            found = super().populate_space(trial_id)
+        values = found.get("values")
+        if values is not None and self._duplicate(values):
+            # Where it expects the most it has been: the same again tells nothing.
+            return self._random_populate_space()
+        return found
 
 
 class Hyperband(Kept, keras_tuner.oracles.HyperbandOracle):

@@ -147,6 +147,11 @@ def prepare(study, resume=False, overwrite=False):
             f"{study.results_file} holds the results of a search whose trials "
             "are gone. Pass --overwrite to replace them by those of a new one."
         )
+    elif study.picture_file.exists() and not overwrite:
+        raise FileExistsError(
+            f"{study.picture_file} is there, and is no study's that is known. "
+            "Move it away, or pass --overwrite to replace it."
+        )
     with files.new_file(kept) as temporary:
         temporary.write_text(json.dumps(said, indent=2) + "\n")
 

@@ -202,3 +202,20 @@ def test_quantize_prints_what_is_lost(folder, run):
     name = "vae" if run == "vae" else "autoencoder"
     files = os.listdir(f"saved_models/{name}/1/assets.extra")
     assert {"encode.tflite", "decode.tflite", "reconstruct.tflite"} < set(files)
+
+
+class SortedRun:
+    """A run on data that lies class by class."""
+
+    config = {"data": "sorted"}
+
+    def source(self):
+        y = np.repeat([0, 1], 500)
+        x = np.ones((1000, 4, 4, 1), "float32") * y[:, None, None, None]
+        return kgen.data.open_source((x, y))
+
+
+def test_examples_to_calibrate_by_are_of_all_classes():
+    model = contract.small_model("autoencoder")
+    images, _ = exports._data_of(SortedRun(), model, needed=True)
+    assert 0.4 < images.mean() < 0.6

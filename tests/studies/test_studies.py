@@ -296,6 +296,41 @@ def test_the_best_rate_of_a_parabola_is_found(
     assert abs(np.log10(best) + 2.5) < within
 
 
+def test_the_bayesian_tuner_repeats_nothing(tmp_path, monkeypatch):
+    common.at_best(
+        monkeypatch, lambda settings, seed: -float(settings["latent_dim"])
+    )
+    study = common.study(
+        tmp_path,
+        tuner="bayesian",
+        budget="trials = 24\nepochs = 1",
+        space="latent_dim = {min = 1, max = 8}\n"
+        "hidden_units = {values = [[4], [6], [8]]}",
+    )
+    found = studies.tune(study)["trials"]
+    assert len({json.dumps(one["settings"]) for one in found}) == len(found)
+    assert len(found) > 15
+
+
+def test_the_bayesian_tuner_stays_within_the_space(tmp_path, monkeypatch):
+    common.at_best(
+        monkeypatch, lambda settings, seed: -float(settings["latent_dim"])
+    )
+    study = common.study(
+        tmp_path,
+        tuner="bayesian",
+        budget="trials = 9\nepochs = 1",
+        space="latent_dim = {min = 2, max = 16, log = true}",
+    )
+    found = studies.tune(study)
+    assert found["best"]["settings"]["latent_dim"] == 16
+    for one in found["trials"]:
+        assert one["parameters"] == {
+            "latent_dim": one["settings"]["latent_dim"]
+        }
+        assert 2 <= one["settings"]["latent_dim"] <= 16
+
+
 def test_a_grid_visits_everything_once(tmp_path, monkeypatch):
     common.at_best(
         monkeypatch, lambda settings, seed: float(settings["latent_dim"])
@@ -608,6 +643,15 @@ def test_a_study_that_has_changed_does_not_resume(tmp_path, monkeypatch):
     common.write(tmp_path, more="seeds = [4]")
     result = kgen_tune(path, "--resume")
     assert result.exit_code == 2 and "(seeds)" in result.stderr
+
+
+def test_a_picture_of_the_users_own_stays(tmp_path):
+    path = common.write(tmp_path)
+    picture = path.with_suffix(".png")
+    picture.write_text("precious")
+    result = kgen_tune(path)
+    assert result.exit_code == 2 and "--overwrite" in result.stderr
+    assert picture.read_text() == "precious"
 
 
 def test_what_is_not_a_studys_is_not_deleted(tmp_path):
