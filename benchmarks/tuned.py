@@ -39,8 +39,7 @@ def compare(study, seeds, folder):
     """Figures of the tuned and the untuned models of a study."""
     results = json.loads(study.with_suffix(".results.json").read_text())
     model, metric = results["model"], results["objective"].removeprefix("val_")
-    data = results["data"]
-    source = data if isinstance(data, str) else data["source"]
+    source = results["data"].get("source", "digits")
     found = {"metric": metric, "direction": results["direction"]}
     for name, options in (
         ("untuned", ("--data", source)),

@@ -448,7 +448,6 @@ def _tuned(ctx, model, study, settings):
             f"No trial of {study} has succeeded: there are no best settings."
         )
     data = found["data"]
-    data = {"source": data} if isinstance(data, str) else dict(data)
     best = {**found["best"]["settings"], "epochs": found["best"]["epochs"]}
     best.update(
         (name, value)

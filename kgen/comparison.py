@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import pathlib
 import sys
@@ -171,9 +170,7 @@ def _check_place(out, overwrite):
 
 
 def _write(found, out):
-    with files.new_file(out / _RESULT) as temporary:
-        text = json.dumps(found, indent=2, allow_nan=False)
-        temporary.write_text(text + "\n")
+    files.write_json(out / _RESULT, found, allow_nan=False)
     title = f"Classifiers of {found['data']['name']}"
     plots.classifiers(found["rows"], found["curve"], out / _PICTURE, title)
 

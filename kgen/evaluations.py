@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import json
 import math
 import pathlib
 import tempfile
@@ -140,9 +139,7 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
         report.write(out / _REPORT, found)
     for one in found:
         del one["pictures"]
-    with files.new_file(out / _RESULT) as temporary:
-        text = json.dumps(_plain(found), indent=2, allow_nan=False)
-        temporary.write_text(text + "\n")
+    files.write_json(out / _RESULT, _plain(found), allow_nan=False)
     return out, found
 
 

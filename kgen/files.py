@@ -1,6 +1,7 @@
 """Files and directories that appear whole or not at all."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -86,3 +87,16 @@ def new_file(path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path, value, **options):
+    """Writes a JSON file, whole or not at all.
+
+    Args:
+        path: The file; an existing one is replaced.
+        value: What JSON can hold.
+        **options: Passed to `json.dumps`.
+    """
+    text = json.dumps(value, indent=2, **options)
+    with new_file(path) as temporary:
+        temporary.write_text(text + "\n")

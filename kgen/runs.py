@@ -225,8 +225,7 @@ class Run:
             for name in ("kgen", "keras", "tensorflow", "numpy")
         }
         config = {**config, "versions": versions}
-        with files.new_file(self.config_file) as temporary:
-            temporary.write_text(json.dumps(config, indent=2) + "\n")
+        files.write_json(self.config_file, config)
 
     def extend(self, epochs):
         """Notes that a resumed run goes on to `epochs` epochs in all."""

@@ -113,8 +113,7 @@ def words(value):
 
 def write(study, found):
     """Writes what `collect` returned, whole, beside the study."""
-    with files.new_file(study.results_file) as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    files.write_json(study.results_file, found)
 
 
 def read(path):

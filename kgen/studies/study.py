@@ -268,7 +268,10 @@ def read(path, source=None):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{path} can't be read: {error}.") from error
     _check_keys(said, path.name)
-    study = Study(path, _with_source(said, source))
+    study = Study(path, said)
+    if source is not None:
+        data = {**study.data_settings, "source": source}
+        study = Study(path, {**said, "data": data})
     _check_numbers(study)
     for seed in study.seeds:
         check_seed(path.name, seed, optional=False)
@@ -283,15 +286,6 @@ def read(path, source=None):
         batches = study.data.batches(name, 64, 0)
         checks.check_data(model, batches, argument="data", owner=path.name)
     return study
-
-
-def _with_source(said, source):
-    """What a study says, but of other data, if there is a source."""
-    if source is None:
-        return said
-    data = said.get("data", {})
-    settings = {} if isinstance(data, str) else data
-    return {**said, "data": {**settings, "source": source}}
 
 
 def _check_keys(said, owner):

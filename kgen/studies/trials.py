@@ -1,7 +1,6 @@
 """One trial of a study: a model trained with its settings, for each seed."""
 
 import gc
-import json
 import math
 import pathlib
 import time
@@ -64,14 +63,9 @@ class Judge:
         """What brings the objective into the logs of `fit`."""
         if self.objective.is_log:
             return []
-        every = {
-            key: value
-            for key, value in self.study.evaluation.items()
-            if key == "every"
-        }
-        return [
-            Evaluation([self.objective.figure], **self._given(model), **every)
-        ]
+        every = self.study.evaluation.get("every", 1)
+        given = self._given(model)
+        return [Evaluation([self.objective.figure], every=every, **given)]
 
     def figure(self, model, batch_size):
         """The objective's value for a model, by the validation examples."""
@@ -183,8 +177,7 @@ class Trainer(keras_tuner.Tuner):
             raise keras_tuner.errors.FailedTrialError(reason) from error
         finally:
             record["seconds"] = round(time.monotonic() - start, 3)
-            with files.new_file(folder / "record.json") as temporary:
-                temporary.write_text(json.dumps(record, indent=2) + "\n")
+            files.write_json(folder / "record.json", record)
         values = [run["value"] for run in record["runs"]]
         return {self.study.objective.name: sum(values) / len(values)}
 

@@ -152,8 +152,7 @@ def prepare(study, resume=False, overwrite=False):
             f"{study.picture_file} is there, and is no study's that is known. "
             "Move it away, or pass --overwrite to replace it."
         )
-    with files.new_file(kept) as temporary:
-        temporary.write_text(json.dumps(said, indent=2) + "\n")
+    files.write_json(kept, said)
 
 
 @contextlib.contextmanager
@@ -209,11 +208,8 @@ def _lasting(study):
 
 def _drop_models(study, found):
     """Deletes the models of trials that are not the best: they fill disks."""
-    best = found["best"] and found["best"]["trial"]
-    for one in found["trials"]:
-        if one["status"] == "running" or one["trial"] == best:
-            continue
-        for folder in study.folder.glob("trial_*"):
-            if int(folder.name.removeprefix("trial_")) == one["trial"]:
-                for path in folder.glob("*.keras"):
-                    path.unlink()
+    ended = {t["trial"] for t in found["trials"] if t["status"] != "running"}
+    dropped = ended - {found["best"] and found["best"]["trial"]}
+    for path in study.folder.glob("trial_*/*.keras"):
+        if int(path.parent.name.removeprefix("trial_")) in dropped:
+            path.unlink()
