@@ -1,6 +1,6 @@
 """What tuning gains: tuned beside untuned models, on a test split not seen before.
 
-    python benchmarks/tuned.py tuning/vae_digits.toml tuning/gan_digits.toml
+    python benchmarks/tuned.py tuning/*_digits.toml
 
 For each study: `kgen train MODEL`, with its defaults and `--from-study`, by
 `--seeds` seeds, on the study's data; then `kgen evaluate`, by the study's
@@ -28,6 +28,17 @@ def kgen(*args):
         raise SystemExit(f"kgen {' '.join(map(str, args))}: {done.stderr}")
 
 
+def options_of(data):
+    """The options of `kgen train` for the data of a study."""
+    found = ["--data", data.get("source", "digits")]
+    if "image_shape" in data:
+        found += ["--image-shape", "x".join(map(str, data["image_shape"]))]
+    if "data_dir" in data:
+        found += ["--data-dir", data["data_dir"]]
+    flags = ("conditional", "binarize")
+    return [*found, *(f"--{name}" for name in flags if data.get(name))]
+
+
 def judge(run, metric):
     """A run's figure on the test split."""
     kgen("evaluate", run, "--metrics", metric)
@@ -39,10 +50,9 @@ def compare(study, seeds, folder):
     """Figures of the tuned and the untuned models of a study."""
     results = json.loads(study.with_suffix(".results.json").read_text())
     model, metric = results["model"], results["objective"].removeprefix("val_")
-    source = results["data"].get("source", "digits")
     found = {"metric": metric, "direction": results["direction"]}
     for name, options in (
-        ("untuned", ("--data", source)),
+        ("untuned", options_of(results["data"])),
         ("tuned", ("--from-study", study)),
     ):
         found[name] = []

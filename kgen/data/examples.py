@@ -1,6 +1,7 @@
 """Examples that can be counted, selected and made into batches."""
 
 import dataclasses
+import math
 import mmap
 from typing import Any
 
@@ -14,6 +15,7 @@ from kgen.errors import invalid
 IN_MEMORY_BYTES = 2**30
 
 _CHUNK = 1000
+_ASIDE = 5  # one in five
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +180,22 @@ def some(found, count, seed=0):
     """
     order = np.random.default_rng(seed).permutation(len(found))
     return found.select(order[:count])
+
+
+def set_aside(found):
+    """The rest, and a fifth: always the same one, drawn from all over the data.
+
+    Args:
+        found: `Examples` or `StreamedExamples`, at least two.
+
+    Returns:
+        Two of the same kind, in the order of the data.
+    """
+    order = np.random.default_rng(0).permutation(len(found))
+    count = math.ceil(len(found) / _ASIDE)
+    return tuple(
+        found.select(np.sort(index)) for index in (order[count:], order[:count])
+    )
 
 
 def in_memory(images):

@@ -2,18 +2,14 @@
 
 import dataclasses
 import functools
-import math
 import os
 import pathlib
 import re
 from collections.abc import Callable
 
-import numpy as np
-
 from kgen.data import arrays, examples, idx, pictures
 from kgen.errors import InvalidArgument, invalid, unknown_name
 
-_TEST_SHARE = 5  # one in five
 _PATH_LIKE = re.compile(r"^[./~]|\.(npy|npz|gz|png|jpe?g|bmp|gif)$")
 
 
@@ -54,18 +50,32 @@ class Source:
         Raises:
             InvalidArgument: If there is no such split, or it is empty.
         """
-        name, bracket, _ = str(split).partition("[")
-        if name not in self.splits:
-            raise unknown_name("split", "load", self.splits, split)
-        found = self._read(name)
+        found = self._read(self._name(split))
         if self.image_shape is not None and hasattr(found, "images"):
             images = examples.convert_all(found.images, self.image_shape)
             found = examples.Examples(images, found.labels)
-        if bracket:
-            found = _slice(found, split)
-        if not len(found):
+        start, stop = _bounds(split, len(found))
+        if start >= stop:
             raise InvalidArgument(f"Split {split!r} of {self.name} is empty.")
-        return found
+        if (start, stop) == (0, len(found)):
+            return found
+        return found.slice(start, stop)
+
+    def overlap(self, one, other):
+        """Whether two splits, neither of them `all`, share examples."""
+        name = self._name(one)
+        if name != self._name(other):
+            return False
+        size = len(self._read(name))
+        starts, stops = zip(_bounds(one, size), _bounds(other, size))
+        return max(starts) < min(stops)
+
+    def _name(self, split):
+        """The split that this one is, or is a slice of."""
+        name = str(split).partition("[")[0]
+        if name not in self.splits:
+            raise unknown_name("split", "load", self.splits, split)
+        return name
 
     def dataset(self, split, labels=False, **options):
         """Batches of a split; see `load`."""
@@ -87,19 +97,19 @@ class Source:
         whole = self.readers["all"]()
         if name == "all":
             return whole
-        # The same fifth whatever the seed of the training is.
-        order = np.random.default_rng(0).permutation(len(whole))
-        tests = math.ceil(len(whole) / _TEST_SHARE)
         if len(whole) == 1:
             raise InvalidArgument(
                 f"{self.name} holds one example: too few to split. Expected at "
                 'least two, or split="all".'
             )
-        index = order[:tests] if name == "test" else order[tests:]
-        return whole.select(np.sort(index))
+        train, test = examples.set_aside(whole)
+        return test if name == "test" else train
 
 
-def _slice(found, split):
+def _bounds(split, size):
+    """Where a split begins and ends among `size` examples."""
+    if "[" not in str(split):
+        return 0, size
     import tensorflow_datasets as tfds
 
     # In TFDS the name `all` is no split that can be sliced.
@@ -107,19 +117,17 @@ def _slice(found, split):
     try:
         spec = name + split[split.index("[") :]
         instruction = tfds.core.ReadInstruction.from_spec(spec)
-        info = tfds.core.SplitInfo(
-            name=name, shard_lengths=[len(found)], num_bytes=0
-        )
+        info = tfds.core.SplitInfo(name=name, shard_lengths=[size], num_bytes=0)
         (part,) = instruction.to_absolute({name: info})
     except (ValueError, AssertionError, NotImplementedError) as error:
         raise InvalidArgument(
             f"Invalid value for argument `split` of `load`. Expected a name or "
             f'a slice such as "train[:1000]" or "train[80%:]". Received: '
-            f"split={split!r}, of {len(found)} examples"
+            f"split={split!r}, of {size} examples"
         ) from error
     start = 0 if part.from_ is None else part.from_
-    stop = len(found) if part.to is None else part.to
-    return found.slice(start, stop)
+    stop = size if part.to is None else part.to
+    return start, stop
 
 
 def open_source(source, image_shape=None, data_dir=None, any_range=False):

@@ -19,7 +19,7 @@ CODES = Group(
     {
         "active_units": Metric(
             "Active units",
-            "higher",
+            None,
             "latent dimensions",
             "Dimensions of the code whose posterior mean varies from example to "
             "example; the others stay unused.",

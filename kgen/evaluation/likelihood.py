@@ -54,7 +54,7 @@ BOUNDS = Group(
         ),
         "effective_sample_size": Metric(
             "Effective sample size",
-            "higher",
+            None,
             "importance samples",
             "How many of the importance samples count. Near 1, log p(x) is "
             "still far below its true value.",

@@ -40,7 +40,7 @@ class Range:
     def choose(self, hp, name):
         """The value of a trial; declares the parameter where it is new."""
         if self.step is not None:
-            return hp.Choice(name, self._steps(), ordered=True)
+            return hp.Choice(name, self.steps(), ordered=True)
         options = {"sampling": "log" if self.log else "linear"}
         if isinstance(self.low, int):
             # Keras Tuner's own step of 1 would be a factor in a log space.
@@ -48,7 +48,7 @@ class Range:
             return self.value_of(hp.Int(name, self.low, self.high, **options))
         return hp.Float(name, self.low, self.high, **options)
 
-    def _steps(self):
+    def steps(self):
         """All there is; Keras Tuner's own sums of floats can miss the end."""
         raw = (
             self.low * self.step**number
@@ -260,8 +260,14 @@ def _parameter(entry, name, owner):
 
 
 def _values(values, name, owner):
-    if not isinstance(values, (list, tuple)) or not values:
-        raise invalid(name, f"{owner}.space", "a list of values", values)
+    if not isinstance(values, (list, tuple)) or len(values) < 2:
+        raise invalid(
+            name,
+            f"{owner}.space",
+            "a list of two or more values (one alone is fixed: leave out the "
+            "braces)",
+            values,
+        )
     values = [_plain(value, name, owner) for value in values]
     texts = [json.dumps(value) for value in values]
     if len(set(texts)) < len(texts):
@@ -290,7 +296,12 @@ def _range(entry, name, owner):
         )
     if any(isinstance(number, float) for number in numbers):
         low, high = float(low), float(high)
-    return Range(low, high, log, step)
+    found = Range(low, high, log, step)
+    if step is not None and len(found.steps()) < 2:
+        raise invalid(
+            name, f"{owner}.space", "a step that reaches two values", entry
+        )
+    return found
 
 
 def _text(entry, name, owner):

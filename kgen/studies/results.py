@@ -9,6 +9,8 @@ from kgen import files
 from kgen.errors import InvalidArgument
 
 _COMPLETED = "COMPLETED"
+# Of the results, beside the trials and the best of them.
+_NEEDED = ("model", "data", "objective", "direction", "seeds", "space")
 
 
 def collect(study, oracle):
@@ -138,10 +140,22 @@ def read(path):
         )
     try:
         found = json.loads(file.read_text())
-        found["best"], found["trials"], found["model"], found["data"]
+        _check(found)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidArgument(
             f"{file} can't be read: {error}. Delete it, and run `kgen tune "
             f"{path} --resume`."
         ) from error
     return found
+
+
+def _check(found):
+    """Raises if something that others read of the results is lacking."""
+    parts = [(found, _NEEDED)]
+    parts += [(one, ("trial", "status", "value")) for one in found["trials"]]
+    if found["best"] is not None:
+        parts.append((found["best"], ("value", "settings", "epochs")))
+    for entries, names in parts:
+        lacking = [name for name in names if name not in entries]
+        if lacking:
+            raise ValueError(f"it lacks {', '.join(lacking)}")

@@ -7,6 +7,7 @@ import tomllib
 
 from kgen import hypermodels, names
 from kgen.data import open_source
+from kgen.data.examples import set_aside
 from kgen.errors import (
     InvalidArgument,
     check_int,
@@ -72,7 +73,8 @@ class Data:
     """What a study trains on, and the part that judges its trials.
 
     The test split stays unseen, for the last judgement: trials are judged by
-    the validation split, or else a fifth of the training examples.
+    the validation split, or else by a fifth of the training examples, always
+    the same one, drawn from all over them.
 
     Args:
         source: As in `kgen.data.load`.
@@ -103,11 +105,33 @@ class Data:
                 {"train": train, "validation": validation},
             )
         if train is None:
-            train, validation = "train[:80%]", "train[80%:]"
-            if "validation" in self.source.splits:
-                train, validation = "train", "validation"
+            examples = self._usual()
+        else:
+            self._check(train, validation)
+            examples = map(self.source.examples, (train, validation))
+        self._examples = dict(zip(("train", "validation"), examples))
+        self.conditional, self.binarize = conditional, binarize
+        if conditional and self.examples("train").labels is None:
+            raise invalid(
+                "conditional", "data", "data with labels", conditional
+            )
+
+    def _usual(self):
+        """What to train on, and what to judge by, where nothing is said."""
+        train = self.source.examples("train")
+        if "validation" in self.source.splits:
+            return train, self.source.examples("validation")
+        if len(train) < 2:
+            raise InvalidArgument(
+                f"{self.source.name} has one training example: too few to set "
+                "one aside by which trials are judged."
+            )
+        return set_aside(train)
+
+    def _check(self, train, validation):
+        """Raises if the splits that a study names can't judge its trials."""
         for split in (train, validation):
-            if str(split).partition("[")[0] in ("test", "all"):
+            if split.partition("[")[0] in ("test", "all"):
                 raise invalid(
                     "data",
                     "study",
@@ -115,14 +139,12 @@ class Data:
                     "judgement, and the tuner must not see them",
                     split,
                 )
-        self._examples = {
-            "train": self.source.examples(train),
-            "validation": self.source.examples(validation),
-        }
-        self.conditional, self.binarize = conditional, binarize
-        if conditional and self.examples("train").labels is None:
+        if self.source.overlap(train, validation):
             raise invalid(
-                "conditional", "data", "data with labels", conditional
+                "data",
+                "study",
+                "train and validation without examples in common",
+                {"train": train, "validation": validation},
             )
 
     def examples(self, name):
@@ -279,7 +301,14 @@ def read(path, source=None):
         raise invalid("seeds", path.name, "seeds that differ", study.seeds)
     hypermodel = study.hypermodel()
     hypermodel.check()
-    study.objective  # noqa: B018  is checked when it is found
+    if study.objective.is_log and "evaluation" in said:
+        raise invalid(
+            "evaluation",
+            path.name,
+            f"nothing: {study.objective.name} is a log of `fit`, and takes no "
+            "settings",
+            said["evaluation"],
+        )
     _check_tuner(study)
     model = hypermodel.build_from(hypermodel.first())
     for name in ("train", "validation"):

@@ -65,6 +65,28 @@ def rate_in(text):
             {"data": 'source = "digits"\ntrain = "train"\nvalidation = "test"'},
             "must not see",
         ),
+        (
+            {
+                "data": 'source = "digits"\ntrain = "train[:80%]"\n'
+                'validation = "train[70%:]"'
+            },
+            "without examples in common",
+        ),
+        (
+            {
+                "data": 'source = "digits"\ntrain = "train"\n'
+                'validation = "train"'
+            },
+            "without examples in common",
+        ),
+        (
+            {"data": 'source = "digits"\ntrain = "trian"\nvalidation = "a"'},
+            "did you mean 'train'",
+        ),
+        (
+            {"more": "[evaluation]\nevery = 5", "objective": "val_loss"},
+            "is a log",
+        ),
         ({"more": "x ="}, "can't be read"),
         (
             {
@@ -98,7 +120,9 @@ def rate_in(text):
         ({"more": "[evaluation]\nevery = 0"}, "evaluation.every=0"),
         ({"more": "[evaluation]\nnum_samples = 0.5"}, "an integer"),
         ({"more": "[evaluation]\nextractor = 3"}, "a text"),
-        ({"space": "latent_dim = {values = []}"}, "a list of values"),
+        ({"space": "latent_dim = {values = []}"}, "two or more values"),
+        ({"space": "latent_dim = {values = [3]}"}, "two or more values"),
+        ({"space": "latent_dim = {min = 1, max = 2, step = 3}"}, "two values"),
         ({"space": "latent_dim = {values = [1, 1]}"}, "differ"),
         ({"space": "latent_dim = {min = 4, max = 2}"}, "min below max"),
         ({"space": "latent_dim = {min = -4, max = -2}"}, "latent_dim=-4"),
@@ -109,9 +133,9 @@ def rate_in(text):
             "min below max",
         ),
         ({"space": "latent_dim = {min = 1, max = 4, steps = 2}"}, "steps"),
-        ({"space": "latent_dim = {values = [1979-05-27]}"}, "1979"),
+        ({"space": "latent_dim = {values = [1, 1979-05-27]}"}, "1979"),
         (
-            {"space": 'latent_dim = {values = [2]}\nactivation = "rellu"'},
+            {"space": 'latent_dim = {values = [2, 3]}\nactivation = "rellu"'},
             "first values can't be built.*rellu",
         ),
         ({"space": 'activation = {values = ["relu", "r"]}'}, "activation='r'"),
@@ -201,7 +225,13 @@ LOSSES = 'loss = {values = ["hinge", "minimax"]}'
         ("gan", "val_generator_loss", LOSSES),
         ("vaegan", "val_loss", WEIGHT),
         ("gan", "val_sample_sharpness", LOSSES),
-        ("autoencoder", "val_frechet_distance", "latent_dim = {values = [2]}"),
+        ("vae", "val_active_units", "latent_dim = {values = [2, 3]}"),
+        ("vae", "val_effective_sample_size", WEIGHT),
+        (
+            "autoencoder",
+            "val_frechet_distance",
+            "latent_dim = {values = [2, 3]}",
+        ),
         (
             "denoising_autoencoder",
             "val_mse",
@@ -256,6 +286,16 @@ def test_the_test_split_is_not_seen(tmp_path):
     both = np.concatenate([part.images for part in seen])
     assert not set(map(tuple, both)) & set(map(tuple, test.images))
     assert len(set(map(tuple, both))) == 48
+
+
+def test_data_sorted_by_classes_is_judged_by_all_of_them(tmp_path):
+    labels = np.repeat(np.arange(5), 40)
+    images = np.zeros((200, 4), "float32") + labels[:, None] / 5
+    np.savez(tmp_path / "sorted.npz", x_train=images, y_train=labels)
+    data = studies.study.Data(tmp_path / "sorted.npz")
+    for name, least in (("train", 20), ("validation", 3)):
+        counts = np.bincount(data.examples(name).labels, minlength=5)
+        assert counts.min() >= least
 
 
 # Running
@@ -491,7 +531,7 @@ def test_a_loss_that_is_not_finite_is_a_failure(tmp_path):
         tmp_path,
         tuner="grid",
         budget="epochs = 3",
-        space="latent_dim = {values = [2]}\nhidden_units = [4]\n"
+        space="latent_dim = {values = [2, 3]}\nhidden_units = [4]\n"
         'optimizer = "sgd:1e30"',
     )
     found = studies.tune(study)
@@ -782,6 +822,28 @@ def test_a_study_without_results_is_refused(tmp_path):
     arguments = ["train", "autoencoder", "--from-study", str(path)]
     result = CliRunner().invoke(cli.main, arguments)
     assert result.exit_code == 2 and "kgen tune" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda found: found.clear(), "'trials'|'best'"),
+        (lambda found: found.pop("data"), "lacks data"),
+        (lambda found: found["best"].pop("settings"), "lacks settings"),
+        (lambda found: found["trials"][0].pop("value"), "lacks value"),
+        (lambda found: found.update(trials=3), "not iterable"),
+    ],
+)
+def test_damaged_results_are_one_line(tmp_path, monkeypatch, damage, message):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path)
+    assert kgen_tune(path).exit_code == 0
+    found = common.results_of(path)
+    damage(found)
+    path.with_suffix(".results.json").write_text(json.dumps(found))
+    with pytest.raises(InvalidArgument, match=message) as error:
+        studies.results.read(path)
+    assert "can't be read" in str(error.value)
 
 
 # Sharing
