@@ -29,6 +29,8 @@ from tensorflow_serving.apis import (
 IMAGE = "tensorflow/serving"
 PORTS = {"http": 8501, "grpc": 8500}
 SECONDS = 120
+# Answers may be larger than gRPC's 4 MiB.
+UNLIMITED = [("grpc.max_receive_message_length", -1)]
 
 
 @contextlib.contextmanager
@@ -100,7 +102,7 @@ def check_grpc(path, name, address):
     loaded = tf.saved_model.load(str(path)).signatures
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     count = 0
-    with grpc.insecure_channel(address) as channel:
+    with grpc.insecure_channel(address, UNLIMITED) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
             log = prediction_log_pb2.PredictionLog.FromString(record)
