@@ -18,6 +18,7 @@ EXTRA = "assets.extra"
 REQUEST = "request.json"
 _FORMAT = "tf_saved_model"
 _WARM_UP_SIZES = (1, 32)
+_MOST = 2**31 - 1  # sizes of tensors are int32 in the graph
 
 
 def write(
@@ -58,7 +59,7 @@ def write(
     _check_place(filepath, overwrite)
     shape = model.input_shapes[0]
     formats.check_format(image_format, shape, owner)
-    max_examples = check_int("max_examples", owner, max_examples)
+    max_examples = check_int("max_examples", owner, max_examples, 1, _MOST)
     lite.check_kind(model, quantize, examples, held_out, owner)
     endpoints = formats.converted(model.endpoints(), image_format, shape)
     limits = guards.Limits(

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -36,6 +37,8 @@ UNLIMITED = [("grpc.max_receive_message_length", -1)]
 @contextlib.contextmanager
 def docker(base):
     """Runs the server until all is asked."""
+    if not shutil.which("docker"):
+        raise SystemExit("There is no docker here: pass --http and --grpc.")
     publish = [f"{port}:{port}" for port in PORTS.values()]
     started = subprocess.run(
         [

@@ -221,7 +221,7 @@ def test_a_place_that_is_a_file(folder):
 def test_versions_are_integers_that_a_server_can_read(folder, version):
     run = runs.Run(folder / "vae")
     with pytest.raises(InvalidArgument, match="version"):
-        exports.export(run, run.model(), "to", version=version)
+        exports.export(run, None, "to", version=version)
     assert os.listdir() == []
 
 
@@ -303,12 +303,22 @@ def test_the_data_may_have_changed(tmp_path, case):
         file.write_bytes(content)
     elif content:
         np.savez(file, **content)
+    examples, facts = exports._data_of(run, model, quantize=False)
+    assert examples == {}
+    assert words in facts["unusable"]
+    assert set(facts) == {"source", "split", "unusable"}
+    with pytest.raises((InvalidArgument, OSError)) as error:
+        exports._data_of(run, model, quantize=True)
+    assert words in str(error.value)
+
+
+def test_a_model_is_exported_without_its_data(tmp_path):
+    run = make_run(tmp_path / "run", contract.small_model("vae"))
+    (tmp_path / "data.npz").unlink()
+    assert "data.npz" in refused("export", run.path, "--quantize", "int8")
     run_command("export", run.path)
-    data = read_card("saved_models/autoencoder/1")["data"]
-    assert words in data["unusable"]
-    assert set(data) == {"source", "split", "unusable"}
-    assert words in refused("export", run.path, "--quantize", "int8")
-    assert os.listdir("saved_models/autoencoder") == ["1"]
+    data = read_card("saved_models/vae/1")["data"]
+    assert "data.npz" in data["unusable"]
 
 
 @pytest.mark.parametrize(
