@@ -156,11 +156,13 @@ def _data_of(run, model, quantize):
     try:
         source = run.source()
         train = source.examples("train")
-        few, others, split = _parts(source, train)
-        examples = {"examples": _batch(model, few)}
+        parts = {"examples": some(train, _EXAMPLES)}
         if quantize:
-            examples["held_out"] = _batch(model, others)
-            facts["held_out"] = {"split": split, "examples": len(others)}
+            split = runs.held_out_split(source)
+            parts = _parts(train, source.examples(split), split == "train")
+            size = len(parts["held_out"])
+            facts["held_out"] = {"split": split, "examples": size}
+        examples = {name: _batch(model, part) for name, part in parts.items()}
         return examples, {**facts, **_described(train)}
     except (InvalidArgument, OSError, tf.errors.OpError) as error:
         if quantize:
@@ -168,15 +170,16 @@ def _data_of(run, model, quantize):
         return {}, {**facts, "unusable": str(error)}
 
 
-def _parts(source, train):
-    """A few training examples, and a few others, of which split."""
-    split = runs.held_out_split(source)
-    if split != "train":
-        others = some(source.examples(split), _EXAMPLES)
-        return some(train, _EXAMPLES), others, split
-    both = some(train, 2 * _EXAMPLES)
-    order = np.arange(len(both))
-    return both.select(order[::2]), both.select(order[1::2]), split
+def _parts(train, others, same):
+    """Examples to find ranges of numbers by, and others to measure the loss by."""
+    if same:
+        both = some(train, 2 * _EXAMPLES)
+        order = np.arange(len(both))
+        train, others = both.select(order[::2]), both.select(order[1::2])
+    return {
+        "examples": some(train, _EXAMPLES),
+        "held_out": some(others, _EXAMPLES),
+    }
 
 
 def _batch(model, found):

@@ -127,7 +127,14 @@ def _readable(path):
     """Says which file it is that can't be read."""
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise InvalidArgument(
             f"{path} can't be read: {error}. Delete it, and train again."
         ) from error
