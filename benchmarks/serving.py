@@ -5,11 +5,11 @@
 The convolutional VAE of `create_model`. The export is run by TensorFlow's C
 library in a process of its own, as TF Serving runs it, without the network; what
 is timed there is a request from NumPy to NumPy. Both take turns, and the figures
-are medians, and the median of the turns' ratios.
+are medians, and the median of the turns' ratios, predict / export.
 """
 
 import argparse
-import json
+import contextlib
 import os
 import pathlib
 import statistics
@@ -28,7 +28,6 @@ from kgen import files
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from tests.export.server import Model, Server
 
-RESULT = pathlib.Path(__file__).with_name("results") / "serving" / "result.json"
 BATCHES = {1: 50, 256: 5}
 
 
@@ -64,16 +63,30 @@ def measured(model, served, x, count, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--data", default="digits")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data", default="digits", help="source of the pictures (digits)"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="turns of both (7)"
+    )
+    parser.add_argument(
+        "--out",
+        default="benchmarks/results/serving",
+        help="where result.json is written (benchmarks/results/serving)",
+    )
     arguments = parser.parse_args()
     dataset = kgen.data.load(arguments.data, "test", batch_size=256)
     x = next(iter(dataset)).numpy()
     model = model_of(x.shape[1:])
     found = {}
-    server = Server()
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        contextlib.closing(Server()) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         path = pathlib.Path(folder, "1")
         model.export(path, examples=x)
         served = Model(server, path)
@@ -83,10 +96,8 @@ def main():
                 model, served, batch, count, arguments.repeats
             )
             print(f"batch {size}: {found[size]}")
-    server.close()
     result = {"shape": list(x.shape[1:]), "batches": found}
-    with files.new_file(RESULT) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n")
+    files.write_json(pathlib.Path(arguments.out, "result.json"), result)
 
 
 if __name__ == "__main__":

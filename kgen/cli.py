@@ -417,7 +417,7 @@ def train(
                     resume,
                 ],
             )
-            runs.train(run, config, overwrite, resume, strategy)
+            trained = runs.train(run, config, overwrite, resume, strategy)
     except KeyboardInterrupt:
         if not run.model_file.exists():
             raise
@@ -430,8 +430,9 @@ def train(
         return
     click.echo(f"The run is in {run.path}")
     if export:
-        # The file's copy is that of one device.
-        _export(run, run.model(), "saved_models")
+        # Of several devices, the file's copy is that of one.
+        several = strategy.num_replicas_in_sync > 1
+        _export(run, run.model() if several else trained, "saved_models")
 
 
 def _tuned(ctx, model, study, settings):
@@ -877,7 +878,7 @@ def _conclude(path, found):
 )
 @click.option(
     "--version",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 2**63 - 1),
     help="A number that is not there yet; default: the next free one.",
 )
 @click.option(

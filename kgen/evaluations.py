@@ -314,6 +314,7 @@ def _about(run, model):
         "model": config["model"],
         "settings": {k: v for k, v in config.items() if k != "versions"},
         "versions": config.get("versions", {}),
+        "weights": runs.fingerprint(model),  # the figures are theirs alone
         "parameters": {
             name: getattr(model, name).count_params()
             for name in _NETWORKS

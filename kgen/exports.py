@@ -2,21 +2,27 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import shlex
+import warnings
 
 import numpy as np
 import tensorflow as tf
 
+from kgen import runs
 from kgen.data.examples import some
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.export import savedmodel, versions
 from kgen.extractors import cache
+from kgen.models import checks
 
 _EXAMPLES = 256
 _HASHED = 10_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# What lies in the folder of all exports beside the models.
+_TAKEN = (versions.CONFIG, "README.md")
 _IMAGE = "tensorflow/serving"
 
 
@@ -39,14 +45,18 @@ def export(run, model, root, name=None, version=None, **options):
         InvalidArgument: If a value can't be used.
     """
     name = check_name(run.config["model"] if name is None else name)
+    if version is not None:
+        check_int("version", "export", version, 1, versions.HIGHEST)
     base = pathlib.Path(root, name)
     if version in versions.versions(base):
         raise FileExistsError(
             f"{base} has a version {version} already. Choose another, or leave "
             "it out for the next free one."
         )
-    examples, data = _data_of(run, model, bool(options.get("quantize")))
-    facts = {"name": name, **_facts(run), "data": data}
+    quantize = bool(options.get("quantize"))
+    examples, data = _data_of(run, model, quantize)
+    facts = {"name": name, **_facts(run, model), "data": data}
+    options = {**examples, **options, "facts": facts}
     while True:
         path = (
             base / str(version)
@@ -54,27 +64,39 @@ def export(run, model, root, name=None, version=None, **options):
             else versions.next_version(root, name)
         )
         try:
-            model.export(path, examples=examples, facts=facts, **options)
+            model.export(path, **options)
         except FileExistsError:
             # Another export took the number meanwhile.
             if version or not path.exists():
                 raise
         else:
             break
-    versions.write_config(root)
+    _list(root)
     return path
+
+
+def _list(root):
+    try:
+        versions.write_config(root)
+    except OSError as error:  # the export is there all the same
+        warnings.warn(
+            f"{versions.CONFIG} in {root} can't be written ({error}): models "
+            "that it does not list must be served by themselves.",
+            stacklevel=3,
+        )
 
 
 def check_name(name):
     """Returns `name` if it can be a model's in addresses, or raises."""
     if not _NAME.fullmatch(name):
-        raise invalid(
-            "name",
-            "export",
-            "letters, digits, '_', '.' and '-', the first a letter or a digit",
-            repr(name),
+        expected = (
+            "letters, digits, '_', '.' and '-', the first a letter or a digit"
         )
-    return name
+    elif name.lower() in map(str.lower, _TAKEN):  # one, to some file systems
+        expected = "another name: this one is a file's"
+    else:
+        return name
+    raise invalid("name", "export", expected, repr(name))
 
 
 def commands(path):
@@ -86,7 +108,7 @@ def commands(path):
     Returns:
         Two lines: `docker run`, and `curl` with a request that is in the export.
     """
-    path = pathlib.Path(path).resolve()
+    path = pathlib.Path(os.path.abspath(path))  # with its name, if it's a link
     name = path.parent.name
     request = path / savedmodel.EXTRA / savedmodel.REQUEST
     serve = [
@@ -98,18 +120,19 @@ def commands(path):
     return shlex.join(serve), shlex.join(["curl", "-d", f"@{request}", address])
 
 
-def _facts(run):
+def _facts(run, model):
     """What the run knows of its model."""
     config = run.config
     facts = {
         "kind": config["model"],
         "settings": {k: v for k, v in config.items() if k != "versions"},
+        "trained": run.trained(),
         "trained_with": config.get("versions", {}),
     }
     # A file that is not there, or not as `kgen evaluate` wrote it, says nothing.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         (judged,) = json.loads((run.path / "metrics.json").read_text())
-        facts["metrics"] = {
+        metrics = {
             "date": judged["date"],
             "data": judged["data"],
             "values": {
@@ -117,34 +140,74 @@ def _facts(run):
                 for name, metric in judged["metrics"].items()
             },
         }
+        # The run may have gone on since it was judged.
+        if judged["weights"] == runs.fingerprint(model):
+            facts["metrics"] = metrics
     return facts
 
 
-def _data_of(run, model, needed):
-    """Examples that the model was trained on, and what the card says of them.
+def _data_of(run, model, quantize):
+    """Examples for `model.export`, and what the card says of the data.
 
-    The model can be exported where its data is gone, unless it is `needed`.
+    The model can be exported where its data is gone or has changed, unless they
+    are needed, to quantize.
     """
-    config = run.config
-    facts = {"source": config["data"], "split": "train"}
+    facts = {"source": run.config["data"], "split": "train"}
     try:
-        train = run.source().examples("train")
-    except (InvalidArgument, OSError) as error:
-        if needed:
+        source = run.source()
+        train = source.examples("train")
+        parts = {"examples": some(train, _EXAMPLES)}
+        if quantize:
+            split = runs.held_out_split(source)
+            parts = _parts(train, source.examples(split), split == "train")
+            size = len(parts["held_out"])
+            facts["held_out"] = {"split": split, "examples": size}
+        examples = {name: _batch(model, part) for name, part in parts.items()}
+        return examples, {**facts, **_described(train)}
+    except (InvalidArgument, OSError, tf.errors.OpError) as error:
+        if quantize:
             raise
-        return None, {**facts, "unreadable": str(error)}
-    first = train.slice(0, min(_HASHED, len(train)))
-    facts["examples"] = len(train)
-    facts["shape"] = list(train.shape)
-    facts["fingerprint"] = {
-        "blake2b": cache.fingerprint([first], {}),
-        "of": len(first),
+        return {}, {**facts, "unusable": str(error)}
+
+
+def _parts(train, others, same):
+    """Examples to find ranges of numbers by, and others to measure the loss by."""
+    if same:
+        both = some(train, 2 * _EXAMPLES)
+        order = np.arange(len(both))
+        train, others = both.select(order[::2]), both.select(order[1::2])
+    return {
+        "examples": some(train, _EXAMPLES),
+        "held_out": some(others, _EXAMPLES),
     }
-    count = min(_EXAMPLES, len(train))
-    (batch,) = some(train, count).batches(
-        labels=model.conditional and train.labels is not None, batch_size=count
+
+
+def _batch(model, found):
+    """Examples as one batch that the model takes."""
+    dataset = found.batches(
+        labels=model.conditional, batch_size=max(1, len(found))
     )
-    return tf.nest.map_structure(np.asarray, batch), facts
+    checks.check_data(
+        model,
+        dataset,
+        argument="--data",
+        owner="kgen export",
+        any_range=model.encodes_any_range,
+    )
+    (batch,) = dataset
+    return tf.nest.map_structure(np.asarray, batch)
+
+
+def _described(train):
+    first = train.slice(0, min(_HASHED, len(train)))
+    return {
+        "examples": len(train),
+        "shape": list(train.shape),
+        "fingerprint": {
+            "blake2b": cache.fingerprint([first], {}),
+            "of": len(first),
+        },
+    }
 
 
 def loss(found):

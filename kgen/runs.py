@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import hashlib
 import inspect
 import json
 import math
@@ -13,6 +14,7 @@ import signal
 import sys
 import tempfile
 import warnings
+import zipfile
 
 import keras
 import numpy as np
@@ -26,6 +28,8 @@ from kgen.data.examples import some
 from kgen.errors import InvalidArgument, check_int, unknown_name
 from kgen.models import checks, factory
 
+# Beside Keras's own files in the archive that model.keras is.
+_FACTS = "kgen.json"
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.weights\.h5$")
 _SETTINGS = {
     "model",
@@ -123,7 +127,14 @@ def _readable(path):
     """Says which file it is that can't be read."""
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise InvalidArgument(
             f"{path} can't be read: {error}. Delete it, and train again."
         ) from error
@@ -246,6 +257,18 @@ class Run:
             )
         with _readable(self.model_file):
             return keras.saving.load_model(self.model_file)
+
+    def trained(self):
+        """How far the model in `model.keras` was trained.
+
+        Returns:
+            Dictionary of `epochs`, whole ones, and `interrupted`: whether it saw
+            a part of another one; `{}` where the file does not tell.
+        """
+        with zipfile.ZipFile(self.model_file) as archive:
+            if _FACTS not in archive.namelist():
+                return {}
+            return json.loads(archive.read(_FACTS))
 
     def source(self, data=None, any_range=False):
         """The run's source, or another one in the same shape.
@@ -381,10 +404,13 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         for callback in callbacks:
             if isinstance(callback, KLWarmUp):
                 callback.on_train_end()
-        save_model(run, model)
+        _, epochs = run.checkpoints.newest()
+        save_model(run, model, epochs, interrupted=True)
         signal.signal(signal.SIGINT, handler)
         raise
-    distribution.by_chief(strategy, lambda: _end(run, model, source))
+    distribution.by_chief(
+        strategy, lambda: _end(run, model, source, config["epochs"])
+    )
     return model
 
 
@@ -405,8 +431,8 @@ def _begin(run, model, config, overwrite, resume):
     return 0
 
 
-def _end(run, model, source):
-    save_model(run, model)
+def _end(run, model, source, epochs):
+    save_model(run, model, epochs)
     draw(run.path, model, source, run.history())
 
 
@@ -593,10 +619,35 @@ def _fit(model, callbacks, datasets, epoch, epochs, writes):
         )
 
 
-def save_model(run, model):
-    """Writes `model.keras`, whole."""
+def save_model(run, model, epochs, interrupted=False):
+    """Writes `model.keras`, whole, with what `Run.trained` gives.
+
+    Args:
+        run: A `Run`.
+        model: Its model.
+        epochs: How many whole ones it was trained for.
+        interrupted: Whether it saw a part of another one.
+    """
+    facts = {"epochs": epochs, "interrupted": interrupted}
     with files.new_file(run.model_file) as temporary:
         model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_FACTS, json.dumps(facts))
+
+
+def fingerprint(model):
+    """A hash of a model's weights, by which figures are known to be theirs.
+
+    Args:
+        model: A `keras.Model`.
+
+    Returns:
+        String of 32 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()
 
 
 def draw(directory, model, source, history, split=None, count=36):

@@ -18,7 +18,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from kgen import cli, data, names
+from kgen import cli, data, names, runs
 from kgen.models import factory
 from tests.models.contract import assert_same_state
 
@@ -376,6 +376,8 @@ def test_a_finished_training_goes_on(tmp_path, options):
     assert_same_model(tmp_path / "unbroken", tmp_path / "run")
     assert losses(tmp_path / "unbroken") == losses(tmp_path / "run")
     assert config(tmp_path / "run")["epochs"] == 6
+    trained = runs.Run(tmp_path / "run").trained()
+    assert trained == {"epochs": 6, "interrupted": False}
 
 
 def test_ctrl_c_leaves_a_model(tmp_path):
@@ -398,13 +400,13 @@ def test_ctrl_c_leaves_a_model(tmp_path):
     (checkpoint,) = run.glob("checkpoints/epoch*")
     done = int(checkpoint.name[6:11])
     assert len(losses(run)) - done in (0, 1)
+    trained = runs.Run(run).trained()
+    assert trained == {"epochs": done, "interrupted": True}
     kgen("train", "vae", "--resume", "--out", run, "--epochs", done + 1)
     assert len(losses(run)) == done + 1
 
 
 def test_ctrl_c_before_there_is_a_model_promises_none(monkeypatch):
-    from kgen import runs
-
     def interrupt(*args):
         raise KeyboardInterrupt
 
@@ -941,11 +943,18 @@ def test_a_conditional_run_needs_labels(mistakes, conditional):
     assert "one for each example" in line
 
 
-def test_a_damaged_model_is_named(plain, tmp_path):
+@pytest.mark.parametrize("at", [None, 0, 0.1, 0.5, 0.9])
+def test_a_damaged_model_is_named(plain, tmp_path, at):
+    """Cut short, or with a byte changed somewhere."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_bytes(
         (plain / "config.json").read_bytes()
     )
-    (tmp_path / "run" / "model.keras").write_text("damaged")
+    content = bytearray((plain / "model.keras").read_bytes())
+    if at is None:
+        content = content[:1000]
+    else:
+        content[int(at * len(content))] ^= 255
+    (tmp_path / "run" / "model.keras").write_bytes(content)
     line = refused("sample", "run")
     assert "run/model.keras can't be read" in line

@@ -12,18 +12,19 @@ import tensorflow as tf
 from kgen import names
 from kgen.errors import InvalidArgument, check_name, invalid
 
-# Examples that int8 learns its ranges from, and that both are judged by.
+# Examples that int8 learns its ranges from, and others that measure the loss.
 _EXAMPLES = 256
 _EQUAL = 100.0  # dB, for pictures without any difference
 
 
-def check_kind(model, kind, examples, owner):
+def check_kind(model, kind, examples, held_out, owner):
     """Raises unless a model can be made small.
 
     Args:
         model: A `kgen.models.GenerativeModel`.
         kind: Name out of `kgen.names.PRECISIONS`, or None for none.
         examples: Array of examples, or None.
+        held_out: Array of others, or None.
         owner: Whose argument it is, for the message.
     """
     if kind is None:
@@ -38,12 +39,19 @@ def check_kind(model, kind, examples, owner):
         raise invalid(
             "examples",
             owner,
-            "examples to find the ranges of numbers by, and the loss of accuracy",
+            "examples to find the ranges of numbers by",
+            None,
+        )
+    if held_out is None:
+        raise invalid(
+            "held_out",
+            owner,
+            "other examples, to measure the loss of accuracy by",
             None,
         )
 
 
-def write(model, directory, kind, requests):
+def write(model, directory, kind, requests, others):
     """Converts a model's parts, and compares them with the originals.
 
     Args:
@@ -52,26 +60,30 @@ def write(model, directory, kind, requests):
             `model.lite_endpoints()`.
         kind: `"float16"`: weights of half precision. `"int8"`: weights and
             activations of 8 bits, numbers going in and out float32 still.
-        requests: Function from a signature and a count to inputs.
+        requests: Function from a signature's specs and a count to inputs, by
+            which ranges of numbers are found.
+        others: The same, by which the loss is measured.
 
     Returns:
         Dictionary from the files' names to dictionaries of what they lose.
     """
-    found, codes = {}, {}
+    found, codes = {}, []
     for name, (function, specs) in model.lite_endpoints().items():
-        inputs = requests(specs, _EXAMPLES)
+        given = [make(specs, _EXAMPLES) for make in (requests, others)]
         # An autoencoder decodes what it encodes, whose range is its own.
-        inputs.update({key: x for key, x in codes.items() if key in inputs})
-        content = _converted(function, specs, kind, inputs)
+        for inputs, z in zip(given, codes):
+            inputs.update({"z": z} if "z" in inputs else {})
+        expected = [
+            function(*map(tf.constant, inputs.values())) for inputs in given
+        ]
+        codes = [one["z"].numpy() for one in expected if "z" in one]
+        content = _converted(function, specs, kind, given[0])
         file = f"{name}.tflite"
         pathlib.Path(directory, file).write_bytes(content)
-        expected = function(*(tf.constant(x) for x in inputs.values()))
-        got = run(content, inputs)
-        codes = {"z": expected["z"].numpy()} if "z" in expected else {}
         found[file] = {
             "quantize": kind,
             "bytes": len(content),
-            **_losses(inputs, expected, got),
+            **_losses(given[1], expected[1], run(content, given[1])),
         }
     return found
 

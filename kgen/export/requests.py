@@ -8,7 +8,7 @@ import numpy as np
 from kgen.export import formats
 
 
-def inputs(specs, count, images, labels):
+def inputs(specs, count, images, labels, seed=0):
     """What a signature may be given.
 
     Args:
@@ -17,6 +17,7 @@ def inputs(specs, count, images, labels):
         images: Array of examples, float32; the first ones are taken, over and
             over where there are too few.
         labels: `count` labels, or None.
+        seed: Integer, for draws of z.
 
     Returns:
         Dictionary from the inputs' names to arrays.
@@ -30,7 +31,7 @@ def inputs(specs, count, images, labels):
             return formats.to_uint8(images).numpy()
         shape = [count if size is None else size for size in spec.shape]
         if spec.name == "z":
-            return np.random.default_rng(0).normal(size=shape)
+            return np.random.default_rng(seed).normal(size=shape)
         given = {"images": images, "labels": labels, "num_samples": count}
         return given.get(spec.name, np.zeros(shape))
 

@@ -1,52 +1,66 @@
 """SavedModels with named signatures, written whole or not at all."""
 
 import functools
+import os
 import pathlib
+import sys
 
 import keras
 import numpy as np
 
 from kgen import files
-from kgen.errors import check_int
+from kgen.errors import check_int, invalid
 from kgen.export import card, formats, guards, lite, requests, warmup
+from kgen.export.versions import MODEL
 
 # TF Serving passes over what is in here, but for the warm-up requests.
 EXTRA = "assets.extra"
 REQUEST = "request.json"
+_FORMAT = "tf_saved_model"
 _WARM_UP_SIZES = (1, 32)
+_MOST = 2**31 - 1  # sizes of tensors are int32 in the graph
 
 
 def write(
     model,
     filepath,
-    overwrite=False,
-    image_format="float",
-    max_examples=1000,
-    quantize=None,
-    examples=None,
-    facts=None,
+    *,
+    format,
+    verbose,
+    overwrite,
+    image_format,
+    max_examples,
+    quantize,
+    examples,
+    held_out,
+    facts,
 ):
-    """Writes a model for TF Serving; `GenerativeModel.export` says how.
+    """Writes a model for TF Serving.
 
     Args:
         model: A `kgen.models.GenerativeModel`.
         filepath: Directory to make.
-        overwrite: Whether an existing directory may be replaced.
+        format: As in `GenerativeModel.export`, as all that follow.
+        verbose: Whether to tell where the model is.
+        overwrite: Whether an existing export may be replaced.
         image_format: Name out of `kgen.names.IMAGE_FORMATS`.
         max_examples: The most of one request.
         quantize: Name out of `kgen.names.PRECISIONS`, or None.
         examples: Array, pair of arrays with labels, or None.
+        held_out: Others, in the same form, or None.
         facts: Dictionary for model.json, or None.
 
     Raises:
-        FileExistsError: If it exists and `overwrite` is False.
+        FileExistsError: If it exists and `overwrite` is False, or is no export.
         InvalidArgument: If a value can't be used.
     """
     owner = f"{type(model).__name__}.export"
+    _check_format(format, owner)
+    _check_place(filepath, overwrite)
     shape = model.input_shapes[0]
     formats.check_format(image_format, shape, owner)
-    max_examples = check_int("max_examples", owner, max_examples)
-    lite.check_kind(model, quantize, examples, owner)
+    max_examples = check_int("max_examples", owner, max_examples, 1, _MOST)
+    lite.check_kind(model, quantize, examples, held_out, owner)
     endpoints = formats.converted(model.endpoints(), image_format, shape)
     limits = guards.Limits(
         max_examples,
@@ -55,6 +69,7 @@ def write(
     )
     endpoints = guards.guarded(endpoints, limits)
     request = functools.partial(_request, model, examples)
+    others = functools.partial(_request, model, held_out, seed=1)
     with files.new_directory(filepath, overwrite) as temporary:
         extra = pathlib.Path(temporary, EXTRA)
         extra.mkdir()
@@ -62,8 +77,32 @@ def write(
         _write_requests(endpoints, request, max_examples, extra)
         facts = {"model": type(model).__name__, **(facts or {})}
         if quantize:
-            facts["lite"] = lite.write(model, extra, quantize, request)
+            facts["lite"] = lite.write(model, extra, quantize, request, others)
         card.write(temporary, signatures, facts)
+    if verbose:
+        names = ", ".join(signatures)
+        sys.stdout.write(f"Exported {filepath}, with the signatures {names}.\n")
+
+
+def _check_format(format, owner):
+    if format != _FORMAT:
+        raise invalid(
+            "format",
+            owner,
+            f"{_FORMAT!r}. For LiteRT files pass `quantize`; Keras exports "
+            f'networks alone, such as `model.decoder.export(path, format="onnx")`',
+            repr(format),
+        )
+
+
+def _check_place(path, overwrite):
+    """Raises if `overwrite` would delete what is no export."""
+    path = pathlib.Path(path)
+    if overwrite and os.path.lexists(path) and not (path / MODEL).is_file():
+        raise FileExistsError(
+            f"{path} is no export: there is no {MODEL} in it, and so it is not "
+            "overwritten. Choose another place."
+        )
 
 
 def _write_signatures(endpoints, directory):
@@ -100,13 +139,13 @@ def _write_requests(endpoints, request, max_examples, extra):
     (extra / REQUEST).write_text(body)
 
 
-def _request(model, examples, specs, count):
-    """Inputs of a signature, by examples or else by noise."""
+def _request(model, examples, specs, count, seed=0):
+    """Inputs of a signature, by examples or else by noise; z by the seed."""
     labels = model.labels_in_turn(count)
     if examples is None:
         shape = (count, *model.input_shapes[0])
-        examples = np.random.default_rng(0).random(shape, "float32")
+        examples = np.random.default_rng(seed).random(shape, "float32")
     elif isinstance(examples, tuple):
         examples, labels = examples
         labels = np.resize(labels, count)
-    return requests.inputs(specs, count, examples, labels)
+    return requests.inputs(specs, count, examples, labels, seed)

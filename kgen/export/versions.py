@@ -1,11 +1,16 @@
 """The layout that TF Serving watches: NAME/VERSION, and models.config."""
 
+import contextlib
+import os
 import pathlib
 import re
 
 from kgen import files
+from kgen.errors import InvalidArgument
 
 CONFIG = "models.config"
+MODEL = "saved_model.pb"
+HIGHEST = 2**63 - 1  # a server reads versions as int64
 # Where the servers' image keeps models.
 _ROOT = pathlib.PurePosixPath("/models")
 _HEAD = (
@@ -20,12 +25,17 @@ def versions(base):
     Args:
         base: The model's directory.
     """
+    return sorted(int(entry.name) for entry in _numbered(base))
+
+
+def _numbered(base):
+    """What is in a model's directory by a name that a server reads."""
     base = pathlib.Path(base)
-    return sorted(
-        int(entry.name)
+    return [
+        entry
         for entry in (base.iterdir() if base.is_dir() else ())
-        if re.fullmatch("[0-9]+", entry.name)
-    )
+        if re.fullmatch("[0-9]+", entry.name) and int(entry.name) <= HIGHEST
+    ]
 
 
 def next_version(root, name):
@@ -37,16 +47,26 @@ def next_version(root, name):
 
     Returns:
         A path that does not exist; one more than the highest number there.
+
+    Raises:
+        InvalidArgument: If the highest number is the highest that there can be.
     """
     base = pathlib.Path(root) / name
-    return base / str(max(versions(base), default=0) + 1)
+    number = max(versions(base), default=0) + 1
+    if number > HIGHEST:
+        raise InvalidArgument(
+            f"{base} has the version {HIGHEST}, and there is no higher one. "
+            "Choose a free number."
+        )
+    return base / str(number)
 
 
 def write_config(root):
     """Writes `models.config`, by which a server serves all models of a folder.
 
     One of the user's own is left alone. Two exports at once both see to it that
-    theirs is in it.
+    theirs is in it. Links are passed over: the server's container does not see
+    where they lead.
 
     Args:
         root: Directory of all exports.
@@ -56,15 +76,15 @@ def write_config(root):
     """
     path = pathlib.Path(root, CONFIG)
     while True:
-        text = _HEAD + _config(root)
-        if path.exists():
-            found = path.read_text()
-            if not found.startswith(_HEAD):
+        text = (_HEAD + _config(root)).encode()
+        if os.path.lexists(path):
+            found = path.read_bytes() if path.is_file() else b""
+            if not found.startswith(_HEAD.encode()):
                 return False
             if found == text:
                 return True
         with files.new_file(path) as temporary:
-            temporary.write_text(text)
+            temporary.write_bytes(text)
 
 
 def _config(root):
@@ -74,10 +94,19 @@ def _config(root):
 
     config = model_server_config_pb2.ModelServerConfig()
     for base in sorted(pathlib.Path(root).iterdir()):
-        if versions(base):
+        if _is_served(base):
             config.model_config_list.config.add(
                 name=base.name,
                 base_path=str(_ROOT / base.name),
                 model_platform="tensorflow",
             )
     return text_format.MessageToString(config)
+
+
+def _is_served(base):
+    """Whether a server would find a model: in a version, and not by a link."""
+    with contextlib.suppress(OSError):  # of what is not ours to read
+        return not base.is_symlink() and any(
+            (version / MODEL).is_file() for version in _numbered(base)
+        )
+    return False

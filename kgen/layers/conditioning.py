@@ -34,7 +34,12 @@ class ConcatenateLabels(keras.layers.Layer):
     def call(self, inputs):
         x, labels = inputs
         labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
-        hot = ops.one_hot(labels, self.num_classes, dtype=x.dtype)
+        # Rows of a table, not ops.one_hot, whose zeros LiteRT's int8 takes for
+        # other numbers. The last row, of zeros, is for what is no class.
+        count = self.num_classes
+        known = ops.logical_and(labels >= 0, labels < count)
+        table = ops.eye(count + 1, count, dtype=x.dtype)
+        hot = ops.take(table, ops.where(known, labels, count), axis=0)
         middle = tuple(ops.shape(x)[1:-1])
         hot = ops.reshape(hot, (-1, *(1 for _ in middle), self.num_classes))
         hot = ops.broadcast_to(

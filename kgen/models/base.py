@@ -517,12 +517,15 @@ class GenerativeModel(keras.Model):
     def export(
         self,
         filepath,
-        overwrite=False,
+        format="tf_saved_model",
+        verbose=False,
         *,
+        overwrite=False,
         image_format="float",
         max_examples=1000,
         quantize=None,
         examples=None,
+        held_out=None,
         facts=None,
     ):
         """Writes a SavedModel with `endpoints()` as its signatures.
@@ -536,7 +539,10 @@ class GenerativeModel(keras.Model):
         Args:
             filepath: Directory to make, such as `"saved_models/vae/1"`. It
                 appears whole or not at all.
-            overwrite: Whether an existing directory may be replaced.
+            format: `"tf_saved_model"`; there is no other one. Keras's are for
+                networks alone: `model.decoder.export(path, format="onnx")`.
+            verbose: Whether to print where it is, with its signatures' names.
+            overwrite: Whether an existing export may be replaced.
             image_format: What signatures take and give as pictures: `"float"`,
                 `images` in [0, 1]; `"uint8"`, `images` from 0 to 255; `"png"`,
                 strings by the name of `images_bytes`, which REST sends in
@@ -547,24 +553,34 @@ class GenerativeModel(keras.Model):
                 noted in `model.json`; None for none. The SavedModel keeps
                 float32.
             examples: Array of shape `(n, *input_shape)`, or `[x, labels]`, for
-                requests that are like real ones; `quantize` needs them.
+                requests that are like real ones. `quantize` needs them: to find
+                the ranges of numbers by 256 of them.
+            held_out: Others, in the same form, to measure by 256 of them what
+                `quantize` loses, which needs them.
             facts: Dictionary of what `model.json` is to say besides.
 
         Raises:
-            FileExistsError: If it exists and `overwrite` is False.
+            FileExistsError: If it exists and `overwrite` is False, or is no
+                export.
             InvalidArgument: If a value can't be used.
         """
-        if examples is not None:
-            examples = self._checked_inputs(examples, self.encodes_any_range)
+        given = (examples, held_out)
+        examples, held_out = (
+            x if x is None else self._checked_inputs(x, self.encodes_any_range)
+            for x in given
+        )
         savedmodel.write(
             self,
             filepath,
-            overwrite,
-            image_format,
-            max_examples,
-            quantize,
-            examples,
-            facts,
+            format=format,
+            verbose=verbose,
+            overwrite=overwrite,
+            image_format=image_format,
+            max_examples=max_examples,
+            quantize=quantize,
+            examples=examples,
+            held_out=held_out,
+            facts=facts,
         )
 
     def image_spec(self, name="images"):

@@ -335,6 +335,25 @@ class LatentGaussianModel(EncoderDecoder):
             "sample": (sample, [scalar, seed, *labels]),
         }
 
+    def lite_endpoints(self):
+        """Those of `EncoderDecoder`; `encode` leaves `log_var` unbounded.
+
+        It comes out of one split with the mean, and LiteRT would cut both to the
+        range of the one that has bounds.
+        """
+        found = super().lite_endpoints()
+        _, specs = found["encode"]
+
+        def encode(images, labels=None):
+            inputs = self.with_labels(images, labels)
+            mean, log_var = self._encoded_by(inputs, training=False)
+            return {
+                "mean": ops.cast(mean, "float32"),
+                "log_var": ops.cast(log_var, "float32"),
+            }
+
+        return {**found, "encode": (encode, specs)}
+
 
 def log_density(x, mean=0.0, log_var=0.0):
     """Log-density of a diagonal Gaussian, summed over the last axis."""

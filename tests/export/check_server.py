@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -29,11 +30,15 @@ from tensorflow_serving.apis import (
 IMAGE = "tensorflow/serving"
 PORTS = {"http": 8501, "grpc": 8500}
 SECONDS = 120
+# Answers may be larger than gRPC's 4 MiB.
+UNLIMITED = [("grpc.max_receive_message_length", -1)]
 
 
 @contextlib.contextmanager
 def docker(base):
     """Runs the server until all is asked."""
+    if not shutil.which("docker"):
+        raise SystemExit("There is no docker here: pass --http and --grpc.")
     publish = [f"{port}:{port}" for port in PORTS.values()]
     started = subprocess.run(
         [
@@ -100,7 +105,7 @@ def check_grpc(path, name, address):
     loaded = tf.saved_model.load(str(path)).signatures
     file = path / "assets.extra" / "tf_serving_warmup_requests"
     count = 0
-    with grpc.insecure_channel(address) as channel:
+    with grpc.insecure_channel(address, UNLIMITED) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
             log = prediction_log_pb2.PredictionLog.FromString(record)

@@ -49,7 +49,10 @@ def serving(server, root):
     )
     thread = threading.Thread(target=web.serve_forever)
     thread.start()
-    calls = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    calls = grpc.server(
+        concurrent.futures.ThreadPoolExecutor(2),
+        options=[("grpc.max_receive_message_length", -1)],
+    )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         _Service(predict), calls
     )

@@ -33,17 +33,21 @@ def blocks(language, word):
     ]
 
 
+def make(input_shape, units):
+    keras.utils.set_random_seed(0)
+    return kgen.create_model(
+        "vae",
+        input_shape=input_shape,
+        network="dense",
+        latent_dim=8,
+        hidden_units=[units],
+    )
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """The folder of the documents' models, and the model."""
-    keras.utils.set_random_seed(0)
-    model = kgen.create_model(
-        "vae",
-        input_shape=(8, 8, 1),
-        network="dense",
-        latent_dim=8,
-        hidden_units=[16],
-    )
+    model = make((8, 8, 1), 16)
     root = tmp_path_factory.mktemp("served") / "saved_models"
     model.export(root / "vae" / "1")
     model.export(root / "vae-png" / "1", image_format="png")
@@ -90,8 +94,8 @@ def test_rest_by_curl(ports, models, tmp_path):
     assert list(files["predictions"][0]) == ["b64"]
 
 
-def test_grpc_by_tensorflow_serving_api(ports, models):
-    _, model = models
+def check_programs(ports, model):
+    """Those of the documents get the samples that Python draws."""
     programs = blocks("python", "PredictRequest")
     assert programs
     for program in programs:
@@ -100,6 +104,20 @@ def test_grpc_by_tensorflow_serving_api(ports, models):
         np.testing.assert_allclose(
             names["images"], model.sample(16, seed=0), atol=1e-5
         )
+
+
+def test_grpc_by_tensorflow_serving_api(ports, models):
+    check_programs(ports, models[1])
+
+
+def test_grpc_of_large_pictures(server, tmp_path):
+    """16 of them are 4.9 MB, more than gRPC allows by itself."""
+    model = make((160, 160, 3), 1)
+    model.export(tmp_path / "vae" / "1")
+    with serving(server, tmp_path) as ports:
+        check_programs(ports, model)
+        addresses = (f"localhost:{port}" for port in ports)
+        check_server.check(tmp_path / "vae", *addresses)
 
 
 def test_a_wrong_request_has_status_400(ports):

@@ -12,6 +12,10 @@ from click.testing import CliRunner
 
 import kgen
 from kgen import cli, exports, runs
+from kgen.data.examples import Examples
+from kgen.data.sources import Source
+from kgen.errors import InvalidArgument
+from kgen.export import savedmodel
 from tests.export.common import make_run
 from tests.export.rest import arrays_of
 from tests.export.server import Model
@@ -75,24 +79,34 @@ def test_the_commands_that_it_prints_are_right(folder, server, run, options):
         assert len(value) == 1
 
 
-def test_the_card(folder):
+def read_card(path):
+    return json.loads(pathlib.Path(path, "model.json").read_text())
+
+
+def judge(run, weights):
+    """Leaves in a run what `kgen evaluate` does."""
     judged = [
         {
             "date": "2026-01-01",
+            "weights": weights,
             "data": {"source": "data", "split": "test", "examples": 14},
             "metrics": {"mse": {"value": 0.25, "title": "squared error"}},
         }
     ]
-    (folder / "vae" / "metrics.json").write_text(json.dumps(judged))
+    (run.path / "metrics.json").write_text(json.dumps(judged))
+
+
+def test_the_card(folder):
+    run = runs.Run(folder / "vae")
+    judge(run, runs.fingerprint(run.model()))
     run_command("export", folder / "vae", "--name", "digits")
-    card = json.loads(
-        pathlib.Path("saved_models/digits/1/model.json").read_text()
-    )
+    card = read_card("saved_models/digits/1")
     assert card["name"] == "digits"
     assert (card["model"], card["kind"]) == ("VAE", "vae")
     assert card["metrics"]["values"] == {"mse": 0.25}
     assert card["settings"]["latent_dim"] == 3
     assert card["versions"]["keras"] == keras.__version__
+    assert card["trained"] == {}  # it does not tell
     assert card["trained_with"]["kgen"] == kgen.__version__
     assert card["date"].startswith("20")
     assert card["data"]["examples"] == 56
@@ -106,6 +120,42 @@ def test_the_card(folder):
     }
 
 
+def test_figures_of_other_weights_are_left_out(tmp_path):
+    run = make_run(tmp_path / "run", contract.small_model("vae"))
+    judge(run, runs.fingerprint(run.model()))
+    other = run.model()
+    other.decoder.weights[-1].assign_add([1e-6] * 64)
+    runs.save_model(run, other, 7)
+    run_command("export", run.path)
+    card = read_card("saved_models/vae/1")
+    assert "metrics" not in card
+    assert card["trained"] == {"epochs": 7, "interrupted": False}
+
+
+def test_a_run_that_goes_on(tmp_path):
+    """Its figures are those of the weights, and its epochs too."""
+    small = ("--network", "dense", "--set", "hidden_units=[4]")
+    run_command("train", "autoencoder", *small, "--epochs", 1, "--out", "run")
+    run_command("evaluate", "run", "--metrics", "mse")
+    resume = ("--resume", "--out", "run", "--export", "--epochs")
+    run_command("train", "autoencoder", *resume, 1)
+    run_command("train", "autoencoder", *resume, 2)
+    run = runs.Run("run")
+    run.extend(9)  # as a resume does that is killed
+    run_command("export", "run")
+    cards = [read_card(f"saved_models/autoencoder/{n}") for n in (1, 2, 3)]
+    assert ["metrics" in card for card in cards] == [True, False, False]
+    assert [card["trained"]["epochs"] for card in cards] == [1, 2, 2]
+    assert [card["settings"]["epochs"] for card in cards] == [1, 2, 9]
+
+
+def test_a_training_exports_what_it_has_in_memory(monkeypatch):
+    monkeypatch.setattr(runs.Run, "model", None)
+    small = ("--network", "dense", "--set", "hidden_units=[4]")
+    run_command("train", "vae", *small, "--epochs", 1, "--export")
+    assert os.listdir("saved_models/vae") == ["1"]
+
+
 def test_the_fingerprint_is_of_the_data(tmp_path):
     """Other data has another one, the same data the same."""
     found = []
@@ -116,7 +166,7 @@ def test_the_fingerprint_is_of_the_data(tmp_path):
         x = contract.X.copy()
         x[:, 0, 0, 0] *= 1 - change
         np.savez(folder / "data.npz", images=x, labels=contract.Y)
-        _, facts = exports._data_of(run, run.model(), needed=True)
+        _, facts = exports._data_of(run, run.model(), quantize=True)
         found.append(facts["fingerprint"])
     assert found[0] == found[1] != found[2]
     assert found[0]["of"] == 56
@@ -145,7 +195,11 @@ def test_versions_and_names(folder):
         ("--name a/b", "letters, digits"),
         ("--name ../b", "letters, digits"),
         ("--name=", "letters, digits"),
+        ("--name models.config", "this one is a file's"),
+        ("--name README.md", "this one is a file's"),
+        ("--name Models.Config", "this one is a file's"),
         ("--version 0", "not in the range"),
+        (f"--version {2**63}", "not in the range"),
         ("--image-format pgn", "Did you mean 'png'?"),
         ("--quantize int4", "Did you mean 'int8'?"),
         ("--max-examples 0", "not in the range"),
@@ -161,6 +215,49 @@ def test_a_place_that_is_a_file(folder):
     pathlib.Path("saved_models/vae").write_text("mine")
     refused("export", folder / "vae")
     assert pathlib.Path("saved_models/vae").read_text() == "mine"
+
+
+@pytest.mark.parametrize("version", [0, -1, 2**63, "1", True])
+def test_versions_are_integers_that_a_server_can_read(folder, version):
+    run = runs.Run(folder / "vae")
+    with pytest.raises(InvalidArgument, match="version"):
+        exports.export(run, None, "to", version=version)
+    assert os.listdir() == []
+
+
+def test_the_highest_version(folder):
+    highest = str(2**63 - 1)
+    run_command("export", folder / "vae", "--version", highest)
+    assert "no higher one" in refused("export", folder / "vae")
+    assert os.listdir("saved_models/vae") == [highest]
+
+
+def test_a_model_s_folder_may_be_a_link(folder, tmp_path):
+    """Its name is the link's."""
+    (tmp_path / "large").mkdir()
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "vae").symlink_to(tmp_path / "large")
+    *_, serve, ask = run_command("export", folder / "vae").splitlines()
+    path = tmp_path / "saved_models" / "vae"
+    assert f"{path}:/models/vae:ro" in serve and "MODEL_NAME=vae" in serve
+    assert f"@{path}/1/assets.extra/request.json" in ask
+    assert "/v1/models/vae:predict" in ask
+    assert os.listdir(tmp_path / "large") == ["1"]
+
+
+def test_a_config_that_can_t_be_written(folder, monkeypatch):
+    """The export is there, and the user is told."""
+
+    def refuse(root):
+        raise PermissionError(13, "Permission denied", "models.config")
+
+    monkeypatch.setattr(exports.versions, "write_config", refuse)
+    run = runs.Run(folder / "vae")
+    with pytest.warns(
+        UserWarning, match="models.config in to can't be written"
+    ):
+        path = exports.export(run, run.model(), "to")
+    assert (path / "saved_model.pb").is_file()
 
 
 def test_a_number_that_another_export_takes_meanwhile(folder, monkeypatch):
@@ -181,15 +278,47 @@ def test_a_number_that_another_export_takes_meanwhile(folder, monkeypatch):
         assert os.listdir(f"to/vae/{number}") == ["theirs"]
 
 
-def test_the_data_may_be_gone(tmp_path):
+X, Y = contract.X, contract.Y
+CHANGED = {
+    "gone": (None, "data.npz"),
+    "damaged": (b"PK", "data.npz"),
+    "shape": ({"images": X[:, :4], "labels": Y}, "shape (batch, 8, 8, 1)"),
+    "channels": ({"images": np.tile(X, 3), "labels": Y}, "(batch, 8, 8, 1)"),
+    "no labels": ({"images": X}, "labels"),
+    "more labels": ({"images": X, "labels": Y + 7}, "labels"),
+    "range": ({"images": X * 3, "labels": Y}, "0, 1]"),
+    "one example": ({"images": X[:1], "labels": Y[:1]}, "too few"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_the_data_may_have_changed(tmp_path, case):
     """Unless it is needed, to quantize."""
+    model = contract.small_model("autoencoder", conditional=True)
+    run = make_run(tmp_path / "run", model, "autoencoder")
+    content, words = CHANGED[case]
+    file = tmp_path / "data.npz"
+    file.unlink()
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content:
+        np.savez(file, **content)
+    examples, facts = exports._data_of(run, model, quantize=False)
+    assert examples == {}
+    assert words in facts["unusable"]
+    assert set(facts) == {"source", "split", "unusable"}
+    with pytest.raises((InvalidArgument, OSError)) as error:
+        exports._data_of(run, model, quantize=True)
+    assert words in str(error.value)
+
+
+def test_a_model_is_exported_without_its_data(tmp_path):
     run = make_run(tmp_path / "run", contract.small_model("vae"))
     (tmp_path / "data.npz").unlink()
-    run_command("export", run.path)
-    card = json.loads(pathlib.Path("saved_models/vae/1/model.json").read_text())
-    assert "data.npz" in card["data"]["unreadable"]
     assert "data.npz" in refused("export", run.path, "--quantize", "int8")
-    assert os.listdir("saved_models/vae") == ["1"]
+    run_command("export", run.path)
+    data = read_card("saved_models/vae/1")["data"]
+    assert "data.npz" in data["unusable"]
 
 
 @pytest.mark.parametrize(
@@ -204,18 +333,66 @@ def test_quantize_prints_what_is_lost(folder, run):
     assert {"encode.tflite", "decode.tflite", "reconstruct.tflite"} < set(files)
 
 
-class SortedRun:
-    """A run on data that lies class by class."""
+class OtherRun:
+    """A run on a source made of arrays."""
 
-    config = {"data": "sorted"}
+    config = {"data": "other"}
 
-    def source(self):
-        y = np.repeat([0, 1], 500)
-        x = np.ones((1000, 4, 4, 1), "float32") * y[:, None, None, None]
-        return kgen.data.open_source((x, y))
+    def __init__(self, source):
+        self.source = lambda: source
 
 
 def test_examples_to_calibrate_by_are_of_all_classes():
+    """Of data that lies class by class."""
+    y = np.repeat([0, 1], 500)
+    x = np.ones((1000, 8, 8, 1), "float32") * y[:, None, None, None]
+    run = OtherRun(kgen.data.open_source((x, y)))
     model = contract.small_model("autoencoder")
-    images, _ = exports._data_of(SortedRun(), model, needed=True)
-    assert 0.4 < images.mean() < 0.6
+    examples, _ = exports._data_of(run, model, quantize=True)
+    for images in examples.values():
+        assert 0.4 < images.mean() < 0.6
+
+
+@pytest.mark.parametrize("split", ["train", "test", "validation"])
+def test_the_loss_is_measured_by_examples_that_are_held_out(split):
+    """Where there is but one split, by others of it."""
+    x = np.linspace(0, 1, 600, dtype="float32").reshape(-1, 1, 1, 1)
+    x = np.tile(x, (1, 8, 8, 1))
+    readers = {"train": lambda: Examples(x)}
+    if split != "train":
+        readers[split] = lambda: Examples(0.9995 - x[:100] / 1000)
+    run = OtherRun(Source("other", readers))
+    model = contract.small_model("autoencoder")
+    examples, facts = exports._data_of(run, model, quantize=True)
+    ours, others = (np.unique(part) for part in examples.values())
+    assert list(examples) == ["examples", "held_out"]
+    count = 256 if split == "train" else 100
+    assert (len(ours), len(others)) == (256, count)
+    assert not np.intersect1d(ours, others).size
+    assert facts["held_out"] == {"split": split, "examples": count}
+    assert (others.min() > 0.99) == (split != "train")
+    if split != "train":  # it is not even read
+        del readers[split]
+    examples, facts = exports._data_of(run, model, quantize=False)
+    assert set(examples) == {"examples"} and "held_out" not in facts
+
+
+def test_quantize_takes_what_is_held_out(folder, monkeypatch):
+    given = {}
+
+    def spy(model, directory, kind, requests, others):
+        specs = [model.image_spec()]
+        given["examples"] = requests(specs, 56)["images"]
+        given["held_out"] = others(specs, 14)["images"]
+        return {}
+
+    monkeypatch.setattr(savedmodel.lite, "write", spy)
+    run_command("export", folder / "vae", "--quantize", "float16")
+    source = runs.Run(folder / "vae").source()
+    for name, split in (("examples", "train"), ("held_out", "test")):
+        np.testing.assert_array_equal(
+            np.sort(given[name], axis=0),
+            np.sort(source.examples(split).images, axis=0),
+        )
+    card = read_card("saved_models/vae/1")
+    assert card["data"]["held_out"] == {"split": "test", "examples": 14}

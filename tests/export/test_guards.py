@@ -178,8 +178,8 @@ def test_a_class_that_the_prior_rules_out(server, tmp_path):
     served("sample", **given, labels=labels - 1)
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, True, None])
-def test_the_limit_is_a_positive_integer(tmp_path, value):
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, None, 2**31])
+def test_the_limit_is_a_positive_int32(tmp_path, value):
     model = contract.small_model("vae")
     with pytest.raises(InvalidArgument, match="max_examples"):
         model.export(tmp_path / "1", max_examples=value)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kgen
+from kgen.errors import InvalidArgument
 
 SIGNATURES = {
     "serving_default": ({"images"}, {"images"}),
@@ -53,11 +54,45 @@ def test_an_export_is_never_replaced_unasked(tmp_path, model):
     (path / "mine").touch()
     with pytest.raises(FileExistsError, match="exists already"):
         model.export(path)
-    assert os.listdir(path) == ["mine"]
+    (path / "saved_model.pb").touch()
     model.export(path, overwrite=True)
     assert "saved_model.pb" in os.listdir(path)
     assert "mine" not in os.listdir(path)
     assert os.listdir(tmp_path) == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "empty folder", "file", "link"])
+def test_what_is_no_export_is_never_replaced(tmp_path, model, kind):
+    path = tmp_path / "thesis"
+    if kind == "file":
+        path.write_text("mine")
+    elif kind == "link":
+        path.symlink_to("nothing")
+    else:
+        path.mkdir()
+    if kind == "folder":
+        (path / "1").mkdir()
+        (path / "1" / "saved_model.pb").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match="thesis is no export"):
+        model.export(path, overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_arguments_of_keras(tmp_path, model, capsys):
+    """Those that its users give, in its order."""
+    model.export(tmp_path / "1", "tf_saved_model", False)
+    assert capsys.readouterr().out == ""
+    model.export(tmp_path / "2", format="tf_saved_model", verbose=True)
+    text = capsys.readouterr().out
+    assert str(tmp_path / "2") in text and "kgen-new" not in text
+    assert all(name in text for name in SIGNATURES)
+    for name in ("onnx", "litert", True, None):
+        with pytest.raises(InvalidArgument) as error:
+            model.export(tmp_path / "3", name)
+        assert "Expected 'tf_saved_model'" in str(error.value)
+        assert "`quantize`" in str(error.value)
+    assert sorted(os.listdir(tmp_path)) == ["1", "2"]
 
 
 @pytest.mark.parametrize("num_classes", [None, 10])

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from kgen.errors import InvalidArgument
 from kgen.export import next_version, versions
 from tests.export.common import make_run
 from tests.export.server import Model
@@ -48,6 +49,8 @@ POINTS = {
         (["3"], "4"),
         (["007"], "8"),
         (["latest", ".4-x", "5.5", "²", "٣"], "1"),
+        ([str(2**63 - 2)], str(2**63 - 1)),
+        (["3", str(2**63)], "4"),  # which no server reads
     ],
 )
 def test_next_version(tmp_path, taken, version):
@@ -106,13 +109,18 @@ def parsed(path):
 
 def make_version(root, name, version="1"):
     (root / name / version).mkdir(parents=True)
+    (root / name / version / "saved_model.pb").touch()
 
 
 def test_the_config_lists_all_models(tmp_path):
     for name in ("vae", "gan-2"):
         make_version(tmp_path, name)
     make_version(tmp_path, "begun", ".1-x.kgen-new")
+    make_version(tmp_path, "too-high", str(2**63))
     (tmp_path / "README.md").touch()
+    (tmp_path / "photographs" / "2024").mkdir(parents=True)
+    (tmp_path / "a link").symlink_to("vae")
+    (tmp_path / "a link to nothing").symlink_to("nothing")
     assert versions.write_config(tmp_path)
     found = parsed(tmp_path / "models.config")
     assert [(one.name, one.base_path, one.model_platform) for one in found] == [
@@ -125,11 +133,45 @@ def test_the_config_lists_all_models(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_config_of_the_user_s_own_stays(tmp_path):
+def test_a_neighbour_that_can_t_be_read_is_passed_over(tmp_path, monkeypatch):
+    for name in ("secret", "vae"):
+        make_version(tmp_path, name)
+    iterdir = pathlib.Path.iterdir
+
+    def refuse(path):
+        if path.name == "secret":
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
+    assert versions.write_config(tmp_path)
+    assert [one.name for one in parsed(tmp_path / "models.config")] == ["vae"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"model_config_list {}\n", b"\xff\xfe", b""]
+)
+def test_a_config_of_the_user_s_own_stays(tmp_path, content):
     make_version(tmp_path, "vae")
-    (tmp_path / "models.config").write_text("model_config_list {}\n")
+    (tmp_path / "models.config").write_bytes(content)
     assert not versions.write_config(tmp_path)
-    assert (tmp_path / "models.config").read_text() == "model_config_list {}\n"
+    assert (tmp_path / "models.config").read_bytes() == content
+
+
+def test_what_is_no_file_stays(tmp_path):
+    config = tmp_path / "models.config"
+    config.mkdir()
+    assert not versions.write_config(tmp_path)
+    config.rmdir()
+    config.symlink_to("nothing")
+    assert not versions.write_config(tmp_path)
+    assert os.readlink(config) == "nothing"
+
+
+def test_there_is_no_version_above_the_highest(tmp_path):
+    make_version(tmp_path, "vae", str(2**63 - 1))
+    with pytest.raises(InvalidArgument, match="there is no higher one"):
+        next_version(tmp_path, "vae")
 
 
 def test_a_model_that_comes_meanwhile_is_listed(tmp_path, monkeypatch):

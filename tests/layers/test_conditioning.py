@@ -19,3 +19,12 @@ def test_labels_become_channels(shape):
 def test_number_of_classes_is_checked():
     with pytest.raises(InvalidArgument, match="num_classes"):
         ConcatenateLabels(0)
+
+
+def test_what_is_no_class_has_no_channel():
+    x = np.zeros((4, 2), "float32")
+    layer = ConcatenateLabels(3)
+    found = layer([x, np.array([-1, 3, 2, 100])]).numpy()
+    expected = np.zeros((4, 5))
+    expected[2, 4] = 1
+    np.testing.assert_array_equal(found, expected)
