@@ -11,7 +11,7 @@ from kgen.data.examples import some
 from kgen.errors import check_int, check_seed, invalid
 
 _CHUNK = 1000  # samples at a time
-_KEPT = 1000  # samples and real examples that are kept as pictures
+_KEPT = 1000  # samples and real examples that are kept themselves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +83,14 @@ class Evidence:
                     f"examples of the model's shape {shape}",
                     f"shape {tuple(examples.shape)}",
                 )
+
+    @property
+    def num_compared(self):
+        """How many samples are compared with real examples, by features: as many
+        as there are training examples at most, whose distance is the floor."""
+        if self.train is None:
+            return self.num_samples
+        return min(self.num_samples, len(self.train))
 
     @property
     def is_picture(self):
