@@ -229,7 +229,6 @@ def _judged(opened, models, data):
 
     found = []
     for run, model in zip(opened, models):
-        own = train = None
         is_own = data is None or _data_name(data) == run.config["data"]
         try:
             own = source(run, run.config["data"])
@@ -237,6 +236,7 @@ def _judged(opened, models, data):
         except (InvalidArgument, OSError):
             if is_own or model.conditional or model.needs_labels:
                 raise
+            own = train = None
         judge = own if is_own else source(run, data)
         split = runs.held_out_split(judge, not is_own)
         found.append(_Judged(run, model, own, judge, split, train))

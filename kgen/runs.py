@@ -592,9 +592,7 @@ def save_model(run, model):
         model.save(temporary)
 
 
-def draw(
-    directory, model, source, history, train=None, split=None, count=36
-):
+def draw(directory, model, source, history, train=None, split=None, count=36):
     """Draws a run's pictures: samples, reconstructions, losses, codes, ...
 
     Args:

@@ -50,7 +50,9 @@ def needs_features(names, model):
     """Whether one of `names` (None: of all) is of features of its samples."""
     asked = check_metrics("needs_features", names)
     return any(
-        group.of_features and group.suits(model) and set(group.metrics) & {*asked}
+        group.of_features
+        and group.suits(model)
+        and set(group.metrics) & {*asked}
         for group in GROUPS
     )
 
