@@ -328,6 +328,6 @@ def test_interpolations_of_a_conditional_encoder_keep_the_class(
     assert len(one[1]) == 4 and len(set(one[1])) == contract.CLASSES
     for x, labels in (one, other):
         for image, label in zip(x, labels):
-            place = np.flatnonzero((contract.X == image).all(axis=(1, 2, 3)))
+            place = np.flatnonzero((image == contract.X).all(axis=(1, 2, 3)))
             assert contract.Y[place[0]] == label
     assert not np.array_equal(one[0], other[0])
