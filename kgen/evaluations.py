@@ -126,6 +126,7 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
     say("Reading")
     judged = _judged(opened, models, settings.data)
     _check_classes(judged)
+    _check_examples(judged)
     extractor = None
     if any(evaluation.needs_features(settings.metrics, m) for m in models):
         say("Preparing the features (a classifier is trained once a data set)")
@@ -200,6 +201,11 @@ class _Judged:
     split: str
     train: Any
 
+    @functools.cached_property
+    def test(self):
+        """The examples that judge it."""
+        return self.source.examples(self.split)
+
     @property
     def takes_labels(self):
         """Whether labels of the data go into the model, or judge it."""
@@ -259,6 +265,19 @@ def _check_classes(judged):
                 f"{one.run.path} was trained on ({_listed(one.own)}). Pass data "
                 "of the same classes."
             )
+
+
+def _check_examples(judged):
+    """Raises if they are not what a model takes."""
+    for one in judged:
+        conditional = one.model.conditional
+        checks.check_data(
+            one.model,
+            one.test.batches(labels=conditional, batch_size=256),
+            argument="--data",
+            owner="kgen",
+            labels=conditional,
+        )
 
 
 def _listed(source):
@@ -332,22 +351,14 @@ def _evaluated(judged, extractor, settings, pictures, say):
 
 
 def _evidence(judged, extractor, settings):
-    model, train = judged.model, judged.train
+    train = judged.train
     if judged.source is judged.own and judged.split == "train":
         train = None  # it is judged by just these
     elif train is not None and not judged.has_its_classes:
         train = train.without_labels()  # they are nothing to learn from
-    test = judged.source.examples(judged.split)
-    checks.check_data(
-        model,
-        test.batches(labels=model.conditional, batch_size=256),
-        argument="--data",
-        owner="kgen",
-        labels=model.conditional,
-    )
     return evaluation.Evidence(
-        model,
-        test,
+        judged.model,
+        judged.test,
         train,
         extractor,
         settings.num_samples,

@@ -591,13 +591,21 @@ def test_evaluate_by_data_of_other_classes(tmp_path, plain, conditional):
     assert psnr[0] == psnr[1]
 
 
-def test_evaluate_by_data_of_other_numbers_of_classes(conditional, monkeypatch):
-    """Without names, before anything is trained."""
+def test_data_that_can_t_judge_are_refused_before_work(
+    conditional, monkeypatch
+):
+    """Before a classifier is trained; classes without names, by numbers."""
     monkeypatch.setenv("KGEN_CACHE", "cache")
     x = np.zeros((24, 8, 8, 1), "float32")
     np.savez("more.npz", x_test=x, y_test=np.arange(24) % 12)
     line = refused("evaluate", conditional, "--data", "more.npz")
     assert "the classes of more (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...)" in line
+    np.savez("bare.npz", x_test=x)
+    line = refused("evaluate", conditional, "--data", "bare.npz")
+    assert "one for each example: the networks take them" in line
+    np.savez("small.npz", x_test=x[:, 1:], y_test=np.arange(24) % 10)
+    line = refused("evaluate", conditional, "--data", "small.npz")
+    assert "an array of shape (24, 7, 8, 1)" in line
     assert not pathlib.Path("cache").exists()
 
 
