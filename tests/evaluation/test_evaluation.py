@@ -19,7 +19,7 @@ from kgen.evaluation import (
     needs_features,
 )
 from kgen.evaluation.measures import GROUPS
-from kgen.evaluation.samples import _memorization
+from kgen.evaluation.samples import _diversity, _memorization
 from kgen.extractors import Extractor
 from tests.models import contract
 
@@ -198,6 +198,28 @@ def test_memorization_s_error_is_that_of_repeated_sets(tests):
     error = np.mean([figure.standard_error for figure in found])
     spread = np.std([figure.value for figure in found])
     assert 0.95 < error / spread < 1.15
+
+
+def test_similarity_s_error_is_that_of_repeated_sets():
+    """Of 100 samples, each of which is in twenty of the pairs."""
+    draws, found = np.random.default_rng(0), []
+    real = types.SimpleNamespace(first=draws.random((4, 12, 12, 1)))
+    for _ in range(25):
+        light = draws.random(
+            (100, 1, 1, 1)
+        )  # some are like all, some like none
+        x = (0.1 * draws.random((100, 12, 12, 1)) + 0.9 * light).astype(
+            "float32"
+        )
+        seen = types.SimpleNamespace(first=x)
+        own = types.SimpleNamespace(samples=seen, real=real, seed=0)
+        found.append(_diversity(own)["similarity"])
+    error = np.mean([figure.standard_error for figure in found])
+    spread = np.std([figure.value for figure in found])
+    assert 0.7 < error / spread < 1.5
+    few = types.SimpleNamespace(first=x[:29])
+    own = types.SimpleNamespace(samples=few, real=real, seed=0)
+    assert _diversity(own)["similarity"].standard_error is None
 
 
 @pytest.mark.parametrize(
