@@ -142,7 +142,8 @@ class Evidence:
     @functools.cached_property
     def nearest(self):
         """The nearest training example of each of the first samples and of the
-        first test examples, after them: places and distances."""
+        first test examples, after them: places and distances. Of both these are
+        1,000 at most, drawn by the seed."""
         both = np.concatenate([self.samples.first, self.real.first])
         return metrics.nearest_neighbors(
             both, self.train.batches(batch_size=_CHUNK)
