@@ -565,7 +565,6 @@ def encode(run, model, out, data):
 
     Those of a VAE are mean and log_var, others are z.
     """
-    import numpy as np
 
     found, dataset = _held_out(
         run, model, data, any_range=model.encodes_any_range, batch_size=256
@@ -575,8 +574,9 @@ def encode(run, model, out, data):
     else:
         arrays = {"z": model.encode(dataset)}
     count, size = next(iter(arrays.values())).shape
-    if isinstance(found.labels, np.ndarray):
-        arrays["labels"] = found.labels
+    labels = found.read_labels()
+    if labels is not None:
+        arrays["labels"] = labels
     _write(out, arrays)
     return f"{count} codes of size {size}"
 
@@ -588,7 +588,6 @@ def classify(run, model, out, data):
 
     These are log P(y|x) and log p(x), in nats.
     """
-    import numpy as np
     from scipy.special import log_softmax, logsumexp
 
     found, dataset = _held_out(run, model, data, labels=False, batch_size=256)
@@ -598,8 +597,9 @@ def classify(run, model, out, data):
         "log_prob": logsumexp(joint, axis=1),
         "predicted": joint.argmax(axis=1),
     }
-    if isinstance(found.labels, np.ndarray):
-        arrays["labels"] = found.labels
+    labels = found.read_labels()
+    if labels is not None:
+        arrays["labels"] = labels
     _write(out, arrays)
     return f"{len(joint)} examples"
 

@@ -649,7 +649,7 @@ def draw_codes(directory, model, source, split, train=None):
     plots.latent(
         z,
         directory / "latent.png",
-        found.labels if isinstance(found.labels, np.ndarray) else None,
+        found.labels,
         source.class_names,
         title=f"Codes of {len(z)} examples",
     )
@@ -716,7 +716,7 @@ def _draw_ways(between, path, title):
 
 def draw_attributes(model, found, names, path, count=_WAYS, steps=_STEPS):
     """Draws a picture of a class moved by the vector to the next class."""
-    if model.conditional or not isinstance(found.labels, np.ndarray):
+    if model.conditional or found.labels is None:
         return  # then the labels say it, not the code
     most = max(1, _NUMBERS // math.prod(model.input_shapes[0]))
     found = some(found, most)

@@ -164,8 +164,7 @@ class Evidence:
     def _seen_of(self, examples):
         chosen = some(examples, self.num_samples, self.seed)
         batches = chosen.batches(batch_size=_CHUNK).as_numpy_iterator()
-        is_labelled = isinstance(chosen.labels, np.ndarray)
-        return self._seen(batches, chosen.labels if is_labelled else None)
+        return self._seen(batches, chosen.labels)
 
     def _labels(self):
         """As often as among the test examples, or in turn."""
