@@ -565,7 +565,6 @@ def encode(run, model, out, data):
 
     Those of a VAE are mean and log_var, others are z.
     """
-
     found, dataset = _held_out(
         run, model, data, any_range=model.encodes_any_range, batch_size=256
     )
