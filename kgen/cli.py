@@ -509,7 +509,7 @@ def sample(run, model, out, num, seed, label):
 @_data_option
 @_num_option(24)
 def reconstruct(run, model, out, data, num):
-    """Draws pictures of the test split above their reconstructions."""
+    """Draws some pictures of the test split above their reconstructions."""
     _, dataset = _held_out(run, model, data, num, batch_size=num)
     _, originals = model.unpack(next(iter(dataset)))
     images = {
@@ -526,7 +526,11 @@ def reconstruct(run, model, out, data, num):
     help="Noisy pictures, of any range; default: the run's test split, "
     "corrupted as in training.",
 )
-@click.option("--num", type=click.IntRange(1), help="How many; default: all.")
+@click.option(
+    "--num",
+    type=click.IntRange(1),
+    help="How many, drawn from all; default: all.",
+)
 def denoise(run, model, out, data, num):
     """Writes pictures without their noise."""
     import numpy as np
@@ -562,8 +566,6 @@ def encode(run, model, out, data):
 
     Those of a VAE are mean and log_var, others are z.
     """
-    import numpy as np
-
     found, dataset = _held_out(
         run, model, data, any_range=model.encodes_any_range, batch_size=256
     )
@@ -572,8 +574,9 @@ def encode(run, model, out, data):
     else:
         arrays = {"z": model.encode(dataset)}
     count, size = next(iter(arrays.values())).shape
-    if isinstance(found.labels, np.ndarray):
-        arrays["labels"] = found.labels
+    labels = found.read_labels()
+    if labels is not None:
+        arrays["labels"] = labels
     _write(out, arrays)
     return f"{count} codes of size {size}"
 
@@ -585,7 +588,6 @@ def classify(run, model, out, data):
 
     These are log P(y|x) and log p(x), in nats.
     """
-    import numpy as np
     from scipy.special import log_softmax, logsumexp
 
     found, dataset = _held_out(run, model, data, labels=False, batch_size=256)
@@ -595,8 +597,9 @@ def classify(run, model, out, data):
         "log_prob": logsumexp(joint, axis=1),
         "predicted": joint.argmax(axis=1),
     }
-    if isinstance(found.labels, np.ndarray):
-        arrays["labels"] = found.labels
+    labels = found.read_labels()
+    if labels is not None:
+        arrays["labels"] = labels
     _write(out, arrays)
     return f"{len(joint)} examples"
 
@@ -971,15 +974,16 @@ def _open(path, out=None, method=None, endings=(), overwrite=False):
 def _held_out(
     run, model, data, num=None, any_range=False, labels=None, **options
 ):
-    """The examples that RUN is judged by, `num` at most, and their batches."""
+    """The examples that RUN is judged by, `num` of them drawn, as batches, too."""
     from kgen import runs
+    from kgen.data.examples import some
     from kgen.models import checks
 
     source = run.source(data, any_range)
     found = source.examples(runs.held_out_split(source, bool(data)))
     labels = model.conditional if labels is None else labels
-    if num:
-        found = found.slice(0, min(num, len(found)))
+    if num and num < len(found):
+        found = some(found, num)
     dataset = found.batches(labels=labels, **options)
     checks.check_data(
         model,

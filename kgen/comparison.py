@@ -193,20 +193,18 @@ def read(source, limit, seed):
     Raises:
         InvalidArgument: If there are too few labels, or classes.
     """
-    held_out = [
-        name for name in ("test", "validation") if name in source.splits
-    ]
+    held_out = source.first_of("test", "validation")
     if "train" not in source.splits or not held_out:
         raise InvalidArgument(
             f"{source.name} has the splits {', '.join(source.splits)}. Expected "
             "train, and test or validation."
         )
     labels, x, y = _arrays(source, "train", limit, seed)
-    test_labels, x_test, y_test = _arrays(source, held_out[0], _TESTS, seed)
+    test_labels, x_test, y_test = _arrays(source, held_out, _TESTS, seed)
     if x.shape[1:] != x_test.shape[1:]:
         raise InvalidArgument(
             f"The examples of {source.name} have the shape {x.shape[1:]} in "
-            f"train and {x_test.shape[1:]} in {held_out[0]}. Pass --image-shape."
+            f"train and {x_test.shape[1:]} in {held_out}. Pass --image-shape."
         )
     classes = np.unique(np.concatenate([labels, test_labels]))
     _check_classes(source, labels, classes, limit)
@@ -227,10 +225,8 @@ def read(source, limit, seed):
 def _arrays(source, split, limit, seed):
     """All labels of a split, and `limit` examples at most, with theirs."""
     found = source.examples(split)
-    labels = np.empty(0) if found.labels is None else found.labels
-    if not isinstance(labels, np.ndarray):  # they stand in the stream
-        pairs = found.batches(labels=True, batch_size=256)
-        labels = np.concatenate([y for _, y in pairs.as_numpy_iterator()])
+    labels = found.read_labels()
+    labels = np.empty(0) if labels is None else labels
     known = np.flatnonzero(labels >= 0)  # some data sets mark by -1 what is not
     if not len(known):
         raise InvalidArgument(

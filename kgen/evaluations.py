@@ -2,14 +2,18 @@
 
 import dataclasses
 import datetime
+import functools
 import math
+import os
 import pathlib
 import tempfile
 import time
+from typing import Any
 
 import numpy as np
 
 from kgen import evaluation, extractors, files, plots, report, runs
+from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
 from kgen.models import checks
 
@@ -119,20 +123,20 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
         )
     models = [run.model() for run in opened]
     _check_some(settings.metrics, models)
-    if settings.data:
-        _check_classes(opened, models, settings.data)
+    say("Reading")
+    judged = _judged(opened, models, settings.data)
+    _check_classes(judged)
+    _check_examples(judged)
     extractor = None
-    if any(hasattr(model, "sample") for model in models):
+    if any(evaluation.needs_features(settings.metrics, m) for m in models):
         say("Preparing the features (a classifier is trained once a data set)")
-        extractor = _extractor(settings.extractor, opened[0].source())
+        extractor = _extractor(settings.extractor, judged)
     with tempfile.TemporaryDirectory() as scratch:
         found = []
-        for number, (run, model) in enumerate(zip(opened, models)):
+        for number, one in enumerate(judged):
             pictures = pathlib.Path(scratch, str(number))
             pictures.mkdir()
-            found.append(
-                _evaluated(run, model, extractor, settings, pictures, say)
-            )
+            found.append(_evaluated(one, extractor, settings, pictures, say))
         _unmark_bounds(found, models)
         say("Writing the report")
         out.mkdir(parents=True, exist_ok=True)
@@ -176,33 +180,108 @@ def _check_some(names, models):
             )
 
 
-def _check_classes(opened, models, data):
+@dataclasses.dataclass(frozen=True)
+class _Judged:
+    """A run, and the examples that it is judged by.
+
+    Args:
+        run: The `Run`.
+        model: Its model.
+        own: The source that it was trained on; None where another one judges it
+            and its own can't be opened any more.
+        source: The source that judges it.
+        split: Whose examples do.
+        train: The examples that it was trained on, or None.
+    """
+
+    run: runs.Run
+    model: Any
+    own: Source | None
+    source: Source
+    split: str
+    train: Any
+
+    @functools.cached_property
+    def test(self):
+        """The examples that judge it."""
+        return self.source.examples(self.split)
+
+    @property
+    def takes_labels(self):
+        """Whether labels of the data go into the model, or judge it."""
+        return self.model.conditional or self.model.needs_labels
+
+    @functools.cached_property
+    def has_its_classes(self):
+        """Whether the labels that judge it mean what they meant in training, as
+        far as they tell: some examples may lack a class."""
+        own, other = self.own, self.source
+        if own is other:
+            return True
+        if own.class_names and other.class_names:
+            return tuple(own.class_names) == tuple(other.class_names)
+        if other.class_names:
+            return set(own.classes) == set(other.classes)
+        return set(own.classes) >= set(other.classes)
+
+
+def _judged(opened, models, data):
+    """Opens what runs were trained on, and what judges them: `data`, if any."""
+    once = functools.cache(open_source)  # for runs of the same data
+
+    def source(run, data):
+        shape = run.config["image_shape"]
+        return once(data, shape and tuple(shape), run.config["data_dir"])
+
+    found = []
+    for run, model in zip(opened, models):
+        is_own = data is None or _data_name(data) == run.config["data"]
+        try:
+            own = source(run, run.config["data"])
+            train = own.examples("train")
+        except (InvalidArgument, OSError):
+            if is_own or model.conditional or model.needs_labels:
+                raise
+            own = train = None
+        judge = own if is_own else source(run, data)
+        split = runs.held_out_split(judge, not is_own)
+        found.append(_Judged(run, model, own, judge, split, train))
+    return found
+
+
+def _data_name(data):
+    """A source as the settings of a run name it."""
+    is_path = data != "digits" and os.path.exists(data)
+    return os.path.abspath(data) if is_path else data
+
+
+def _check_classes(judged):
     """Raises if labels would be other classes to a model than they are."""
-    source = opened[0].source(data)
-    takers = [
-        run
-        for run, model in zip(opened, models)
-        if model.conditional or model.needs_labels
-    ]
-    # The classes of the features, too: they come from the first run's data.
-    for run in opened[:1] + takers if takers else ():
-        own = run.source()
-        if not _same_classes(own, source):
+    for one in judged:
+        if one.takes_labels and not one.has_its_classes:
             raise InvalidArgument(
-                f"--data: the classes of {source.name} "
-                f"({_listed(source.class_names)}) are not those, in their "
-                f"order, that {run.path} was trained on "
-                f"({_listed(own.class_names)}). Pass data of the same classes."
+                f"--data: the classes of {one.source.name} "
+                f"({_listed(one.source)}) are not those, in their order, that "
+                f"{one.run.path} was trained on ({_listed(one.own)}). Pass data "
+                "of the same classes."
             )
 
 
-def _same_classes(one, other):
-    """Whether labels of two sources mean the same, as far as they tell."""
-    names = [tuple(source.class_names) for source in (one, other)]
-    return names[0] == names[1] or not all(names)
+def _check_examples(judged):
+    """Raises if they are not what a model takes."""
+    for one in judged:
+        conditional = one.model.conditional
+        checks.check_data(
+            one.model,
+            one.test.batches(labels=conditional, batch_size=256),
+            argument="--data",
+            owner="kgen",
+            labels=conditional,
+        )
 
 
-def _listed(names):
+def _listed(source):
+    names = [str(name) for name in source.class_names or source.classes]
     more = ", ..." if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
 
@@ -221,21 +300,13 @@ def _unmark_bounds(found, models):
                 one["metrics"][name]["better"] = None
 
 
-def _evaluated(run, model, extractor, settings, pictures, say):
+def _evaluated(judged, extractor, settings, pictures, say):
     """One run's dictionary, with the pictures drawn into `pictures`."""
     start = time.monotonic()
-    say(f"{run.path}: reading")
-    own = run.source()
-    source = run.source(settings.data) if settings.data else own
-    split = runs.held_out_split(source, bool(settings.data))
-    # What the model was trained on, unless it is judged by just that.
-    is_own = source is own and split == "train"
-    train = None if is_own else own.examples("train")
-    if not _same_classes(own, source):  # labels are nothing to learn from
-        train = train.without_labels()
-    evidence = _evidence(
-        run, model, extractor, source.examples(split), train, settings
-    )
+    run, model = judged.run, judged.model
+    source, split = judged.source, judged.split
+    say(f"Judging {run.path}")
+    evidence = _evidence(judged, extractor, settings)
     suitable = settings.metrics and [
         name for name in settings.metrics if evaluation.suits(name, model)
     ]
@@ -243,7 +314,7 @@ def _evaluated(run, model, extractor, settings, pictures, say):
         evidence, suitable, lambda text: say(f"Computing {text}")
     )
     say("Drawing")
-    runs.draw(pictures, model, source, run.history(), split)
+    runs.draw(pictures, model, source, run.history(), judged.train, split)
     if hasattr(model, "sample") and evidence.train is not None:
         _draw_nearest(evidence, pictures / "nearest.png")
     return {
@@ -255,6 +326,7 @@ def _evaluated(run, model, extractor, settings, pictures, say):
         },
         "extractor": extractor and _described(extractor),
         "num_samples": settings.num_samples if extractor else None,
+        "num_compared": evidence.num_compared if extractor else None,
         "importance_samples": settings.importance_samples,
         "seed": settings.seed,
         "date": datetime.date.today().isoformat(),
@@ -278,32 +350,39 @@ def _evaluated(run, model, extractor, settings, pictures, say):
     }
 
 
-def _evidence(run, model, extractor, test, train, settings):
-    checks.check_data(
-        model,
-        test.batches(labels=model.conditional, batch_size=256),
-        argument="--data",
-        owner="kgen",
-        labels=model.conditional,
-    )
+def _evidence(judged, extractor, settings):
+    train = judged.train
+    if judged.source is judged.own and judged.split == "train":
+        train = None  # it is judged by just these
+    elif train is not None and not judged.has_its_classes:
+        train = train.without_labels()  # they are nothing to learn from
     return evaluation.Evidence(
-        model,
-        test,
+        judged.model,
+        judged.test,
         train,
         extractor,
         settings.num_samples,
         settings.importance_samples,
         settings.seed,
-        run.config["binarize"],
+        judged.run.config["binarize"],
     )
 
 
-def _extractor(identifier, source):
-    """The one asked for; without labels there is no classifier, but pixels."""
-    labels = source.examples(source.splits[0]).labels
-    if identifier == "classifier" and labels is None:
+def _extractor(identifier, judged):
+    """The one asked for; without classes there is no classifier, but pixels.
+
+    The classifier is of the classes that a model takes, where one does.
+    """
+    order = sorted(judged, key=lambda one: not one.takes_labels)
+    own = next((one.own for one in order if one.own), None)
+    if identifier == "classifier" and own is None:
+        raise InvalidArgument(
+            "The features are those of a classifier that is trained on a run's "
+            "own data, which can't be opened. Pass --extractor, such as pixels."
+        )
+    if identifier == "classifier" and (own.num_classes or 1) < 2:
         identifier = "pixels"
-    return extractors.get(identifier, source)
+    return extractors.get(identifier, own or judged[0].source)
 
 
 def _about(run, model):

@@ -77,6 +77,8 @@ _MADE = re.compile(
 _CODES, _CLASSIFIED = 2_000, 10_000
 # Ways through the latent space that are drawn, and pictures on each of them.
 _WAYS, _STEPS = 6, 10
+# Examples among which pairs of one class are looked for.
+_PAIRED = 256
 # How many real examples the samples are compared with while training.
 _WATCHED = 256
 
@@ -433,7 +435,7 @@ def _begin(run, model, config, overwrite, resume):
 
 def _end(run, model, source, epochs):
     save_model(run, model, epochs)
-    draw(run.path, model, source, run.history())
+    draw(run.path, model, source, run.history(), source.examples("train"))
 
 
 def _share_state(run, model, strategy):
@@ -477,13 +479,14 @@ def _resume(run, model, epochs):
 
 
 def validation_split(source):
-    """The split that a training is judged by: validation, or else test."""
-    names = [name for name in ("validation", "test") if name in source.splits]
-    return names[0] if names else None
+    """The split that a training is judged by, epoch by epoch, or None."""
+    return source.first_of("validation", "test")
 
 
 def held_out_split(source, given=False):
     """The split whose examples show what a trained model is worth.
+
+    It is test: validation may have chosen the model.
 
     Args:
         source: A `Source`.
@@ -492,7 +495,7 @@ def held_out_split(source, given=False):
     """
     if given and "all" in source.splits:
         return "all"
-    return validation_split(source) or "train"
+    return source.first_of("test", "validation", "train")
 
 
 def _datasets(source, config):
@@ -533,7 +536,7 @@ def build(config, source, dataset):
     num_classes = None
     if config["conditional"]:
         spec = spec[0]
-        num_classes = count_classes(source)
+        num_classes = source.num_classes
     try:
         model = kgen.create_model(
             config["model"],
@@ -553,16 +556,6 @@ def build(config, source, dataset):
         text = " ".join(f"{name}={value}" for name, value in given)
         raise InvalidArgument(f"--set {text}: {error}") from error
     return model
-
-
-def count_classes(source):
-    """The number of a source's classes; None if it has no labels."""
-    if source.class_names:
-        return len(source.class_names)
-    labels = [source.examples(split).labels for split in source.splits]
-    if all(part is None for part in labels):
-        return None
-    return int(max(part.max() for part in labels if part is not None)) + 1
 
 
 def _callbacks(run, config, model, dataset, writes):
@@ -650,7 +643,7 @@ def fingerprint(model):
     return digest.hexdigest()
 
 
-def draw(directory, model, source, history, split=None, count=36):
+def draw(directory, model, source, history, train=None, split=None, count=36):
     """Draws a run's pictures: samples, reconstructions, losses, codes, ...
 
     Args:
@@ -658,6 +651,7 @@ def draw(directory, model, source, history, split=None, count=36):
         model: The run's model.
         source: A `Source`.
         history: The run's logs by epoch.
+        train: The examples that the model was trained on, or None.
         split: Of the source, whose examples are drawn; None for the one that
             the run is judged by.
         count: How many samples.
@@ -675,7 +669,7 @@ def draw(directory, model, source, history, split=None, count=36):
         images = model.sample(count, labels=labels, seed=0)
         plots.samples(images, directory / "samples.png")
     if hasattr(model, "encode"):
-        draw_codes(directory, model, source, split)
+        draw_codes(directory, model, source, split, train)
     elif hasattr(model, "interpolate") and plots.is_picture(shape):
         draw_ways(model, directory / "interpolations.png")
     if model.needs_labels and source.examples(split).labels is not None:
@@ -697,7 +691,7 @@ def draw_confusion(directory, model, source, split):
     )
 
 
-def draw_codes(directory, model, source, split):
+def draw_codes(directory, model, source, split, train=None):
     """Draws what there is to see of codes: their map, reconstructions, ..."""
     found = source.examples(split)
     found = some(found, _CODES)
@@ -706,12 +700,12 @@ def draw_codes(directory, model, source, split):
     plots.latent(
         z,
         directory / "latent.png",
-        found.labels if isinstance(found.labels, np.ndarray) else None,
+        found.labels,
         source.class_names,
         title=f"Codes of {len(z)} examples",
     )
-    if isinstance(model, kgen.Autoencoder):
-        draw_errors(model, source, dataset, directory / "errors.png")
+    if isinstance(model, kgen.Autoencoder) and train is not None:
+        draw_errors(model, train, dataset, directory / "errors.png")
     if not plots.is_picture(model.input_shapes[0]):
         return
     draw_reconstructions(model, dataset, directory / "reconstructions.png")
@@ -725,19 +719,38 @@ def draw_codes(directory, model, source, split):
 
 
 def draw_interpolations(model, dataset, path, count=_WAYS, steps=_STEPS):
-    """Draws what lies between pairs of pictures, through the latent space."""
-    inputs, x = _first(model, dataset, 2 * count)
-    count = len(x) // 2
-    if not count:
+    """Draws what lies between pairs of pictures, through the latent space.
+
+    Where the networks take labels, a pair is of one class: all that lies between
+    is decoded by its label.
+    """
+    inputs, x = _first(model, dataset, _PAIRED)
+    classes = inputs[1].numpy() if model.conditional else np.zeros(len(x))
+    pairs = pairs_by_class(classes)[:count]
+    if not pairs:
         return
-    pairs = [
-        tf.nest.map_structure(
-            lambda v, start=start: v[start::2][:count], inputs
-        )
-        for start in (0, 1)
+    ends = [
+        tf.nest.map_structure(lambda v, i=i: v.numpy()[list(i)], inputs)
+        for i in zip(*pairs)
     ]
-    between = model.interpolate(*pairs, steps=steps)
+    between = model.interpolate(*ends, steps=steps)
     _draw_ways(between, path, "From one picture to another")
+
+
+def pairs_by_class(classes):
+    """Pairs of places with the same class: one of each class, then a second, ...
+
+    Args:
+        classes: Array of shape `(n,)`.
+
+    Returns:
+        List of pairs of integers.
+    """
+    found = []
+    for of_class in np.unique(classes):
+        places = np.flatnonzero(classes == of_class).tolist()
+        found += enumerate(zip(places[::2], places[1::2]))
+    return [pair for _, pair in sorted(found, key=lambda item: item[0])]
 
 
 def draw_ways(model, path, count=_WAYS, steps=_STEPS):
@@ -754,7 +767,7 @@ def _draw_ways(between, path, title):
 
 def draw_attributes(model, found, names, path, count=_WAYS, steps=_STEPS):
     """Draws a picture of a class moved by the vector to the next class."""
-    if model.conditional or not isinstance(found.labels, np.ndarray):
+    if model.conditional or found.labels is None:
         return  # then the labels say it, not the code
     most = max(1, _NUMBERS // math.prod(model.input_shapes[0]))
     found = some(found, most)
@@ -820,12 +833,13 @@ def denoised_title(rows):
     return f"PSNR {before:.1f} dB noisy, {after:.1f} dB denoised"
 
 
-def draw_errors(model, source, dataset, path):
-    """Draws the model's error against PCA's by the size of the code."""
-    most = min(10_000, _NUMBERS // math.prod(model.input_shapes[0]))
-    train = source.examples("train" if "train" in source.splits else "all")
-    train = some(train, max(2, most))
-    x = _rows(train.batches(batch_size=256))
+def draw_errors(model, train, dataset, path):
+    """Draws the model's error against PCA's by the size of the code.
+
+    Both have learned from `train`, and are judged by `dataset`.
+    """
+    most = max(2, min(10_000, _NUMBERS // math.prod(model.input_shapes[0])))
+    x = _rows(some(train, most).batches(batch_size=256))
     test = dataset.map(lambda *batch: model.unpack(batch)[1])
     test = _rows(test.unbatch().take(most).batch(256))
     rebuilt = model.reconstruct(dataset)[: len(test)].reshape(test.shape)

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kgen import cli, data, names, runs
+from kgen.data.examples import some
 from kgen.models import factory
 from tests.models.contract import assert_same_state
 
@@ -452,7 +453,9 @@ def test_reconstruct(request, name):
     assert os.path.getsize("x.png") > 1000
     pair = arrays("x.npz")
     model = keras.saving.load_model(run / "model.keras")
-    batches = data.load("digits", "test", batch_size=7, labels=True)
+    # Of data that lies class by class, the first ones would be of one class.
+    drawn = some(data.open_source("digits").examples("test"), 7)
+    batches = drawn.batches(labels=True, batch_size=7)
     x, labels = (part.numpy() for part in next(iter(batches)))
     np.testing.assert_array_equal(pair["original"], x)
     inputs = [x, labels] if model.conditional else x
@@ -588,6 +591,41 @@ def test_evaluate_by_data_of_other_classes(tmp_path, plain, conditional):
         assert set(found) & {"knn_accuracy"} == probes
         psnr.append(found["psnr"])
     assert psnr[0] == psnr[1]
+
+
+def test_data_that_can_t_judge_are_refused_before_work(
+    conditional, monkeypatch
+):
+    """Before a classifier is trained; classes without names, by numbers."""
+    monkeypatch.setenv("KGEN_CACHE", "cache")
+    x = np.zeros((24, 8, 8, 1), "float32")
+    np.savez("more.npz", x_test=x, y_test=np.arange(24) % 12)
+    line = refused("evaluate", conditional, "--data", "more.npz")
+    assert "the classes of more (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...)" in line
+    np.savez("bare.npz", x_test=x)
+    line = refused("evaluate", conditional, "--data", "bare.npz")
+    assert "one for each example: the networks take them" in line
+    np.savez("small.npz", x_test=x[:, 1:], y_test=np.arange(24) % 10)
+    line = refused("evaluate", conditional, "--data", "small.npz")
+    assert "an array of shape (24, 7, 8, 1)" in line
+    assert not pathlib.Path("cache").exists()
+
+
+def test_evaluate_an_autoencoder_by_test_examples_alone(autoencoder):
+    """What PCA learns from is the run's own data, there or not."""
+    x = data.open_source("digits").examples("test").images[:80]
+    np.savez("tests.npz", x_test=x)
+    evaluate(autoencoder, "--data", "tests.npz", *FEW)
+    assert "Size of the code" in pathlib.Path("to/report.html").read_text()
+    shutil.copytree(autoencoder, "run")
+    settings = config(pathlib.Path("run"))
+    settings["data"] = os.path.abspath("gone")
+    pathlib.Path("run/config.json").write_text(json.dumps(settings))
+    evaluate("run", "--data", "tests.npz", *FEW, "--overwrite")
+    assert "Size of the code" not in pathlib.Path("to/report.html").read_text()
+    assert "no file or folder" in refused(
+        "evaluate", "run", *FEW[-2:], "--overwrite"
+    )
 
 
 def test_vectors_are_written_as_arrays(vectors):

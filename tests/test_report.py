@@ -197,6 +197,23 @@ def test_the_least_that_an_evaluation_may_hold(path):
     assert "no metric" in report.table([least])
 
 
+def test_a_report_says_how_many_samples_are_compared(path):
+    page = written(path, [evaluation(num_compared=1437)])
+    assert cells(page, "the-run")["samples"] == [
+        "10,000 (seed 0), of which 1,437 are compared by features"
+    ]
+    page = written(path, [evaluation(num_compared=10_000)])
+    assert cells(page, "the-run")["samples"] == ["10,000 (seed 0)"]
+
+
+def test_the_legend_of_floors_holds_for_all_of_them(path):
+    """Accuracies of samples above that of test examples are no wonder."""
+    page = written(path, [evaluation()])
+    caption = said(page.find(".//section[@id='metrics']//caption"))
+    assert "real examples" in caption and "in the place of samples" in caption
+    assert "better" not in caption
+
+
 def test_only_inception_makes_it_fid(path):
     inception = {"name": "Inception-v3", "features": 2048, "inception": True}
     page = written(path, [evaluation(extractor=inception)])
@@ -303,6 +320,11 @@ def test_a_missing_metric_is_a_dash(path):
     ("more", "words"),
     [
         ({"num_samples": 99}, "they differ in number of samples."),
+        (
+            {"num_samples": 99, "num_compared": 9},
+            "they differ in number of samples.",
+        ),
+        ({"num_compared": 9}, "they differ in number of samples."),
         ({"extractor": None}, "they differ in features."),
         (
             {"data": {"source": "mine"}, "num_samples": 99},

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+import kgen
 from kgen import runs
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
+from tests.models import contract
 
 CONFIG = {
     "model": "vae",
@@ -207,18 +209,23 @@ def test_trim_history_keeps_the_rows_as_they_were(run, more):
 # Sources
 
 
-def test_validation_comes_before_test(tmp_path):
-    arrays = {
-        f"x_{split}": np.zeros((2, 3), "uint8") for split in ("train", "test")
-    }
-    np.savez(tmp_path / "two.npz", **arrays)
-    arrays["x_validation"] = arrays["x_test"]
-    np.savez(tmp_path / "three.npz", **arrays)
-    splits = [
-        runs.validation_split(runs.open_source(tmp_path / f"{name}.npz"))
-        for name in ("two", "three")
-    ]
-    assert splits == ["test", "validation"]
+@pytest.mark.parametrize(
+    ("names", "while_training", "at_last"),
+    [
+        (("train", "test"), "test", "test"),
+        (("train", "validation", "test"), "validation", "test"),
+        (("train", "validation"), "validation", "validation"),
+        (("train", "other"), None, "train"),
+        (("all",), "test", "test"),
+    ],
+)
+def test_the_test_split_judges_at_last(names, while_training, at_last):
+    """Validation may have chosen the model."""
+    source = Source("s", dict.fromkeys(names))
+    assert runs.validation_split(source) == while_training
+    assert runs.held_out_split(source) == at_last
+    whole = "all" if names == ("all",) else at_last
+    assert runs.held_out_split(source, given=True) == whole
 
 
 def test_pca_errors_are_those_of_pca():
@@ -257,3 +264,70 @@ def test_the_latent_map_is_of_all_classes(tmp_path, monkeypatch):
     np.testing.assert_array_equal(z[:, 0], labels)
     assert np.bincount(labels).min() > 150
     assert len(set(labels[:24])) > 5  # of which reconstructions are drawn
+
+
+# Pictures of codes
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_pca_learns_from_what_the_model_has_seen(tmp_path, monkeypatch, train):
+    """Whatever examples judge both; without them there is no picture."""
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(6, 6))
+    seen, unseen = (rng.normal(size=(80, 6)) @ mix for _ in range(2))
+    source = Source(
+        "rows", {"test": lambda: Examples(unseen.astype("float32"))}
+    )
+    model = kgen.create_model(
+        "autoencoder", input_shape=(6,), network="dense", latent_dim=2
+    )
+    drawn = []
+    monkeypatch.setattr(
+        runs.plots, "errors", lambda curves, path: drawn.append(curves)
+    )
+    own = Examples(seen.astype("float32")) if train else None
+    runs.draw(tmp_path, model, source, {}, own, "test")
+    if train:
+        ((curves,)) = drawn
+        _, expected = runs.pca_errors(seen, unseen, 8)
+        np.testing.assert_allclose(curves["PCA"][1], expected, atol=1e-4)
+    assert len(drawn) == train
+
+
+@pytest.mark.parametrize(
+    ("classes", "pairs"),
+    [
+        ([0, 0, 0, 0, 0], [(0, 1), (2, 3)]),
+        ([1, 0, 1, 1, 0, 2, 1, 0], [(1, 4), (0, 2), (3, 6)]),
+        ([0, 1, 2], []),
+    ],
+)
+def test_pairs_of_one_class(classes, pairs):
+    assert runs.pairs_by_class(np.array(classes)) == pairs
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_interpolations_of_a_conditional_encoder_keep_the_class(
+    tmp_path, monkeypatch, conditional
+):
+    model = contract.small_model("vae", conditional=conditional)
+    given = []
+    monkeypatch.setattr(
+        model, "interpolate", lambda *ends, steps: given.append(ends) or []
+    )
+    monkeypatch.setattr(runs, "_draw_ways", lambda *args: None)
+    pairs = Examples(contract.X, contract.Y)
+    dataset = pairs.batches(labels=conditional, batch_size=16)
+    runs.draw_interpolations(model, dataset, tmp_path / "x.png", count=4)
+    ((one, other),) = given
+    if not conditional:
+        np.testing.assert_array_equal(one, contract.X[:8:2])
+        np.testing.assert_array_equal(other, contract.X[1:8:2])
+        return
+    np.testing.assert_array_equal(one[1], other[1])
+    assert len(one[1]) == 4 and len(set(one[1])) == contract.CLASSES
+    for x, labels in (one, other):
+        for image, label in zip(x, labels):
+            place = np.flatnonzero((image == contract.X).all(axis=(1, 2, 3)))
+            assert contract.Y[place[0]] == label
+    assert not np.array_equal(one[0], other[0])

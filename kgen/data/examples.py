@@ -45,6 +45,10 @@ class Examples:
         labels = self.labels
         return Examples(images, None if labels is None else labels[index])
 
+    def read_labels(self):
+        """The labels, integer array, or None."""
+        return self.labels
+
     def without_labels(self):
         """The examples, as if nobody knew their classes."""
         return Examples(self.images)
@@ -96,6 +100,34 @@ class StreamedExamples:
             .map(lambda example, _: example)
         )
         return StreamedExamples(dataset, len(index))
+
+    def read(self, index):
+        """Those at the positions `index`, in that order, as `Examples`.
+
+        The stream is read once, and nothing else of it is kept.
+        """
+        spec = tf.nest.flatten(self.dataset.element_spec)
+        arrays = [
+            np.empty((len(index), *part.shape), part.dtype.as_numpy_dtype)
+            for part in spec
+        ]
+        places = np.argsort(index)  # of what comes first, second, ...
+        start = 0
+        chosen = self.select(index).dataset.batch(_CHUNK)
+        for batch in chosen.as_numpy_iterator():
+            parts = tf.nest.flatten(batch)
+            stop = start + len(parts[0])
+            for array, part in zip(arrays, parts):
+                array[places[start:stop]] = part
+            start = stop
+        return Examples(*arrays)
+
+    def read_labels(self):
+        """The labels, integer array, or None; all of the stream is read."""
+        if self.labels is None:
+            return None
+        labels = self.dataset.map(lambda _, label: label).batch(_CHUNK)
+        return np.concatenate(list(labels.as_numpy_iterator()))
 
     def without_labels(self):
         """The examples, as if nobody knew their classes."""
@@ -174,12 +206,18 @@ def some(found, count, seed=0):
     Data may lie class by class: its beginning would not be like the whole.
 
     Args:
-        found: `Examples`, or `StreamedExamples`, which keep their own order.
+        found: `Examples`; or `StreamedExamples`, which are read once: the chosen
+            ones are then in memory.
         count: How many, if there are as many.
         seed: Integer.
+
+    Returns:
+        `Examples`.
     """
-    order = np.random.default_rng(seed).permutation(len(found))
-    return found.select(order[:count])
+    order = np.random.default_rng(seed).permutation(len(found))[:count]
+    if isinstance(found, StreamedExamples):
+        return found.read(order)
+    return found.select(order)
 
 
 def set_aside(found):

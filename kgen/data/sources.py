@@ -40,6 +40,28 @@ class Source:
             return ("train", "test", "all")
         return tuple(self.readers)
 
+    def first_of(self, *names):
+        """The first of `names` that is one of `splits`, or None."""
+        return next((name for name in names if name in self.splits), None)
+
+    @functools.cached_property
+    def classes(self):
+        """The classes' numbers, ascending: those with names, or else those that
+        occur in any split; none without labels."""
+        if self.class_names:
+            return np.arange(len(self.class_names))
+        labels = [self.examples(name).read_labels() for name in self.readers]
+        labels = [np.unique(part) for part in labels if part is not None]
+        classes = np.unique(np.concatenate([*labels, np.empty(0, "int64")]))
+        return classes[
+            classes >= 0
+        ]  # some data sets mark by -1 what is unknown
+
+    @property
+    def num_classes(self):
+        """The classes' highest number plus 1, or None without labels."""
+        return int(self.classes[-1]) + 1 if len(self.classes) else None
+
     def examples(self, split):
         """The examples of a split.
 

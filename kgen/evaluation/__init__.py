@@ -7,6 +7,7 @@ from kgen.evaluation.measures import (
     check_metrics,
     check_possible,
     compute,
+    needs_features,
     suits,
 )
 
@@ -18,5 +19,6 @@ __all__ = [
     "check_metrics",
     "check_possible",
     "compute",
+    "needs_features",
     "suits",
 ]

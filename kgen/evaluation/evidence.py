@@ -11,7 +11,7 @@ from kgen.data.examples import some
 from kgen.errors import check_int, check_seed, invalid
 
 _CHUNK = 1000  # samples at a time
-_KEPT = 1000  # samples and real examples that are kept as pictures
+_KEPT = 1000  # samples and real examples that are kept themselves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +85,14 @@ class Evidence:
                 )
 
     @property
+    def num_compared(self):
+        """How many samples are compared with real examples, by features: as many
+        as there are training examples at most, whose distance is the floor."""
+        if self.train is None:
+            return self.num_samples
+        return min(self.num_samples, len(self.train))
+
+    @property
     def is_picture(self):
         """Whether examples are pictures whose neighbourhoods mean something."""
         shape = self.model.input_shapes[0]
@@ -134,7 +142,8 @@ class Evidence:
     @functools.cached_property
     def nearest(self):
         """The nearest training example of each of the first samples and of the
-        first test examples, after them: places and distances."""
+        first test examples, after them: places and distances. Of both these are
+        1,000 at most, drawn by the seed."""
         both = np.concatenate([self.samples.first, self.real.first])
         return metrics.nearest_neighbors(
             both, self.train.batches(batch_size=_CHUNK)
@@ -155,8 +164,7 @@ class Evidence:
     def _seen_of(self, examples):
         chosen = some(examples, self.num_samples, self.seed)
         batches = chosen.batches(batch_size=_CHUNK).as_numpy_iterator()
-        is_labelled = isinstance(chosen.labels, np.ndarray)
-        return self._seen(batches, chosen.labels if is_labelled else None)
+        return self._seen(batches, chosen.labels)
 
     def _labels(self):
         """As often as among the test examples, or in turn."""

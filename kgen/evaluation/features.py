@@ -33,12 +33,11 @@ def _as_many(evidence):
 
     What the number of examples does to a figure, it does to its floor.
     """
-    real, fake = evidence.real.features, evidence.samples.features
+    count = evidence.num_compared
+    real, fake = evidence.real.features, evidence.samples.features[:count]
     if evidence.train is None:
         return real, fake, None
-    trained_on = evidence.trained_on.features
-    count = min(len(fake), len(trained_on))
-    return real, fake[:count], trained_on[:count]
+    return real, fake, evidence.trained_on.features[:count]
 
 
 def _no_frechet(evidence):
@@ -46,10 +45,9 @@ def _no_frechet(evidence):
     if missing:
         return missing
     size = evidence.extractor.num_features
-    parts = [len(evidence.test)]
-    parts += [] if evidence.train is None else [len(evidence.train)]
     # A tenth of the samples is left out for the standard error.
-    count = min(*parts, evidence.num_samples) * (PARTS - 1) // PARTS
+    count = min(len(evidence.test), evidence.num_compared)
+    count = count * (PARTS - 1) // PARTS
     if count <= size:
         return f"there are too few examples or samples for {size} features"
     return None
@@ -94,6 +92,7 @@ FRECHET = Group(
     "sample",
     _frechet,
     _no_frechet,
+    of_features=True,
 )
 
 
@@ -152,6 +151,7 @@ KERNEL = Group(
     "sample",
     _kernel,
     _no_kernel,
+    of_features=True,
 )
 
 
@@ -219,6 +219,7 @@ NEIGHBOURS = Group(
     "sample",
     _neighbourhoods,
     _no_neighbourhoods,
+    of_features=True,
 )
 
 
@@ -250,6 +251,7 @@ INCEPTION = Group(
     "sample",
     _inception_score,
     _no_inception,
+    of_features=True,
 )
 
 
@@ -286,4 +288,5 @@ CONDITIONAL = Group(
     "sample",
     _accuracy_of_samples,
     _no_accuracy_of_samples,
+    of_features=True,
 )

@@ -18,8 +18,7 @@ class Figure:
     Args:
         value: The figure.
         standard_error: Of the value, or None where it isn't known.
-        floor: What training examples have in the place of samples, or the
-            original pictures, or None.
+        floor: What real examples have in the place of samples, or None.
     """
 
     value: float
@@ -58,17 +57,23 @@ class Group:
         method: What a model must have, the name of a method.
         compute: Function of an `Evidence`: dictionary from names to `Figure`s.
         lacks: Function of an `Evidence`: what else is missing, or None.
+        of_features: Whether the metrics are of an extractor's features.
     """
 
     metrics: dict
     method: str
     compute: Callable
     lacks: Callable = lambda evidence: None
+    of_features: bool = False
+
+    def suits(self, model):
+        """Whether models of this kind can have the metrics."""
+        return hasattr(model, self.method)
 
     def missing(self, evidence):
         """Why the metrics can't be computed, or None."""
         model = evidence.model
-        if not hasattr(model, self.method):
+        if not self.suits(model):
             return f"a {type(model).__name__} has no method `{self.method}`"
         return self.lacks(evidence)
 

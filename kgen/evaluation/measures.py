@@ -43,8 +43,16 @@ def check_metrics(owner, names):
 
 def suits(name, model):
     """Whether models of this kind can have the metric."""
+    return any(name in group.metrics and group.suits(model) for group in GROUPS)
+
+
+def needs_features(names, model):
+    """Whether one of `names` (None: of all) is of features of its samples."""
+    asked = check_metrics("needs_features", names)
     return any(
-        name in group.metrics and hasattr(model, group.method)
+        group.of_features
+        and group.suits(model)
+        and set(group.metrics) & {*asked}
         for group in GROUPS
     )
 
@@ -85,7 +93,7 @@ def compute(evidence, names=None, report=None):
     found, left_out = {}, {}
     for group in GROUPS:
         wanted = [name for name in group.metrics if name in asked]
-        if names is None and not hasattr(evidence.model, group.method):
+        if names is None and not group.suits(evidence.model):
             continue
         if not wanted:
             continue

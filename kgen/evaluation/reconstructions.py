@@ -37,7 +37,7 @@ RECONSTRUCTIONS = Group(
         "mse": Metric(
             "Squared error of reconstructions",
             "lower",
-            "a number of x",
+            "per value of x",
             "The mean squared difference from the original.",
         ),
         "psnr": Metric(

@@ -53,7 +53,7 @@ class ClassifierExtractor(ModelExtractor):
             source = open_source(source)
         split, examples = _labelled(source)
         facts = {"recipe": _RECIPE, "seed": seed, "split": split}
-        facts["classes"] = len(source.class_names)
+        facts["classes"] = source.num_classes
         key = cache.fingerprint(examples, facts)
         path = cache.directory() / f"{key}.keras"
         found = cache.read(path)
@@ -73,10 +73,7 @@ class ClassifierExtractor(ModelExtractor):
 
 def _labelled(source):
     """The name of the split that judges; the examples of train and of it."""
-    held_out = [
-        name for name in ("test", "validation") if name in source.splits
-    ]
-    split = held_out[0] if held_out else "train"
+    split = source.first_of("test", "validation", "train")
     examples = [source.examples(name) for name in ("train", split)]
     if any(part.labels is None for part in examples):
         raise InvalidArgument(
@@ -85,6 +82,11 @@ def _labelled(source):
             'extractor: "pixels", the path of a model, or of Inception\'s '
             "weights."
         )
+    if (source.num_classes or 0) < 2:
+        raise InvalidArgument(
+            f"The source {source.name} has one class, and a classifier would "
+            "learn nothing. Expected two or more, or another extractor."
+        )
     return split, examples
 
 
@@ -92,7 +94,7 @@ def _trained(source, examples, seed, verbose):
     batches = examples.batches(
         labels=True, batch_size=_BATCH_SIZE, shuffle=True, seed=seed
     )
-    model = _network(examples.shape, _count_classes(source, examples), seed)
+    model = _network(examples.shape, source.num_classes, seed)
     steps = math.ceil(len(examples) / _BATCH_SIZE)
     epochs = min(_MOST_EPOCHS, math.ceil(_STEPS / steps))
     rate = keras.optimizers.schedules.CosineDecay(_RATE, epochs * steps)
@@ -106,18 +108,6 @@ def _trained(source, examples, seed, verbose):
     model.fit(batches, epochs=epochs, verbose=verbose, shuffle=False)
     # The same layers without the optimizer, whose state would be saved.
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-
-
-def _count_classes(source, examples):
-    count = len(source.class_names)
-    for _, y in examples.batches(labels=True, batch_size=1000, seed=0):
-        count = max(count, int(y.numpy().max()) + 1)
-    if count < 2:
-        raise InvalidArgument(
-            f"The source {source.name} has one class, and a classifier would "
-            "learn nothing. Expected two or more, or another extractor."
-        )
-    return count
 
 
 def _accuracy(model, examples):

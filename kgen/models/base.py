@@ -468,9 +468,9 @@ class GenerativeModel(keras.Model):
         checks.check_images(x, self.input_shapes[0], support, owner)
         return x.astype("float32")
 
-    def _labels_for(self, count, labels):
-        """`labels` of `sample` as `count` checked int32, or None."""
-        owner = f"{type(self).__name__}.sample"
+    def _labels_for(self, count, labels, method):
+        """`labels` of a method as `count` checked int32, or None."""
+        owner = f"{type(self).__name__}.{method}"
         if not self.conditional:
             if labels is not None:
                 raise invalid(

@@ -447,7 +447,7 @@ class BayesClassifier(GenerativeModel):
         if labels is None:
             draws = np.random.default_rng(seed)
             labels = draws.choice(self.num_classes, count, p=prior)
-        labels = self._labels_for(count, labels)
+        labels = self._labels_for(count, labels, "sample")
         impossible = labels[prior[labels] == 0]
         if len(impossible):
             raise invalid(

@@ -156,7 +156,7 @@ class EncoderDecoder(GenerativeModel):
             z = z.astype("float32")
         checks.check_images(z, (self.latent_dim,), None, owner, "z")
         z = z.astype("float32")
-        labels = self._labels_for(len(z), labels)
+        labels = self._labels_for(len(z), labels, "decode")
         inputs = z if labels is None else (z, labels)
         batch_size = check_int("batch_size", owner, batch_size)
         batches = tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)

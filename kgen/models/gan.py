@@ -263,7 +263,8 @@ class GAN(Adversarial):
         """
         count = check_int("num_samples", "sample", num_samples)
         z = prior_draws(count, self.latent_dim, new_seed(seed))
-        return self._drawn_from(z, self._labels_for(count, labels))
+        labels = self._labels_for(count, labels, "sample")
+        return self._drawn_from(z, labels)
 
     def interpolate(
         self, num_ways, steps=8, path="spherical", labels=None, seed=None
@@ -294,7 +295,7 @@ class GAN(Adversarial):
         owner = "GAN.interpolate"
         count = check_int("num_ways", owner, num_ways)
         paths.check_way(owner, steps, path)
-        labels = self._labels_for(count, labels)
+        labels = self._labels_for(count, labels, "interpolate")
         if labels is not None:
             labels = np.repeat(labels, steps)
         z = prior_draws(2 * count, self.latent_dim, new_seed(seed)).numpy()

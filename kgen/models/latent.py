@@ -63,6 +63,7 @@ class LatentGaussianModel(EncoderDecoder):
             Array of shape `(num_samples, *input_shape)`.
         """
         count = check_int("num_samples", "sample", num_samples)
+        labels = self._labels_for(count, labels, "sample")
         z = prior_draws(count, self.latent_dim, new_seed(seed))
         return self.decode(z, labels)
 

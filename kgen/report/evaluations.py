@@ -104,13 +104,15 @@ def unlike(evaluations):
         "data": "data",
         "extractor": "features",
         "num_samples": "number of samples",
+        "num_compared": "number of samples",
     }
     first = evaluations[0]
-    return [
+    found = [
         words
         for key, words in judged_by.items()
         if any(other.get(key) != first.get(key) for other in evaluations)
     ]
+    return list(dict.fromkeys(found))
 
 
 def names(evaluations):

@@ -48,8 +48,9 @@ def _legend(found):
         text += " \N{PLUS-MINUS SIGN} their standard errors"
     if any(row.floor for row in found):
         text += (
-            ". The floor is the figure of the training data against the test "
-            "data: no model can be expected to do better"
+            ". The floor is what real examples, those of the training or of the "
+            "test, have in the place of samples: a model that draws from the "
+            "data's own distribution comes near it"
         )
     return f"{text}."
 

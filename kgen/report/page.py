@@ -36,7 +36,7 @@ def write(path, evaluations, title=None):
             - `run`: The run's directory; `model`: its kind of model.
             - `metrics`: Dictionary of name and metric, a dictionary with
               `title` and `value`, and, if known, `standard_error`, `floor` (the
-              same figure for training data against test data), `better`
+              same figure of real examples in the place of samples), `better`
               (`"lower"`, `"higher"`, `"near:1"`), `unit`, and `reading`, how to
               read it.
             - `skipped`: Dictionary of the titles of other metrics, and why they
@@ -47,7 +47,8 @@ def write(path, evaluations, title=None):
             - `data`: Dictionary with `source`, `split`, `examples`.
             - `extractor`: Dictionary with `name`, `features` (how many) and
               `inception` (whether distances may be called FID); or None.
-            - `num_samples`, `seed`, `date`, `seconds`; `parameters`, a
+            - `num_samples`; `num_compared`, how many of these are compared with
+              real examples; `seed`, `date`, `seconds`; `parameters`, a
               dictionary of networks and numbers; `settings`, a dictionary that
               may be nested, and `versions`.
         title: What stands above; by default, what is evaluated.

@@ -18,10 +18,14 @@ def data(evaluation):
 
 
 def samples(evaluation):
-    """How many samples, by which seed."""
+    """How many samples, by which seed, and how many of them are compared."""
     count, seed = evaluation.get("num_samples"), evaluation.get("seed")
     text = "" if count is None else f"{count:,}"
-    return text if seed is None else f"{text} (seed {seed})".lstrip()
+    text = text if seed is None else f"{text} (seed {seed})".lstrip()
+    compared = evaluation.get("num_compared")
+    if None in (count, compared) or compared == count:
+        return text
+    return f"{text}, of which {compared:,} are compared by features"
 
 
 def features(evaluation):

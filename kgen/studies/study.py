@@ -17,7 +17,6 @@ from kgen.errors import (
     invalid,
 )
 from kgen.models import checks, factory
-from kgen.runs import count_classes
 from kgen.studies import objectives
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
@@ -250,7 +249,7 @@ class Study:
         fixed["network"] = "conv" if len(shape) == 3 else "dense"
         classes = None
         if self.data.conditional:
-            classes = count_classes(self.data.source)
+            classes = self.data.source.num_classes
         return hypermodels.get(self.model)(
             shape,
             {**fixed, **self.said["space"]},

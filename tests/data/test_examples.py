@@ -153,6 +153,47 @@ def test_some_are_a_part_drawn_by_the_seed(streamed):
     assert len(examples.some(found, 9)) == 6
 
 
+def test_a_stream_is_read_once_and_given_in_the_drawn_order():
+    """Class by class, it would be its first class that comes first."""
+    passes = []
+
+    def rows():
+        passes.append(0)
+        for i in range(300):
+            yield np.array([i], "float32"), i // 100
+
+    spec = (tf.TensorSpec((1,), "float32"), tf.TensorSpec((), "int64"))
+    pairs = tf.data.Dataset.from_generator(rows, output_signature=spec)
+    found = examples.some(examples.StreamedExamples(pairs, 300), 90, seed=3)
+    for _ in range(2):
+        x, y = read(found.batches(labels=True, batch_size=32))
+    assert len(passes) == 1
+    order = np.random.default_rng(3).permutation(300)[:90]
+    np.testing.assert_array_equal(x[:, 0], order)
+    np.testing.assert_array_equal(y, order // 100)
+    np.testing.assert_array_equal(found.labels, y)
+
+
+def test_some_of_a_stream_are_all_that_is_kept(monkeypatch):
+    monkeypatch.setattr(examples, "_CHUNK", 7)
+    x = random_uint8(100, 5, 5, 1)
+    stream = examples.StreamedExamples(
+        tf.data.Dataset.from_tensor_slices(x), 100
+    )
+    found = examples.some(stream, 30)
+    assert found.images.shape == (30, 5, 5, 1)
+    assert found.images.dtype == "uint8" and found.labels is None
+    order = np.random.default_rng(0).permutation(100)[:30]
+    np.testing.assert_array_equal(found.images, x[order])
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_labels_are_read(streamed):
+    found = labelled(streamed)
+    np.testing.assert_array_equal(found.read_labels(), [0, 0, 0, 1, 1, 1])
+    assert found.without_labels().read_labels() is None
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_without_labels(streamed):
     for found in (labelled(streamed), labelled(streamed).without_labels()):

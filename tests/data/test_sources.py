@@ -3,8 +3,10 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from kgen.data import arrays, load, open_source
+from kgen.data import Source, arrays, load, open_source
+from kgen.data.examples import StreamedExamples
 from kgen.errors import InvalidArgument
 from tests.data.common import as_rows, random_uint8, read
 
@@ -167,6 +169,44 @@ def test_sources_have_names(tmp_path):
     np.save(tmp_path / "cats.npy", IMAGES)
     assert open_source(tmp_path / "cats.npy").name == "cats"
     assert open_source(IMAGES).name == "arrays"
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "number"),
+    [
+        ({"y_train": [3, 1, 1], "y_test": [5, 0, 0]}, [0, 1, 3, 5], 6),
+        ({"y_train": [0, 0, 0], "y_test": [0, 0, 0]}, [0], 1),
+        ({}, [], None),
+    ],
+)
+def test_classes_without_names_are_those_that_occur(
+    tmp_path, labels, classes, number
+):
+    images = {f"x_{split}": IMAGES[:3] for split in ("train", "test")}
+    np.savez(tmp_path / "a.npz", **images, **labels)
+    source = open_source(tmp_path / "a.npz")
+    assert source.classes.tolist() == classes
+    assert source.num_classes == number
+
+
+def test_classes_of_what_can_t_be_divided_and_of_what_is_unknown():
+    one = open_source((IMAGES[:1], np.array([4])))
+    assert one.classes.tolist() == [4]
+    stream = tf.data.Dataset.from_tensor_slices((IMAGES, np.arange(23) - 1))
+    source = Source("s", {"train": lambda: StreamedExamples(stream, 23)})
+    assert source.classes.tolist() == [*range(22)]
+
+
+def test_names_say_which_classes_there_are():
+    """Without a look at the examples."""
+    source = Source("s", {"train": None}, ("a", "b", "c"))
+    assert source.classes.tolist() == [0, 1, 2] and source.num_classes == 3
+
+
+def test_the_first_of_some_splits():
+    source = Source("s", {"test": None, "train": None})
+    assert source.first_of("validation", "test", "train") == "test"
+    assert source.first_of("validation") is None
 
 
 def test_split_is_the_union_with_image_shape():

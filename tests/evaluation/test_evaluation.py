@@ -1,3 +1,8 @@
+import itertools
+import pathlib
+import re
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,8 +11,15 @@ import kgen
 from kgen import metrics
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument
-from kgen.evaluation import METRICS, Evidence, check_metrics, compute
+from kgen.evaluation import (
+    METRICS,
+    Evidence,
+    check_metrics,
+    compute,
+    needs_features,
+)
 from kgen.evaluation.measures import GROUPS
+from kgen.evaluation.samples import _diversity, _memorization
 from kgen.extractors import Extractor
 from tests.models import contract
 
@@ -27,6 +39,9 @@ class Halves(Extractor):
 
     def probabilities_of(self, images):
         return tf.nn.softmax(100.0 * self.features_of(images))
+
+
+HALVES = Halves()  # traced once
 
 
 def pictures(count, seed=0):
@@ -65,7 +80,7 @@ class Conditional(Copies):
 
 def evidence(model, test=None, train=None, **options):
     test = test or pictures(300, 1)
-    options = {"extractor": Halves(), "num_samples": 200, **options}
+    options = {"extractor": HALVES, "num_samples": 200, **options}
     return Evidence(model, test, train, **options)
 
 
@@ -169,6 +184,92 @@ def test_errors_are_those_of_repeated_sets():
         errors.append([figure.standard_error for figure in found.values()])
     ratio = np.mean(errors, axis=0) / np.std(values, axis=0)
     assert np.all((ratio > 0.5) & (ratio < 3.0)), ratio
+
+
+@pytest.mark.parametrize("tests", [100, 1000])
+def test_memorization_s_error_is_that_of_repeated_sets(tests):
+    """Of samples and test examples, by which the threshold is known, both."""
+    draws, found = np.random.default_rng(0), []
+    for _ in range(1000):
+        distances = draws.random(200 + tests)  # those of a perfect model
+        seen = types.SimpleNamespace(first=np.empty(200))
+        own = types.SimpleNamespace(samples=seen, nearest=(None, distances))
+        found.append(_memorization(own)["memorization"])
+    error = np.mean([figure.standard_error for figure in found])
+    spread = np.std([figure.value for figure in found])
+    assert 0.95 < error / spread < 1.15
+
+
+def test_similarity_s_error_is_that_of_repeated_sets():
+    """Of 100 samples, each of which is in twenty of the pairs."""
+    draws, found = np.random.default_rng(0), []
+    real = types.SimpleNamespace(first=draws.random((4, 12, 12, 1)))
+    for _ in range(25):
+        light = draws.random(
+            (100, 1, 1, 1)
+        )  # some are like all, some like none
+        x = (0.1 * draws.random((100, 12, 12, 1)) + 0.9 * light).astype(
+            "float32"
+        )
+        seen = types.SimpleNamespace(first=x)
+        own = types.SimpleNamespace(samples=seen, real=real, seed=0)
+        found.append(_diversity(own)["similarity"])
+    error = np.mean([figure.standard_error for figure in found])
+    spread = np.std([figure.value for figure in found])
+    assert 0.7 < error / spread < 1.5
+    few = types.SimpleNamespace(first=x[:29])
+    own = types.SimpleNamespace(samples=few, real=real, seed=0)
+    assert _diversity(own)["similarity"].standard_error is None
+
+
+@pytest.mark.parametrize(
+    ("tests", "num_samples", "reason"),
+    [
+        (20, 20, None),
+        (19, 200, "20 or more examples are needed, not 19"),
+        (300, 19, "20 or more samples are needed"),
+    ],
+)
+def test_memorization_needs_distances_to_compare_with(
+    tests, num_samples, reason
+):
+    """As many as are looked at, which are no more than samples."""
+    own = evidence(
+        Copies(pictures(200).images),
+        pictures(tests, 1),
+        pictures(50, 2),
+        num_samples=num_samples,
+    )
+    found, left_out = compute(own)
+    assert left_out.get("memorization") == reason
+    assert ("memorization" in found) is (reason is None)
+
+
+def test_no_more_samples_are_compared_than_there_are_training_examples():
+    """So that their distance is a floor; a report tells how many."""
+    x, test, train = pictures(200).images, pictures(300, 1), pictures(80, 2)
+    own = evidence(Copies(x), test, train)
+    assert own.num_compared == 80
+    found, _ = compute(own, ["frechet_distance"])
+    real = own.real.features
+    assert found["frechet_distance"].value == pytest.approx(
+        metrics.frechet_distance(real, Halves().features(x[:80]))
+    )
+    assert evidence(Copies(x), test).num_compared == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics", "needed"),
+    [
+        ("vae", None, True),
+        ("vae", ["elbo", "precision"], True),
+        ("vae", ["elbo", "sample_sharpness", "memorization"], False),
+        ("autoencoder", None, False),
+    ],
+)
+def test_whose_features_are_needed(name, metrics, needed):
+    model = contract.small_model(name)
+    assert needs_features(metrics, model) is needed
 
 
 def test_what_is_all_or_none_is_not_known_exactly():
@@ -300,8 +401,16 @@ def test_every_metric_is_described():
     assert len(set(names)) == len(names)
     for name, metric in METRICS.items():
         assert metric.title and metric.reading.endswith("."), name
-        kinds = ("lower", "higher", "near:1", "near:0.05", None)
-        assert metric.better in kinds
+        assert metric.better in ("lower", "higher", "near:1", None)
+
+
+def test_the_readme_s_table_has_all_metrics():
+    readme = pathlib.Path(__file__).parents[2] / "README.md"
+    lines = readme.read_text().partition("\n## Judging\n")[2].splitlines()
+    start = lines.index("| of | metrics |") + 2
+    table = itertools.takewhile(lambda line: line[:1] == "|", lines[start:])
+    named = re.findall(r"`(\w+)`", " ".join(table))
+    assert sorted(named) == sorted(METRICS)
 
 
 def test_bad_values_are_refused():

@@ -213,7 +213,8 @@ def test_a_stream_is_an_array(trainings, monkeypatch):
 def test_without_a_split_that_is_held_out(briefly, tmp_path):
     np.savez(tmp_path / "a.npz", x_train=X, y_train=Y, x_test=X, y_test=Y)
     whole = open_source(tmp_path / "a.npz")
-    only = type(whole)("a", {"train": whole.readers["train"], "more": None})
+    readers = {"train": whole.readers["train"], "more": whole.readers["test"]}
+    only = type(whole)("a", readers)
     assert "(train accuracy " in ClassifierExtractor(only).name
     assert "(test accuracy " in ClassifierExtractor(whole).name
 

@@ -75,6 +75,21 @@ def test_bad_ways_between_draws(arguments, message):
         contract.small_model("gan").interpolate(**arguments)
 
 
+@pytest.mark.parametrize("method", ["sample", "interpolate"])
+def test_bad_labels_are_reported_by_the_method_that_took_them(method):
+    gan = contract.small_model("gan", conditional=True)
+    with pytest.raises(InvalidArgument, match=f"of `GAN.{method}`"):
+        getattr(gan, method)(2, labels=[0, 7])
+
+
+@pytest.mark.parametrize("method", ["sample", "decode"])
+def test_bad_labels_of_a_vae_are_reported_by_the_method(method):
+    vae = contract.small_model("vae", conditional=True)
+    given = {"sample": 2, "decode": np.zeros((2, 3))}[method]
+    with pytest.raises(InvalidArgument, match=f"of `VAE.{method}`"):
+        getattr(vae, method)(given, labels=[0, 7])
+
+
 def test_no_way_where_z_is_not_enough():
     model = contract.small_model("denoising_autoencoder", network="unet")
     with pytest.raises(InvalidArgument, match="skip connections"):
