@@ -7,6 +7,8 @@ import pathlib
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from kgen.data import arrays, examples, idx, pictures
 from kgen.errors import InvalidArgument, invalid, unknown_name
 
@@ -53,9 +55,7 @@ class Source:
         labels = [self.examples(name).read_labels() for name in self.readers]
         labels = [np.unique(part) for part in labels if part is not None]
         classes = np.unique(np.concatenate([*labels, np.empty(0, "int64")]))
-        return classes[
-            classes >= 0
-        ]  # some data sets mark by -1 what is unknown
+        return classes[classes >= 0]  # some mark by -1 what is unknown
 
     @property
     def num_classes(self):
