@@ -122,10 +122,10 @@ def meet(waiting):
             f"{', '.join(hosts)}"
         ) from error
     except OSError as error:
+        port, reason = meeting.port_of(hosts[index]), os.strerror(error.errno)
         raise InvalidArgument(
-            f"TF_CONFIG: this worker can't listen on port "
-            f"{meeting.port_of(hosts[index])} ({os.strerror(error.errno)}). End what uses "
-            "it, or name another port in the TF_CONFIG of all workers."
+            f"TF_CONFIG: this worker can't listen on port {port} ({reason}). End "
+            "what uses it, or name another one in the TF_CONFIG of all workers."
         ) from error
 
 
