@@ -19,8 +19,8 @@ else:
     )
     STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1", "CPU:2"])
 
-from kgen import distribution  # noqa: E402
-from tests.models.test_mirrored import CASES, fitted, inputs  # noqa: E402
+from kgen import distribution
+from tests.models.test_mirrored import CASES, fitted, inputs
 
 
 def main(file, *cases):
