@@ -66,10 +66,13 @@ def _check_cluster():
     try:
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
-        kind, index = task["type"], int(task["index"])
+        kind, index = task["type"], int(str(task["index"]))
         counts = {name: len(hosts) for name, hosts in cluster.items()}
         hosts = [host for hosts in cluster.values() for host in hosts]
-        fine = all(_ADDRESS.match(host) for host in hosts)
+        fine = all(
+            _ADDRESS.match(host) and 0 < meeting.port_of(host) < 2**16
+            for host in hosts
+        )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidArgument(
             f"TF_CONFIG can't be read ({type(error).__name__}: {error}). "
