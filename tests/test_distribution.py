@@ -8,10 +8,12 @@ import signal
 import socket
 import subprocess
 import time
+import types
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 
 from kgen import cli, distribution, runs
@@ -133,6 +135,32 @@ def test_the_chief_of_a_trained_run_needs_no_others(monkeypatch, tmp_path):
     result = waits(monkeypatch, pytest.fail, 0, "--resume", "--out", run)
     assert (result.exit_code, result.stderr) == (0, "")
     assert (run / "model.keras").exists()
+
+
+CHIEF = {"chief": ["c:1"], "worker": HOSTS}
+
+
+@pytest.mark.parametrize(
+    "cluster, task, writes",
+    [
+        ({"worker": HOSTS}, ("worker", 0), True),
+        ({"worker": HOSTS}, ("worker", 1), False),
+        (CHIEF, ("chief", 0), True),
+        (CHIEF, ("worker", 0), False),
+        (CHIEF, ("worker", 1), False),
+    ],
+)
+def test_one_alone_writes(monkeypatch, cluster, task, writes):
+    """By the strategy, and before there is one: who writes waits at its address."""
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(cluster), task_type=task[0], task_id=task[1]
+    )
+    strategy = types.SimpleNamespace(cluster_resolver=resolver)
+    assert distribution.writes(strategy) == writes
+    task = dict(zip(("type", "index"), task))
+    text = json.dumps({"cluster": cluster, "task": task})
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert distribution.is_chief() == writes
 
 
 def test_devices_belong_to_one_machine(monkeypatch):
