@@ -64,6 +64,7 @@ class Group(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
+_PATIENCE = 5  # seconds, until it is said who is waited for
 _SECONDS = 30  # from one picture of a search to the next: some take seconds
 _TOO_LARGE = (
     "there is not enough memory for this. Make the pictures, the network, the "
@@ -135,7 +136,7 @@ class Shape(click.ParamType):
 
 
 def quiet_import(strategy=None, devices=None):
-    """Imports TensorFlow with its start-up chatter kept off the screen.
+    """Starts TensorFlow with its chatter kept off the screen.
 
     Its C++ side writes to the file descriptor before any log level holds. Who
     sets TF_CPP_MIN_LOG_LEVEL to 0 or 1 sees it all.
@@ -147,18 +148,26 @@ def quiet_import(strategy=None, devices=None):
     Returns:
         The strategy of that name, which must be the first to use TensorFlow.
     """
-    distribution.check(strategy, devices)
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") in ("0", "1"):
-        return distribution.create(strategy, devices)
-    with _silenced(2):
+    with _quiet():
         import tensorflow as tf
 
-        tf.get_logger().setLevel("ERROR")
         made = distribution.create(strategy, devices)
         tf.config.list_physical_devices()
         tf.constant(0)  # the devices are made now
     return made
+
+
+@contextlib.contextmanager
+def _quiet():
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") in ("0", "1"):
+        yield
+        return
+    with _silenced(2):
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+        yield
 
 
 @contextlib.contextmanager
@@ -383,6 +392,13 @@ def train(
             "--resume and --from-study exclude each other: a run that goes on "
             "has its settings."
         )
+    distribution.check(strategy, devices)
+    if strategy == "multi_worker" and not _meet(
+        out if resume else None, settings["epochs"]
+    ):
+        if not distribution.is_chief():
+            return None
+        strategy = None
     strategy = quiet_import(strategy, devices)
     from kgen import runs
 
@@ -427,12 +443,58 @@ def train(
             130,
         )
     if not writes:
-        return
+        return None
     click.echo(f"The run is in {run.path}")
     if export:
         # Of several devices, the file's copy is that of one.
         several = strategy.num_replicas_in_sync > 1
         _export(run, run.model() if several else trained, "saved_models")
+    return None
+
+
+class _Trained(Exception):
+    """Nothing is left to train."""
+
+
+def _meet(out, epochs):
+    """Waits for all workers; False as soon as none of them is needed.
+
+    What is left to do for a run that has seen all its epochs the chief does
+    alone: the others may have ended, or died, before it.
+
+    Args:
+        out: The run to go on with, or None.
+        epochs: How many it is to see; None for its own number.
+    """
+    with _quiet():
+        from kgen import runs
+    run = runs.Run(out) if out else None
+    tell = _waiting_teller()
+
+    def waiting(missing):
+        if run and run.is_trained(epochs):
+            raise _Trained
+        tell(missing)
+
+    try:
+        waiting([])
+        distribution.meet(waiting)
+    except _Trained:
+        return False
+    return True
+
+
+def _waiting_teller():
+    """Tells, after some seconds, who is waited for, and then when it changes."""
+    begin, told = time.monotonic(), []
+
+    def tell(missing):
+        nonlocal told
+        if missing != told and time.monotonic() > begin + _PATIENCE:
+            _progress(f"kgen: waiting for {', '.join(missing)} ...")
+            told = missing
+
+    return tell
 
 
 def _tuned(ctx, model, study, settings):

@@ -4,10 +4,13 @@ TensorFlow is imported late here: what a user got wrong is told before that.
 """
 
 import contextlib
+import faulthandler
 import json
 import os
 import re
+import signal
 
+from kgen import meeting
 from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.names import STRATEGIES
 
@@ -17,6 +20,9 @@ _EXAMPLE = (
     """TF_CONFIG='{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, """
     """"task": {"type": "worker", "index": 0}}'"""
 )
+
+# TensorFlow's start, once all are here, takes no longer than so many seconds.
+_START = 300
 
 
 class WorkerLost(RuntimeError):
@@ -60,10 +66,13 @@ def _check_cluster():
     try:
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
-        kind, index = task["type"], int(task["index"])
+        kind, index = task["type"], int(str(task["index"]))
         counts = {name: len(hosts) for name, hosts in cluster.items()}
         hosts = [host for hosts in cluster.values() for host in hosts]
-        fine = all(_ADDRESS.match(host) for host in hosts)
+        fine = all(
+            _ADDRESS.match(host) and 0 < meeting.port_of(host) < 2**16
+            for host in hosts
+        )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidArgument(
             f"TF_CONFIG can't be read ({type(error).__name__}: {error}). "
@@ -82,8 +91,51 @@ def _check_cluster():
         )
 
 
+def _place():
+    """The addresses of all workers, the chief's first; and this one's place."""
+    config = json.loads(os.environ["TF_CONFIG"])
+    cluster, task = config["cluster"], config["task"]
+    chiefs = cluster.get("chief", [])
+    before = len(chiefs) if task["type"] == "worker" else 0
+    return chiefs + cluster.get("worker", []), before + int(task["index"])
+
+
+def is_chief():
+    """Whether TF_CONFIG makes this process the one that writes."""
+    return _place()[1] == 0
+
+
+def meet(waiting):
+    """Returns once all workers that TF_CONFIG names are here.
+
+    Args:
+        waiting: Function that gets the addresses of those that are missing,
+            some times a second; what it raises ends the waiting.
+
+    Raises:
+        InvalidArgument: If this worker's port can't be listened on, or the
+            chief's TF_CONFIG names other workers.
+    """
+    hosts, index = _place()
+    try:
+        meeting.meet(hosts, index, waiting)
+    except meeting.Mismatch as error:
+        raise InvalidArgument(
+            f"TF_CONFIG: expected the chief's cluster, {error}. Received: "
+            f"{', '.join(hosts)}"
+        ) from error
+    except OSError as error:
+        port, reason = meeting.port_of(hosts[index]), os.strerror(error.errno)
+        raise InvalidArgument(
+            f"TF_CONFIG: this worker can't listen on port {port} ({reason}). End "
+            "what uses it, or name another one in the TF_CONFIG of all workers."
+        ) from error
+
+
 def create(strategy, devices=None):
     """Makes a strategy; nothing else may have run in TensorFlow before.
+
+    Several workers should `meet` first.
 
     Args:
         strategy: As in `check`.
@@ -95,13 +147,14 @@ def create(strategy, devices=None):
 
     Raises:
         InvalidArgument: If there are fewer GPUs, or none.
+        WorkerLost: If workers can't start together.
     """
     import tensorflow as tf
 
     if strategy is None:
         return tf.distribute.get_strategy()
     if strategy == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return _of_workers()
     found = tf.config.list_physical_devices("GPU")
     if devices and found and devices > len(found):
         raise invalid("devices", _OWNER, f"{len(found)} at most", devices)
@@ -119,6 +172,46 @@ def create(strategy, devices=None):
     )
     names = [f"CPU:{number}" for number in range(devices)]
     return tf.distribute.MirroredStrategy(names)
+
+
+def _of_workers():
+    import tensorflow as tf
+
+    # Where another one has died since they met, TensorFlow waits for it, and
+    # lets no Python run: neither signal handlers nor other threads.
+    faulthandler.dump_traceback_later(_START, exit=True)
+    try:
+        made = tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise WorkerLost(
+            "TensorFlow can't start with the other workers. Start all again. "
+            f"({str(error).splitlines()[0]})"
+        ) from error
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    # TensorFlow takes it as a notice, and trains on.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return made
+
+
+def described(strategy):
+    """What a run's settings say of a strategy.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+
+    Returns:
+        Dictionary of `strategy`, as in `check`, and `devices`, how many
+        replicas there are.
+    """
+    import tensorflow as tf
+
+    name = None
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        name = "multi_worker"
+    elif isinstance(strategy, tf.distribute.MirroredStrategy):
+        name = "mirrored"
+    return {"strategy": name, "devices": strategy.num_replicas_in_sync}
 
 
 def _resolver(strategy):

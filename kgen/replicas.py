@@ -108,6 +108,18 @@ def own(x):
     return x if part is None else x[: part.examples]
 
 
+def real(x):
+    """x, or none of it on a replica that has only the example of zeros.
+
+    Args:
+        x: Tensor with one row or several, the same number for each example.
+    """
+    part = _part()
+    if part is None:
+        return x
+    return x[: tf.where(part.examples > 0, tf.shape(x)[0], 0)]
+
+
 def all_sum(x):
     """The sum over all replicas, to be differentiated."""
     return x if count() == 1 else _all_sum(x)
@@ -200,13 +212,19 @@ def _part_of_draws(draw, shape, axis):
     if count() == 1:
         return draw(shape)
     rows, part = shape[axis], _part()
-    most = rows
+    most, total = rows, count() * rows
     if part is not None:  # of the whole part, or of a piece of it
         most = part.most * rows // tf.maximum(part.examples, 1)
         most = tf.maximum(most, rows)
-    whole = (*shape[:axis], count() * most, *shape[axis + 1 :])
+        is_piece = rows < part.examples
+        total = tf.where(is_piece, count() * most, part.total)
+    # As many as one device draws: else the axes before it would get others.
+    drawn = draw((*shape[:axis], total, *shape[axis + 1 :]))
+    missing = [[0, 0]] * len(shape)
+    missing[axis] = [0, count() * most - total]
     start = most * _number()
-    return draw(whole)[(slice(None),) * axis + (slice(start, start + rows),)]
+    rows = (slice(None),) * axis + (slice(start, start + rows),)
+    return tf.pad(drawn, missing)[rows]
 
 
 def steps(step_function, strategy, number, eagerly=False):

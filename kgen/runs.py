@@ -31,6 +31,7 @@ from kgen.models import checks, factory
 # Beside Keras's own files in the archive that model.keras is.
 _FACTS = "kgen.json"
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.weights\.h5$")
+_HALF = re.compile(r"\.\d+-config\.json")  # see files.new_file
 _SETTINGS = {
     "model",
     "data",
@@ -214,14 +215,17 @@ class Run:
                     "with it, --overwrite to delete it, or another --out."
                 )
             self._delete()
-        elif self.path.is_file() or (
-            self.path.is_dir() and any(self.path.iterdir())
-        ):
+        elif self.path.is_file() or self._holds_others():
             raise FileExistsError(
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
             )
         self._write_config(config)
+
+    def _holds_others(self):
+        """Whether there is more than what a kill left of a first beginning."""
+        names = os.listdir(self.path) if self.path.is_dir() else []
+        return not all(map(_HALF.fullmatch, names))
 
     def _delete(self):
         made = [p for p in self.path.iterdir() if _MADE.fullmatch(p.name)]
@@ -240,9 +244,21 @@ class Run:
         config = {**config, "versions": versions}
         files.write_json(self.config_file, config)
 
-    def extend(self, epochs):
-        """Notes that a resumed run goes on to `epochs` epochs in all."""
-        self._write_config({**self.config, "epochs": epochs})
+    def extend(self, epochs, **facts):
+        """Notes that a resumed run goes on to `epochs` epochs in all.
+
+        Args:
+            epochs: Their number.
+            **facts: Other settings that have changed.
+        """
+        self._write_config({**self.config, "epochs": epochs, **facts})
+
+    def is_trained(self, epochs=None):
+        """Whether the run has seen `epochs` epochs; None for its own number."""
+        if not self.config_file.exists():
+            return False
+        _, seen = self.checkpoints.newest()
+        return seen == (epochs or self.config["epochs"])
 
     def model(self):
         """The trained model.
@@ -388,6 +404,7 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
     _check_whole(model, source)
     writes = distribution.writes(strategy)
     callbacks = _callbacks(run, config, model, datasets["train"], writes)
+    config = {**config, **distribution.described(strategy)}
     epoch = distribution.by_chief(
         strategy, lambda: _begin(run, model, config, overwrite, resume)
     )
@@ -428,7 +445,7 @@ def _check_batch_size(size, replicas):
 def _begin(run, model, config, overwrite, resume):
     """Makes the run, or brings `model` to where it is; returns its epoch."""
     if resume:
-        return _resume(run, model, config["epochs"])
+        return _resume(run, model, config)
     run.create(config, overwrite)
     return 0
 
@@ -465,15 +482,16 @@ def _check_whole(model, source):
             )
 
 
-def _resume(run, model, epochs):
+def _resume(run, model, config):
     """Brings `model` to the run's last whole epoch; returns its number."""
-    epoch = run.checkpoints.restore(model)
+    epoch, epochs = run.checkpoints.restore(model), config["epochs"]
     if epoch > epochs:
         raise InvalidArgument(
             f"The run in {run.path} has seen {epoch} epochs already; it can't "
             f"be resumed with --epochs {epochs}. Pass at least {epoch}."
         )
-    run.extend(epochs)
+    by = ("strategy", "devices") if epoch < epochs else ()
+    run.extend(epochs, **{name: config[name] for name in by})
     run.trim_history(epoch)
     return epoch
 

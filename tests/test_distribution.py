@@ -1,18 +1,26 @@
 """`kgen train --strategy`: what is refused, what is left, what a kill costs."""
 
+import contextlib
 import csv
 import json
+import re
+import signal
+import socket
 import subprocess
 import time
+import types
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from click.testing import CliRunner
 
-from kgen import distribution, runs
+from kgen import cli, distribution, runs
 from kgen.errors import InvalidArgument
 from tests.models.contract import state
-from tests.test_cli import command, kgen, refused
+from tests.test_cli import command, config, kgen, refused
+from tests.test_runs import CONFIG
 from tests.workers import free_ports, tf_config
 
 HOSTS = ["a:1", "b:1"]
@@ -44,6 +52,9 @@ def test_an_environment_without_a_cluster(monkeypatch):
         (tf_config(["a:1", "a:1"], 0), "no two alike"),
         (tf_config(["a:1", "b"], 0), "HOST:PORT"),
         (tf_config("a:1", 0), "HOST:PORT"),
+        (tf_config(["a:0"], 0), "HOST:PORT"),
+        (tf_config(["a:65536"], 0), "HOST:PORT"),
+        (tf_config(HOSTS, 0.5), "can't be read"),
         (tf_config([1, 2], 0), "can't be read"),
         (tf_config(HOSTS, 0).replace('"worker":', '"ps":'), "`worker`s"),
     ],
@@ -58,6 +69,98 @@ def test_a_cluster_that_is_none(monkeypatch, text, message):
 def test_a_cluster(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     distribution.check("multi_worker")
+
+
+@pytest.mark.parametrize("index", range(2))
+def test_a_port_in_use(monkeypatch, index):
+    with socket.create_server(("", 0)) as server:
+        port = server.getsockname()[1]
+        hosts = [f"localhost:{port}", f"127.0.0.1:{port}"]
+        line = said(monkeypatch, tf_config(hosts, index))
+    assert f"TF_CONFIG: this worker can't listen on port {port}" in line
+
+
+def test_another_cluster_than_the_chiefs(monkeypatch):
+    def meet(hosts, index, waiting):
+        raise distribution.meeting.Mismatch("a:1, c:1")
+
+    monkeypatch.setattr(distribution.meeting, "meet", meet)
+    line = said(monkeypatch, tf_config(HOSTS, 1))
+    assert "the chief's cluster, a:1, c:1. Received: a:1, b:1" in line
+
+
+def waits(monkeypatch, meet, index, *args):
+    """The command's result where workers meet by a function in place."""
+    monkeypatch.setenv("TF_CONFIG", tf_config(HOSTS, index))
+    monkeypatch.setattr(distribution.meeting, "meet", meet)
+    monkeypatch.setattr(cli, "_PATIENCE", -1)
+    args = ("train", "vae", "--strategy", "multi_worker", *map(str, args))
+    return CliRunner().invoke(cli.main, args)
+
+
+def test_one_is_told_who_is_missing_and_may_leave(monkeypatch):
+    def meet(hosts, index, waiting):
+        for _ in range(3):
+            waiting(hosts[1:])
+        raise KeyboardInterrupt
+
+    result = waits(monkeypatch, meet, 0)
+    assert result.exit_code == 130
+    assert result.stderr.count("waiting") == 1
+    assert "kgen: waiting for b:1 ...\n" in result.stderr
+    assert result.stderr.endswith("kgen: interrupted.\n")
+
+
+def test_nobody_waits_for_a_run_that_gets_trained_meanwhile(
+    monkeypatch, tmp_path
+):
+    run = runs.Run(tmp_path / "run")
+    run.create(CONFIG)
+    run.checkpoints.directory.mkdir()
+
+    def meet(hosts, index, waiting):
+        waiting(hosts[:1])
+        (run.checkpoints.directory / "epoch-00003.weights.h5").touch()
+        waiting(hosts[:1])
+        pytest.fail("the chief is still waited for")
+
+    result = waits(monkeypatch, meet, 1, "--resume", "--out", run.path)
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_the_chief_of_a_trained_run_needs_no_others(monkeypatch, tmp_path):
+    run, args = tmp_path / "run", ("train", "vae", *SMALL)
+    kgen(*args, "--epochs", 1, "--out", run)
+    (run / "model.keras").unlink()  # as if it had died just before
+    result = waits(monkeypatch, pytest.fail, 0, "--resume", "--out", run)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (run / "model.keras").exists()
+
+
+CHIEF = {"chief": ["c:1"], "worker": HOSTS}
+
+
+@pytest.mark.parametrize(
+    "cluster, task, writes",
+    [
+        ({"worker": HOSTS}, ("worker", 0), True),
+        ({"worker": HOSTS}, ("worker", 1), False),
+        (CHIEF, ("chief", 0), True),
+        (CHIEF, ("worker", 0), False),
+        (CHIEF, ("worker", 1), False),
+    ],
+)
+def test_one_alone_writes(monkeypatch, cluster, task, writes):
+    """By the strategy, and before there is one: who writes waits at its address."""
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(cluster), task_type=task[0], task_id=task[1]
+    )
+    strategy = types.SimpleNamespace(cluster_resolver=resolver)
+    assert distribution.writes(strategy) == writes
+    task = dict(zip(("type", "index"), task))
+    text = json.dumps({"cluster": cluster, "task": task})
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert distribution.is_chief() == writes
 
 
 def test_devices_belong_to_one_machine(monkeypatch):
@@ -98,6 +201,11 @@ def assert_same_run(run, other):
     np.testing.assert_allclose(losses(other), losses(run), rtol=1e-4)
 
 
+def trained_by(run):
+    """What a run's settings say of the strategy."""
+    return {name: config(run)[name] for name in ("strategy", "devices")}
+
+
 def trained(*args, **kwargs):
     """Runs a training in a process of its own."""
     done = subprocess.run(**command("train", "vae", *SMALL, *args, **kwargs))
@@ -114,12 +222,113 @@ def test_mirrored_trains_what_one_device_trains(tmp_path):
     )
     assert done.stderr == ""
     assert (tmp_path / "saved_models" / "vae" / "1").is_dir()
+    assert trained_by(two) == {"strategy": "mirrored", "devices": 2}
     kgen("train", "vae", *SMALL, "--out", one, "--epochs", 2)
     kgen("train", "vae", "--out", two, "--epochs", 2, "--resume")
+    assert trained_by(two) == {"strategy": None, "devices": 1}
     assert_same_run(one, two)
     assert {path.name for path in one.iterdir()} == {
         path.name for path in two.iterdir()
     }
+
+
+def started(hosts, index, directory, *args):
+    """A process that is the worker of this index."""
+    given = ("train", "vae", *SMALL, "--strategy", "multi_worker", *args)
+    environment = {"TF_CONFIG": tf_config(hosts, index)}
+    return subprocess.Popen(**command(*given, cwd=directory, env=environment))
+
+
+@pytest.fixture
+def pods(tmp_path):
+    """Two workers in one directory, each of which is started again by itself."""
+    with contextlib.ExitStack() as stack:
+        yield Pods(tmp_path, stack)
+
+
+class Pods:
+    """Workers as Kubernetes has them, with the command of its document.
+
+    Args:
+        directory: Theirs.
+        stack: What ends them.
+    """
+
+    def __init__(self, directory, stack):
+        self.directory, self.stack = directory, stack
+        self.run = runs.Run(directory / "run")
+        self.hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        self.processes = [self._start(0), self._start(1)]
+        self.ends = []
+
+    def _start(self, index):
+        args = ["--out", "run", "--epochs", 8]
+        if self.run.config_file.exists():
+            args.append("--resume")
+        process = started(self.hosts, index, self.directory, *args)
+        self.stack.enter_context(process)
+        self.stack.callback(process.kill)
+        return process
+
+    def end(self, index, number):
+        """Sends a signal that must end a process at once."""
+        self.processes[index].send_signal(number)
+        self.processes[index].wait(60)
+
+    def are_done(self):
+        """Starts those again that have failed; whether none has."""
+        status = [process.poll() for process in self.processes]
+        for index, one in enumerate(status):
+            if one:
+                error = self.processes[index].stderr.read()
+                self.ends.append((one, error))
+                self.processes[index] = self._start(index)
+        return status == [0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", [[0], [1], [0, 1], [1, 0]])
+def test_every_order_of_deaths_ends_well(pods, tmp_path, last):
+    """A worker, the chief, and these after the last epoch."""
+    plan = [(2, 1, signal.SIGTERM), (4, 0, signal.SIGTERM)]
+    plan += [(8, index, signal.SIGKILL) for index in last]
+    until = time.monotonic() + 1500
+    while not pods.are_done():
+        assert time.monotonic() < until, pods.ends
+        _, seen = pods.run.checkpoints.newest()
+        if plan and seen >= plan[0][0]:
+            pods.end(*plan.pop(0)[1:])
+        time.sleep(0.05)
+    assert not plan
+    status = {one for one, _ in pods.ends}
+    assert status <= {1, -signal.SIGTERM, -signal.SIGKILL}, pods.ends
+    whole = tmp_path / "whole"
+    kgen("train", "vae", *SMALL, "--out", whole, "--epochs", 8)
+    assert_same_run(whole, pods.run.path)
+    assert trained_by(pods.run.path) == {
+        "strategy": "multi_worker",
+        "devices": 2,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("index", range(2))
+def test_one_that_waits_can_be_ended(tmp_path, index, number):
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with started(hosts, index, tmp_path) as worker:
+        try:
+            line = worker.stderr.readline()
+            assert line == f"kgen: waiting for {hosts[1 - index]} ...\n"
+            worker.send_signal(number)
+            _, errors = worker.communicate(timeout=60)
+        finally:
+            worker.kill()
+    if number == signal.SIGINT:
+        assert worker.returncode == 130
+        assert errors.endswith("kgen: interrupted.\n")
+    else:
+        assert worker.returncode == -number
 
 
 class Workers:
@@ -131,21 +340,16 @@ class Workers:
         for index in range(2):
             place = directory / f"worker-{index}"
             place.mkdir(exist_ok=True)
-            given = ("train", "vae", *SMALL, "--out", "run", *args)
-            options = command(
-                *given,
-                "--strategy",
-                "multi_worker",
-                cwd=place,
-                env={"TF_CONFIG": tf_config(hosts, index)},
-            )
-            self.processes.append(subprocess.Popen(**options))
+            given = (hosts, index, place, "--out", "run", *args)
+            self.processes.append(started(*given))
 
     def wait(self):
         """Waits for both; returns their exit status and their errors."""
         ends = [one.communicate(timeout=1500) for one in self.processes]
         status = [one.returncode for one in self.processes]
-        return status, [errors for _, errors in ends]
+        # Who had to wait for the other may have said so.
+        errors = [re.sub("kgen: waiting .*\n", "", text) for _, text in ends]
+        return status, errors
 
 
 @pytest.mark.slow

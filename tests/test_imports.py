@@ -9,7 +9,7 @@ import kgen
 
 ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
-    {"errors", "files", "names", "replicas"},
+    {"errors", "files", "meeting", "names", "replicas"},
     {"distribution", "losses"},
     {"layers", "export", "optimizers"},
     {"networks", "densities"},

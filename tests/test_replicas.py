@@ -21,6 +21,11 @@ def figures(x, seed):
         "mean": mean,
         "std": replicas.std(x)[None],
         "normal": replicas.own(replicas.normal(keras.ops.shape(x), seed)),
+        "several": tf.transpose(
+            replicas.normal((3, keras.ops.shape(x)[0], 2), seed, axis=1),
+            (1, 0, 2),
+        )[: replicas.examples(x)],
+        "real": replicas.real(x),
         "uniform": replicas.own(
             replicas.uniform((keras.ops.shape(x)[0], 2), seed, 3, 5)
         ),
@@ -64,7 +69,7 @@ def test_parts_make_up_the_whole(strategy, sizes):
         np.ravel(found["share"]), np.divide(sizes, sum(sizes))
     )
     np.testing.assert_array_equal(np.ravel(found["examples"]), sizes)
-    for name in ("own", "normal", "uniform"):  # in parts
+    for name in ("own", "real", "normal", "several", "uniform"):  # in parts
         np.testing.assert_array_equal(
             np.concatenate(found[name]), whole[name], err_msg=name
         )

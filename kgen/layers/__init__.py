@@ -8,10 +8,12 @@ from kgen.layers.corruption import (
 )
 from kgen.layers.dense import Dense
 from kgen.layers.gated import GatedDense
+from kgen.layers.normalization import BatchNormalization
 from kgen.layers.sampling import GaussianSampling
 from kgen.layers.spectral import SpectralNormalization, WeightClip
 
 __all__ = [
+    "BatchNormalization",
     "ConcatenateLabels",
     "Dense",
     "GatedDense",

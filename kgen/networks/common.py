@@ -3,11 +3,15 @@
 import operator
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from kgen.errors import check_int, check_name, invalid
-from kgen.layers import ConcatenateLabels, SpectralNormalization, WeightClip
+from kgen.layers import (
+    BatchNormalization,
+    ConcatenateLabels,
+    SpectralNormalization,
+    WeightClip,
+)
 
 OWNER = "create_model"
 
@@ -129,12 +133,7 @@ def hidden_layers(activation, batch_normalization, kernel_regularizer=None):
     def hidden(x):
         if batch_normalization:
             # Statistics that follow fast, for networks that change fast.
-            # Those of the whole batch, where replicas share it.
-            x = keras.layers.BatchNormalization(
-                momentum=0.9,
-                epsilon=1e-4,
-                synchronized=tf.distribute.has_strategy(),
-            )(x)
+            x = BatchNormalization(momentum=0.9, epsilon=1e-4)(x)
         return keras.layers.Activation(activation)(x)
 
     return kwargs, hidden

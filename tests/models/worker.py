@@ -1,17 +1,26 @@
 """One of several workers: `python -m tests.models.worker FILE CASE ...`.
 
 It trains cases of `test_mirrored`, and the chief writes what came of them.
+Without TF_CONFIG it trains by three replicas.
 """
 
+import os
 import sys
 
 import numpy as np
 import tensorflow as tf
 
-STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()  # before all else
+if "TF_CONFIG" in os.environ:
+    STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()  # before all else
+else:
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 3,
+    )
+    STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1", "CPU:2"])
 
-from kgen import distribution  # noqa: E402
-from tests.models.test_mirrored import CASES, fitted, inputs  # noqa: E402
+from kgen import distribution
+from tests.models.test_mirrored import CASES, fitted, inputs
 
 
 def main(file, *cases):

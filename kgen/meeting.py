@@ -1,0 +1,127 @@
+"""Workers that wait until all are here.
+
+TensorFlow can do that, too; but no Python runs meanwhile, so that Ctrl-C does
+nothing, and nobody is told for whom one waits.
+"""
+
+import contextlib
+import json
+import socket
+import time
+
+_SECONDS = 0.5  # from one look, or call, to the next
+_SILENCE = 10.0  # after which the other end is taken for dead
+
+
+class Mismatch(Exception):
+    """The first worker knows of other workers; it has their addresses."""
+
+
+def meet(hosts, index, waiting):
+    """Returns once all workers are here.
+
+    The first one listens at its address, and tells those who call who is
+    missing. A worker that dies meanwhile, and starts anew, calls again.
+
+    Args:
+        hosts: Addresses `HOST:PORT` of all workers, in one order for all.
+        index: The place of this one.
+        waiting: Function that gets the addresses of those that are missing,
+            some times a second; what it raises ends the waiting.
+
+    Raises:
+        OSError: If this worker's port is in use.
+        Mismatch: If the first worker has other `hosts`.
+    """
+    with _listening(hosts[index]) as server:
+        if index == 0:
+            return _hear(server, hosts, waiting)
+    while not _call(hosts, index, waiting):
+        waiting(hosts[:1])
+        time.sleep(_SECONDS)
+
+
+def port_of(address):
+    """The port of `HOST:PORT`."""
+    return int(address.rpartition(":")[2])
+
+
+def _listening(address):
+    """A socket at the address's port, on all of this machine's networks."""
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    return socket.create_server(
+        ("", port_of(address)), family=family, dualstack_ipv6=both
+    )
+
+
+def _hear(server, hosts, waiting):
+    """Waits as the first worker does."""
+    server.settimeout(_SECONDS)
+    calls = {}
+
+    def missing():
+        return [host for n, host in enumerate(hosts) if n and n not in calls]
+
+    with contextlib.ExitStack() as stack:
+        while missing():
+            waiting(missing())
+            with contextlib.suppress(TimeoutError):
+                call = stack.enter_context(server.accept()[0])
+                _note(call, hosts, calls)
+            for index in [n for n, call in calls.items() if _is_gone(call)]:
+                del calls[index]
+            for call in calls.values():
+                with contextlib.suppress(OSError):
+                    _send(call, {"missing": missing()})
+
+
+def _note(call, hosts, calls):
+    """Keeps a call by its worker's index; one of a stranger is ended.
+
+    Such as of a worker that still trains, in TensorFlow's own protocol.
+    """
+    call.settimeout(_SILENCE)
+    try:
+        hello = json.loads(call.makefile().readline())
+        index, theirs = hello["index"], hello["hosts"]
+        if theirs == hosts:
+            calls[index] = call
+            return call.setblocking(False)
+        _send(call, {"hosts": hosts})
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    call.close()
+
+
+def _is_gone(call):
+    """Whether the other end, which has nothing more to say, has closed."""
+    try:
+        return not call.recv(1)
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
+
+
+def _call(hosts, index, waiting):
+    """Whether the first worker, if it can be reached, said that all are here."""
+    address = hosts[0].rpartition(":")[0].strip("[]"), port_of(hosts[0])
+    with (
+        contextlib.suppress(OSError, ValueError, TypeError),
+        socket.create_connection(address, _SILENCE) as call,
+        call.makefile() as answers,
+    ):
+        # Linux may connect a local port that is free to itself.
+        if call.getsockname() == call.getpeername():
+            return False
+        _send(call, {"index": index, "hosts": hosts})
+        for answer in map(json.loads, answers):
+            if "hosts" in answer:
+                raise Mismatch(", ".join(answer["hosts"]))
+            if not answer["missing"]:
+                return True
+            waiting(answer["missing"])
+    return False
+
+
+def _send(call, message):
+    call.sendall(json.dumps(message).encode() + b"\n")
