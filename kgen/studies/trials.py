@@ -17,6 +17,7 @@ from kgen.evaluation import Evidence, check_possible, compute
 from kgen.models.factory import load_model
 
 _LONGEST = 500  # characters of a reason
+_PAUSE = 0.5  # seconds
 
 
 class Keep(keras.callbacks.Callback):
@@ -104,6 +105,22 @@ class Judge:
         return False
 
 
+def describe(hypermodel, hp):
+    """What is known of a trial before it begins.
+
+    Args:
+        hypermodel: A study's.
+        hp: Keras Tuner's hyperparameters of the trial.
+
+    Returns:
+        Dictionary with its `settings`, and what is searched as `parameters`.
+    """
+    return {
+        "settings": hypermodel.settings(hp),
+        "parameters": hypermodel.space.chosen(hp),
+    }
+
+
 class Trainer(keras_tuner.Tuner):
     """Runs the trials of a study that an oracle thinks of.
 
@@ -116,6 +133,7 @@ class Trainer(keras_tuner.Tuner):
     def __init__(self, study, oracle, watch=None):
         self.study, self._judge = study, Judge(study)
         self._watch = watch
+        self._idle = False
         super().__init__(
             oracle,
             study.hypermodel(),
@@ -140,6 +158,16 @@ class Trainer(keras_tuner.Tuner):
     def _populate_initial_space(self):
         """Nothing: the oracle knows the space, and no model needs building."""
 
+    # Keras Tuner asks again at once where there is nothing to do as yet.
+
+    def pre_create_trial(self):
+        if self._idle:
+            time.sleep(_PAUSE)
+        self._idle = True
+
+    def on_trial_begin(self, trial):
+        self._idle = False
+
     def _try_run_and_update_trial(self, trial, **kwargs):
         """As Keras Tuner's, which would print a traceback in between."""
         try:
@@ -160,15 +188,11 @@ class Trainer(keras_tuner.Tuner):
         """
         folder = pathlib.Path(self.get_trial_dir(trial.trial_id))
         hp = trial.hyperparameters
-        settings = self.hypermodel.settings(hp)
-        record = {
-            "settings": settings,
-            "parameters": self.hypermodel.space.chosen(hp),
-        }
+        record = describe(self.hypermodel, hp)
         start = time.monotonic()
         try:
             record["runs"] = [
-                self._train(settings, seed, folder, hp.values)
+                self._train(record["settings"], seed, folder, hp.values)
                 for seed in self.study.seeds
             ]
         except Exception as error:

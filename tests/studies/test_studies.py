@@ -426,7 +426,8 @@ def test_a_sample_metric_is_an_objective(tmp_path):
     assert figures["frechet_distance"].value == best["value"]
 
 
-def test_hyperband_goes_on_with_the_best(tmp_path):
+def test_hyperband_goes_on_with_the_best(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "_drop_models", lambda *args: None)
     study = common.study(
         tmp_path,
         tuner="hyperband",
