@@ -70,6 +70,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, tuner):
     assert begun.count("trial_1") == 2 and len(begun) == 6
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_worker_each_time_has_failed(
     tmp_path, monkeypatch
 ):
@@ -199,7 +200,7 @@ def test_what_workers_found_is_found_again(tmp_path):
         budget="trials = 3\nepochs = 2",
         space="hidden_units = [4]\n[space.network]\nvalues = ['dense', 'conv']",
         data='source = "digits"',
-        more='[evaluation]\nnum_samples = 50\nextractor = "pixels"',
+        more='[evaluation]\nnum_samples = 100\nextractor = "pixels"',
     )
     done = subprocess.run(**command("tune", path, "--workers", 2), timeout=600)
     assert done.returncode == 0, done.stderr
@@ -214,7 +215,7 @@ def test_what_workers_found_is_found_again(tmp_path):
         study.data.examples("validation"),
         study.data.examples("train"),
         extractor=kgen.extractors.get("pixels", study.data.source),
-        num_samples=50,
+        num_samples=100,
     )
     figures, _ = kgen.evaluation.compute(evidence, ["frechet_distance"])
     assert figures["frechet_distance"].value == best["value"]
