@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -40,12 +39,6 @@ def run(study, count, trials=None, source=None, tell=None):
         WorkerLost: If the chief dies, or a worker does so again and again
             without any trial coming to its end.
     """
-    arguments = [sys.executable, "-c", _START, "tune", str(study.path)]
-    arguments += ["--member", "--resume"]
-    if trials is not None:
-        arguments += ["--trials", str(trials)]
-    if source is not None:
-        arguments += ["--data", source]
     place = {
         _IP: "127.0.0.1",
         _PORT: str(_free_port()),
@@ -53,26 +46,25 @@ def run(study, count, trials=None, source=None, tell=None):
     }
     # Else each one would start a thread for every core.
     threads = str(max(1, (os.cpu_count() or 1) // count))
-    place_of_worker = {**place, "TF_NUM_INTRAOP_THREADS": threads}
+    theirs = {**place, "TF_NUM_INTRAOP_THREADS": threads}
     with contextlib.ExitStack() as stack:
+        arguments = _arguments(study, trials, source)
         start = functools.partial(_start, stack, arguments)
         chief = start({**place, _NAME: "chief"})
         workers = [
-            _Worker(study, f"worker-{number}", start, place_of_worker, tell)
+            _Worker(study, f"worker-{number}", start, theirs, tell)
             for number in range(1, count + 1)
         ]
-        # All that a worker has handed in is on the disk once it has ended.
-        while sum(worker.is_at_work() for worker in workers):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                status = chief.wait(0.2)
-                if status != 0:
-                    raise WorkerLost(
-                        f"The chief {_end(status)}. Finished trials are kept; "
-                        "go on with --resume."
-                    )
-                for worker in workers:  # there is nothing more to do
-                    worker.process.wait(30)
-                break
+        while (status := _wait(chief, 0.2)) is None:
+            if not sum(worker.is_at_work() for worker in workers):
+                return  # all that they have handed in is on the disk
+        if status != 0:
+            raise WorkerLost(
+                f"The chief {_end(status)}. Finished trials are kept; go on with "
+                "--resume."
+            )
+        for worker in workers:  # there are no more trials
+            _wait(worker.process, 30)
 
 
 class _Worker:
@@ -192,6 +184,17 @@ def needs_chief():
         ) from error
 
 
+def _arguments(study, trials, source):
+    """The command of the chief and of each worker."""
+    arguments = [sys.executable, "-c", _START, "tune", str(study.path)]
+    arguments += ["--member", "--resume"]
+    if trials is not None:
+        arguments += ["--trials", str(trials)]
+    if source is not None:
+        arguments += ["--data", source]
+    return arguments
+
+
 def _start(stack, arguments, environment, log=None):
     """A process that does not outlive the stack."""
     with contextlib.nullcontext() if log is None else log.open("a") as output:
@@ -207,10 +210,18 @@ def _start(stack, arguments, environment, log=None):
     return process
 
 
+def _wait(process, seconds):
+    """A process's status, or None if it has not ended meanwhile."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def _end(status):
     """How a process ended, in words."""
     if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
+        return f"was ended by signal {-status}"
     return f"ended with status {status}"
 
 

@@ -59,7 +59,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, tuner):
     )
     result = kgen_tune(path, "--workers", 2)
     assert result.exit_code == 0, result.output
-    assert "was ended by SIGKILL, and is started again" in result.stderr
+    assert "was ended by signal 9, and is started again" in result.stderr
     found = common.results_of(path)["trials"]
     assert [one["trial"] for one in found] == [0, 1, 2, 3, 4]
     assert {one["status"] for one in found} == {"completed"}
