@@ -152,7 +152,10 @@ def endless():
 
 @pytest.mark.parametrize("form", ["repeated", "endless", "unknown"])
 def test_a_searched_batch_size_of_data_without_a_known_end(form):
-    hypermodel = model_of("vae", {**DENSE, "batch_size": {"values": [5, 10]}})
+    space = {**DENSE, "batch_size": {"values": [5, 10]}}
+    if form != "unknown":
+        space["steps_per_execution"] = 1  # an epoch is of whole executions
+    hypermodel = model_of("vae", space)
     hp = trial(hypermodel, batch_size=10)
     x = tf.data.Dataset.from_tensor_slices(contract.X[:40])
     x = x.batch(7, drop_remainder=form == "repeated")

@@ -1,5 +1,6 @@
 """Studies: read, refused, run, resumed."""
 
+import gc
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from keras_tuner.src.distribute import oracle_client
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from kgen import cli, studies
 from kgen.errors import InvalidArgument
@@ -400,6 +402,19 @@ def test_a_loaded_model_gives_the_figure_again_and_trains_on(tmp_path):
     assert float(value) == values[1]
     epochs = best["runs"][1]["epochs"]
     assert int(steps) == epochs + 1
+
+
+def graphs():
+    gc.collect()
+    found = [one for one in gc.get_objects() if isinstance(one, FuncGraph)]
+    return sum(graph.name == "one_step_on_data" for graph in found)
+
+
+def test_a_trial_leaves_no_graphs(tmp_path):
+    study = common.study(tmp_path, model="vae", objective="val_elbo")
+    before = graphs()
+    studies.tune(study)
+    assert graphs() == before
 
 
 def test_a_sample_metric_is_an_objective(tmp_path):
