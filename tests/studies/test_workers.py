@@ -161,7 +161,7 @@ def is_alive(pid):
         return False
 
 
-def wait_until(condition, seconds=240):
+def wait_until(condition, seconds=600):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
