@@ -904,6 +904,19 @@ def test_a_trial_is_given_up_when_its_worker_has_died_again_and_again(
     assert list(oracle.ongoing_trials) == ["b"]
 
 
+def test_what_is_sent_to_workers_is_not_printed(tmp_path, capsys):
+    """Keras Tuner has a print left where a parameter hangs on another one."""
+    space = (
+        "hidden_units = [4]\nfilters = {values = [2, 4]}\n"
+        'network = {values = ["conv", "dense"]}'
+    )
+    study = common.study(tmp_path, space=space, data='source = "digits"')
+    oracle = tuning.make_trainer(study).oracle
+    sent = oracle.get_space().to_proto()
+    assert "conditions" in str(sent)
+    assert capsys.readouterr().out == ""
+
+
 def test_who_has_nothing_to_do_waits_a_little(tmp_path, monkeypatch):
     common.at_best(monkeypatch, lambda settings, seed: 1.0)
     study = common.study(tmp_path, **common.GRID)

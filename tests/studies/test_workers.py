@@ -197,15 +197,12 @@ def test_what_workers_found_is_found_again(tmp_path):
         tmp_path,
         model="gan",
         objective="val_frechet_distance",
-        budget="trials = 3\nepochs = 2",
-        space="hidden_units = [4]\n[space.network]\nvalues = ['dense', 'conv']",
-        data='source = "digits"',
-        more='[evaluation]\nnum_samples = 100\nextractor = "pixels"',
+        budget="trials = 2\nepochs = 1",
+        space="latent_dim = {min = 2, max = 9}\nhidden_units = [4]",
+        more='[evaluation]\nnum_samples = 50\nextractor = "pixels"',
     )
     done = subprocess.run(**command("tune", path, "--workers", 2), timeout=600)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[:-2]] == 3 * ["Trial"]
     study, best = studies.read(path), common.results_of(path)["best"]
     model = kgen.load_model(
         study.folder / f"trial_{best['trial']}" / "model-0.keras"
@@ -215,7 +212,7 @@ def test_what_workers_found_is_found_again(tmp_path):
         study.data.examples("validation"),
         study.data.examples("train"),
         extractor=kgen.extractors.get("pixels", study.data.source),
-        num_samples=100,
+        num_samples=50,
     )
     figures, _ = kgen.evaluation.compute(evidence, ["frechet_distance"])
     assert figures["frechet_distance"].value == best["value"]
