@@ -3,8 +3,8 @@
     python benchmarks/workers.py
 
 Runs a small study of the autoencoder on digits with `kgen tune`, alone and with
-`--workers 2`, each from its beginning, and checks that no trial is run twice.
-Writes result.json to `--out`.
+`--workers 2`, each from its beginning, and checks that no trial is run twice, and
+that all of them differ. Writes result.json to `--out`.
 """
 
 import argparse
@@ -44,15 +44,25 @@ def run(study, workers):
     seconds = time.time() - start
     results = study.with_suffix(".results.json").read_text()
     trials = json.loads(results)["trials"]
-    settings = {json.dumps(one["settings"]) for one in trials}
+    check(study, trials)
     return {
         "seconds": round(seconds, 1),
         "trials": len(trials),
-        "different_trials": len(settings),
         "seconds_of_a_trial": round(
             sum(one["seconds"] for one in trials) / len(trials), 1
         ),
     }
+
+
+def check(study, trials):
+    """Ends the benchmark if a trial was run twice, or is one that has been."""
+    oracle = study.with_suffix(".trials") / "oracle.json"
+    ended = [int(n) for n in json.loads(oracle.read_text())["end_order"]]
+    if sorted(ended) != [one["trial"] for one in trials]:
+        sys.exit(f"not every trial was run once: {ended}")
+    settings = {json.dumps(one["settings"], sort_keys=True) for one in trials}
+    if len(settings) != len(trials):
+        sys.exit(f"{len(trials)} trials have {len(settings)} settings")
 
 
 def main():

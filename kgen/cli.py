@@ -797,6 +797,8 @@ def tune(path, source, workers, resume, overwrite, trials, member):
     quiet_import()
     from kgen import studies
 
+    if member:
+        studies.workers.end_with_parent()
     shared = studies.workers.is_member()
     if shared and workers > 1:
         raise click.UsageError(
@@ -814,7 +816,9 @@ def tune(path, source, workers, resume, overwrite, trials, member):
         if workers > 1:
             studies.prepare(study, resume, overwrite)
             _passing("Waiting for the first trial")
-            found = _share(study, workers, trials, source)
+            tell = functools.partial(_complain, status=None)
+            studies.workers.run(study, workers, trials, source, tell)
+            found = studies.results.read(study.path)
         else:
             tell = _teller(study, trials or study.budget["trials"])
             watch = _watch_trial(study) if sys.stderr.isatty() else None
@@ -833,23 +837,13 @@ def tune(path, source, workers, resume, overwrite, trials, member):
             f"{path} --resume{data}",
             130,
         )
+    except distribution.WorkerLost as error:
+        studies.draw(study)
+        return _complain(str(error), 1)
     if member or found is None:
         return None
     studies.draw(study)
     return _conclude(path, found)
-
-
-def _share(study, workers, trials, source):
-    """Runs a study in several processes; returns its results."""
-    from kgen import studies
-
-    lost = studies.workers.run(study, workers, trials, source)
-    if lost:
-        _progress(
-            f"kgen: {lost} of {workers} workers failed; see "
-            f"{study.folder}/worker-*.log"
-        )
-    return studies.results.read(study.path)
 
 
 def _watch_trial(study):

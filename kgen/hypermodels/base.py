@@ -164,7 +164,7 @@ class HyperModel(keras_tuner.HyperModel):
                 )
             size = check_int("batch_size", type(self).__name__, size)
             if isinstance(x, tf.data.Dataset):
-                x = _rebatched(x, size)
+                x = _rebatched(x, size, kwargs.get("steps_per_epoch"))
             else:
                 kwargs["batch_size"] = size
         return model.fit(x, *args, **kwargs)
@@ -251,11 +251,26 @@ def _compile_arguments(name):
     return {key: value for key, value in parameters.items() if key != "self"}
 
 
-def _rebatched(dataset, size):
+def _rebatched(dataset, size, steps=None):
     """A dataset in other batches, whose number Keras must know.
 
-    It runs several steps at once, and would run past the end.
+    It runs several steps at once, and would run past the end. Where an epoch is
+    of so many steps, there is no end to know of.
     """
+    length = dataset.cardinality()
+    if length == tf.data.INFINITE_CARDINALITY:
+        batches = length
+    elif length == tf.data.UNKNOWN_CARDINALITY and steps is not None:
+        return dataset.rebatch(size)
+    else:
+        batches = -(-_count(dataset) // size)
+    return dataset.rebatch(size).apply(
+        tf.data.experimental.assert_cardinality(batches)
+    )
+
+
+def _count(dataset):
+    """How many examples a dataset of batches has."""
     counter = getattr(dataset, "epoch_counter", None)
     epoch = None if counter is None else counter.numpy()
     examples = dataset.reduce(
@@ -266,7 +281,4 @@ def _rebatched(dataset, size):
     )
     if counter is not None:
         counter.assign(epoch)  # counting was no epoch
-    batches = -(-int(examples) // size)
-    return dataset.rebatch(size).apply(
-        tf.data.experimental.assert_cardinality(batches)
-    )
+    return int(examples)

@@ -1,14 +1,22 @@
 """Keras Tuner's oracles, made to survive a kill, and a grid that resumes."""
 
+import collections
+import contextlib
+import itertools
+import math
+import pathlib
 import time
 import warnings
 
 import keras_tuner
-from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kgen import files
+from kgen.studies import kept
 from kgen.studies.study import FACTOR
 
+# How often a trial is begun that ends its worker each time.
+ATTEMPTS = 3
 _FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
@@ -31,6 +39,7 @@ class Kept(keras_tuner.Oracle):
             *args, max_consecutive_failed_trials=float("inf"), **kwargs
         )
         self._report = report
+        self._lost = collections.Counter()
         limit = float("inf") if minutes is None else 60 * minutes
         self._stop_at = time.monotonic() + limit
 
@@ -38,6 +47,29 @@ class Kept(keras_tuner.Oracle):
         if time.monotonic() >= self._stop_at:
             return {"status": TrialStatus.STOPPED}
         return super().populate_space(trial_id)
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id):
+        trial = self.ongoing_trials.get(tuner_id)
+        if trial is not None:  # its worker has died, and is there again
+            trial.metrics = type(trial.metrics)()
+            self._lost[trial.trial_id] += 1
+            if self._lost[trial.trial_id] == ATTEMPTS:
+                trial.status = TrialStatus.FAILED
+                trial.message = (
+                    f"its worker died {ATTEMPTS} times, by a kill or for want "
+                    "of memory"
+                )
+                self.end_trial(trial)
+        return super().create_trial(tuner_id)
+
+    def continued(self):
+        """Names of the trials whose training another one goes on with, or may.
+
+        Returns:
+            Set of strings.
+        """
+        return set()
 
     def end_trial(self, trial):
         # Of a worker that has outlived its chief: no other is to run it.
@@ -56,7 +88,15 @@ class Kept(keras_tuner.Oracle):
             trial.save(str(temporary))
 
     def reload(self):
-        super().reload()
+        folder = pathlib.Path(self._project_dir)
+        kept.read(folder / "oracle.json", self.get_state())
+        of_a_trial = Trial(keras_tuner.HyperParameters()).get_state()
+        for path in folder.glob("trial_*/trial.json"):
+            kept.read(path, of_a_trial)
+        for path in folder.glob("trial_*/record.json"):
+            kept.read(path, ("settings", "parameters"))
+        with kept.reading(folder):
+            super().reload()
         # Keras Tuner counts a trial as under way till the next one begins, and
         # would run it twice; one that had just begun, it would forget.
         unfinished = [
@@ -92,7 +132,79 @@ class Bayesian(Kept, keras_tuner.oracles.BayesianOptimizationOracle):
 
 
 class Hyperband(Kept, keras_tuner.oracles.HyperbandOracle):
-    """Draws many trials, and goes on with the best of them."""
+    """Draws many trials, and goes on with the best of them.
+
+    One that failed is the worst of its round. Keras Tuner would wait for it.
+    """
+
+    def populate_space(self, trial_id):
+        self._fill_places()
+        with self._failed_as_worst():
+            return super().populate_space(trial_id)
+
+    def continued(self):
+        names = {
+            trial.hyperparameters.values.get("tuner/trial_id")
+            for trial in self.trials.values()
+            if trial.status not in _FINISHED
+        }
+        sign = -1 if self.objective.direction == "max" else 1
+        for past, following, _, places in self._rounds():
+            chosen = {entry["past_id"] for entry in following}
+            able = [
+                name
+                for name in self._of_status(past, TrialStatus.COMPLETED)
+                if name not in chosen
+            ]
+            able.sort(key=lambda name: sign * self.trials[name].score)
+            names.update(able[: places - len(following)])
+        return names
+
+    def _rounds(self):
+        """Each round and the one that follows, and how many both have in the end.
+
+        Their entries have the `id` of a trial, and the `past_id` of the one
+        that it goes on with.
+        """
+        for bracket in self._brackets:
+            pairs = itertools.pairwise(bracket["rounds"])
+            for number, (past, following) in enumerate(pairs):
+                size, places = (
+                    self._get_size(bracket["bracket_num"], one)
+                    for one in (number, number + 1)
+                )
+                yield past, following, size, places
+
+    def _of_status(self, entries, status):
+        names = [entry["id"] for entry in entries]
+        return [name for name in names if self.trials[name].status == status]
+
+    def _fill_places(self):
+        """Where too many failed, they stand in the next round, too."""
+        for past, following, size, places in self._rounds():
+            there = {entry["past_id"] for entry in following}
+            failed = self._of_status(past, TrialStatus.FAILED)
+            following.extend(
+                {"past_id": name, "id": name}
+                for name in failed[size - places :]
+                if name not in there
+            )
+
+    @contextlib.contextmanager
+    def _failed_as_worst(self):
+        failed = [
+            trial
+            for trial in self.trials.values()
+            if trial.status == TrialStatus.FAILED
+        ]
+        worst = math.inf if self.objective.direction == "min" else -math.inf
+        for trial in failed:
+            trial.status, trial.score = TrialStatus.COMPLETED, worst
+        try:
+            yield
+        finally:
+            for trial in failed:
+                trial.status, trial.score = TrialStatus.FAILED, None
 
 
 class Grid(Kept):

@@ -1,5 +1,6 @@
 """One trial of a study: a model trained with its settings, for each seed."""
 
+import contextlib
 import gc
 import math
 import pathlib
@@ -9,6 +10,7 @@ import keras
 import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import TrialStatus
+from tensorflow.python.framework import ops
 
 from kgen import extractors, files
 from kgen.callbacks import EpochOrder, Evaluation
@@ -17,6 +19,7 @@ from kgen.evaluation import Evidence, check_possible, compute
 from kgen.models.factory import load_model
 
 _LONGEST = 500  # characters of a reason
+_PAUSE = 0.5  # seconds
 
 
 class Keep(keras.callbacks.Callback):
@@ -104,6 +107,38 @@ class Judge:
         return False
 
 
+@contextlib.contextmanager
+def _frees_graphs():
+    """After it, the graphs that it made can go: some 10 MB of a model.
+
+    TensorFlow registers each use of a custom gradient by a name, and with it
+    all of the graph, for ever.
+    """
+    known = getattr(ops.gradient_registry, "_registry", {})
+    before = set(known)
+    try:
+        yield
+    finally:
+        for name in known.keys() - before:
+            del known[name]
+
+
+def describe(hypermodel, hp):
+    """What is known of a trial before it begins.
+
+    Args:
+        hypermodel: A study's.
+        hp: Keras Tuner's hyperparameters of the trial.
+
+    Returns:
+        Dictionary with its `settings`, and what is searched as `parameters`.
+    """
+    return {
+        "settings": hypermodel.settings(hp),
+        "parameters": hypermodel.space.chosen(hp),
+    }
+
+
 class Trainer(keras_tuner.Tuner):
     """Runs the trials of a study that an oracle thinks of.
 
@@ -116,6 +151,7 @@ class Trainer(keras_tuner.Tuner):
     def __init__(self, study, oracle, watch=None):
         self.study, self._judge = study, Judge(study)
         self._watch = watch
+        self._idle = False
         super().__init__(
             oracle,
             study.hypermodel(),
@@ -140,6 +176,16 @@ class Trainer(keras_tuner.Tuner):
     def _populate_initial_space(self):
         """Nothing: the oracle knows the space, and no model needs building."""
 
+    # Keras Tuner asks again at once where there is nothing to do as yet.
+
+    def pre_create_trial(self):
+        if self._idle:
+            time.sleep(_PAUSE)
+        self._idle = True
+
+    def on_trial_begin(self, trial):
+        self._idle = False
+
     def _try_run_and_update_trial(self, trial, **kwargs):
         """As Keras Tuner's, which would print a traceback in between."""
         try:
@@ -160,15 +206,11 @@ class Trainer(keras_tuner.Tuner):
         """
         folder = pathlib.Path(self.get_trial_dir(trial.trial_id))
         hp = trial.hyperparameters
-        settings = self.hypermodel.settings(hp)
-        record = {
-            "settings": settings,
-            "parameters": self.hypermodel.space.chosen(hp),
-        }
+        record = describe(self.hypermodel, hp)
         start = time.monotonic()
         try:
             record["runs"] = [
-                self._train(settings, seed, folder, hp.values)
+                self._train(record["settings"], seed, folder, hp.values)
                 for seed in self.study.seeds
             ]
         except Exception as error:
@@ -181,6 +223,7 @@ class Trainer(keras_tuner.Tuner):
         values = [run["value"] for run in record["runs"]]
         return {self.study.objective.name: sum(values) / len(values)}
 
+    @_frees_graphs()
     def _train(self, settings, seed, folder, values):
         """One model: the objective's value, and after how many epochs."""
         keras.backend.clear_session()

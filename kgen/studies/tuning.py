@@ -2,13 +2,17 @@
 
 import contextlib
 import io
-import json
+import os
 import shutil
+import socket
+
+from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.engine import conditions
 
 from kgen import files
 from kgen.errors import InvalidArgument, check_int
-from kgen.studies import hparams, oracles, pictures, results, workers
-from kgen.studies.trials import Judge, Trainer
+from kgen.studies import hparams, kept, oracles, pictures, results, workers
+from kgen.studies.trials import Judge, Trainer, describe
 
 
 def tune(
@@ -70,9 +74,10 @@ def make_trainer(study, trials=None, report=None, watch=None):
         check_int("trials", "tune", trials)
 
     def ended(oracle, trial):
+        if trial.status == TrialStatus.FAILED:
+            _explain(study, trial)
         found = finish(study, oracle)
-        if study.said["tuner"] != "hyperband":
-            _drop_models(study, found)
+        _drop_models(study, found, oracle.continued())
         number = int(trial.trial_id)
         (own,) = (one for one in found["trials"] if one["trial"] == number)
         if report:
@@ -80,6 +85,8 @@ def make_trainer(study, trials=None, report=None, watch=None):
 
     most = trials or study.budget["trials"]
     oracle = oracles.make(study, most, ended)
+    # Keras Tuner prints a word for each condition that it sends to a worker.
+    conditions.print = lambda *words: None
     with contextlib.redirect_stdout(io.StringIO()):  # Keras Tuner's print
         return Trainer(study, oracle, watch)
 
@@ -110,28 +117,28 @@ def prepare(study, resume=False, overwrite=False):
         resume: As in `tune`.
         overwrite: As in `tune`.
     """
-    folder, kept = study.folder, study.folder / "study.json"
+    folder, file = study.folder, study.folder / "study.json"
     Judge(study).check()
-    if kept.exists():
+    if file.exists():
         with alone(study):
             pass
-    if overwrite and kept.exists():
+    if overwrite and file.exists():
         # At once: half a folder would be none of a study's.
         doomed = folder.with_name(f".{folder.name}")
         shutil.rmtree(doomed, ignore_errors=True)
         folder.rename(doomed)
         shutil.rmtree(doomed)
-        for file in (study.results_file, study.picture_file):
-            file.unlink(missing_ok=True)
+        for other in (study.results_file, study.picture_file):
+            other.unlink(missing_ok=True)
     said = _lasting(study)
-    if kept.exists():
+    if file.exists():
         if not resume:
             raise FileExistsError(
                 f"{folder} holds trials already. Pass --resume to go on with "
                 "them, or --overwrite to delete them."
             )
-        before = json.loads(kept.read_text())
-        changed = [key for key in said if said[key] != before.get(key)]
+        before = kept.read(file, said)
+        changed = [key for key in said if said[key] != before[key]]
         if changed:
             raise InvalidArgument(
                 f"{study.path.name} has changed since its trials were run "
@@ -152,7 +159,7 @@ def prepare(study, resume=False, overwrite=False):
             f"{study.picture_file} is there, and is no study's that is known. "
             "Move it away, or pass --overwrite to replace it."
         )
-    files.write_json(kept, said)
+    files.write_json(file, said)
 
 
 @contextlib.contextmanager
@@ -170,21 +177,25 @@ def alone(study):
     except ImportError:  # Windows has other locks
         yield
         return
-    with (study.folder / "lock").open("w") as lock:
+    with (study.folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            lock.seek(0)
             raise InvalidArgument(
-                f"{study.path.name} is being run by another process. Wait for "
-                "it, or stop it."
+                f"{study.path.name} is being run by another process "
+                f"({lock.read()}). Wait for it, or stop it."
             ) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} on {socket.gethostname()}")
+        lock.flush()
         yield
 
 
 def _check_shared(study):
     """Raises if a worker does not see the folder of its chief."""
-    kept = study.folder / "study.json"
-    if not kept.exists() or json.loads(kept.read_text()) != _lasting(study):
+    file = study.folder / "study.json"
+    if not file.exists() or kept.read(file) != _lasting(study):
         raise InvalidArgument(
             f"{study.folder.absolute()} is not the folder in which the chief "
             f"runs {study.path.name}. Give the chief and its workers the same "
@@ -206,10 +217,32 @@ def _lasting(study):
     }
 
 
-def _drop_models(study, found):
-    """Deletes the models of trials that are not the best: they fill disks."""
-    ended = {t["trial"] for t in found["trials"] if t["status"] != "running"}
-    dropped = ended - {found["best"] and found["best"]["trial"]}
+def _explain(study, trial):
+    """Writes down why a trial failed, where its worker could not."""
+    path = study.folder / f"trial_{trial.trial_id}" / "record.json"
+    record = describe(study.hypermodel(), trial.hyperparameters)
+    if path.exists():  # of one that was stopped
+        record.update(kept.read(path))
+    if "reason" not in record:
+        name = study.objective.name
+        record["reason"] = trial.message or f"{name} was no finite number"
+        files.write_json(path, record)
+
+
+def _drop_models(study, found, continued):
+    """Deletes the models that nothing needs any more: they fill disks.
+
+    Args:
+        study: A `Study`.
+        found: Its results.
+        continued: What `Kept.continued` returns.
+    """
+    running = {t["trial"] for t in found["trials"] if t["status"] == "running"}
+    best = found["best"] and found["best"]["trial"]
     for path in study.folder.glob("trial_*/*.keras"):
-        if int(path.parent.name.removeprefix("trial_")) in dropped:
+        name = path.parent.name.removeprefix("trial_")
+        needed = int(name) == best
+        if path.name.startswith("last-"):
+            needed = name in continued
+        if not needed and int(name) not in running:
             path.unlink()

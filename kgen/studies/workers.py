@@ -1,12 +1,17 @@
 """Several processes on one machine that share a study's trials."""
 
 import contextlib
+import functools
 import os
 import socket
 import subprocess
 import sys
+import threading
 
+from kgen.distribution import WorkerLost
 from kgen.errors import InvalidArgument, invalid
+from kgen.studies import results
+from kgen.studies.oracles import ATTEMPTS
 
 _START = "from kgen.cli import main; main()"
 # What Keras Tuner reads.
@@ -16,27 +21,24 @@ _PORT = "KERASTUNER_ORACLE_PORT"
 _VARIABLES = (_NAME, _IP, _PORT)
 
 
-def run(study, count, trials=None, source=None):
+def run(study, count, trials=None, source=None, tell=None):
     """Runs a study by Keras Tuner's own protocol: a chief, and its workers.
 
     The chief thinks of trials and keeps what came of them; it prints what it
-    is told. Workers' messages go to files in the folder of the trials.
+    is told. Workers' messages go to files in the folder of the trials. One that
+    dies is started again, and runs its trial anew.
 
     Args:
         study: A `Study`, whose folder is there.
         count: How many workers.
         trials: As in `kgen.studies.tune`.
         source: As in `kgen.studies.read`.
+        tell: Function of a text, called when a worker has died; or None.
 
-    Returns:
-        How many workers ended otherwise than by having no more trials.
+    Raises:
+        WorkerLost: If the chief dies, or a worker does so again and again
+            without any trial coming to its end.
     """
-    arguments = [sys.executable, "-c", _START, "tune", str(study.path)]
-    arguments += ["--member", "--resume"]
-    if trials is not None:
-        arguments += ["--trials", str(trials)]
-    if source is not None:
-        arguments += ["--data", source]
     place = {
         _IP: "127.0.0.1",
         _PORT: str(_free_port()),
@@ -44,31 +46,90 @@ def run(study, count, trials=None, source=None):
     }
     # Else each one would start a thread for every core.
     threads = str(max(1, (os.cpu_count() or 1) // count))
+    theirs = {**place, "TF_NUM_INTRAOP_THREADS": threads}
     with contextlib.ExitStack() as stack:
-        chief = _start(stack, arguments, {**place, _NAME: "chief"})
+        arguments = _arguments(study, trials, source)
+        start = functools.partial(_start, stack, arguments)
+        chief = start({**place, _NAME: "chief"})
         workers = [
-            _start(
-                stack,
-                arguments,
-                {
-                    **place,
-                    _NAME: f"worker-{number}",
-                    "TF_NUM_INTRAOP_THREADS": threads,
-                },
-                study.folder / f"worker-{number}.log",
-            )
+            _Worker(study, f"worker-{number}", start, theirs, tell)
             for number in range(1, count + 1)
         ]
-        # All that a worker has handed in is on the disk once it has ended.
-        while any(worker.poll() is None for worker in workers):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                chief.wait(0.2)
-                break
-        if chief.poll() is None:
-            statuses = [worker.wait() for worker in workers]
-        else:  # by itself: it has no more trials; or it has failed
-            statuses = [_ended(worker) for worker in workers]
-    return sum(status != 0 for status in statuses)
+        while (status := _wait(chief, 0.2)) is None:
+            if not sum(worker.is_at_work() for worker in workers):
+                return  # all that they have handed in is on the disk
+        if status != 0:
+            raise WorkerLost(
+                f"The chief {_end(status)}. Finished trials are kept; go on with "
+                "--resume."
+            )
+        for worker in workers:  # there are no more trials
+            _wait(worker.process, 30)
+
+
+class _Worker:
+    """A process that is started again when it dies, but not for ever.
+
+    Args:
+        study: A `Study`.
+        name: By which the chief knows it.
+        start: Function of environment variables and a file for messages, which
+            returns a process.
+        place: Dictionary of environment variables.
+        tell: As in `run`.
+    """
+
+    def __init__(self, study, name, start, place, tell):
+        self._study, self._name, self._tell = study, name, tell
+        self._log = study.folder / f"{name}.log"
+        self._start = functools.partial(
+            start, {**place, _NAME: name}, self._log
+        )
+        self._deaths, self._ended = 0, None
+        self.process = self._start()
+
+    def is_at_work(self):
+        """Whether it goes on; it has ended well if not."""
+        status = self.process.poll()
+        if status:
+            self._start_again(status)
+        return status != 0
+
+    def _start_again(self, status):
+        ended = _count_ended(self._study)
+        self._deaths = 1 + (self._deaths if ended == self._ended else 0)
+        self._ended = ended
+        what = f"{self._name} {_end(status)}"
+        # So often a trial is begun; then the chief gives it up.
+        if self._deaths > ATTEMPTS:
+            raise WorkerLost(
+                f"{what}, {self._deaths} times in a row; see {self._log}. "
+                "Finished trials are kept; go on with --resume."
+            )
+        if self._tell:
+            self._tell(f"{what}, and is started again; see {self._log}")
+        self.process = self._start()
+
+
+def _count_ended(study):
+    if not study.results_file.exists():
+        return 0
+    trials = results.read(study.path)["trials"]
+    return sum(trial["status"] != "running" for trial in trials)
+
+
+def end_with_parent():
+    """Ends this process once the one that started it has gone, however it went.
+
+    Its input is a pipe that nobody else holds, and closes then.
+    """
+
+    def wait():
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def is_member():
@@ -123,34 +184,45 @@ def needs_chief():
         ) from error
 
 
+def _arguments(study, trials, source):
+    """The command of the chief and of each worker."""
+    arguments = [sys.executable, "-c", _START, "tune", str(study.path)]
+    arguments += ["--member", "--resume"]
+    if trials is not None:
+        arguments += ["--trials", str(trials)]
+    if source is not None:
+        arguments += ["--data", source]
+    return arguments
+
+
 def _start(stack, arguments, environment, log=None):
     """A process that does not outlive the stack."""
-    output = None
-    if log is not None:
-        output = stack.enter_context(log.open("a"))
-    process = subprocess.Popen(
-        arguments,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-    )
-    stack.callback(_stop, process)
+    with contextlib.nullcontext() if log is None else log.open("a") as output:
+        process = subprocess.Popen(
+            arguments,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,  # see `end_with_parent`
+            stdout=output,
+            stderr=output,
+        )
+    stack.enter_context(process)
+    stack.callback(process.terminate)
     return process
 
 
-def _stop(process):
-    if process.poll() is None:
-        process.terminate()
-        process.wait()
-
-
-def _ended(worker, seconds=30):
-    """The status of one that has nothing more to do."""
+def _wait(process, seconds):
+    """A process's status, or None if it has not ended meanwhile."""
     try:
-        return worker.wait(seconds)
+        return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        return 1  # stopped by the stack
+        return None
+
+
+def _end(status):
+    """How a process ended, in words."""
+    if status < 0:
+        return f"was ended by signal {-status}"
+    return f"ended with status {status}"
 
 
 def _free_port():

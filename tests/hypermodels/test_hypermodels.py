@@ -3,6 +3,7 @@
 import keras_tuner
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
@@ -142,6 +143,52 @@ def test_a_searched_batch_size_is_kept(kind):
     model = hypermodel.build(hp)
     hypermodel.fit(hp, model, x, epochs=1, verbose=0)
     assert int(model.optimizer.iterations) == 4
+
+
+def endless():
+    while True:
+        yield contract.X[:7]
+
+
+@pytest.mark.parametrize("form", ["repeated", "endless", "unknown"])
+def test_a_searched_batch_size_of_data_without_a_known_end(form):
+    space = {**DENSE, "batch_size": {"values": [5, 10]}}
+    if form != "unknown":
+        space["steps_per_execution"] = 1  # an epoch is of whole executions
+    hypermodel = model_of("vae", space)
+    hp = trial(hypermodel, batch_size=10)
+    x = tf.data.Dataset.from_tensor_slices(contract.X[:40])
+    x = x.batch(7, drop_remainder=form == "repeated")
+    if form == "repeated":
+        x = x.repeat()
+    elif form == "endless":
+        spec = tf.TensorSpec((None, *SHAPE))
+        x = tf.data.Dataset.from_generator(endless, output_signature=spec)
+    else:
+        x = x.filter(lambda batch: True)
+    model = hypermodel.build(hp)
+    options = {} if form == "unknown" else {"steps_per_epoch": 3}
+    hypermodel.fit(hp, model, x, epochs=2, verbose=0, **options)
+    assert int(model.optimizer.iterations) == (8 if form == "unknown" else 6)
+
+
+def test_keras_tuners_own_hyperband_searches_the_usual_space(tmp_path):
+    tuner = keras_tuner.Hyperband(
+        kgen.hypermodels.VAE(input_shape=(5,)),
+        objective=keras_tuner.Objective("val_elbo", "max"),
+        max_epochs=2,
+        factor=2,
+        directory=tmp_path,
+        seed=1,
+    )
+    x = np.random.default_rng(0).random((64, 5)).astype("float32")
+    tuner.search(x, validation_data=x, verbose=0)
+    trials = tuner.oracle.trials.values()
+    assert {one.status for one in trials} == {"COMPLETED"}
+    assert len(trials) == 5  # 2 and 1 of one bracket, 2 of the other
+    (best,) = tuner.oracle.get_best_trials(1)
+    assert np.isfinite(best.score)
+    assert tuner.get_best_models(1)[0].reconstruct(x).shape == x.shape
 
 
 def test_keras_tuner_uses_it_directly(tmp_path):

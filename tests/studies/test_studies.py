@@ -1,22 +1,25 @@
 """Studies: read, refused, run, resumed."""
 
+import gc
 import json
+import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import time
+import types
 
 import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from keras_tuner.src.distribute import oracle_client
+from tensorflow.python.framework.func_graph import FuncGraph
 
-import kgen
 from kgen import cli, studies
 from kgen.errors import InvalidArgument
-from kgen.studies import oracles, tuning
+from kgen.studies import oracles, trials, tuning
 from tests.studies import common
 from tests.test_cli import command
 
@@ -441,6 +444,19 @@ def test_a_loaded_model_gives_the_figure_again_and_trains_on(tmp_path):
     assert int(steps) == epochs + 1
 
 
+def graphs():
+    gc.collect()
+    found = [one for one in gc.get_objects() if isinstance(one, FuncGraph)]
+    return sum(graph.name == "one_step_on_data" for graph in found)
+
+
+def test_a_trial_leaves_no_graphs(tmp_path):
+    study = common.study(tmp_path, model="vae", objective="val_elbo")
+    before = graphs()
+    studies.tune(study)
+    assert graphs() == before
+
+
 def test_a_sample_metric_is_an_objective(tmp_path):
     study = common.study(
         tmp_path,
@@ -452,21 +468,23 @@ def test_a_sample_metric_is_an_objective(tmp_path):
     )
     found = studies.tune(study)
     best = found["best"]
-    model = kgen.load_model(
-        study.folder / f"trial_{best['trial']}" / "model-0.keras"
+    code = (
+        "import sys, kgen; from kgen import evaluation, extractors, studies; "
+        "study = studies.read(sys.argv[1]); "
+        "evidence = evaluation.Evidence(kgen.load_model(sys.argv[2]), "
+        "study.data.examples('validation'), study.data.examples('train'), "
+        "extractor=extractors.get('pixels', study.data.source), "
+        "num_samples=50); "
+        "figures, _ = evaluation.compute(evidence, ['frechet_distance']); "
+        "print(figures['frechet_distance'].value)"
     )
-    evidence = kgen.evaluation.Evidence(
-        model,
-        study.data.examples("validation"),
-        study.data.examples("train"),
-        extractor=kgen.extractors.get("pixels", study.data.source),
-        num_samples=50,
-    )
-    figures, _ = kgen.evaluation.compute(evidence, ["frechet_distance"])
-    assert figures["frechet_distance"].value == best["value"]
+    file = study.folder / f"trial_{best['trial']}" / "model-0.keras"
+    done = subprocess.run(**command(study.path, file, code=code), timeout=300)
+    assert float(done.stdout) == best["value"], done.stderr
 
 
-def test_hyperband_goes_on_with_the_best(tmp_path):
+def test_hyperband_goes_on_with_the_best(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "_drop_models", lambda *args: None)
     study = common.study(
         tmp_path,
         tuner="hyperband",
@@ -743,8 +761,58 @@ def test_two_processes_do_not_run_a_study_at_once(tmp_path, monkeypatch):
     with tuning.alone(studies.read(path)):
         for option in ("--resume", "--overwrite"):
             result = kgen_tune(path, option)
-            assert result.exit_code == 2 and "another process" in result.stderr
+            assert result.exit_code == 2
+            assert f"another process ({os.getpid()} on " in result.stderr
     assert kgen_tune(path, "--resume").exit_code == 0
+
+
+def without_a_key(text):
+    """The text of a table, without one of its keys."""
+    found = json.loads(text)
+    del found[sorted(found)[-1]]
+    return json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text[:-9], lambda text: "[]", without_a_key]
+)
+@pytest.mark.parametrize(
+    "file",
+    [
+        "study.json",
+        "oracle.json",
+        "trial_1/trial.json",
+        "trial_1/record.json",
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, monkeypatch, file, damage):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path, **common.GRID)
+    assert kgen_tune(path, "--trials", 2).exit_code == 0
+    damaged = path.with_suffix(".trials") / file
+    if file.endswith("record.json"):  # what is last there may lack
+        record = json.loads(damaged.read_text())
+        damaged.write_text(json.dumps({"settings": record["settings"]}))
+    damaged.write_text(damage(damaged.read_text()))
+    result = kgen_tune(path, "--resume")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert str(damaged) in result.stderr and "--overwrite" in result.stderr
+    assert kgen_tune(path, "--overwrite", "--trials", 1).exit_code == 0
+
+
+def test_trials_that_an_oracle_knows_and_nobody_has_are_told(
+    tmp_path, monkeypatch
+):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path, **common.GRID)
+    assert kgen_tune(path, "--trials", 2).exit_code == 0
+    file = path.with_suffix(".trials") / "oracle.json"
+    state = json.loads(file.read_text())
+    state["ongoing_trials"] = {"tuner0": "0007"}
+    file.write_text(json.dumps(state))
+    result = kgen_tune(path, "--resume")
+    assert result.exit_code == 2 and "--overwrite" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_an_extractor_that_can_not_be_had_is_found_before_any_trial(tmp_path):
@@ -866,7 +934,72 @@ def test_two_workers_run_no_trial_twice_on_other_data(tmp_path):
     assert [one["trial"] for one in found] == [0, 1, 2, 3]
     assert {one["status"] for one in found} == {"completed"}
     assert len({json.dumps(one["settings"]) for one in found}) == 4
+    state = (path.with_suffix(".trials") / "oracle.json").read_text()
+    ended = json.loads(state)[
+        "end_order"
+    ]  # one of two runs would be there, too
+    assert sorted(ended) == ["0", "1", "2", "3"]
     assert done.stdout.count("Trial ") == 4 and "Best val_mse" in done.stdout
+
+
+def test_a_trial_is_given_up_when_its_worker_has_died_again_and_again(
+    tmp_path, monkeypatch
+):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    study = common.study(tmp_path, **common.GRID)
+    ended = []
+    trainer = tuning.make_trainer(study, 2, lambda *args: ended.append(args[1]))
+    oracle = trainer.oracle
+    oracle.verbose = 0
+    given = [oracle.create_trial("a").trial_id for _ in range(3)]
+    assert given == 3 * ["0"] and oracle.create_trial("b").trial_id == "1"
+    assert not ended
+    oracle.update_trial("1", {"val_mse": 1.0})
+    # What it told and did not hand in is forgotten: it is run anew.
+    assert not oracle.create_trial("b").metrics.exists("val_mse")
+    assert oracle.create_trial("a").status == "STOPPED"
+    (failed,) = ended
+    assert failed["trial"] == 0 and failed["status"] == "failed"
+    assert failed["reason"].startswith("its worker died 3 times")
+    assert failed["settings"]["latent_dim"] == 1
+    assert failed["parameters"] == {"latent_dim": 1}
+    assert list(oracle.ongoing_trials) == ["b"]
+
+
+def test_what_is_sent_to_workers_is_not_printed(tmp_path, capsys):
+    """Keras Tuner has a print left where a parameter hangs on another one."""
+    space = (
+        "hidden_units = [4]\nfilters = {values = [2, 4]}\n"
+        'network = {values = ["conv", "dense"]}'
+    )
+    study = common.study(tmp_path, space=space, data='source = "digits"')
+    oracle = tuning.make_trainer(study).oracle
+    sent = oracle.get_space().to_proto()
+    assert "conditions" in str(sent)
+    assert capsys.readouterr().out == ""
+
+
+def test_who_has_nothing_to_do_waits_a_little(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    study = common.study(tmp_path, **common.GRID)
+    trainer = tuning.make_trainer(study, 2)
+    create = trainer.oracle.create_trial
+    statuses = ["IDLE", "IDLE", None, None, "IDLE", None]
+    asked, pauses = [], []
+
+    def ask(tuner_id):
+        status = statuses[len(asked)]
+        asked.append(status)
+        return types.SimpleNamespace(status=status) if status else create("a")
+
+    monkeypatch.setattr(trainer.oracle, "create_trial", ask)
+    monkeypatch.setattr(
+        trials,
+        "time",
+        types.SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic),
+    )
+    trainer.search(verbose=0)
+    assert asked == statuses and len(pauses) == 3 and min(pauses) > 0
 
 
 @pytest.mark.parametrize(

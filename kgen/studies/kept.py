@@ -1,0 +1,45 @@
+"""What is kept in the folder of a study's trials, read back."""
+
+import contextlib
+import json
+
+from kgen.errors import InvalidArgument
+
+_DAMAGES = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
+
+
+def read(path, keys=()):
+    """Reads a JSON file.
+
+    Args:
+        path: The file.
+        keys: What it must hold.
+
+    Returns:
+        Dictionary.
+
+    Raises:
+        InvalidArgument: If it is damaged.
+    """
+    with reading(path):
+        found = json.loads(path.read_text())
+        for key in keys:
+            found[key]
+    return found
+
+
+@contextlib.contextmanager
+def reading(path):
+    """Within it, what can't be understood is one clear error.
+
+    Args:
+        path: What is read.
+    """
+    try:
+        yield
+    except _DAMAGES as error:
+        raise InvalidArgument(
+            f"{path} can't be read ({type(error).__name__}: {error}). Put it "
+            "back from a copy, or begin anew with --overwrite, which deletes "
+            "all trials."
+        ) from error
