@@ -571,7 +571,7 @@ def sample(run, model, out, num, seed, label):
 @_data_option
 @_num_option(24)
 def reconstruct(run, model, out, data, num):
-    """Draws some pictures of the test split above their reconstructions."""
+    """Draws pictures of the test split above their reconstructions."""
     _, dataset = _held_out(run, model, data, num, batch_size=num)
     _, originals = model.unpack(next(iter(dataset)))
     images = {
