@@ -24,10 +24,12 @@ STRATEGIES = {
     "multi_worker": "several machines, as TF_CONFIG says",
 }
 
-# What `kgen train` does without being told, and where a model differs.
+# What `kgen train` does without being told, and where a model differs: tuning/README.md
+# says what came of studies.
 TRAINING = {"latent_dim": 8, "epochs": 100, "batch_size": 64}
 TRAINING_OF = {
     "gan": {"latent_dim": 16, "epochs": 150, "batch_size": 32},
+    "vae": {"latent_dim": 16},
     "vaegan": {"latent_dim": 16, "batch_size": 32},
 }
 # Of what `kgen export` writes.
