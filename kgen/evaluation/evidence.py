@@ -7,11 +7,12 @@ import functools
 import numpy as np
 
 from kgen import metrics
-from kgen.data.examples import some
+from kgen.data.examples import StreamedExamples, drawn, some
 from kgen.errors import check_int, check_seed, invalid
 
 _CHUNK = 1000  # samples at a time
 _KEPT = 1000  # samples and real examples that are kept themselves
+_PARTS = ("features", "sharpness", "labels", "probabilities")  # one an example
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,15 +20,15 @@ class Seen:
     """What is left of many examples, once they were looked at.
 
     Args:
-        features: Array of shape `(n, d)`.
         first: The first of the examples themselves, array.
+        features: Array of shape `(n, d)`, or None without an extractor.
         sharpness: Array of shape `(n,)`, or None where these are no pictures.
         labels: `n` integers, their classes, or None.
         probabilities: P(y|x) by the extractor, or None if it has no classes.
     """
 
-    features: np.ndarray
     first: np.ndarray
+    features: np.ndarray | None = None
     sharpness: np.ndarray | None = None
     labels: np.ndarray | None = None
     probabilities: np.ndarray | None = None
@@ -137,7 +138,7 @@ class Evidence:
         labels = None
         if self.has_labelled_samples:
             labels = self._labels()
-        return self._seen(self._drawn(labels), labels)
+        return self._seen(self._drawn(labels))
 
     @functools.cached_property
     def nearest(self):
@@ -162,9 +163,18 @@ class Evidence:
         return other
 
     def _seen_of(self, examples):
-        chosen = some(examples, self.num_samples, self.seed)
-        batches = chosen.batches(batch_size=_CHUNK).as_numpy_iterator()
-        return self._seen(batches, chosen.labels)
+        """Of those that are drawn, in the order in which they are drawn."""
+        order = drawn(len(examples), self.num_samples, self.seed)
+        with_labels = examples.labels is not None
+        batches = (
+            examples.select(order)
+            .batches(labels=with_labels, batch_size=_CHUNK)
+            .as_numpy_iterator()
+        )
+        if not with_labels:
+            batches = ((x, None) for x in batches)
+        is_stream = isinstance(examples, StreamedExamples)  # in its own order
+        return self._seen(batches, np.argsort(order) if is_stream else None)
 
     def _labels(self):
         """As often as among the test examples, or in turn."""
@@ -183,34 +193,50 @@ class Evidence:
             own = None if labels is None else labels[start:stop]
             x = self.model.sample(stop - start, labels=own, seed=int(seed))
             # As a file of the picture would hold it.
-            yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x
+            yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, own
 
-    def _seen(self, batches, labels=None):
-        features, first, sharpness, probabilities, kept = [], [], [], [], 0
-        for x in batches:
-            if self.extractor is not None:
-                features.append(self.extractor.features(x))
-                if self.extractor.num_classes:
-                    probabilities.append(self.extractor.probabilities(x))
-            if kept < _KEPT:
-                first.append(x[: _KEPT - kept])
-                kept += len(first[-1])
-            if self.is_picture:
-                sharpness.append(metrics.sharpness(x))
+    def _seen(self, batches, places=None):
+        """`Seen` of pairs of examples and labels, by the batch.
+
+        Args:
+            batches: Pairs of an array and of labels or None.
+            places: Where each belongs, as they come; None: where it comes.
+        """
+        found = {name: [] for name in _PARTS}
+        first, start = [], 0
+        for x, labels in batches:
+            stop = start + len(x)
+            place = np.arange(start, stop)
+            place = place if places is None else places[start:stop]
+            first.append(x[place < _KEPT])
+            for name, part in self._looked_at(x, labels).items():
+                found[name].append(part)
+            start = stop
+        places = np.arange(start) if places is None else places
+        order, of_first = np.argsort(places), np.argsort(places[places < _KEPT])
         return Seen(
-            _joined(features),
-            np.concatenate(first),
-            _joined(sharpness),
-            labels,
-            _joined(probabilities),
+            first=np.concatenate(first)[of_first],
+            **{
+                name: np.concatenate(parts)[order] if parts else None
+                for name, parts in found.items()
+            },
         )
+
+    def _looked_at(self, x, labels):
+        """What stays of a batch: some of `_PARTS`."""
+        found = {}
+        if labels is not None:
+            found["labels"] = labels
+        if self.is_picture:
+            found["sharpness"] = metrics.sharpness(x)
+        if self.extractor is not None:
+            found["features"] = self.extractor.features(x)
+            if self.extractor.num_classes:
+                found["probabilities"] = self.extractor.probabilities(x)
+        return found
 
 
 def has_labels(examples):
     """Whether the class of each example is known, and in memory."""
     labels = examples.labels
     return isinstance(labels, np.ndarray) and labels.min() >= 0
-
-
-def _joined(parts):
-    return np.concatenate(parts) if parts else None

@@ -1,6 +1,7 @@
 import itertools
 import pathlib
 import re
+import tracemalloc
 import types
 
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 import kgen
 from kgen import metrics
-from kgen.data.examples import Examples
+from kgen.data.examples import Examples, StreamedExamples
 from kgen.errors import InvalidArgument
 from kgen.evaluation import (
     METRICS,
@@ -171,6 +172,51 @@ def test_the_order_of_the_data_does_not_matter():
         assert share == pytest.approx(np.mean(data.labels), abs=0.07)
         found, _ = compute(own, ["memorization", "coverage"])
         assert found["memorization"].value < 0.08
+
+
+def streamed(found):
+    return StreamedExamples(
+        tf.data.Dataset.from_tensor_slices((found.images, found.labels)),
+        len(found),
+    )
+
+
+def test_a_stream_is_judged_as_what_is_in_memory():
+    test, train = pictures(2600, 1), pictures(1500, 2)
+    x = pictures(1400, 3).images
+    one, other = (
+        evidence(Copies(x), *data, num_samples=1400)
+        for data in ((test, train), (streamed(test), streamed(train)))
+    )
+    np.testing.assert_array_equal(one.real.first, other.real.first)
+    np.testing.assert_array_equal(one.real.labels, other.real.labels)
+    names = ["frechet_distance", "precision", "sample_sharpness"]
+    names += ["memorization", "kernel_distance"]
+    figures, of_stream = (compute(own, names)[0] for own in (one, other))
+    for name in names:
+        for part in ("value", "standard_error", "floor"):
+            expected = getattr(figures[name], part)
+            got = getattr(of_stream[name], part)
+            assert got == pytest.approx(expected, rel=1e-4), (name, part)
+
+
+def test_a_stream_is_never_in_memory():
+    """But a batch of it, and a thousand of the examples."""
+    size, count = 1000, 20_000  # 80 MB
+    dataset = tf.data.Dataset.range(count).map(
+        lambda i: tf.fill((size,), tf.cast(i, "float32"))
+    )
+    model = types.SimpleNamespace(input_shapes=[(size,)])
+    own = Evidence(model, StreamedExamples(dataset, count), num_samples=count)
+    tracemalloc.start()
+    try:
+        seen = own.real
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    order = np.random.default_rng(0).permutation(count)
+    np.testing.assert_array_equal(seen.first[:, 0], order[:1000])
+    assert peak < 0.3 * count * size * 4
 
 
 def test_errors_are_those_of_repeated_sets():
