@@ -57,7 +57,7 @@ def _frechet(evidence):
     real, fake, trained_on = _as_many(evidence)
     floor = None
     if trained_on is not None:
-        floor = evidence.floor(
+        floor = evidence.once(
             "frechet_distance",
             lambda: metrics.frechet_distance(real, trained_on),
         )
@@ -109,7 +109,7 @@ def _kernel(evidence):
 
     floor = None
     if trained_on is not None:
-        floor = evidence.floor("kernel_distance", lambda: distance(trained_on))
+        floor = evidence.once("kernel_distance", lambda: distance(trained_on))
     errors = _errors_by_parts(_small_kernel, real, fake)
     return {
         "kernel_distance": Figure(
@@ -172,7 +172,7 @@ def _neighbourhoods(evidence):
     found = _precision_recall(real[:count], fake[:count])
     floors = {}
     if trained_on is not None:
-        floors = evidence.floor(
+        floors = evidence.once(
             "neighbourhoods",
             lambda: _precision_recall(real[:count], trained_on[:count]),
         )
@@ -251,7 +251,7 @@ INCEPTION = Group(
     "sample",
     _inception_score,
     _no_inception,
-    of_features=True,
+    of_classes=True,
 )
 
 
@@ -288,5 +288,5 @@ CONDITIONAL = Group(
     "sample",
     _accuracy_of_samples,
     _no_accuracy_of_samples,
-    of_features=True,
+    of_classes=True,
 )
