@@ -330,7 +330,6 @@ def _evaluated(judged, evidence, settings, pictures, say):
     run, model = judged.run, judged.model
     source, split = judged.source, judged.split
     say(f"Judging {run.path}")
-    extractor = evidence.extractor
     try:
         figures, left_out = evaluation.compute(
             evidence,
@@ -343,6 +342,7 @@ def _evaluated(judged, evidence, settings, pictures, say):
     runs.draw(pictures, model, source, run.history(), judged.train, split)
     if hasattr(model, "sample") and evidence.train is not None:
         _draw_nearest(evidence, pictures / "nearest.png")
+    extractor = evidence.extractor if evidence.has_drawn else None
     return {
         **_about(run, model),
         "data": {
@@ -351,7 +351,7 @@ def _evaluated(judged, evidence, settings, pictures, say):
             "examples": len(evidence.test),
         },
         "extractor": extractor and _described(extractor),
-        "num_samples": settings.num_samples if extractor else None,
+        "num_samples": evidence.num_samples if evidence.has_drawn else None,
         "num_compared": evidence.num_compared if extractor else None,
         "importance_samples": settings.importance_samples,
         "seed": settings.seed,

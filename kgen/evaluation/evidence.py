@@ -164,6 +164,11 @@ class Evidence:
             labels = self._labels()
         return self._seen(self._drawn(labels), self._wanted)
 
+    @property
+    def has_drawn(self):
+        """Whether samples were drawn."""
+        return "samples" in vars(self)
+
     @functools.cached_property
     def nearest(self):
         """The nearest training example of each of the first samples and of the

@@ -35,11 +35,14 @@ class Figure:
         value: The figure.
         standard_error: Of the value, or None where it isn't known.
         floor: What real examples have in the place of samples, or None.
+        count: How many samples are compared with as many real examples, where
+            there may be fewer than the evidence holds; else None.
     """
 
     value: float
     standard_error: float | None = None
     floor: float | None = None
+    count: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -309,6 +309,14 @@ def test_no_more_samples_are_compared_than_there_are_training_examples():
     assert evidence(Copies(x), test).num_compared == 200
 
 
+@pytest.mark.parametrize(("tests", "count"), [(300, 80), (50, 50)])
+def test_a_figure_tells_how_many_samples_it_is_of(tests, count):
+    """Which may be less than what is drawn, and than what is compared."""
+    own = evidence(Copies(pictures(200).images), pictures(tests), pictures(80))
+    found, _ = compute(own, ["frechet_distance", "kernel_distance", "recall"])
+    assert [figure.count for figure in found.values()] == [None, count, count]
+
+
 @pytest.mark.parametrize(
     ("name", "metrics", "needed"),
     [
