@@ -139,7 +139,10 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
             pictures = pathlib.Path(scratch, str(number))
             pictures.mkdir()
             evidence = evidences.pop(0)  # its samples are dropped with it
-            found.append(_evaluated(one, evidence, settings, pictures, say))
+            try:
+                found.append(_evaluated(one, evidence, settings, pictures, say))
+            except evaluation.NotFinite as error:
+                raise InvalidArgument(f"{one.run.path}: {error}") from error
         _unmark_bounds(found, models)
         say("Writing the report")
         out.mkdir(parents=True, exist_ok=True)
@@ -330,14 +333,11 @@ def _evaluated(judged, evidence, settings, pictures, say):
     run, model = judged.run, judged.model
     source, split = judged.source, judged.split
     say(f"Judging {run.path}")
-    try:
-        figures, left_out = evaluation.compute(
-            evidence,
-            _suitable(settings, model),
-            lambda text: say(f"Computing {text}"),
-        )
-    except evaluation.NotFinite as error:
-        raise InvalidArgument(f"{run.path}: {error}") from error
+    figures, left_out = evaluation.compute(
+        evidence,
+        _suitable(settings, model),
+        lambda text: say(f"Computing {text}"),
+    )
     say("Drawing")
     runs.draw(pictures, model, source, run.history(), judged.train, split)
     if hasattr(model, "sample") and evidence.train is not None:
