@@ -127,16 +127,22 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
     judged = _judged(opened, models, settings.data)
     _check_classes(judged)
     _check_examples(judged)
+    _check_possible(judged, None, settings)
     extractor = None
-    if any(evaluation.needs_features(settings.metrics, m) for m in models):
+    if any(evaluation.needs_extractor(settings.metrics, m) for m in models):
         say("Preparing the features (a classifier is trained once a data set)")
         extractor = _extractor(settings.extractor, judged)
+        _check_possible(judged, extractor, settings)
     with tempfile.TemporaryDirectory() as scratch:
-        found = []
+        found, evidences = [], _evidences(judged, extractor, settings)
         for number, one in enumerate(judged):
             pictures = pathlib.Path(scratch, str(number))
             pictures.mkdir()
-            found.append(_evaluated(one, extractor, settings, pictures, say))
+            evidence = evidences.pop(0)  # its samples are dropped with it
+            try:
+                found.append(_evaluated(one, evidence, settings, pictures, say))
+            except evaluation.NotFinite as error:
+                raise InvalidArgument(f"{one.run.path}: {error}") from error
         _unmark_bounds(found, models)
         say("Writing the report")
         out.mkdir(parents=True, exist_ok=True)
@@ -300,23 +306,43 @@ def _unmark_bounds(found, models):
                 one["metrics"][name]["better"] = None
 
 
-def _evaluated(judged, extractor, settings, pictures, say):
+def _check_possible(judged, extractor, settings):
+    """Raises for a metric that was asked for and can't be had, before work.
+
+    Without the extractor, for those alone that need none.
+    """
+    for one, evidence in zip(judged, _evidences(judged, extractor, settings)):
+        names = [
+            name
+            for name in _suitable(settings, one.model) or ()
+            if extractor or not evaluation.needs_extractor([name], one.model)
+        ]
+        evaluation.check_possible(evidence, names)
+
+
+def _suitable(settings, model):
+    """The metrics that were asked for and that the model may have, or None."""
+    return settings.metrics and [
+        name for name in settings.metrics if evaluation.suits(name, model)
+    ]
+
+
+def _evaluated(judged, evidence, settings, pictures, say):
     """One run's dictionary, with the pictures drawn into `pictures`."""
     start = time.monotonic()
     run, model = judged.run, judged.model
     source, split = judged.source, judged.split
     say(f"Judging {run.path}")
-    evidence = _evidence(judged, extractor, settings)
-    suitable = settings.metrics and [
-        name for name in settings.metrics if evaluation.suits(name, model)
-    ]
     figures, left_out = evaluation.compute(
-        evidence, suitable, lambda text: say(f"Computing {text}")
+        evidence,
+        _suitable(settings, model),
+        lambda text: say(f"Computing {text}"),
     )
     say("Drawing")
     runs.draw(pictures, model, source, run.history(), judged.train, split)
     if hasattr(model, "sample") and evidence.train is not None:
         _draw_nearest(evidence, pictures / "nearest.png")
+    extractor = evidence.extractor if evidence.has_drawn else None
     return {
         **_about(run, model),
         "data": {
@@ -325,7 +351,7 @@ def _evaluated(judged, extractor, settings, pictures, say):
             "examples": len(evidence.test),
         },
         "extractor": extractor and _described(extractor),
-        "num_samples": settings.num_samples if extractor else None,
+        "num_samples": evidence.num_samples if evidence.has_drawn else None,
         "num_compared": evidence.num_compared if extractor else None,
         "importance_samples": settings.importance_samples,
         "seed": settings.seed,
@@ -350,22 +376,35 @@ def _evaluated(judged, extractor, settings, pictures, say):
     }
 
 
-def _evidence(judged, extractor, settings):
-    train = judged.train
-    if judged.source is judged.own and judged.split == "train":
-        train = None  # it is judged by just these
-    elif train is not None and not judged.has_its_classes:
-        train = train.without_labels()  # they are nothing to learn from
-    return evaluation.Evidence(
-        judged.model,
-        judged.test,
-        train,
-        extractor,
-        settings.num_samples,
-        settings.importance_samples,
-        settings.seed,
-        judged.run.config["binarize"],
-    )
+def _evidences(judged, extractor, settings):
+    """One a run; those by the same data share what is known of it."""
+    found, of_data = [], {}
+    for one in judged:
+        train = _train(one)
+        has_labels = train is not None and train.labels is not None
+        key = (id(one.own), id(one.source), one.split, has_labels)
+        binarize = one.run.config["binarize"]
+        if key not in of_data:
+            of_data[key] = evaluation.Evidence(
+                one.model,
+                one.test,
+                train,
+                extractor,
+                settings.num_samples,
+                settings.importance_samples,
+                settings.seed,
+            )
+        found.append(of_data[key].again(one.model, binarize))
+    return found
+
+
+def _train(one):
+    """What a model was trained on, so far as it tells something of it."""
+    if one.source is one.own and one.split == "train":
+        return None  # it is judged by just these
+    if one.train is not None and not one.has_its_classes:
+        return one.train.without_labels()  # they are nothing to learn from
+    return one.train
 
 
 def _extractor(identifier, judged):

@@ -845,7 +845,12 @@ def denoised(model, inputs, originals, position=0):
 def denoised_title(rows):
     """The PSNR before and after, in words."""
     before, after = (
-        np.mean(metrics.psnr(rows[name], rows["original"]))
+        # Noise leaves [0, 1], which `psnr` would refuse.
+        np.mean(
+            metrics.pictures.decibels(
+                metrics.pictures.mean_squares(rows[name], rows["original"])
+            )
+        )
         for name in ("noisy", "denoised")
     )
     return f"PSNR {before:.1f} dB noisy, {after:.1f} dB denoised"

@@ -553,6 +553,23 @@ def test_an_evaluation_is_not_lost(gan):
     evaluate(*fast, "--overwrite")
 
 
+def test_a_metric_that_can_t_be_had_is_refused_before_work(plain, monkeypatch):
+    monkeypatch.setattr("kgen.extractors.get", None)  # no classifier is trained
+    line = refused("evaluate", plain, "--metrics", "frechet_distance,ssim")
+    assert "'ssim' can't be computed: pictures are smaller than 11" in line
+
+
+def test_a_run_that_has_diverged_is_named(gan):
+    shutil.copytree(gan, "run")
+    model = runs.Run("run").model()
+    model.generator.set_weights(
+        [np.full_like(w, np.nan) for w in model.generator.get_weights()]
+    )
+    model.save("run/model.keras")
+    line = refused("evaluate", "run", *FEW)
+    assert "run: The model's samples are not finite" in line
+
+
 def test_runs_of_different_data_are_not_compared(plain, vectors):
     line = refused("evaluate", plain, vectors)
     assert "trained on different data" in line

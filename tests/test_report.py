@@ -200,10 +200,38 @@ def test_the_least_that_an_evaluation_may_hold(path):
 def test_a_report_says_how_many_samples_are_compared(path):
     page = written(path, [evaluation(num_compared=1437)])
     assert cells(page, "the-run")["samples"] == [
-        "10,000 (seed 0), of which 1,437 are compared by features"
+        "10,000 (seed 0), of which 1,437 at most are compared by features"
     ]
     page = written(path, [evaluation(num_compared=10_000)])
     assert cells(page, "the-run")["samples"] == ["10,000 (seed 0)"]
+
+
+def test_runs_without_samples_say_nothing_of_them(path):
+    """And are like others: their metrics are of no samples."""
+    drawn = evaluation(metrics={"mse": metric(1.0)})
+    none = drawn | {"num_samples": None, "extractor": None}
+    page = written(path, [none])
+    assert not {"samples", "features"} & set(cells(page, "the-run"))
+    text = report.table([none])
+    assert "seed" not in text and "features" not in text
+    text = report.table([drawn, none | {"metrics": {"mse": metric(2.0)}}])
+    assert "were not judged alike" not in text and "*" in text
+    other = drawn | {"extractor": None}  # of samples, without features
+    assert "features: none" in report.table([other])
+
+
+def test_a_reading_says_of_how_many_samples(path):
+    one, other = several(
+        metric(1.0, reading="Quality.", count=1437),
+        metric(2.0, reading="Quality.", count=1437),
+    )
+    for evaluations in ([one], [one, other]):
+        page = said(
+            written(path, evaluations).find(".//section[@id='metrics']")
+        )
+        assert "Quality. Of 1,437 samples and as many real examples." in page
+    other["metrics"]["m"]["count"] = 360
+    assert "Of 1,437 / 360 samples" in said(written(path, [one, other]))
 
 
 def test_the_legend_of_floors_holds_for_all_of_them(path):

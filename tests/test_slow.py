@@ -8,7 +8,9 @@ import sys
 import keras
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 import kgen
@@ -125,3 +127,50 @@ def test_a_vaegan_does_not_collapse(seed):
     sure, shares = digits_in(model.sample(1000, seed=0))
     assert sure > 0.75  # after few epochs; what must not be is one digit alone
     assert shares.min() > 0.02
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Training and test pictures of digits, and the features to judge by."""
+    source = kgen.data.open_source("digits")
+    extractor = kgen.extractors.get("classifier", source)
+    train, test = (
+        next(iter(kgen.data.load("digits", name, batch_size=2000))).numpy()
+        for name in ("train", "test")
+    )
+    return train, test, extractor
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    "distance",
+    [
+        kgen.metrics.frechet_distance,
+        lambda real, fake: kgen.metrics.kernel_distance(real, fake)[
+            "kernel_distance"
+        ],
+    ],
+    ids=["frechet", "kernel"],
+)
+def test_distances_order_what_is_worse_and_worse(digits, distance, seed):
+    """Real pictures, with noise, blurred, samples of probabilistic PCA, noise."""
+    train, test, extractor = digits
+    rng = np.random.default_rng(seed)
+    pca = PCA(20, random_state=0).fit(train.reshape(len(train), -1))
+    spread = np.sqrt(pca.explained_variance_ - pca.noise_variance_)
+    drawn = rng.normal(size=(len(test), 20)) * spread @ pca.components_
+    drawn += pca.mean_
+    drawn += np.sqrt(pca.noise_variance_) * rng.normal(size=drawn.shape)
+    sets = [
+        test,
+        test + 0.05 * rng.normal(size=test.shape),
+        gaussian_filter(test, (0, 0.7, 0.7, 0)),
+        drawn.reshape(test.shape),
+        rng.uniform(size=test.shape),
+    ]
+    real, *features = (
+        extractor.features(np.clip(x, 0.0, 1.0).astype("float32"))
+        for x in (train, *sets)
+    )
+    found = [distance(real, x) for x in features]
+    assert found == sorted(found), found

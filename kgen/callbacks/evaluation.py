@@ -1,15 +1,19 @@
 """Metrics of samples, codes and reconstructions, epoch by epoch."""
 
+import math
+
 import keras
 
 from kgen.errors import check_int, invalid
 from kgen.evaluation import (
     METRICS,
     Evidence,
+    NotFinite,
     check_metrics,
     check_possible,
     compute,
 )
+from kgen.evaluation.evidence import check_given
 
 
 class Evaluation(keras.callbacks.Callback):
@@ -18,7 +22,8 @@ class Evaluation(keras.callbacks.Callback):
     `EarlyStopping`, `ModelCheckpoint` and Keras Tuner see them there, if they
     come later in the list of callbacks; they need a `mode`. Between two
     computations the last figures stay, so that a `patience` is of epochs, not of
-    computations; before the first they are infinite, on the worse side.
+    computations; before the first, and where a model gives NaN or infinity, they
+    are infinite, on the worse side.
 
     What the model logs itself, such as the `elbo` of a VAE, comes from the
     `validation_data` of `fit`; it is no metric for this callback, which would
@@ -37,7 +42,8 @@ class Evaluation(keras.callbacks.Callback):
             `num_samples=2000`.
 
     Raises:
-        InvalidArgument: If a name is unknown; when training begins, if a metric
+        InvalidArgument: If a name is unknown, or what is given are no examples
+            or no extractor; when training begins, if a metric
             can't be computed, or is one of the model's own logs.
 
     Example:
@@ -62,6 +68,7 @@ class Evaluation(keras.callbacks.Callback):
             raise invalid("metrics", "Evaluation", "a list of names", metrics)
         self.names = check_metrics("Evaluation", metrics)
         self.every = check_int("every", "Evaluation", every)
+        check_given("Evaluation", test, train, extractor)
         self._given = {
             "test": test,
             "train": train,
@@ -104,9 +111,16 @@ class Evaluation(keras.callbacks.Callback):
         if done % self.every == 0 or done == self.params["epochs"]:
             # What is known of the data stays; samples are drawn anew.
             self._evidence = self._evidence.again()
-            found, _ = compute(self._evidence, self.names)
-            self._logs = {
-                f"val_{name}": figure.value for name, figure in found.items()
-            }
+            self._logs = self._computed()
         if logs is not None:
             logs.update(self._logs)
+
+    def _computed(self):
+        """The logs; of a model that has diverged, the worst that there are."""
+        logs = {f"val_{name}": METRICS[name].worst for name in self.names}
+        try:
+            found, _ = compute(self._evidence, self.names)
+        except NotFinite:
+            return logs
+        known = {f"val_{k}": figure.value for k, figure in found.items()}
+        return logs | {k: v for k, v in known.items() if not math.isnan(v)}

@@ -214,10 +214,15 @@ def some(found, count, seed=0):
     Returns:
         `Examples`.
     """
-    order = np.random.default_rng(seed).permutation(len(found))[:count]
+    order = drawn(len(found), count, seed)
     if isinstance(found, StreamedExamples):
         return found.read(order)
     return found.select(order)
+
+
+def drawn(size, count, seed=0):
+    """The positions of `some`: at most `count` out of `size`."""
+    return np.random.default_rng(seed).permutation(size)[:count]
 
 
 def set_aside(found):

@@ -1,13 +1,13 @@
 """What a trained model is worth: metrics by name, from one body of evidence."""
 
 from kgen.evaluation.evidence import Evidence
-from kgen.evaluation.figures import Figure, Metric
+from kgen.evaluation.figures import Figure, Metric, NotFinite
 from kgen.evaluation.measures import (
     METRICS,
     check_metrics,
     check_possible,
     compute,
-    needs_features,
+    needs_extractor,
     suits,
 )
 
@@ -16,9 +16,10 @@ __all__ = [
     "Evidence",
     "Figure",
     "Metric",
+    "NotFinite",
     "check_metrics",
     "check_possible",
     "compute",
-    "needs_features",
+    "needs_extractor",
     "suits",
 ]

@@ -3,7 +3,15 @@
 import numpy as np
 
 from kgen import metrics
-from kgen.evaluation.figures import NATS, Figure, Group, Metric, mean, share
+from kgen.evaluation.figures import (
+    NATS,
+    Figure,
+    Group,
+    Metric,
+    check_finite,
+    mean,
+    share,
+)
 
 
 def _no_classes(evidence):
@@ -16,6 +24,7 @@ def _classification(evidence):
     labels = evidence.test.labels
     joint = evidence.model.log_joint(evidence.batches(labels=False))
     log_proba = log_softmax(joint, axis=1)
+    check_finite("log densities", joint.max(axis=1))
     right = joint.argmax(axis=1) == labels
     return {
         "accuracy": share(right.mean(), len(right)),

@@ -5,13 +5,21 @@ import numpy as np
 from kgen import metrics
 from kgen.data.examples import some
 from kgen.evaluation.evidence import has_labels
-from kgen.evaluation.figures import Figure, Group, Metric, share, too_few
+from kgen.evaluation.figures import (
+    Figure,
+    Group,
+    Metric,
+    check_finite,
+    share,
+    too_few,
+)
 
 _PROBED = 5_000  # codes at most that a probe learns from
 
 
 def _active_units(evidence):
     mean, _ = evidence.model.posterior(evidence.batches())
+    check_finite("codes", mean)
     return {"active_units": Figure(float(metrics.active_units(mean)))}
 
 
@@ -44,12 +52,11 @@ def _no_probes(evidence):
 def _probes(evidence):
     model, test = evidence.model, evidence.test
     train = some(evidence.train, _PROBED, evidence.seed)
-    found = metrics.probe(
-        model.encode(train.batches(batch_size=250)),
-        train.labels,
-        model.encode(test.batches(batch_size=250)),
-        test.labels,
+    codes, test_codes = (
+        check_finite("codes", model.encode(part.batches(batch_size=250)))
+        for part in (train, test)
     )
+    found = metrics.probe(codes, train.labels, test_codes, test.labels)
     return {name: share(value, len(test)) for name, value in found.items()}
 
 

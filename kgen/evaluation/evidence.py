@@ -7,11 +7,14 @@ import functools
 import numpy as np
 
 from kgen import metrics
-from kgen.data.examples import some
+from kgen.data.examples import Examples, StreamedExamples, drawn, some
 from kgen.errors import check_int, check_seed, invalid
+from kgen.evaluation.figures import check_finite
+from kgen.extractors import Extractor
 
 _CHUNK = 1000  # samples at a time
 _KEPT = 1000  # samples and real examples that are kept themselves
+_PARTS = ("features", "sharpness", "labels", "probabilities")  # one an example
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,15 +22,15 @@ class Seen:
     """What is left of many examples, once they were looked at.
 
     Args:
-        features: Array of shape `(n, d)`.
         first: The first of the examples themselves, array.
+        features: Array of shape `(n, d)`, or None where nobody wants them.
         sharpness: Array of shape `(n,)`, or None where these are no pictures.
         labels: `n` integers, their classes, or None.
-        probabilities: P(y|x) by the extractor, or None if it has no classes.
+        probabilities: P(y|x) by the extractor, or None where nobody wants it.
     """
 
-    features: np.ndarray
     first: np.ndarray
+    features: np.ndarray | None = None
     sharpness: np.ndarray | None = None
     labels: np.ndarray | None = None
     probabilities: np.ndarray | None = None
@@ -37,7 +40,8 @@ class Evidence:
     """A model, what it makes, and the examples that it is judged by.
 
     Everything is computed when it is first asked for, by the batch; of examples
-    and samples, their features stay, and the first thousand of themselves.
+    and samples, their features stay, and the first thousand of themselves. The
+    extractor runs for what is announced by `want` alone.
 
     Args:
         model: A trained model of kgen's.
@@ -73,7 +77,9 @@ class Evidence:
         self.seed = check_seed("Evidence", seed, optional=False)
         self.binarize = binarize
         self.extractor = extractor
-        self._floors = {}
+        check_given("Evidence", test, train, extractor)
+        self._wanted = frozenset()
+        self._known = {}  # of the data, by all that share it
         shape = model.input_shapes[0]
         for name, examples in (("test", test), ("train", train)):
             if examples is not None and tuple(examples.shape) != shape:
@@ -115,21 +121,40 @@ class Evidence:
             test = some(test, count, self.seed)
         return test.batches(**options)
 
-    def floor(self, name, function):
-        """`function()`, once for all that share the data."""
-        if name not in self._floors:
-            self._floors[name] = function()
-        return self._floors[name]
+    def want(self, features=False, probabilities=False):
+        """Tells what of the extractor's will be asked for, before it is.
 
-    @functools.cached_property
+        Args:
+            features: Whether features will be.
+            probabilities: Whether probabilities of classes will be.
+        """
+        wanted = {"features"} if features else set()
+        wanted |= {"probabilities"} if probabilities else set()
+        if not wanted <= self._wanted:
+            self._wanted |= wanted
+            self._forget_samples()
+
+    def once(self, key, function):
+        """`function()`, once for all that share the data."""
+        if key not in self._known:
+            self._known[key] = function()
+        return self._known[key]
+
+    @property
     def real(self):
         """`Seen` of test examples."""
-        return self._seen_of(self.test)
+        wanted = self._wanted
+        return self.once(
+            ("real", wanted), lambda: self._seen_of(self.test, wanted)
+        )
 
-    @functools.cached_property
+    @property
     def trained_on(self):
-        """`Seen` of training examples."""
-        return self._seen_of(self.train)
+        """`Seen` of training examples, without probabilities."""
+        wanted = self._wanted - {"probabilities"}
+        return self.once(
+            ("trained_on", wanted), lambda: self._seen_of(self.train, wanted)
+        )
 
     @functools.cached_property
     def samples(self):
@@ -137,7 +162,12 @@ class Evidence:
         labels = None
         if self.has_labelled_samples:
             labels = self._labels()
-        return self._seen(self._drawn(labels), labels)
+        return self._seen(self._drawn(labels), self._wanted)
+
+    @property
+    def has_drawn(self):
+        """Whether samples were drawn."""
+        return "samples" in vars(self)
 
     @functools.cached_property
     def nearest(self):
@@ -154,17 +184,42 @@ class Evidence:
         """Whether samples are of classes that are asked for."""
         return self.model.conditional or self.model.needs_labels
 
-    def again(self):
-        """The same evidence, for the model as it is now."""
+    def again(self, model=None, binarize=None):
+        """The same evidence, for the model as it is now, or for another one.
+
+        Args:
+            model: One that takes the same examples, or None.
+            binarize: As in `Evidence`, or None as it is here.
+
+        Returns:
+            An `Evidence` that shares what is known of the data.
+        """
         other = copy.copy(self)
-        for name in ("samples", "nearest"):
-            vars(other).pop(name, None)
+        other._forget_samples()
+        if model is not None:
+            other.model = model
+        if binarize is not None:
+            other.binarize = binarize
         return other
 
-    def _seen_of(self, examples):
-        chosen = some(examples, self.num_samples, self.seed)
-        batches = chosen.batches(batch_size=_CHUNK).as_numpy_iterator()
-        return self._seen(batches, chosen.labels)
+    def _forget_samples(self):
+        for name in ("samples", "nearest"):
+            vars(self).pop(name, None)
+
+    def _seen_of(self, examples, wanted):
+        """Of those that are drawn, in the order in which they are drawn."""
+        order = drawn(len(examples), self.num_samples, self.seed)
+        with_labels = examples.labels is not None
+        batches = (
+            examples.select(order)
+            .batches(labels=with_labels, batch_size=_CHUNK)
+            .as_numpy_iterator()
+        )
+        if not with_labels:
+            batches = ((x, None) for x in batches)
+        is_stream = isinstance(examples, StreamedExamples)  # in its own order
+        places = np.argsort(order) if is_stream else None
+        return self._seen(batches, wanted, places)
 
     def _labels(self):
         """As often as among the test examples, or in turn."""
@@ -182,27 +237,71 @@ class Evidence:
             stop = min(start + _CHUNK, self.num_samples)
             own = None if labels is None else labels[start:stop]
             x = self.model.sample(stop - start, labels=own, seed=int(seed))
+            check_finite("samples", x)
             # As a file of the picture would hold it.
-            yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x
+            yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, own
 
-    def _seen(self, batches, labels=None):
-        features, first, sharpness, probabilities, kept = [], [], [], [], 0
-        for x in batches:
-            if self.extractor is not None:
-                features.append(self.extractor.features(x))
-                if self.extractor.num_classes:
-                    probabilities.append(self.extractor.probabilities(x))
-            if kept < _KEPT:
-                first.append(x[: _KEPT - kept])
-                kept += len(first[-1])
-            if self.is_picture:
-                sharpness.append(metrics.sharpness(x))
+    def _seen(self, batches, wanted, places=None):
+        """`Seen` of pairs of examples and labels, by the batch.
+
+        Args:
+            batches: Pairs of an array and of labels or None.
+            wanted: What of the extractor's.
+            places: Where each belongs, as they come; None: where it comes.
+        """
+        found = {name: [] for name in _PARTS}
+        first, start = [], 0
+        for x, labels in batches:
+            stop = start + len(x)
+            place = np.arange(start, stop)
+            place = place if places is None else places[start:stop]
+            first.append(x[place < _KEPT])
+            for name, part in self._looked_at(x, labels, wanted).items():
+                found[name].append(part)
+            start = stop
+        places = np.arange(start) if places is None else places
+        order, of_first = np.argsort(places), np.argsort(places[places < _KEPT])
         return Seen(
-            _joined(features),
-            np.concatenate(first),
-            _joined(sharpness),
-            labels,
-            _joined(probabilities),
+            first=np.concatenate(first)[of_first],
+            **{
+                name: np.concatenate(parts)[order] if parts else None
+                for name, parts in found.items()
+            },
+        )
+
+    def _looked_at(self, x, labels, wanted):
+        """What stays of a batch: some of `_PARTS`."""
+        found = {}
+        if labels is not None:
+            found["labels"] = labels
+        if self.is_picture:
+            found["sharpness"] = metrics.sharpness(x)
+        if "features" in wanted:
+            found["features"] = self.extractor.features(x)
+        if "probabilities" in wanted:
+            found["probabilities"] = self.extractor.probabilities(x)
+        return found
+
+
+def check_given(owner, test, train, extractor):
+    """Raises if these are no examples, or no extractor."""
+    for name, value in (("test", test), ("train", train)):
+        if name == "train" and value is None:
+            continue
+        if not isinstance(value, (Examples, StreamedExamples)):
+            raise invalid(
+                name,
+                owner,
+                "examples of `kgen.data`: "
+                f'`kgen.data.open_source(source).examples("{name}")`',
+                type(value).__name__,
+            )
+    if extractor is not None and not isinstance(extractor, Extractor):
+        raise invalid(
+            "extractor",
+            owner,
+            'an Extractor, such as `kgen.extractors.get("classifier", source)`',
+            repr(extractor),
         )
 
 
@@ -210,7 +309,3 @@ def has_labels(examples):
     """Whether the class of each example is known, and in memory."""
     labels = examples.labels
     return isinstance(labels, np.ndarray) and labels.min() >= 0
-
-
-def _joined(parts):
-    return np.concatenate(parts) if parts else None

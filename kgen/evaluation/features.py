@@ -18,6 +18,7 @@ from kgen.metrics.means import mean_and_error
 
 _NEIGHBOURHOODS = 10_000  # examples at most; their distances take its square
 _NEAREST = 5  # neighbours that a neighbourhood reaches to
+_SUBSET = 1000  # examples at most of those that a kernel distance is a mean of
 _SHARES = ("precision", "recall", "coverage")
 
 
@@ -57,7 +58,7 @@ def _frechet(evidence):
     real, fake, trained_on = _as_many(evidence)
     floor = None
     if trained_on is not None:
-        floor = evidence.floor(
+        floor = evidence.once(
             "frechet_distance",
             lambda: metrics.frechet_distance(real, trained_on),
         )
@@ -104,16 +105,21 @@ def _kernel(evidence):
     real, fake, trained_on = _as_many(evidence)
 
     def distance(other):
-        found = metrics.kernel_distance(real, other, seed=evidence.seed)
+        found = metrics.kernel_distance(
+            real, other, subset_size=_SUBSET, seed=evidence.seed
+        )
         return found["kernel_distance"]
 
     floor = None
     if trained_on is not None:
-        floor = evidence.floor("kernel_distance", lambda: distance(trained_on))
+        floor = evidence.once("kernel_distance", lambda: distance(trained_on))
     errors = _errors_by_parts(_small_kernel, real, fake)
     return {
         "kernel_distance": Figure(
-            distance(fake), errors["kernel_distance"], floor
+            distance(fake),
+            errors["kernel_distance"],
+            floor,
+            min(_SUBSET, len(real), len(fake)),
         )
     }
 
@@ -144,8 +150,9 @@ KERNEL = Group(
             "Kernel distance",
             "lower",
             "",
-            "The same by a kernel, without the bias of few samples: 0 for "
-            "samples that can't be told from the data.",
+            "The same by a kernel, in the mean over random subsets, without the "
+            "bias of few samples: 0 for samples that can't be told from the "
+            "data.",
         ),
     },
     "sample",
@@ -172,7 +179,7 @@ def _neighbourhoods(evidence):
     found = _precision_recall(real[:count], fake[:count])
     floors = {}
     if trained_on is not None:
-        floors = evidence.floor(
+        floors = evidence.once(
             "neighbourhoods",
             lambda: _precision_recall(real[:count], trained_on[:count]),
         )
@@ -183,7 +190,7 @@ def _neighbourhoods(evidence):
             least = share(found[name], count).standard_error
             errors[name] = max(errors[name], least)
     return {
-        name: Figure(value, errors.get(name), floors.get(name))
+        name: Figure(value, errors.get(name), floors.get(name), count)
         for name, value in found.items()
     }
 
@@ -194,26 +201,30 @@ NEIGHBOURS = Group(
             "Precision",
             "higher",
             "",
-            "The share of samples that lie where real examples do: quality.",
+            "The share of samples that lie where real examples do, no farther "
+            f"from one than its {_NEAREST}th nearest neighbour: quality.",
         ),
         "recall": Metric(
             "Recall",
             "higher",
             "",
-            "The share of real examples that lie where samples do: variety.",
+            "The share of real examples that lie where samples do, no farther "
+            f"from one than its {_NEAREST}th nearest neighbour: variety.",
         ),
         "density": Metric(
             "Density",
             "higher",
             "",
             "As precision, but counts how many real neighbourhoods a sample is "
-            "in, so that an outlier among the real examples matters less.",
+            f"in, over {_NEAREST}, so that an outlier among the real examples "
+            "matters less.",
         ),
         "coverage": Metric(
             "Coverage",
             "higher",
             "",
-            "The share of real examples with a sample in their neighbourhood.",
+            "The share of real examples with a sample in their neighbourhood, "
+            f"which reaches to their {_NEAREST}th nearest neighbour.",
         ),
     },
     "sample",
@@ -251,7 +262,7 @@ INCEPTION = Group(
     "sample",
     _inception_score,
     _no_inception,
-    of_features=True,
+    of_classes=True,
 )
 
 
@@ -288,5 +299,5 @@ CONDITIONAL = Group(
     "sample",
     _accuracy_of_samples,
     _no_accuracy_of_samples,
-    of_features=True,
+    of_classes=True,
 )

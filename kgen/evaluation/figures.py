@@ -5,10 +5,26 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kgen.errors import InvalidArgument
 from kgen.metrics.means import mean_and_error
+from kgen.metrics.similarity import WINDOW
 
 NATS = "nats per image"
 PARTS = 10  # of a set, by which standard errors are found
+
+
+class NotFinite(InvalidArgument):
+    """What a model gives has NaN or infinity in it: its training diverged."""
+
+
+def check_finite(what, x):
+    """Returns what a model gave, an array, or raises if it has diverged."""
+    x = np.asarray(x)
+    if not np.isfinite(x).all():
+        raise NotFinite(
+            f"The model's {what} are not finite: its training has diverged."
+        )
+    return x
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +35,14 @@ class Figure:
         value: The figure.
         standard_error: Of the value, or None where it isn't known.
         floor: What real examples have in the place of samples, or None.
+        count: How many samples are compared with as many real examples, where
+            there may be fewer than the evidence holds; else None.
     """
 
     value: float
     standard_error: float | None = None
     floor: float | None = None
+    count: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,25 +76,30 @@ class Group:
         method: What a model must have, the name of a method.
         compute: Function of an `Evidence`: dictionary from names to `Figure`s.
         lacks: Function of an `Evidence`: what else is missing, or None.
+        lacks_each: Function of an `Evidence`: dictionary from names to what is
+            missing for these metrics alone, or None.
         of_features: Whether the metrics are of an extractor's features.
+        of_classes: Whether they are of its probabilities of classes.
     """
 
     metrics: dict
     method: str
     compute: Callable
     lacks: Callable = lambda evidence: None
+    lacks_each: Callable = lambda evidence: {}
     of_features: bool = False
+    of_classes: bool = False
 
     def suits(self, model):
         """Whether models of this kind can have the metrics."""
         return hasattr(model, self.method)
 
-    def missing(self, evidence):
-        """Why the metrics can't be computed, or None."""
+    def missing(self, evidence, name):
+        """Why one of the metrics can't be computed, or None; without work."""
         model = evidence.model
         if not self.suits(model):
             return f"a {type(model).__name__} has no method `{self.method}`"
-        return self.lacks(evidence)
+        return self.lacks(evidence) or self.lacks_each(evidence).get(name)
 
 
 def mean(values):
@@ -117,3 +141,16 @@ def too_few_to_compare(evidence, least):
     if evidence.num_samples < least:
         return f"{least} or more samples are needed"
     return None
+
+
+def no_pictures(evidence):
+    """What is missing where examples are no pictures, or None."""
+    return None if evidence.is_picture else "examples are no pictures"
+
+
+def too_small(evidence):
+    """What is missing for structural similarity, or None."""
+    missing = no_pictures(evidence)
+    if missing is None and min(evidence.model.input_shapes[0][:2]) < WINDOW:
+        missing = f"pictures are smaller than {WINDOW} x {WINDOW}"
+    return missing

@@ -46,11 +46,11 @@ def suits(name, model):
     return any(name in group.metrics and group.suits(model) for group in GROUPS)
 
 
-def needs_features(names, model):
-    """Whether one of `names` (None: of all) is of features of its samples."""
-    asked = check_metrics("needs_features", names)
+def needs_extractor(names, model):
+    """Whether one of `names` (None: of all) is by features of its samples."""
+    asked = check_metrics("needs_extractor", names)
     return any(
-        group.of_features
+        (group.of_features or group.of_classes)
         and group.suits(model)
         and set(group.metrics) & {*asked}
         for group in GROUPS
@@ -58,12 +58,33 @@ def needs_features(names, model):
 
 
 def check_possible(evidence, names):
-    """Raises if one of `names` can't be computed from `evidence`."""
+    """Raises if one of `names` can't be computed from `evidence`.
+
+    Args:
+        evidence: An `Evidence`; neither samples nor examples are looked at.
+        names: Names out of `METRICS`.
+
+    Raises:
+        InvalidArgument: If one can't; the message says why.
+    """
+    _, left_out = _possible(evidence, names)
+    for name, reason in left_out.items():
+        raise _impossible(name, reason)
+
+
+def _possible(evidence, names):
+    """Pairs of groups and names that can be computed; why others can't."""
+    asked = check_metrics("compute", names)
+    possible, left_out = [], {}
     for group in GROUPS:
-        asked = [name for name in names if name in group.metrics]
-        reason = group.missing(evidence) if asked else None
-        if reason:
-            raise _impossible(asked[0], reason)
+        if names is None and not group.suits(evidence.model):
+            continue
+        wanted = [name for name in group.metrics if name in asked]
+        reasons = {name: group.missing(evidence, name) for name in wanted}
+        left_out.update((n, why) for n, why in reasons.items() if why)
+        able = [name for name, why in reasons.items() if not why]
+        possible += [(group, able)] if able else []
+    return possible, left_out
 
 
 def _impossible(name, reason):
@@ -87,25 +108,27 @@ def compute(evidence, names=None, report=None):
 
     Raises:
         InvalidArgument: If a name is unknown, or one that was asked for can't
-            be had.
+            be had: before any work, where that can be known.
+        NotFinite: If what the model gives is not finite.
     """
-    asked = check_metrics("compute", names)
-    found, left_out = {}, {}
-    for group in GROUPS:
-        wanted = [name for name in group.metrics if name in asked]
-        if names is None and not group.suits(evidence.model):
-            continue
-        if not wanted:
-            continue
-        reason = group.missing(evidence)
-        if reason is None:
-            if report:
-                report(", ".join(METRICS[name].title for name in wanted))
-            figures = group.compute(evidence)
-            found.update((k, figures[k]) for k in wanted if k in figures)
-            shape = " x ".join(map(str, evidence.model.input_shapes[0]))
-            reason = f"it is not defined for such examples ({shape})"
-        left_out.update((n, reason) for n in wanted if n not in found)
+    if names is not None:
+        check_possible(evidence, names)
+    possible, left_out = _possible(evidence, names)
+    evidence.want(
+        features=any(group.of_features for group, _ in possible),
+        probabilities=any(group.of_classes for group, _ in possible),
+    )
+    found = {}
+    for group, wanted in possible:
+        if report:
+            report(", ".join(METRICS[name].title for name in wanted))
+        figures = group.compute(evidence)
+        found.update((k, figures[k]) for k in wanted if k in figures)
+        left_out.update(
+            (name, "it is not defined for such examples")
+            for name in wanted
+            if name not in figures
+        )
     if names is not None and left_out:
         raise _impossible(*next(iter(left_out.items())))
     return found, left_out

@@ -3,31 +3,44 @@
 import numpy as np
 
 from kgen import metrics
-from kgen.evaluation.figures import Group, Metric, mean, ratio
-from kgen.metrics.similarity import WINDOW
+from kgen.evaluation.figures import (
+    Group,
+    Metric,
+    check_finite,
+    mean,
+    no_pictures,
+    ratio,
+    too_small,
+)
+
+
+def _lacks_each(evidence):
+    missing = no_pictures(evidence)
+    names = ("psnr", "ssim", "reconstruction_sharpness")
+    return dict.fromkeys(names, missing) | {"ssim": too_small(evidence)}
 
 
 def _reconstructions(evidence):
     squares, ssim, sharp, originals = [], [], [], []
-    with_ssim = min(evidence.model.input_shapes[0][:2]) >= WINDOW
+    with_ssim = too_small(evidence) is None
     for batch in evidence.batches():
         inputs, x = evidence.model.unpack(batch)
         x, rebuilt = np.asarray(x), np.asarray(evidence.model(inputs))
-        error = np.square(x.astype("float64") - rebuilt)
-        squares.append(error.reshape(len(x), -1).mean(axis=1))
+        check_finite("reconstructions", rebuilt)
+        squares.append(metrics.pictures.mean_squares(rebuilt, x))
         if evidence.is_picture:
+            rebuilt = np.clip(rebuilt, 0.0, 1.0)  # as a file would hold it
             sharp.append(metrics.sharpness(rebuilt))
             originals.append(metrics.sharpness(x))
-        if evidence.is_picture and with_ssim:
+        if with_ssim:
             ssim.append(metrics.ssim(rebuilt, x))
     squares = np.concatenate(squares)
     found = {"mse": mean(squares)}
     if evidence.is_picture:
-        with np.errstate(divide="ignore"):
-            found["psnr"] = mean(-10.0 * np.log10(squares))
+        found["psnr"] = mean(metrics.pictures.decibels(squares))
         sharper = ratio(np.concatenate(sharp), np.concatenate(originals))
         found.update({"reconstruction_sharpness": sharper} if sharper else {})
-    if ssim:
+    if with_ssim:
         found["ssim"] = mean(np.concatenate(ssim))
     return found
 
@@ -62,6 +75,7 @@ RECONSTRUCTIONS = Group(
     },
     "reconstruct",
     _reconstructions,
+    lacks_each=_lacks_each,
 )
 
 
@@ -74,8 +88,10 @@ def _denoised(evidence):
             evidence.model.with_labels(noisy, _labels(batch))
         )
         for name, images in (("noisy", noisy), ("denoised", clean)):
-            images = np.asarray(images, "float32")
-            found[f"{name}_psnr"].append(metrics.psnr(images, np.asarray(x)))
+            images = check_finite("denoised pictures", images)
+            # Noise leaves [0, 1], which `psnr` would refuse.
+            squares = metrics.pictures.mean_squares(images, np.asarray(x))
+            found[f"{name}_psnr"].append(metrics.pictures.decibels(squares))
         done += len(x)
     return {name: mean(np.concatenate(v)) for name, v in found.items()}
 
@@ -98,4 +114,5 @@ DENOISING = Group(
     },
     "denoise",
     _denoised,
+    no_pictures,
 )

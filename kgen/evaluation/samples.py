@@ -9,20 +9,17 @@ from kgen.evaluation.figures import (
     Figure,
     Group,
     Metric,
+    no_pictures,
     ratio,
     share,
     too_few,
     too_few_to_compare,
+    too_small,
 )
 from kgen.metrics.means import mean_and_error
-from kgen.metrics.similarity import WINDOW
 
 _PAIRS = 1000  # of samples, whose similarity is looked at
 _LEAST = 20  # distances, to tell the nearest 5 % of them
-
-
-def _no_pictures(evidence):
-    return None if evidence.is_picture else "examples are no pictures"
 
 
 def _sharpness(evidence):
@@ -51,15 +48,12 @@ SHARPNESS = Group(
     },
     "sample",
     _sharpness,
-    _no_pictures,
+    no_pictures,
 )
 
 
 def _no_diversity(evidence):
-    missing = _no_pictures(evidence)
-    if missing is None and min(evidence.model.input_shapes[0][:2]) < WINDOW:
-        missing = f"pictures are smaller than {WINDOW} x {WINDOW}"
-    return missing or too_few_to_compare(evidence, 3)
+    return too_small(evidence) or too_few_to_compare(evidence, 3)
 
 
 def _diversity(evidence):

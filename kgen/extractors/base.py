@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.metrics.checks import check_in_range
 
 
 class Extractor(abc.ABC):
@@ -176,14 +177,7 @@ class Extractor(abc.ABC):
                 'floats; for 8-bit pictures pass `x.astype("float32") / 255`',
                 images.dtype,
             )
-        low, high = images.min(), images.max()
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise self._refused("finite numbers", "NaN or infinity")
-        if len(want) == 3 and not (low >= 0.0 and high <= 1.0):
-            raise self._refused(
-                "pictures in [0, 1]: scale them, or clip samples that leave it",
-                f"values from {low:g} to {high:g}",
-            )
+        check_in_range("images", self._owner, images, len(want) == 3)
 
     def _refused(self, expected, received):
         return invalid("images", self._owner, expected, received)

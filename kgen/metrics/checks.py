@@ -42,7 +42,7 @@ def check_pictures(owner, argument, images, side, least=1):
     Args:
         owner: Name of the metric.
         argument: Name of its argument.
-        images: Floats of shape `(n, height, width, channels)`, finite.
+        images: Floats in [0, 1] of shape `(n, height, width, channels)`.
         side: The least height and width.
         least: The least n.
     """
@@ -61,9 +61,24 @@ def check_pictures(owner, argument, images, side, least=1):
             f"pictures with both sides {side} or more",
             f"shape {images.shape}",
         )
-    if images.dtype.kind != "f" or not np.isfinite(images).all():
+    if images.dtype.kind != "f":
         raise invalid(argument, owner, "finite floats in [0, 1]", images.dtype)
+    check_in_range(argument, owner, images)
     return images
+
+
+def check_in_range(argument, owner, x, is_picture=True):
+    """Raises for NaN and infinity, and for pictures that leave [0, 1]."""
+    low, high = x.min(), x.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise invalid(argument, owner, "finite numbers", "NaN or infinity")
+    if is_picture and not (low >= 0.0 and high <= 1.0):
+        raise invalid(
+            argument,
+            owner,
+            "pictures in [0, 1]: scale them, or clip samples that leave it",
+            f"values from {low:g} to {high:g}",
+        )
 
 
 def check_probabilities(owner, probabilities, least=1):

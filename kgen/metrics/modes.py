@@ -62,10 +62,13 @@ def mode_coverage(samples, centers, stddev, within=3.0, weights=None):
 def _checked_weights(weights, count):
     if weights is None:
         return np.full(count, 1.0 / count)
-    weights = np.asarray(weights, "float64")
-    good = (weights > 0) & np.isfinite(weights)
-    if weights.shape != (count,) or not good.all():
+    try:
+        found = np.asarray(weights, "float64")
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    good = (found > 0) & np.isfinite(found)
+    if found.shape != (count,) or not good.all():
         raise invalid(
             "weights", "mode_coverage", f"{count} positive numbers", weights
         )
-    return weights / weights.sum()
+    return found / found.sum()

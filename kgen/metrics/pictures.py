@@ -3,6 +3,7 @@
 import numpy as np
 
 from kgen.errors import invalid
+from kgen.metrics.checks import check_in_range
 
 
 def psnr(images, references):
@@ -11,14 +12,15 @@ def psnr(images, references):
     `-10 log10(mean squared error)`; infinite for equal pictures.
 
     Args:
-        images: Array of shape `(n, ...)`.
+        images: Floats in [0, 1] of shape `(n, ...)`; clip what leaves it, as a
+            file of the picture would.
         references: Array of the same shape.
 
     Returns:
         Array of shape `(n,)`, in dB.
 
     Raises:
-        InvalidArgument: If the shapes differ.
+        InvalidArgument: If the shapes differ, or values are out of [0, 1].
     """
     images, references = np.asarray(images), np.asarray(references)
     if images.shape != references.shape or not images.size:
@@ -31,10 +33,20 @@ def psnr(images, references):
     for name, array in (("images", images), ("references", references)):
         if not np.issubdtype(array.dtype, np.floating):
             raise invalid(name, "psnr", "floats in [0, 1]", array.dtype)
+        check_in_range(name, "psnr", array)
+    return decibels(mean_squares(images, references))
+
+
+def mean_squares(images, references):
+    """The mean squared difference of each example, in float64."""
     square = np.square(images.astype("float64") - references)
-    errors = square.reshape(len(images), -1).mean(axis=1)
+    return square.reshape(len(images), -1).mean(axis=1)
+
+
+def decibels(mean_squares):
+    """Mean squares as PSNR, in dB."""
     with np.errstate(divide="ignore"):
-        return -10.0 * np.log10(errors)
+        return -10.0 * np.log10(mean_squares)
 
 
 def sharpness(images):
@@ -45,8 +57,8 @@ def sharpness(images):
     blurred others are.
 
     Args:
-        images: Array of shape `(n, height, width, channels)`, both sides 3 or
-            more.
+        images: Floats in [0, 1] of shape `(n, height, width, channels)`, both
+            sides 3 or more.
 
     Returns:
         Array of shape `(n,)`, in squared units of the pixels.
@@ -67,6 +79,7 @@ def sharpness(images):
             "shape (n, height, width, channels), both sides 3 or more",
             f"shape {images.shape}",
         )
+    check_in_range("images", "sharpness", images)
     x = images.astype("float64")
     middle = x[:, 1:-1, 1:-1]
     beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kgen.errors import check_int, check_seed, invalid
+from kgen.metrics.checks import check_features
 
 
 def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
@@ -26,8 +27,8 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
         codes to be judged by.
 
     Raises:
-        InvalidArgument: If shapes don't agree, there is one class only, or
-            there are too few examples.
+        InvalidArgument: If shapes don't agree, codes are not finite, labels no
+            integers, there is one class only, or there are too few examples.
 
     References:
         Alain & Bengio (2017), Understanding intermediate layers using linear
@@ -52,7 +53,7 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
         except ValueError as error:  # too few of a class
             raise invalid("y", "probe", "more examples", error) from error
     else:
-        z_test, y_test = _checked("z_test", z_test, y_test)
+        z_test, y_test = _checked("z_test", z_test, y_test, z.shape[1])
     classifiers = {
         "knn_accuracy": KNeighborsClassifier(min(neighbors, len(z))),
         "logistic_accuracy": make_pipeline(
@@ -65,14 +66,16 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
     }
 
 
-def _checked(name, z, y):
-    z, y = np.asarray(z), np.asarray(y)
-    if z.ndim != 2 or y.shape != z.shape[:1] or len(np.unique(y)) < 2:
+def _checked(name, z, y, width=None):
+    z, y = check_features("probe", name, z, num_features=width), np.asarray(y)
+    labels = name.replace("z", "y")
+    if y.dtype.kind not in "iu":
+        raise invalid(labels, "probe", "integers", f"labels of {y.dtype}")
+    if y.shape != z.shape[:1] or len(np.unique(y)) < 2:
         raise invalid(
-            name,
+            labels,
             "probe",
-            "shape (n, latent_dim), with n labels of two classes or more",
-            f"shape {z.shape}, and labels of shape {y.shape} with "
-            f"{len(np.unique(y))} classes",
+            f"{len(z)} labels, one a code, of two classes or more",
+            f"shape {y.shape} with {len(np.unique(y))} classes",
         )
     return z, y

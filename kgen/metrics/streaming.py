@@ -15,8 +15,10 @@ from kgen.metrics.similarity import WINDOW, ssim_of
 class PSNR(keras.metrics.MeanMetricWrapper):
     """The mean of `kgen.metrics.psnr` over the examples, in dB.
 
-    Of outputs in [0, 1] that should equal their targets: reconstructions,
-    denoised pictures. Infinite if one of them does.
+    Of outputs that should equal their targets, which are in [0, 1]:
+    reconstructions, denoised pictures. Infinite if one of them does. Unlike the
+    function, it doesn't look at values: in the graph of a step, it could not
+    raise.
 
     Args:
         name: Name in the logs.
@@ -39,6 +41,8 @@ class PSNR(keras.metrics.MeanMetricWrapper):
 class SSIM(keras.metrics.MeanMetricWrapper):
     """The mean of `kgen.metrics.ssim` over the examples.
 
+    Unlike the function, it doesn't look whether values are in [0, 1].
+
     Args:
         name: Name in the logs.
         dtype: Type of the result.
@@ -56,7 +60,8 @@ class SSIM(keras.metrics.MeanMetricWrapper):
 class SharpnessRatio(keras.metrics.Metric):
     """The mean `kgen.metrics.sharpness` of outputs over that of their targets.
 
-    Below 1 the outputs are blurred, above 1 noisy.
+    Below 1 the outputs are blurred, above 1 noisy. Unlike the function, it
+    doesn't look whether values are in [0, 1].
 
     Args:
         name: Name in the logs.

@@ -64,7 +64,7 @@ def _check_metric(owner, name, metric):
         raise invalid(
             "evaluations", owner, f"a {what} of the metric {name!r}", metric
         )
-    for key in ("value", "standard_error", "floor"):
+    for key in ("value", "standard_error", "floor", "count"):
         number = metric.get(key)
         if number is None and key != "value":
             continue
@@ -92,7 +92,8 @@ def unlike(evaluations):
     """What the runs were not judged alike by, in words.
 
     A distance hangs on the data, on the features and, by its bias, on the
-    number of samples; then no figure is better than another.
+    number of samples; then no figure is better than another. Runs without
+    samples are like all others in what is of samples alone.
 
     Args:
         evaluations: Those of `kgen.report.write`.
@@ -100,19 +101,29 @@ def unlike(evaluations):
     Returns:
         List of strings.
     """
-    judged_by = {
-        "data": "data",
-        "extractor": "features",
-        "num_samples": "number of samples",
-        "num_compared": "number of samples",
-    }
-    first = evaluations[0]
-    found = [
-        words
-        for key, words in judged_by.items()
-        if any(other.get(key) != first.get(key) for other in evaluations)
+    with_samples = [
+        one
+        for one in evaluations
+        if one.get("num_samples") is not None or one.get("extractor")
     ]
-    return list(dict.fromkeys(found))
+    judged_by = {
+        "data": [one.get("data") for one in evaluations],
+        "features": [one.get("extractor") for one in with_samples],
+        "number of samples": [
+            (one.get("num_samples"), num_compared(one)) for one in with_samples
+        ],
+    }
+    return [
+        words
+        for words, found in judged_by.items()
+        if any(other != found[0] for other in found)
+    ]
+
+
+def num_compared(evaluation):
+    """How many samples are compared by features at most: all, if not said."""
+    compared = evaluation.get("num_compared")
+    return evaluation.get("num_samples") if compared is None else compared
 
 
 def names(evaluations):
@@ -157,10 +168,22 @@ def _row(metrics, comparable):
         title=first["title"],
         unit=first.get("unit") or "",
         better=better or "",
-        reading=first.get("reading") or "",
+        reading=_reading(known),
         floor=" / ".join(dict.fromkeys(floors)),
         cells=[pair and Cell(*pair, mark) for pair, mark in zip(pairs, marks)],
     )
+
+
+def _reading(metrics):
+    """How to read a metric, and how many samples it is of, where it's said."""
+    parts = [metrics[0].get("reading") or ""]
+    counts = [metric.get("count") for metric in metrics]
+    counts = dict.fromkeys(f"{int(n):,}" for n in counts if n is not None)
+    if counts:
+        parts.append(
+            f"Of {' / '.join(counts)} samples and as many real examples."
+        )
+    return " ".join(filter(None, parts))
 
 
 def _marks(metrics, better, pairs):

@@ -37,8 +37,9 @@ def write(path, evaluations, title=None):
             - `metrics`: Dictionary of name and metric, a dictionary with
               `title` and `value`, and, if known, `standard_error`, `floor` (the
               same figure of real examples in the place of samples), `better`
-              (`"lower"`, `"higher"`, `"near:1"`), `unit`, and `reading`, how to
-              read it.
+              (`"lower"`, `"higher"`, `"near:1"`), `unit`, `reading`, how to
+              read it, and `count`, of how many samples it is, beside as many
+              real examples.
             - `skipped`: Dictionary of the titles of other metrics, and why they
               were not computed.
             - `pictures`: List of dictionaries with `title`, `caption`, `file`
@@ -47,10 +48,10 @@ def write(path, evaluations, title=None):
             - `data`: Dictionary with `source`, `split`, `examples`.
             - `extractor`: Dictionary with `name`, `features` (how many) and
               `inception` (whether distances may be called FID); or None.
-            - `num_samples`; `num_compared`, how many of these are compared with
-              real examples; `seed`, `date`, `seconds`; `parameters`, a
-              dictionary of networks and numbers; `settings`, a dictionary that
-              may be nested, and `versions`.
+            - `num_samples`, None if none were drawn; `num_compared`, how many of
+              these at most are compared with real examples; `seed`, `date`,
+              `seconds`; `parameters`, a dictionary of networks and numbers;
+              `settings`, a dictionary that may be nested, and `versions`.
         title: What stands above; by default, what is evaluated.
 
     Raises:

@@ -1,5 +1,7 @@
 """What there is to say of an evaluation beside its figures."""
 
+from kgen.report.evaluations import num_compared
+
 _TIED = (
     "The best figure of a row is marked; figures that are not worse than it by "
     "more than two standard errors of the difference are tied with it."
@@ -20,19 +22,20 @@ def data(evaluation):
 def samples(evaluation):
     """How many samples, by which seed, and how many of them are compared."""
     count, seed = evaluation.get("num_samples"), evaluation.get("seed")
-    text = "" if count is None else f"{count:,}"
-    text = text if seed is None else f"{text} (seed {seed})".lstrip()
-    compared = evaluation.get("num_compared")
-    if None in (count, compared) or compared == count:
+    if count is None:
+        return ""
+    text = f"{count:,}" if seed is None else f"{count:,} (seed {seed})"
+    compared = num_compared(evaluation)
+    if compared == count:
         return text
-    return f"{text}, of which {compared:,} are compared by features"
+    return f"{text}, of which {compared:,} at most are compared by features"
 
 
 def features(evaluation):
     """Whose features the distances are of, and whether they may be called FID."""
     extractor = evaluation.get("extractor")
     if not extractor:
-        return "none"
+        return "" if evaluation.get("num_samples") is None else "none"
     name, count = extractor["name"], extractor.get("features")
     text = name if count is None else f"{name}, {count:,} features"
     if extractor.get("inception"):

@@ -6,6 +6,7 @@ import pytest
 
 from kgen.callbacks import Evaluation
 from kgen.errors import InvalidArgument
+from kgen.evaluation import METRICS
 from tests.evaluation.test_evaluation import Halves, pictures
 from tests.models import contract
 
@@ -136,3 +137,35 @@ def test_none_of_the_logs_is_lost():
     added = {"val_log_likelihood", "val_kl", "val_precision"}
     assert set(logs[1]) == set(logs[0]) | added
     assert all(logs[1][name] == values for name, values in logs[0].items())
+
+
+def diverged(kind):
+    model = contract.small_model(kind)
+    for variable in model.trainable_variables:
+        variable.assign(np.full(variable.shape, np.nan))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("gan", ["frechet_distance", "precision", "sample_sharpness"]),
+        ("vae", ["log_likelihood", "mse", "psnr"]),
+        ("vae", ["active_units"]),
+        ("vae", ["knn_accuracy", "kl"]),
+        ("autoencoder", ["knn_accuracy"]),
+        ("denoising_autoencoder", ["denoised_psnr"]),
+    ],
+)
+def test_a_model_that_has_diverged_is_the_worst(kind, names):
+    """So that the training goes on to what ends it."""
+    given = {"train": pictures(60), "importance_samples": 2}
+    logs = diverged(kind).fit(
+        contract.X,
+        epochs=2,
+        verbose=0,
+        callbacks=[judge(names, **given)],
+    )
+    for name in names:
+        worst = METRICS[name].worst
+        assert logs.history[f"val_{name}"] == [worst, worst], name

@@ -1,6 +1,8 @@
+import functools
 import itertools
 import pathlib
 import re
+import tracemalloc
 import types
 
 import numpy as np
@@ -9,14 +11,16 @@ import tensorflow as tf
 
 import kgen
 from kgen import metrics
-from kgen.data.examples import Examples
+from kgen.data.examples import Examples, StreamedExamples
 from kgen.errors import InvalidArgument
 from kgen.evaluation import (
     METRICS,
     Evidence,
+    NotFinite,
     check_metrics,
+    check_possible,
     compute,
-    needs_features,
+    needs_extractor,
 )
 from kgen.evaluation.measures import GROUPS
 from kgen.evaluation.samples import _diversity, _memorization
@@ -120,7 +124,9 @@ def test_the_frechet_distance_s_error_is_that_of_repeated_sets():
 
 def test_samples_are_drawn_in_parts_by_other_seeds():
     model = Copies(pictures(2500).images)
-    seen = evidence(model, num_samples=2500).samples
+    own = evidence(model, num_samples=2500)
+    own.want(features=True)
+    seen = own.samples
     counts, _, seeds = zip(*model.calls)
     assert counts == (1000, 1000, 500) and len(set(seeds)) == 3
     assert seen.features.shape == (2500, 2)
@@ -171,6 +177,51 @@ def test_the_order_of_the_data_does_not_matter():
         assert share == pytest.approx(np.mean(data.labels), abs=0.07)
         found, _ = compute(own, ["memorization", "coverage"])
         assert found["memorization"].value < 0.08
+
+
+def streamed(found):
+    return StreamedExamples(
+        tf.data.Dataset.from_tensor_slices((found.images, found.labels)),
+        len(found),
+    )
+
+
+def test_a_stream_is_judged_as_what_is_in_memory():
+    test, train = pictures(2600, 1), pictures(1500, 2)
+    x = pictures(1400, 3).images
+    one, other = (
+        evidence(Copies(x), *data, num_samples=1400)
+        for data in ((test, train), (streamed(test), streamed(train)))
+    )
+    np.testing.assert_array_equal(one.real.first, other.real.first)
+    np.testing.assert_array_equal(one.real.labels, other.real.labels)
+    names = ["frechet_distance", "precision", "sample_sharpness"]
+    names += ["memorization", "kernel_distance"]
+    figures, of_stream = (compute(own, names)[0] for own in (one, other))
+    for name in names:
+        for part in ("value", "standard_error", "floor"):
+            expected = getattr(figures[name], part)
+            got = getattr(of_stream[name], part)
+            assert got == pytest.approx(expected, rel=1e-4), (name, part)
+
+
+def test_a_stream_is_never_in_memory():
+    """But a batch of it, and a thousand of the examples."""
+    size, count = 1000, 20_000  # 80 MB
+    dataset = tf.data.Dataset.range(count).map(
+        lambda i: tf.fill((size,), tf.cast(i, "float32"))
+    )
+    model = types.SimpleNamespace(input_shapes=[(size,)])
+    own = Evidence(model, StreamedExamples(dataset, count), num_samples=count)
+    tracemalloc.start()
+    try:
+        seen = own.real
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    order = np.random.default_rng(0).permutation(count)
+    np.testing.assert_array_equal(seen.first[:, 0], order[:1000])
+    assert peak < 0.3 * count * size * 4
 
 
 def test_errors_are_those_of_repeated_sets():
@@ -258,6 +309,14 @@ def test_no_more_samples_are_compared_than_there_are_training_examples():
     assert evidence(Copies(x), test).num_compared == 200
 
 
+@pytest.mark.parametrize(("tests", "count"), [(300, 80), (50, 50)])
+def test_a_figure_tells_how_many_samples_it_is_of(tests, count):
+    """Which may be less than what is drawn, and than what is compared."""
+    own = evidence(Copies(pictures(200).images), pictures(tests), pictures(80))
+    found, _ = compute(own, ["frechet_distance", "kernel_distance", "recall"])
+    assert [figure.count for figure in found.values()] == [None, count, count]
+
+
 @pytest.mark.parametrize(
     ("name", "metrics", "needed"),
     [
@@ -269,7 +328,7 @@ def test_no_more_samples_are_compared_than_there_are_training_examples():
 )
 def test_whose_features_are_needed(name, metrics, needed):
     model = contract.small_model(name)
-    assert needs_features(metrics, model) is needed
+    assert needs_extractor(metrics, model) is needed
 
 
 def test_what_is_all_or_none_is_not_known_exactly():
@@ -389,11 +448,123 @@ def test_too_few_examples_for_the_features():
 def test_again_draws_anew_and_keeps_what_is_known_of_the_data():
     model = contract.small_model("gan")
     first = evidence(model)
+    first.want(features=True)
     before = first.samples, first.real
     model.fit(contract.X, verbose=0)
     after = first.again()
     assert after.real is before[1]
     assert np.any(after.samples.features != before[0].features)
+
+
+class Counted(Halves):
+    """Counts the examples whose features and probabilities are computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = {"features": 0, "probabilities": 0}
+
+    def features(self, images, batch_size=None):
+        self.seen["features"] += len(images)
+        return HALVES.features(images, batch_size)
+
+    def probabilities(self, images, batch_size=None):
+        self.seen["probabilities"] += len(images)
+        return HALVES.probabilities(images, batch_size)
+
+
+@pytest.mark.parametrize(
+    ("names", "features", "probabilities"),
+    [
+        (["sample_sharpness", "memorization"], 0, 0),
+        (["precision", "sample_sharpness"], 3 * 200, 0),
+        (["sample_accuracy"], 0, 2 * 200),
+        (["precision", "sample_accuracy"], 3 * 200, 2 * 200),
+    ],
+)
+def test_the_extractor_runs_for_what_is_asked_alone(
+    names, features, probabilities
+):
+    extractor = Counted()
+    own = evidence(
+        Conditional(None), train=pictures(300, 2), extractor=extractor
+    )
+    compute(own, names)
+    assert extractor.seen == {
+        "features": features,
+        "probabilities": probabilities,
+    }
+
+
+def test_other_models_share_what_is_known_of_the_data():
+    extractor, names = Counted(), ["frechet_distance", "precision"]
+    data = pictures(300, 1), pictures(300, 2)
+    first = evidence(Copies(pictures(200).images), *data, extractor=extractor)
+    # Copied before anything is computed, as well as after.
+    second = first.again(Copies(pictures(200, 5).images), binarize=True)
+    assert second.binarize and not first.binarize
+    compute(first, names)
+    shared, _ = compute(second, names)
+    assert extractor.seen["features"] == 4 * 200
+    alone, _ = compute(evidence(Copies(pictures(200, 5).images), *data), names)
+    assert shared == alone
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "reason"),
+    [
+        ("autoencoder", ["mse", "ssim"], "smaller than 11 x 11"),
+        ("gan", ["precision", "similarity"], "smaller than 11 x 11"),
+        ("vae", ["precision", "ssim"], "'ssim' can't be computed"),
+    ],
+)
+def test_what_is_not_defined_is_known_before_work(kind, names, reason):
+    class Unread(Examples):
+        def batches(self, *args, **kwargs):
+            raise RuntimeError("it is read")
+
+    data = pictures(60)
+    own = evidence(contract.small_model(kind), Unread(data.images, data.labels))
+    for function in (check_possible, compute):
+        with pytest.raises(InvalidArgument, match=reason):
+            function(own, names)
+
+
+@pytest.mark.parametrize(
+    "name", ["psnr", "ssim", "reconstruction_sharpness", "sample_sharpness"]
+)
+def test_vectors_are_no_pictures(name):
+    model = kgen.create_model(
+        "vae", input_shape=(5,), network="dense", latent_dim=2
+    )
+    own = Evidence(model, Examples(np.zeros((9, 5), "float32")))
+    with pytest.raises(InvalidArgument, match="examples are no pictures"):
+        check_possible(own, [name])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_not_finite_are_told(bad):
+    x = pictures(200).images.copy()
+    x[7, 0, 0] = bad
+    with pytest.raises(NotFinite, match="samples are not finite"):
+        compute(evidence(Copies(x)), ["sample_sharpness"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"extractor": "classifier"}, "kgen.extractors.get"),
+        ({"test": contract.X}, "open_source"),
+        ({"train": tf.data.Dataset.range(3)}, "open_source"),
+    ],
+)
+def test_what_is_given_must_be_examples_and_an_extractor(given, expected):
+    given = {"test": pictures(20), **given}
+    for build in (
+        functools.partial(Evidence, contract.small_model("gan")),
+        functools.partial(kgen.callbacks.Evaluation, ["precision"]),
+    ):
+        with pytest.raises(InvalidArgument, match=expected):
+            build(**given)
 
 
 def test_every_metric_is_described():

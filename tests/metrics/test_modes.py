@@ -94,3 +94,9 @@ def test_bad_input(arguments, message):
     with pytest.raises(InvalidArgument) as error:
         mode_coverage(*arguments)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("weights", [["a"], "a", [[1], [1, 2]], [1.0, 2.0]])
+def test_weights_that_are_none(weights):
+    with pytest.raises(InvalidArgument, match="1 positive numbers"):
+        mode_coverage(np.zeros((3, 2)), np.zeros((1, 2)), 0.1, weights=weights)

@@ -37,11 +37,22 @@ def test_a_seed_draws_the_fifth():
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ((np.zeros(3), [0, 1, 1]), "shape (n, latent_dim)"),
-        ((np.zeros((3, 1)), [0, 1]), "with n labels"),
+        ((np.zeros(3), [0, 1, 1]), "shape (n, d)"),
+        ((np.zeros((3, 1)), [0, 1]), "3 labels, one a code"),
         ((np.zeros((3, 1)), [1, 1, 1]), "two classes or more"),
         ((np.zeros((3, 1)), [0, 1, 1]), "more examples"),
         ((np.zeros((3, 1)), [0, 1, 1], np.zeros((3, 1))), "both z_test"),
+        ((np.full((3, 1), np.nan), [0, 1, 1]), "finite"),
+        ((np.zeros((3, 1)), [0.0, 1.0, 1.0]), "integers"),
+        ((np.zeros((3, 1)), ["a", "b", "b"]), "integers"),
+        (
+            (np.zeros((3, 1)), [0, 1, 1], np.zeros((3, 2)), [0, 1, 1]),
+            "1 features",
+        ),
+        (
+            (np.eye(3), [0, 1, 1], np.full((3, 3), np.inf), [0, 1, 1]),
+            "`z_test`",
+        ),
     ],
 )
 def test_bad_input(args, message):
