@@ -130,6 +130,6 @@ def test_a_port_in_use(hosts, index):
     port = meeting.port_of(hosts[index])
     with (
         socket.create_server(("", port)),
-        pytest.raises(OSError, match="in use"),
+        pytest.raises(meeting.PortTaken, match="in use"),
     ):
         meeting.meet(hosts, index, pytest.fail)
