@@ -125,7 +125,174 @@ def test_nobody_waits_for_a_run_that_gets_trained_meanwhile(
         pytest.fail("the chief is still waited for")
 
     result = waits(monkeypatch, meet, 1, "--resume", "--out", run.path)
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"{run.path} has seen all its epochs: the chief does the rest.\n"
+    )
+
+
+def trained_run(path, epochs=3):
+    """A run that has seen all its epochs, to those who look."""
+    run = runs.Run(path)
+    run.create(CONFIG)
+    run.checkpoints.directory.mkdir()
+    (run.checkpoints.directory / f"epoch-{epochs:05d}.weights.h5").touch()
+    return run
+
+
+@pytest.mark.parametrize("missing", [["c:1"], ["a:1"]])
+@pytest.mark.parametrize("args", [(), ("--epochs", 3), ("--epochs", 5)])
+def test_who_the_chief_waits_for_does_not_leave(
+    monkeypatch, tmp_path, missing, args
+):
+    """The chief may go on to more epochs than the run knows of."""
+
+    def meet(hosts, index, waiting):
+        waiting(missing)
+        raise KeyboardInterrupt
+
+    path = trained_run(tmp_path / "run").path
+    result = waits(monkeypatch, meet, 1, "--resume", "--out", path, *args)
+    leaves = missing == ["a:1"] and 5 not in args
+    assert result.exit_code == (0 if leaves else 130)
+
+
+def test_a_worker_asked_for_fewer_epochs_than_the_run_has(
+    monkeypatch, tmp_path
+):
+    """The chief has made more of them, and goes on."""
+
+    def meet(hosts, index, waiting):
+        waiting(hosts[:1])
+        raise KeyboardInterrupt
+
+    args = "--resume", "--out", trained_run(tmp_path / "run", 2).path
+    result = waits(monkeypatch, meet, 1, *args, "--epochs", 2)
+    assert result.exit_code == 130
+
+
+@pytest.mark.parametrize("index", range(2))
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(116, "Stale file handle"),
+        FileNotFoundError("no run"),
+        InvalidArgument("config.json can't be read"),
+    ],
+)
+def test_a_run_that_can_t_be_read_for_a_while(
+    monkeypatch, tmp_path, index, error
+):
+    def is_trained(run, epochs=None):
+        raise error
+
+    def meet(hosts, index, waiting):
+        waiting(hosts[:1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.Run, "is_trained", is_trained)
+    args = "--resume", "--out", tmp_path / "run"
+    assert waits(monkeypatch, meet, index, *args).exit_code == 130
+
+
+def test_what_waiting_raises_is_not_the_port_s_fault(monkeypatch):
+    def meet(hosts, index, waiting):
+        waiting([])
+
+    def waiting(missing, alone):
+        raise error
+
+    monkeypatch.setenv("TF_CONFIG", tf_config(HOSTS, 1))
+    monkeypatch.setattr(distribution.meeting, "meet", meet)
+    error = BrokenPipeError(32, "Broken pipe")
+    with pytest.raises(BrokenPipeError) as raised:
+        distribution.meet(waiting)
+    assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    "error, kind",
+    [
+        (InvalidArgument("wrong"), InvalidArgument),
+        (FileExistsError("there is one"), InvalidArgument),
+        (RuntimeError("broken"), distribution.WorkerLost),
+        (ValueError("broken"), distribution.WorkerLost),
+    ],
+)
+def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
+    """A user's mistake is one for all; a fault of the chief is none."""
+    sent = []
+
+    def send(strategy, data):
+        if strategy == "chief":
+            sent.append(data)
+        return sent[0]
+
+    def fail():
+        raise error
+
+    monkeypatch.setattr(distribution, "_resolver", lambda strategy: strategy)
+    monkeypatch.setattr(distribution, "_sent", send)
+    monkeypatch.setattr(
+        distribution, "writes", lambda strategy: strategy == "chief"
+    )
+    with pytest.raises(type(error)) as raised:
+        distribution.by_chief("chief", fail)
+    assert raised.value is error
+    with pytest.raises(kind, match=f"the chief says: {error}"):
+        distribution.by_chief("other", pytest.fail)
+
+
+# Starts, and lets no Python run: as TensorFlow does while it waits for others.
+HANGS = """
+import ctypes, sys
+from kgen import distribution
+distribution._START = float(sys.argv[1])
+with distribution.watched("multi_worker"):
+    print("starts", flush=True)
+    ctypes.PyDLL(None).sleep(int(sys.argv[2]))
+print("ends", flush=True)
+ctypes.CDLL(None).sleep(int(sys.argv[3]))
+"""
+
+
+@pytest.fixture
+def hanging():
+    """Starts HANGS, with three times in seconds; ends it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*times):
+            one = subprocess.Popen(**command(*times, code=HANGS))
+            stack.enter_context(one)
+            stack.callback(one.kill)
+            return one
+
+        yield start
+
+
+def test_a_start_that_takes_too_long_is_ended_in_words(hanging):
+    one = hanging(0.5, 600, 0)
+    output, errors = one.communicate(timeout=60)
+    assert (one.returncode, output) == (1, "starts\n")
+    assert errors == f"{distribution._LATE}\n"
+
+
+def test_ctrl_c_ends_a_start(hanging):
+    one = hanging(600, 600, 0)
+    assert one.stdout.readline() == "starts\n"
+    one.send_signal(signal.SIGINT)
+    _, errors = one.communicate(timeout=60)
+    assert (one.returncode, errors) == (-signal.SIGINT, "")
+
+
+def test_a_start_leaves_ctrl_c_to_python(hanging):
+    one = hanging(600, 0, 600)
+    lines = [one.stdout.readline() for _ in range(2)]
+    assert lines == ["starts\n", "ends\n"]
+    time.sleep(0.1)
+    one.send_signal(signal.SIGINT)
+    _, errors = one.communicate(timeout=60)
+    assert errors.endswith("KeyboardInterrupt\n")
 
 
 def test_the_chief_of_a_trained_run_needs_no_others(monkeypatch, tmp_path):
