@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import json
 import re
 import signal
@@ -399,18 +400,33 @@ def test_mirrored_trains_what_one_device_trains(tmp_path):
     }
 
 
-def started(hosts, index, directory, *args):
+def started(hosts, index, directory, *args, **kwargs):
     """A process that is the worker of this index."""
     given = ("train", "vae", *SMALL, "--strategy", "multi_worker", *args)
     environment = {"TF_CONFIG": tf_config(hosts, index)}
-    return subprocess.Popen(**command(*given, cwd=directory, env=environment))
+    return subprocess.Popen(
+        **command(*given, cwd=directory, env=environment, **kwargs)
+    )
+
+
+# kgen that dies once all workers are here, before TensorFlow starts with them.
+DIES = """
+import os
+from kgen import cli, distribution
+meet = distribution.meet
+def meet_and_die(waiting):
+    meet(waiting)
+    os._exit(9)
+distribution.meet = meet_and_die
+cli.main()
+"""
 
 
 @pytest.fixture
 def pods(tmp_path):
     """Two workers in one directory, each of which is started again by itself."""
     with contextlib.ExitStack() as stack:
-        yield Pods(tmp_path, stack)
+        yield functools.partial(Pods, tmp_path, stack)
 
 
 class Pods:
@@ -419,20 +435,24 @@ class Pods:
     Args:
         directory: Theirs.
         stack: What ends them.
+        dies: Which one first dies as soon as all are here, or None.
     """
 
-    def __init__(self, directory, stack):
+    def __init__(self, directory, stack, dies=None):
         self.directory, self.stack = directory, stack
         self.run = runs.Run(directory / "run")
         self.hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        self.processes = [self._start(0), self._start(1)]
+        self.processes = [
+            self._start(index, **({"code": DIES} if index == dies else {}))
+            for index in range(2)
+        ]
         self.ends = []
 
-    def _start(self, index):
+    def _start(self, index, **kwargs):
         args = ["--out", "run", "--epochs", 8]
         if self.run.config_file.exists():
             args.append("--resume")
-        process = started(self.hosts, index, self.directory, *args)
+        process = started(self.hosts, index, self.directory, *args, **kwargs)
         self.stack.enter_context(process)
         self.stack.callback(process.kill)
         return process
@@ -457,6 +477,7 @@ class Pods:
 @pytest.mark.parametrize("last", [[0], [1], [0, 1], [1, 0]])
 def test_every_order_of_deaths_ends_well(pods, tmp_path, last):
     """A worker, the chief, and these after the last epoch."""
+    pods = pods()
     plan = [(2, 1, signal.SIGTERM), (4, 0, signal.SIGTERM)]
     plan += [(8, index, signal.SIGKILL) for index in last]
     until = time.monotonic() + 1500
@@ -476,6 +497,21 @@ def test_every_order_of_deaths_ends_well(pods, tmp_path, last):
         "strategy": "multi_worker",
         "devices": 2,
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dies", range(2))
+def test_a_death_before_tensorflow_starts_ends_well(pods, dies):
+    """The other one hangs in TensorFlow, and is ended in words."""
+    pods = pods(dies=dies)
+    until = time.monotonic() + 800
+    while not pods.are_done():
+        assert time.monotonic() < until, pods.ends
+        time.sleep(0.05)
+    status, errors = zip(*pods.ends)
+    assert status == (9, 1)
+    assert errors[1].endswith(f"{distribution._LATE}\n")
+    assert pods.run.is_trained(8)
 
 
 @pytest.mark.slow
