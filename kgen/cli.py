@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 
 import click
 
@@ -988,8 +989,12 @@ def _export(run, model, root, **options):
     quiet = (
         _silenced(2) if options.get("quantize") else contextlib.nullcontext()
     )
-    with quiet:
+    with warnings.catch_warnings(record=True) as caught, quiet:
         path = exports.export(run, model, root, **options)
+    for one in caught:
+        warnings.warn_explicit(
+            one.message, one.category, one.filename, one.lineno
+        )
     click.echo(f"Exported {path}")
     for file, one in card.read(path).get("lite", {}).items():
         click.echo(f"{file}, {one['bytes']} bytes: {exports.loss(one)}")
