@@ -127,8 +127,10 @@ def _call(hosts, index):
         socket.create_connection(address, _SILENCE) as call,
         call.makefile() as answers,
     ):
-        # Linux may connect a local port that is free to itself.
+        # Linux may connect a local port that is free to itself; who listens
+        # there next need not wait until it has forgotten that.
         if call.getsockname() == call.getpeername():
+            call.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             return
         _send(call, {"index": index, "hosts": hosts})
         for answer in map(json.loads, answers):

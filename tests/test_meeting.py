@@ -161,3 +161,19 @@ def test_a_silent_call_does_not_hold_others_up(hosts, monkeypatch):
         for _ in range(3):
             stack.enter_context(socket.create_connection(("localhost", port)))
         assert_met(first, Worker(hosts[:2], 1))
+
+
+def test_a_worker_never_meets_itself(hosts, monkeypatch):
+    """Linux may connect it to the first one's port, if that is free, by itself."""
+    connect = socket.create_connection
+
+    def to_itself(address, timeout):
+        return connect(address, timeout, source_address=address)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "create_connection", to_itself)
+        second = Worker(hosts[:2], 1)
+        assert second.hears(hosts[:1])
+    second.missing = None
+    assert second.hears(hosts[:1])  # the last such connection has gone
+    assert_met(Worker(hosts[:2], 0), second)
