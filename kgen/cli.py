@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 
 import click
 
@@ -148,7 +149,7 @@ def quiet_import(strategy=None, devices=None):
     Returns:
         The strategy of that name, which must be the first to use TensorFlow.
     """
-    with _quiet():
+    with distribution.watched(strategy), _quiet():
         import tensorflow as tf
 
         made = distribution.create(strategy, devices)
@@ -397,6 +398,9 @@ def train(
         out if resume else None, settings["epochs"]
     ):
         if not distribution.is_chief():
+            click.echo(
+                f"{out} has seen all its epochs: the chief does the rest."
+            )
             return None
         strategy = None
     strategy = quiet_import(strategy, devices)
@@ -443,6 +447,7 @@ def train(
             130,
         )
     if not writes:
+        click.echo("Trained; the chief has the run.")
         return None
     click.echo(f"The run is in {run.path}")
     if export:
@@ -471,17 +476,28 @@ def _meet(out, epochs):
     run = runs.Run(out) if out else None
     tell = _waiting_teller()
 
-    def waiting(missing):
-        if run and run.is_trained(epochs):
+    def waiting(missing, alone):
+        # Who is waited for by the chief is needed, whatever it knows itself.
+        if run and alone and _is_trained(run, epochs):
             raise _Trained
         tell(missing)
 
     try:
-        waiting([])
+        waiting([], distribution.is_chief())
         distribution.meet(waiting)
     except _Trained:
         return False
     return True
+
+
+def _is_trained(run, epochs):
+    """Whether a run has seen all its epochs; not while that can't be read."""
+    try:
+        # The chief's number counts: the run has it, once it goes on with that.
+        own = distribution.is_chief() or run.is_trained()
+        return own and run.is_trained(epochs)
+    except (OSError, InvalidArgument):
+        return False
 
 
 def _waiting_teller():
@@ -544,7 +560,7 @@ def _resumed(ctx, run, config):
             kept["epochs"] = value
         elif given and value != kept[name]:
             option = "set" if name == "options" else name.replace("_", "-")
-            raise click.UsageError(
+            raise InvalidArgument(
                 f"The run in {run.path} has --{option} {_shown(kept[name])}; it "
                 f"can't be resumed with {_shown(value)}. Leave the option out, "
                 "or start anew."
@@ -973,8 +989,12 @@ def _export(run, model, root, **options):
     quiet = (
         _silenced(2) if options.get("quantize") else contextlib.nullcontext()
     )
-    with quiet:
+    with warnings.catch_warnings(record=True) as caught, quiet:
         path = exports.export(run, model, root, **options)
+    for one in caught:
+        warnings.warn_explicit(
+            one.message, one.category, one.filename, one.lineno
+        )
     click.echo(f"Exported {path}")
     for file, one in card.read(path).get("lite", {}).items():
         click.echo(f"{file}, {one['bytes']} bytes: {exports.loss(one)}")

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 from kgen import meeting
 from kgen.errors import InvalidArgument, check_int, invalid
@@ -22,7 +23,12 @@ _EXAMPLE = (
 )
 
 # TensorFlow's start, once all are here, takes no longer than so many seconds.
-_START = 300
+_START = 60
+_LATE = (
+    f"kgen: TensorFlow hasn't started with the other workers for {_START} "
+    "seconds: one of them has died since all were here. Start all again; with "
+    "--resume, if there is a run."
+)
 
 
 class WorkerLost(RuntimeError):
@@ -110,7 +116,8 @@ def meet(waiting):
 
     Args:
         waiting: Function that gets the addresses of those that are missing,
-            some times a second; what it raises ends the waiting.
+            some times a second, and whether this worker can't reach the chief;
+            what it raises ends the waiting.
 
     Raises:
         InvalidArgument: If this worker's port can't be listened on, or the
@@ -118,16 +125,18 @@ def meet(waiting):
     """
     hosts, index = _place()
     try:
-        meeting.meet(hosts, index, waiting)
+        meeting.meet(
+            hosts, index, lambda missing: waiting(missing, hosts[0] in missing)
+        )
     except meeting.Mismatch as error:
         raise InvalidArgument(
             f"TF_CONFIG: expected the chief's cluster, {error}. Received: "
             f"{', '.join(hosts)}"
         ) from error
-    except OSError as error:
-        port, reason = meeting.port_of(hosts[index]), os.strerror(error.errno)
+    except meeting.PortTaken as error:
+        port = meeting.port_of(hosts[index])
         raise InvalidArgument(
-            f"TF_CONFIG: this worker can't listen on port {port} ({reason}). End "
+            f"TF_CONFIG: this worker can't listen on port {port} ({error}). End "
             "what uses it, or name another one in the TF_CONFIG of all workers."
         ) from error
 
@@ -177,9 +186,6 @@ def create(strategy, devices=None):
 def _of_workers():
     import tensorflow as tf
 
-    # Where another one has died since they met, TensorFlow waits for it, and
-    # lets no Python run: neither signal handlers nor other threads.
-    faulthandler.dump_traceback_later(_START, exit=True)
     try:
         made = tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
@@ -187,11 +193,39 @@ def _of_workers():
             "TensorFlow can't start with the other workers. Start all again. "
             f"({str(error).splitlines()[0]})"
         ) from error
-    finally:
-        faulthandler.cancel_dump_traceback_later()
     # TensorFlow takes it as a notice, and trains on.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return made
+
+
+@contextlib.contextmanager
+def watched(strategy):
+    """Ends this process, with a line to stderr, where workers can't `create`.
+
+    Where another one has died since they met, TensorFlow waits for it, and
+    lets no Python run: neither signal handlers nor other threads. So Ctrl-C
+    ends it without Python, and so does a thread of faulthandler's, whose first
+    words make a shell say why.
+
+    Args:
+        strategy: As in `check`.
+    """
+    if strategy != "multi_worker":
+        yield
+        return
+    shell = ["sh", "-c", 'read line && echo "$1" >&2 && cat >/dev/null']
+    teller = subprocess.Popen([*shell, "sh", _LATE], stdin=subprocess.PIPE)
+    faulthandler.dump_traceback_later(_START, exit=True, file=teller.stdin)
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if callable(handler):
+            signal.signal(signal.SIGINT, handler)
+        faulthandler.cancel_dump_traceback_later()
+        teller.communicate()
 
 
 def described(strategy):
@@ -276,6 +310,11 @@ def by_chief(strategy, function):
     Args:
         strategy: A `tf.distribute.Strategy`.
         function: Without arguments; what it returns JSON can hold.
+
+    Raises:
+        InvalidArgument: On other workers, if the chief was given what it can't
+            use: an InvalidArgument or OSError.
+        WorkerLost: On other workers, if the chief has failed otherwise.
     """
     if _resolver(strategy) is None:
         return function()
@@ -284,10 +323,15 @@ def by_chief(strategy, function):
         try:
             answer = {"value": function()}
         except Exception as error:
-            answer, own = {"error": str(error)}, error
+            users = isinstance(error, (InvalidArgument, OSError))
+            answer = {"error": str(error), "users": users}
+            own = error
     answer = json.loads(_sent(strategy, json.dumps(answer).encode()))
+    if own:
+        raise own
     if "error" in answer:
-        raise own or InvalidArgument(f"the chief says: {answer['error']}")
+        kind = InvalidArgument if answer["users"] else WorkerLost
+        raise kind(f"the chief says: {answer['error']}")
     return answer["value"]
 
 

@@ -11,6 +11,11 @@ import time
 
 _SECONDS = 0.5  # from one look, or call, to the next
 _SILENCE = 10.0  # after which the other end is taken for dead
+_GREETING = 1.0  # what a call may take to say whose it is: others wait
+
+
+class PortTaken(Exception):
+    """This worker's port can't be listened on; it has the reason."""
 
 
 class Mismatch(Exception):
@@ -27,16 +32,22 @@ def meet(hosts, index, waiting):
         hosts: Addresses `HOST:PORT` of all workers, in one order for all.
         index: The place of this one.
         waiting: Function that gets the addresses of those that are missing,
-            some times a second; what it raises ends the waiting.
+            some times a second; what it raises ends the waiting. The first
+            one's is among them while it can't be reached.
 
     Raises:
-        OSError: If this worker's port is in use.
+        PortTaken: If this worker's port can't be listened on.
         Mismatch: If the first worker has other `hosts`.
     """
     with _listening(hosts[index]) as server:
         if index == 0:
             return _hear(server, hosts, waiting)
-    while not _call(hosts, index, waiting):
+    while True:
+        with contextlib.closing(_call(hosts, index)) as answers:
+            for missing in answers:
+                if not missing:
+                    return None
+                waiting(missing)
         waiting(hosts[:1])
         time.sleep(_SECONDS)
 
@@ -50,9 +61,12 @@ def _listening(address):
     """A socket at the address's port, on all of this machine's networks."""
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
-    return socket.create_server(
-        ("", port_of(address)), family=family, dualstack_ipv6=both
-    )
+    try:
+        return socket.create_server(
+            ("", port_of(address)), family=family, dualstack_ipv6=both
+        )
+    except OSError as error:
+        raise PortTaken(error.strerror or str(error)) from error
 
 
 def _hear(server, hosts, waiting):
@@ -66,7 +80,7 @@ def _hear(server, hosts, waiting):
     with contextlib.ExitStack() as stack:
         while missing():
             waiting(missing())
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, ConnectionError):
                 call = stack.enter_context(server.accept()[0])
                 _note(call, hosts, calls)
             for index in [n for n, call in calls.items() if _is_gone(call)]:
@@ -81,7 +95,7 @@ def _note(call, hosts, calls):
 
     Such as of a worker that still trains, in TensorFlow's own protocol.
     """
-    call.settimeout(_SILENCE)
+    call.settimeout(_GREETING)
     try:
         hello = json.loads(call.makefile().readline())
         index, theirs = hello["index"], hello["hosts"]
@@ -102,25 +116,27 @@ def _is_gone(call):
         return not isinstance(error, BlockingIOError)
 
 
-def _call(hosts, index, waiting):
-    """Whether the first worker, if it can be reached, said that all are here."""
+def _call(hosts, index):
+    """Yields who is missing, as often as the first worker says it.
+
+    Ends when that can't be reached, any more.
+    """
     address = hosts[0].rpartition(":")[0].strip("[]"), port_of(hosts[0])
     with (
-        contextlib.suppress(OSError, ValueError, TypeError),
+        contextlib.suppress(OSError, ValueError, TypeError, KeyError),
         socket.create_connection(address, _SILENCE) as call,
         call.makefile() as answers,
     ):
-        # Linux may connect a local port that is free to itself.
+        # Linux may connect a local port that is free to itself; who listens
+        # there next need not wait until it has forgotten that.
         if call.getsockname() == call.getpeername():
-            return False
+            call.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            return
         _send(call, {"index": index, "hosts": hosts})
         for answer in map(json.loads, answers):
             if "hosts" in answer:
                 raise Mismatch(", ".join(answer["hosts"]))
-            if not answer["missing"]:
-                return True
-            waiting(answer["missing"])
-    return False
+            yield list(answer["missing"])
 
 
 def _send(call, message):

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import json
 import re
 import signal
@@ -125,7 +126,174 @@ def test_nobody_waits_for_a_run_that_gets_trained_meanwhile(
         pytest.fail("the chief is still waited for")
 
     result = waits(monkeypatch, meet, 1, "--resume", "--out", run.path)
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"{run.path} has seen all its epochs: the chief does the rest.\n"
+    )
+
+
+def trained_run(path, epochs=3):
+    """A run that has seen all its epochs, to those who look."""
+    run = runs.Run(path)
+    run.create(CONFIG)
+    run.checkpoints.directory.mkdir()
+    (run.checkpoints.directory / f"epoch-{epochs:05d}.weights.h5").touch()
+    return run
+
+
+@pytest.mark.parametrize("missing", [["c:1"], ["a:1"]])
+@pytest.mark.parametrize("args", [(), ("--epochs", 3), ("--epochs", 5)])
+def test_who_the_chief_waits_for_does_not_leave(
+    monkeypatch, tmp_path, missing, args
+):
+    """The chief may go on to more epochs than the run knows of."""
+
+    def meet(hosts, index, waiting):
+        waiting(missing)
+        raise KeyboardInterrupt
+
+    path = trained_run(tmp_path / "run").path
+    result = waits(monkeypatch, meet, 1, "--resume", "--out", path, *args)
+    leaves = missing == ["a:1"] and 5 not in args
+    assert result.exit_code == (0 if leaves else 130)
+
+
+def test_a_worker_asked_for_fewer_epochs_than_the_run_has(
+    monkeypatch, tmp_path
+):
+    """The chief has made more of them, and goes on."""
+
+    def meet(hosts, index, waiting):
+        waiting(hosts[:1])
+        raise KeyboardInterrupt
+
+    args = "--resume", "--out", trained_run(tmp_path / "run", 2).path
+    result = waits(monkeypatch, meet, 1, *args, "--epochs", 2)
+    assert result.exit_code == 130
+
+
+@pytest.mark.parametrize("index", range(2))
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(116, "Stale file handle"),
+        FileNotFoundError("no run"),
+        InvalidArgument("config.json can't be read"),
+    ],
+)
+def test_a_run_that_can_t_be_read_for_a_while(
+    monkeypatch, tmp_path, index, error
+):
+    def is_trained(run, epochs=None):
+        raise error
+
+    def meet(hosts, index, waiting):
+        waiting(hosts[:1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.Run, "is_trained", is_trained)
+    args = "--resume", "--out", tmp_path / "run"
+    assert waits(monkeypatch, meet, index, *args).exit_code == 130
+
+
+def test_what_waiting_raises_is_not_the_port_s_fault(monkeypatch):
+    def meet(hosts, index, waiting):
+        waiting([])
+
+    def waiting(missing, alone):
+        raise error
+
+    monkeypatch.setenv("TF_CONFIG", tf_config(HOSTS, 1))
+    monkeypatch.setattr(distribution.meeting, "meet", meet)
+    error = BrokenPipeError(32, "Broken pipe")
+    with pytest.raises(BrokenPipeError) as raised:
+        distribution.meet(waiting)
+    assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    "error, kind",
+    [
+        (InvalidArgument("wrong"), InvalidArgument),
+        (FileExistsError("there is one"), InvalidArgument),
+        (RuntimeError("broken"), distribution.WorkerLost),
+        (ValueError("broken"), distribution.WorkerLost),
+    ],
+)
+def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
+    """A user's mistake is one for all; a fault of the chief is none."""
+    sent = []
+
+    def send(strategy, data):
+        if strategy == "chief":
+            sent.append(data)
+        return sent[0]
+
+    def fail():
+        raise error
+
+    monkeypatch.setattr(distribution, "_resolver", lambda strategy: strategy)
+    monkeypatch.setattr(distribution, "_sent", send)
+    monkeypatch.setattr(
+        distribution, "writes", lambda strategy: strategy == "chief"
+    )
+    with pytest.raises(type(error)) as raised:
+        distribution.by_chief("chief", fail)
+    assert raised.value is error
+    with pytest.raises(kind, match=f"the chief says: {error}"):
+        distribution.by_chief("other", pytest.fail)
+
+
+# Starts, and lets no Python run: as TensorFlow does while it waits for others.
+HANGS = """
+import ctypes, sys
+from kgen import distribution
+distribution._START = float(sys.argv[1])
+with distribution.watched("multi_worker"):
+    print("starts", flush=True)
+    ctypes.PyDLL(None).sleep(int(sys.argv[2]))
+print("ends", flush=True)
+ctypes.CDLL(None).sleep(int(sys.argv[3]))
+"""
+
+
+@pytest.fixture
+def hanging():
+    """Starts HANGS, with three times in seconds; ends it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*times):
+            one = subprocess.Popen(**command(*times, code=HANGS))
+            stack.enter_context(one)
+            stack.callback(one.kill)
+            return one
+
+        yield start
+
+
+def test_a_start_that_takes_too_long_is_ended_in_words(hanging):
+    one = hanging(0.5, 600, 0)
+    output, errors = one.communicate(timeout=60)
+    assert (one.returncode, output) == (1, "starts\n")
+    assert errors == f"{distribution._LATE}\n"
+
+
+def test_ctrl_c_ends_a_start(hanging):
+    one = hanging(600, 600, 0)
+    assert one.stdout.readline() == "starts\n"
+    one.send_signal(signal.SIGINT)
+    _, errors = one.communicate(timeout=60)
+    assert (one.returncode, errors) == (-signal.SIGINT, "")
+
+
+def test_a_start_leaves_ctrl_c_to_python(hanging):
+    one = hanging(600, 0, 600)
+    lines = [one.stdout.readline() for _ in range(2)]
+    assert lines == ["starts\n", "ends\n"]
+    time.sleep(0.1)
+    one.send_signal(signal.SIGINT)
+    _, errors = one.communicate(timeout=60)
+    assert errors.endswith("KeyboardInterrupt\n")
 
 
 def test_the_chief_of_a_trained_run_needs_no_others(monkeypatch, tmp_path):
@@ -232,18 +400,33 @@ def test_mirrored_trains_what_one_device_trains(tmp_path):
     }
 
 
-def started(hosts, index, directory, *args):
+def started(hosts, index, directory, *args, **kwargs):
     """A process that is the worker of this index."""
     given = ("train", "vae", *SMALL, "--strategy", "multi_worker", *args)
     environment = {"TF_CONFIG": tf_config(hosts, index)}
-    return subprocess.Popen(**command(*given, cwd=directory, env=environment))
+    return subprocess.Popen(
+        **command(*given, cwd=directory, env=environment, **kwargs)
+    )
+
+
+# kgen that dies once all workers are here, before TensorFlow starts with them.
+DIES = """
+import os
+from kgen import cli, distribution
+meet = distribution.meet
+def meet_and_die(waiting):
+    meet(waiting)
+    os._exit(9)
+distribution.meet = meet_and_die
+cli.main()
+"""
 
 
 @pytest.fixture
 def pods(tmp_path):
     """Two workers in one directory, each of which is started again by itself."""
     with contextlib.ExitStack() as stack:
-        yield Pods(tmp_path, stack)
+        yield functools.partial(Pods, tmp_path, stack)
 
 
 class Pods:
@@ -252,20 +435,24 @@ class Pods:
     Args:
         directory: Theirs.
         stack: What ends them.
+        dies: Which one first dies as soon as all are here, or None.
     """
 
-    def __init__(self, directory, stack):
+    def __init__(self, directory, stack, dies=None):
         self.directory, self.stack = directory, stack
         self.run = runs.Run(directory / "run")
         self.hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        self.processes = [self._start(0), self._start(1)]
+        self.processes = [
+            self._start(index, **({"code": DIES} if index == dies else {}))
+            for index in range(2)
+        ]
         self.ends = []
 
-    def _start(self, index):
+    def _start(self, index, **kwargs):
         args = ["--out", "run", "--epochs", 8]
         if self.run.config_file.exists():
             args.append("--resume")
-        process = started(self.hosts, index, self.directory, *args)
+        process = started(self.hosts, index, self.directory, *args, **kwargs)
         self.stack.enter_context(process)
         self.stack.callback(process.kill)
         return process
@@ -290,6 +477,7 @@ class Pods:
 @pytest.mark.parametrize("last", [[0], [1], [0, 1], [1, 0]])
 def test_every_order_of_deaths_ends_well(pods, tmp_path, last):
     """A worker, the chief, and these after the last epoch."""
+    pods = pods()
     plan = [(2, 1, signal.SIGTERM), (4, 0, signal.SIGTERM)]
     plan += [(8, index, signal.SIGKILL) for index in last]
     until = time.monotonic() + 1500
@@ -309,6 +497,21 @@ def test_every_order_of_deaths_ends_well(pods, tmp_path, last):
         "strategy": "multi_worker",
         "devices": 2,
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dies", range(2))
+def test_a_death_before_tensorflow_starts_ends_well(pods, dies):
+    """The other one hangs in TensorFlow, or is refused; it ends in words."""
+    pods = pods(dies=dies)
+    until = time.monotonic() + 800
+    while not pods.are_done():
+        assert time.monotonic() < until, pods.ends
+        time.sleep(0.05)
+    status, errors = zip(*pods.ends)
+    assert status == (9, 1)
+    assert errors[1].splitlines()[-1].startswith("kgen: TensorFlow ")
+    assert pods.run.is_trained(8)
 
 
 @pytest.mark.slow

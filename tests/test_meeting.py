@@ -130,6 +130,50 @@ def test_a_port_in_use(hosts, index):
     port = meeting.port_of(hosts[index])
     with (
         socket.create_server(("", port)),
-        pytest.raises(OSError, match="in use"),
+        pytest.raises(meeting.PortTaken, match="in use"),
     ):
         meeting.meet(hosts, index, pytest.fail)
+
+
+@pytest.mark.parametrize("error", [OSError(116, "Stale"), ValueError("?")])
+@pytest.mark.parametrize("index", range(2))
+def test_what_waiting_raises_ends_it(hosts, index, error):
+    """Also where the first one has just said who is missing."""
+    if index:
+        Worker(hosts, 0)
+
+    def waiting(missing):
+        if missing == hosts[2 - (not index) :]:
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        meeting.meet(hosts, index, waiting)
+    assert raised.value is error
+
+
+def test_a_silent_call_does_not_hold_others_up(hosts, monkeypatch):
+    monkeypatch.setattr(meeting, "_SILENCE", 120.0)
+    monkeypatch.setattr(meeting, "_GREETING", 0.05)
+    first = Worker(hosts[:2], 0)
+    assert first.hears(hosts[1:2])
+    port = meeting.port_of(hosts[0])
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(("localhost", port)))
+        assert_met(first, Worker(hosts[:2], 1))
+
+
+def test_a_worker_never_meets_itself(hosts, monkeypatch):
+    """Linux may connect it to the first one's port, if that is free, by itself."""
+    connect = socket.create_connection
+
+    def to_itself(address, timeout):
+        return connect(address, timeout, source_address=address)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "create_connection", to_itself)
+        second = Worker(hosts[:2], 1)
+        assert second.hears(hosts[:1])
+    second.missing = None
+    assert second.hears(hosts[:1])  # the last such connection has gone
+    assert_met(Worker(hosts[:2], 0), second)

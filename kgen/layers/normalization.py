@@ -1,7 +1,7 @@
 """Batch normalisation by the whole batch, where replicas share it."""
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from kgen import replicas
 
@@ -13,14 +13,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
     What stands for the example of a replica that has none counts for nothing.
 
     Args:
-        synchronized: None for whether a strategy is there.
+        synchronized: None for whether there are several replicas, wherever the
+            layer was made. False for each replica's own part of the batch.
         **kwargs: Those of `keras.layers.BatchNormalization`.
     """
 
     def __init__(self, synchronized=None, **kwargs):
-        if synchronized is None:
-            synchronized = tf.distribute.has_strategy()
         super().__init__(synchronized=synchronized, **kwargs)
 
     def _moments(self, inputs, mask):
-        return super()._moments(replicas.real(inputs), mask)
+        # Keras counts a mask's examples by each replica.
+        if (
+            replicas.count() == 1
+            or self.synchronized is False
+            or mask is not None
+        ):
+            return super()._moments(inputs, mask)
+        return ops.moments(
+            replicas.real(inputs), axes=self._reduction_axes, synchronized=True
+        )

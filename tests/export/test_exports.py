@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shlex
+import warnings
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from kgen import cli, exports, runs
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
-from kgen.export import savedmodel
+from kgen.export import card, savedmodel
 from tests.export.common import make_run
 from tests.export.rest import arrays_of
 from tests.export.server import Model
@@ -258,6 +259,29 @@ def test_a_config_that_can_t_be_written(folder, monkeypatch):
     ):
         path = exports.export(run, run.model(), "to")
     assert (path / "saved_model.pb").is_file()
+
+
+def test_quantizing_hides_no_warning(monkeypatch):
+    """Only what the converter writes past Python is kept off the screen."""
+
+    def export(run, model, root, **options):
+        seen.append(os.path.samestat(os.fstat(2), os.stat(os.devnull)))
+        warnings.warn("not listed", stacklevel=1)
+        return root
+
+    def show(message, *args, **kwargs):
+        seen.append(str(message))
+        seen.append(os.path.samestat(os.fstat(2), os.stat(os.devnull)))
+
+    seen = []
+    monkeypatch.setattr(exports, "export", export)
+    monkeypatch.setattr(exports, "commands", lambda path: [])
+    monkeypatch.setattr(card, "read", lambda path: {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", show)
+        cli._export(None, None, "to", quantize="int8")
+    assert seen == [True, "not listed", False]
 
 
 def test_a_number_that_another_export_takes_meanwhile(folder, monkeypatch):
