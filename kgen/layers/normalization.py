@@ -15,7 +15,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Args:
         synchronized: None for whether there are several replicas, wherever the
             layer was made. False for each replica's own part of the batch.
-        **kwargs: Those of `keras.layers.BatchNormalization`.
+
+    Others are those of `keras.layers.BatchNormalization`.
     """
 
     def __init__(self, synchronized=None, **kwargs):
