@@ -466,11 +466,11 @@ def test_reconstruct(request, name):
 
 @pytest.mark.parametrize("name", ["plain", "conditional"])
 def test_encode(request, name):
-    assert "360 codes of size 8" in kgen(
+    assert "360 codes of size 16" in kgen(
         "encode", request.getfixturevalue(name), "--out", "x.npz"
     )
     codes = arrays("x.npz")
-    assert codes["mean"].shape == codes["log_var"].shape == (360, 8)
+    assert codes["mean"].shape == codes["log_var"].shape == (360, 16)
     assert np.bincount(codes["labels"]).min() > 30
 
 
