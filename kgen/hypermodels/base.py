@@ -2,11 +2,13 @@
 
 import contextlib
 import inspect
+import itertools
 
 import keras_tuner
 import tensorflow as tf
 
 from kgen.errors import InvalidArgument, check_int, check_seed, invalid
+from kgen.hypermodels import finite
 from kgen.hypermodels.defaults import SPACES
 from kgen.hypermodels.space import Space
 from kgen.models import factory
@@ -183,9 +185,29 @@ class HyperModel(keras_tuner.HyperModel):
         Returns:
             Integer: the dimension of the space, as a tuner sees it.
         """
+        return len(self._parameters())
+
+    def combinations(self, most):
+        """How many combinations of values there are, if not more than `most`.
+
+        Args:
+            most: Where counting ends.
+
+        Returns:
+            Integer, `most` at most; None if the space has no end.
+        """
+        space = self._parameters()
+        if not finite.is_finite(space):
+            return None
+        return sum(
+            1 for _ in itertools.islice(finite.combinations(space), most)
+        )
+
+    def _parameters(self):
+        """Keras Tuner's parameters of all of the space."""
         hp = keras_tuner.HyperParameters()
         self.declare_hyperparameters(hp)
-        return len(hp.space)
+        return hp.space
 
     def check(self):
         """Builds a model of each end and value of what is searched.

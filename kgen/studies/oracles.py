@@ -12,6 +12,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kgen import files
+from kgen.hypermodels import finite
 from kgen.studies import kept
 from kgen.studies.study import FACTOR
 
@@ -212,26 +213,13 @@ class Grid(Kept):
 
     def populate_space(self, trial_id):
         if time.monotonic() < self._stop_at:
-            for values in _combinations(self.hyperparameters.space, {}):
+            for values in finite.combinations(self.hyperparameters.space):
                 if not self._duplicate(values):
                     return {
                         "status": TrialStatus.RUNNING,
                         "values": values,
                     }
         return {"status": TrialStatus.STOPPED}
-
-
-def _combinations(space, chosen):
-    """All the values that go together."""
-    if not space:
-        yield chosen
-        return
-    first, *rest = space
-    if not all(one.is_active(chosen) for one in first.conditions):
-        yield from _combinations(rest, chosen)
-        return
-    for value in first.values:
-        yield from _combinations(rest, {**chosen, first.name: value})
 
 
 def make(study, trials, report):

@@ -5,6 +5,8 @@ import functools
 import pathlib
 import tomllib
 
+import keras_tuner
+
 from kgen import hypermodels, names
 from kgen.data import open_source
 from kgen.data.examples import set_aside
@@ -308,7 +310,7 @@ def read(path, source=None):
             "settings",
             said["evaluation"],
         )
-    _check_tuner(study)
+    check_tuner(study)
     model = hypermodel.build_from(hypermodel.first())
     for name in ("train", "validation"):
         batches = study.data.batches(name, 64, 0)
@@ -364,27 +366,61 @@ def _check_numbers(study):
             raise invalid(f"budget.{name}", owner, "a positive integer", None)
 
 
-def _check_tuner(study):
-    """Raises if the study's tuner can't search its space."""
+def check_tuner(study, trials=None):
+    """Raises if a study's tuner can't search its space.
+
+    Args:
+        study: A `Study`.
+        trials: How many there are to be, in the place of its own number; or
+            None.
+
+    Raises:
+        InvalidArgument: The message says what to do.
+    """
     owner, tuner = study.path.name, study.said["tuner"]
-    searched = study.hypermodel().space.searched
+    trials = trials or study.budget["trials"]
+    hypermodel = study.hypermodel()
+    searched = hypermodel.space.searched
     endless = [name for name, one in searched.items() if not one.is_finite]
     if tuner == "grid" and endless:
         raise InvalidArgument(
             f"{owner}: a grid can't visit all of {', '.join(endless)}. Give a "
             "step, or a list of values, or take another tuner."
         )
-    epochs, trials = study.budget["epochs"], study.budget["trials"]
-    if tuner == "hyperband" and epochs < FACTOR:
-        raise InvalidArgument(
-            f"{owner}: Hyperband stops trials early, and with {epochs} epochs "
-            f"there is no earlier. Give at least {FACTOR}, or take another "
-            "tuner."
-        )
-    first = max(3, 3 * study.hypermodel().count())
+    if tuner == "hyperband":
+        _check_hyperband(owner, study.budget["epochs"], trials, hypermodel)
+    first = max(3, 3 * hypermodel.count())
     if tuner == "bayesian" and trials <= first:
         raise InvalidArgument(
             f"{owner}: the Bayesian tuner draws its first {first} trials at "
             f"random, and there are {trials}. Give more, search less, or take "
             "another tuner."
         )
+
+
+def _check_hyperband(owner, epochs, trials, hypermodel):
+    if epochs < FACTOR:
+        raise InvalidArgument(
+            f"{owner}: Hyperband stops trials early, and with {epochs} epochs "
+            f"there is no earlier. Give at least {FACTOR}, or take another "
+            "tuner."
+        )
+    drawn = _drawn_by_hyperband(epochs)
+    if trials is not None:
+        drawn = min(drawn, trials)
+    there = hypermodel.combinations(drawn)
+    if there is not None and there < drawn:
+        raise InvalidArgument(
+            f"{owner}: Hyperband begins with {drawn} different settings for "
+            f"{epochs} epochs, and the space has {there}. Search more, or take "
+            "the tuner grid, which runs them all."
+        )
+
+
+def _drawn_by_hyperband(epochs):
+    """How many settings all brackets begin with, no two alike."""
+    oracle = keras_tuner.oracles.HyperbandOracle(
+        keras_tuner.Objective("value", "min"), max_epochs=epochs, factor=FACTOR
+    )
+    brackets = range(oracle._get_num_brackets())
+    return sum(oracle._get_size(number, 0) for number in brackets)

@@ -133,6 +133,30 @@ def test_what_only_one_network_knows_is_searched_with_it_alone():
     hypermodel.check()
 
 
+@pytest.mark.parametrize(
+    "space, count",
+    [
+        ({"latent_dim": {"min": 2, "max": 5}}, 4),
+        ({"latent_dim": {"min": 2, "max": 5, "log": True}}, 4),
+        ({"kl_weight": {"min": 0.0, "max": 1.0, "step": 0.25}}, 5),
+        ({"kl_weight": {"min": 0.0, "max": 1.0}}, None),
+        # Conv knows both, dense the widths alone: 12 and 4.
+        (
+            {
+                "network": {"values": ["conv", "dense"]},
+                "filters": {"values": [2, 4, 8]},
+                "hidden_units": {"values": [[4], [8]]},
+                "latent_dim": {"values": [2, 3]},
+            },
+            16,
+        ),
+        ({"latent_dim": {"min": 1, "max": 10**9}}, 100),
+    ],
+)
+def test_the_combinations_of_a_space_are_counted(space, count):
+    assert model_of("vae", space).combinations(100) == count
+
+
 @pytest.mark.parametrize("kind", ["array", "dataset"])
 def test_a_searched_batch_size_is_kept(kind):
     hypermodel = model_of("vae", {**DENSE, "batch_size": {"values": [5, 10]}})

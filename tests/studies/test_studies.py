@@ -100,6 +100,22 @@ def rate_in(text):
             "can't visit",
         ),
         ({"tuner": "hyperband", "budget": "epochs = 2"}, "no earlier"),
+        (
+            {
+                "tuner": "hyperband",
+                "budget": "epochs = 9",
+                "space": "batch_size = {values = [8, 16, 32]}",
+            },
+            "begins with 17 different settings for 9 epochs, .* has 3",
+        ),
+        (
+            {
+                "tuner": "hyperband",
+                "budget": "epochs = 9\ntrials = 5",
+                "space": "latent_dim = {min = 1, max = 4, log = true}",
+            },
+            "begins with 5 .* has 4. .*grid",
+        ),
         ({"tuner": "bayesian"}, "first 3 trials"),
         ({"more": "seeds = [1.5]"}, "seed=1.5"),
         ({"more": 'seeds = ["a"]'}, "seed=a"),
