@@ -830,7 +830,7 @@ def tune(path, source, workers, resume, overwrite, trials, member):
         if shared and studies.workers.is_worker():
             _passing("Waiting for the chief")
         if workers > 1:
-            studies.prepare(study, resume, overwrite)
+            studies.prepare(study, resume, overwrite, trials)
             _passing("Waiting for the first trial")
             tell = functools.partial(_complain, status=None)
             studies.workers.run(study, workers, trials, source, tell)

@@ -77,6 +77,11 @@ class Evaluation(keras.callbacks.Callback):
         }
         self._logs = self._evidence = None
 
+    def __deepcopy__(self, memo):
+        """A copy that shares the data: Keras Tuner makes one for each trial."""
+        shared = {k: v for k, v in self._given.items() if k != "metrics"}
+        return type(self)(self.names, every=self.every, **shared)
+
     def on_train_begin(self, logs=None):
         self._check_free()
         self._evidence = Evidence(self.model, **self._given)

@@ -16,11 +16,13 @@ _OBJECTIVE = {
     "kernel_regularizer",
     "kl_weight",
     "likelihood",
+    "threshold",
     "unlabelled_weight",
 }
 _PARTS = {"corruption", "density", "free_bits", "importance_samples"} | {
     "kl_weight",
     "likelihood",
+    "threshold",
 }
 _CHANGES = {
     "loss": _OBJECTIVE,
@@ -32,9 +34,9 @@ _CHANGES = {
     "reconstruction": _PARTS,
     "denoised_psnr": {"corruption"},
     "mse": {"corruption"},
-    "elbo": {"density", "likelihood"},
-    "log_likelihood": {"density", "likelihood"},
-    "log_prob": {"density", "likelihood"},
+    "elbo": {"density", "likelihood", "threshold"},
+    "log_likelihood": {"density", "likelihood", "threshold"},
+    "log_prob": {"density", "likelihood", "threshold"},
 }
 # Those are in nats of a density of x, whichever it is.
 _OF_DENSITIES = {"elbo", "log_likelihood", "log_prob"}

@@ -1,10 +1,10 @@
 """Keras Tuner's oracles, made to survive a kill, and a grid that resumes."""
 
-import collections
 import contextlib
 import itertools
 import math
 import pathlib
+import random
 import time
 import warnings
 
@@ -19,6 +19,18 @@ from kgen.studies.study import FACTOR
 # How often a trial is begun that ends its worker each time.
 ATTEMPTS = 3
 _FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+
+
+def attempts(folder):
+    """The file that holds a byte for each time that a trial was begun.
+
+    It is deleted when the trial ends, or is interrupted: what remains are
+    deaths.
+
+    Args:
+        folder: The trial's.
+    """
+    return pathlib.Path(folder, "attempts")
 
 
 class Kept(keras_tuner.Oracle):
@@ -40,7 +52,6 @@ class Kept(keras_tuner.Oracle):
             *args, max_consecutive_failed_trials=float("inf"), **kwargs
         )
         self._report = report
-        self._lost = collections.Counter()
         limit = float("inf") if minutes is None else 60 * minutes
         self._stop_at = time.monotonic() + limit
 
@@ -51,18 +62,39 @@ class Kept(keras_tuner.Oracle):
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id):
-        trial = self.ongoing_trials.get(tuner_id)
-        if trial is not None:  # its worker has died, and is there again
-            trial.metrics = type(trial.metrics)()
-            self._lost[trial.trial_id] += 1
-            if self._lost[trial.trial_id] == ATTEMPTS:
-                trial.status = TrialStatus.FAILED
-                trial.message = (
-                    f"its worker died {ATTEMPTS} times, by a kill or for want "
-                    "of memory"
-                )
-                self.end_trial(trial)
-        return super().create_trial(tuner_id)
+        begun = self.ongoing_trials.get(tuner_id)
+        if begun is not None:  # its worker has died, and is there again
+            begun.metrics = type(begun.metrics)()
+        trial = super().create_trial(tuner_id)
+        while self._deaths(trial) >= ATTEMPTS:
+            trial.status = TrialStatus.FAILED
+            trial.message = (
+                f"its process died {ATTEMPTS} times, by a kill or for want of "
+                "memory"
+            )
+            self.end_trial(trial)
+            trial = super().create_trial(tuner_id)
+        return trial
+
+    def _deaths(self, trial):
+        """How often a trial was begun, and its process died."""
+        if trial.status != TrialStatus.RUNNING:
+            return 0
+        path = attempts(self._get_trial_dir(trial.trial_id))
+        return path.stat().st_size if path.exists() else 0
+
+    def _random_values(self):
+        """Keras Tuner's, which gives up after some draws of what was tried."""
+        values, space = super()._random_values(), self.hyperparameters.space
+        if values is not None or not finite.is_finite(space):
+            return values
+        left = [
+            values
+            for values in finite.combinations(space)
+            if not self._duplicate(values)
+        ]
+        self._seed_state += 1
+        return random.Random(self._seed_state).choice(left) if left else None
 
     def continued(self):
         """Names of the trials whose training another one goes on with, or may.
@@ -125,8 +157,12 @@ class Bayesian(Kept, keras_tuner.oracles.BayesianOptimizationOracle):
             # Of one of many starts of the process's own fit.
             warnings.simplefilter("ignore", ConvergenceWarning)
             found = super().populate_space(trial_id)
-        values = found.get("values")
-        if values is not None and self._duplicate(values):
+        values = found.get("values") or {}
+        for one in self.hyperparameters.space:
+            # It goes one beyond the end of whole numbers' logarithms.
+            if one.name in values and hasattr(one, "max_value"):
+                values[one.name] = min(values[one.name], one.max_value)
+        if values and self._duplicate(values):
             # Where it expects the most it has been: the same again tells nothing.
             return self._random_populate_space()
         return found

@@ -159,3 +159,4 @@ def _check(found):
         lacking = [name for name in names if name not in entries]
         if lacking:
             raise ValueError(f"it lacks {', '.join(lacking)}")
+    dict(found["best"]["settings"] if found["best"] else {})

@@ -17,6 +17,7 @@ from kgen.callbacks import EpochOrder, Evaluation
 from kgen.errors import InvalidArgument
 from kgen.evaluation import Evidence, check_possible, compute
 from kgen.models.factory import load_model
+from kgen.studies import oracles
 
 _LONGEST = 500  # characters of a reason
 _PAUSE = 0.5  # seconds
@@ -120,7 +121,8 @@ def _frees_graphs():
         yield
     finally:
         for name in known.keys() - before:
-            del known[name]
+            if name.startswith("CustomGradient-"):
+                del known[name]
 
 
 def describe(hypermodel, hp):
@@ -207,7 +209,9 @@ class Trainer(keras_tuner.Tuner):
         folder = pathlib.Path(self.get_trial_dir(trial.trial_id))
         hp = trial.hyperparameters
         record = describe(self.hypermodel, hp)
-        start = time.monotonic()
+        attempts, start = oracles.attempts(folder), time.monotonic()
+        with attempts.open("a") as begun:
+            begun.write("x")
         try:
             record["runs"] = [
                 self._train(record["settings"], seed, folder, hp.values)
@@ -218,6 +222,7 @@ class Trainer(keras_tuner.Tuner):
             record["reason"] = " ".join(reason.split())[:_LONGEST]
             raise keras_tuner.errors.FailedTrialError(reason) from error
         finally:
+            attempts.unlink()
             record["seconds"] = round(time.monotonic() - start, 3)
             files.write_json(folder / "record.json", record)
         values = [run["value"] for run in record["runs"]]

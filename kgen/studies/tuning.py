@@ -12,6 +12,7 @@ from keras_tuner.src.engine import conditions
 from kgen import files
 from kgen.errors import InvalidArgument, check_int
 from kgen.studies import hparams, kept, oracles, pictures, results, workers
+from kgen.studies.study import check_tuner
 from kgen.studies.trials import Judge, Trainer, describe
 
 
@@ -54,7 +55,7 @@ def tune(
         return None
     if workers.is_member():
         workers.check_place()
-    prepare(study, resume, overwrite)
+    prepare(study, resume, overwrite, trials)
     with alone(study):
         trainer = make_trainer(study, trials, report, watch)
         trainer.search(verbose=0)
@@ -70,8 +71,6 @@ def make_trainer(study, trials=None, report=None, watch=None):
         report: As in `tune`.
         watch: As in `tune`.
     """
-    if trials is not None:
-        check_int("trials", "tune", trials)
 
     def ended(oracle, trial):
         if trial.status == TrialStatus.FAILED:
@@ -109,28 +108,44 @@ def draw(study):
         pictures.draw(results.read(study.path), study.picture_file)
 
 
-def prepare(study, resume=False, overwrite=False):
+def prepare(study, resume=False, overwrite=False, trials=None):
     """Makes the folder of a study's trials, or checks the one that is there.
 
     Args:
         study: A `Study`.
         resume: As in `tune`.
         overwrite: As in `tune`.
+        trials: As in `tune`.
     """
-    folder, file = study.folder, study.folder / "study.json"
-    Judge(study).check()
+    if trials is not None:
+        check_tuner(study, check_int("trials", "tune", trials))
+    file, said = study.folder / "study.json", _lasting(study)
     if file.exists():
         with alone(study):
             pass
+    _check_free(study, file, said, resume, overwrite)
+    Judge(study).check()  # may take its time, to train a classifier
     if overwrite and file.exists():
-        # At once: half a folder would be none of a study's.
-        doomed = folder.with_name(f".{folder.name}")
-        shutil.rmtree(doomed, ignore_errors=True)
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
-        for other in (study.results_file, study.picture_file):
-            other.unlink(missing_ok=True)
-    said = _lasting(study)
+        _delete(study)
+    files.write_json(file, said)
+
+
+def _delete(study):
+    """Deletes a study's trials and results."""
+    # At once: half a folder would be none of a study's.
+    doomed = study.folder.with_name(f".{study.folder.name}")
+    shutil.rmtree(doomed, ignore_errors=True)
+    study.folder.rename(doomed)
+    shutil.rmtree(doomed)
+    for other in (study.results_file, study.picture_file):
+        other.unlink(missing_ok=True)
+
+
+def _check_free(study, file, said, resume, overwrite):
+    """Raises if something is there that would be replaced unasked."""
+    folder = study.folder
+    if file.exists() and overwrite:
+        return
     if file.exists():
         if not resume:
             raise FileExistsError(
@@ -159,7 +174,6 @@ def prepare(study, resume=False, overwrite=False):
             f"{study.picture_file} is there, and is no study's that is known. "
             "Move it away, or pass --overwrite to replace it."
         )
-    files.write_json(file, said)
 
 
 @contextlib.contextmanager

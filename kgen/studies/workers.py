@@ -11,7 +11,7 @@ import threading
 from kgen.distribution import WorkerLost
 from kgen.errors import InvalidArgument, invalid
 from kgen.studies import results
-from kgen.studies.oracles import ATTEMPTS
+from kgen.studies.oracles import ATTEMPTS, attempts
 
 _START = "from kgen.cli import main; main()"
 # What Keras Tuner reads.
@@ -47,7 +47,7 @@ def run(study, count, trials=None, source=None, tell=None):
     # Else each one would start a thread for every core.
     threads = str(max(1, (os.cpu_count() or 1) // count))
     theirs = {**place, "TF_NUM_INTRAOP_THREADS": threads}
-    with contextlib.ExitStack() as stack:
+    with _none_counted(study), contextlib.ExitStack() as stack:
         arguments = _arguments(study, trials, source)
         start = functools.partial(_start, stack, arguments)
         chief = start({**place, _NAME: "chief"})
@@ -65,6 +65,17 @@ def run(study, count, trials=None, source=None, tell=None):
             )
         for worker in workers:  # there are no more trials
             _wait(worker.process, 30)
+
+
+@contextlib.contextmanager
+def _none_counted(study):
+    """Within it, Ctrl-C ends workers whose trials are not to blame."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for trial in study.folder.glob("trial_*"):
+            attempts(trial).unlink(missing_ok=True)
+        raise
 
 
 class _Worker:

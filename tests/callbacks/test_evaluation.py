@@ -74,6 +74,14 @@ def test_what_is_not_known_yet_is_no_best(tmp_path):
     assert np.isfinite(again.history["val_frechet_distance"]).all()
 
 
+def test_copies_share_the_data():
+    own = judge(every=3, train=pictures(50, 2), seed=4)
+    other = copy.deepcopy([own])[0]
+    assert other is not own and other.every == 3
+    for name in ("test", "train", "extractor", "seed"):
+        assert other._given[name] is own._given[name]
+
+
 def test_training_is_the_same_with_it():
     weights = []
     for callbacks in ([], [judge()]):

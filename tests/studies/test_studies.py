@@ -1,5 +1,6 @@
 """Studies: read, refused, run, resumed."""
 
+import contextlib
 import gc
 import json
 import os
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from keras_tuner.src.distribute import oracle_client
+from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from kgen import cli, studies
@@ -272,6 +274,19 @@ def test_figures_that_do_not_compare_are_refused(
     assert "Take val_" in str(e.value)
 
 
+@pytest.mark.parametrize("name", ["loss", "generative_loss", "log_prob"])
+def test_pixels_that_are_cut_elsewhere_do_not_compare(tmp_path, name):
+    space = 'density = "naive_bernoulli"\nthreshold = {values = [0.3, 0.9]}'
+    with pytest.raises(InvalidArgument, match="changes with threshold"):
+        common.study(
+            tmp_path,
+            model="bayes_classifier",
+            objective=f"val_{name}",
+            space=space,
+            data='source = "digits"',
+        )
+
+
 @pytest.mark.parametrize(
     "model, objective, space, direction",
     [
@@ -466,11 +481,54 @@ def graphs():
     return sum(graph.name == "one_step_on_data" for graph in found)
 
 
-def test_a_trial_leaves_no_graphs(tmp_path):
+def test_a_trial_leaves_no_graphs(tmp_path, monkeypatch):
     study = common.study(tmp_path, model="vae", objective="val_elbo")
     before = graphs()
+    known = set(ops.gradient_registry.list())
+    judge = trials.Judge.figure
+
+    def figure(self, *args):
+        # Such as of a module that is imported late: its gradients stay.
+        with contextlib.suppress(KeyError):
+            ops.RegisterGradient("Late")(lambda op, grad: grad)
+        return judge(self, *args)
+
+    monkeypatch.setattr(trials.Judge, "figure", figure)
     studies.tune(study)
     assert graphs() == before
+    assert set(ops.gradient_registry.list()) == known | {"Late"}
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_a_small_space_is_used_up(tmp_path, monkeypatch, tuner):
+    common.at_best(monkeypatch, lambda settings, seed: settings["latent_dim"])
+    study = common.study(
+        tmp_path,
+        tuner=tuner,
+        budget="trials = 30\nepochs = 1",
+        space="latent_dim = {min = 1, max = 24}\nhidden_units = [4]",
+    )
+    found = studies.tune(study)["trials"]
+    tried = [one["settings"]["latent_dim"] for one in found]
+    assert sorted(tried) == list(range(1, 25))
+
+
+def test_the_number_of_trials_is_checked_like_the_studys_own(tmp_path):
+    path = common.write(
+        tmp_path, tuner="bayesian", budget="trials = 9\nepochs = 1"
+    )
+    result = kgen_tune(path, "--trials", 3)
+    assert result.exit_code == 2 and "first 3 trials" in result.stderr
+    assert not path.with_suffix(".trials").exists()
+
+
+def test_nothing_is_prepared_for_a_study_that_is_there(tmp_path, monkeypatch):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    study = common.study(tmp_path)
+    studies.tune(study)
+    monkeypatch.setattr(trials.Judge, "check", None)
+    with pytest.raises(FileExistsError, match="holds trials already"):
+        studies.tune(study)
 
 
 def test_a_sample_metric_is_an_objective(tmp_path):
@@ -914,6 +972,7 @@ def test_a_study_without_results_is_refused(tmp_path):
         (lambda found: found.clear(), "'trials'|'best'"),
         (lambda found: found.pop("data"), "lacks data"),
         (lambda found: found["best"].pop("settings"), "lacks settings"),
+        (lambda found: found["best"].update(settings=3), "not iterable"),
         (lambda found: found["trials"][0].pop("value"), "lacks value"),
         (lambda found: found.update(trials=3), "not iterable"),
     ],
@@ -967,19 +1026,54 @@ def test_a_trial_is_given_up_when_its_worker_has_died_again_and_again(
     trainer = tuning.make_trainer(study, 2, lambda *args: ended.append(args[1]))
     oracle = trainer.oracle
     oracle.verbose = 0
-    given = [oracle.create_trial("a").trial_id for _ in range(3)]
-    assert given == 3 * ["0"] and oracle.create_trial("b").trial_id == "1"
+
+    def begun_by(name):
+        trial = oracle.create_trial(name)
+        if trial.status == "RUNNING":
+            folder = study.folder / f"trial_{trial.trial_id}"
+            with oracles.attempts(folder).open("a") as file:
+                file.write("x")
+        return trial
+
+    given = [begun_by("a").trial_id for _ in range(3)]
+    assert given == 3 * ["0"] and begun_by("b").trial_id == "1"
     assert not ended
     oracle.update_trial("1", {"val_mse": 1.0})
     # What it told and did not hand in is forgotten: it is run anew.
-    assert not oracle.create_trial("b").metrics.exists("val_mse")
-    assert oracle.create_trial("a").status == "STOPPED"
+    assert not begun_by("b").metrics.exists("val_mse")
+    assert begun_by("a").status == "STOPPED"
     (failed,) = ended
     assert failed["trial"] == 0 and failed["status"] == "failed"
-    assert failed["reason"].startswith("its worker died 3 times")
+    assert failed["reason"].startswith("its process died 3 times")
     assert failed["settings"]["latent_dim"] == 1
     assert failed["parameters"] == {"latent_dim": 1}
     assert list(oracle.ongoing_trials) == ["b"]
+
+
+@pytest.mark.parametrize("how", ["kill", "interrupt"])
+def test_a_trial_that_kills_the_command_is_not_begun_for_ever(
+    tmp_path, monkeypatch, how
+):
+    path = common.write(tmp_path, **common.GRID)
+    begun = []
+
+    def end(settings, seed):
+        begun.append(settings["latent_dim"])
+        if settings["latent_dim"] == 2:
+            raise KeyboardInterrupt
+        return 1.0
+
+    common.at_best(monkeypatch, end)
+    if how == "kill":  # nothing is tidied up
+        monkeypatch.setattr(pathlib.Path, "unlink", lambda *args, **kwargs: 0)
+    for resume in (False, True, True):
+        with pytest.raises(KeyboardInterrupt):
+            studies.tune(studies.read(path), resume=resume)
+    monkeypatch.undo()
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    found = studies.tune(studies.read(path), resume=True)["trials"]
+    assert [one["status"] for one in found].count("failed") == (how == "kill")
+    assert begun == [1, 2, 2, 2]
 
 
 def test_what_is_sent_to_workers_is_not_printed(tmp_path, capsys):
