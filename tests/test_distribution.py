@@ -246,8 +246,10 @@ def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
 
 # Starts, and lets no Python run: as TensorFlow does while it waits for others.
 HANGS = """
-import ctypes, sys
+import ctypes, signal, sys
 from kgen import distribution
+# A shell's background jobs ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 distribution._START = float(sys.argv[1])
 with distribution.watched("multi_worker"):
     print("starts", flush=True)
