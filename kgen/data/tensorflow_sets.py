@@ -51,6 +51,9 @@ def open_builder(name, data_dir=None):
         ):
             builder.download_and_prepare()
     except Exception as error:  # whatever the data set's own code raises
+        again = tfds.builder(name, data_dir=data_dir)
+        if again.is_prepared():  # by another process, meanwhile
+            return again
         raise OSError(
             f"TensorFlow Datasets could not prepare {name!r} in "
             f"{builder.data_dir}: {_first_line(error)}. Check "

@@ -284,6 +284,18 @@ def test_what_can_t_be_prepared(data_dir):
         load("kgen_broken", data_dir=data_dir)
 
 
+def test_another_process_may_prepare_it_meanwhile(tmp_path, monkeypatch):
+    def late(builder):
+        monkeypatch.undo()
+        tfds.builder("kgen_tiny", data_dir=tmp_path).download_and_prepare()
+        raise OSError("Cannot rename: it is there")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", late)
+    for _ in load("kgen_tiny", data_dir=tmp_path):
+        return
+    pytest.fail("nothing was read")
+
+
 def test_a_folder_that_can_t_be_written(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError, match="could not prepare 'kgen_tiny'"):
