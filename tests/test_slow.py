@@ -164,7 +164,7 @@ def test_distances_order_what_is_worse_and_worse(digits, distance, seed):
     sets = [
         test,
         test + 0.05 * rng.normal(size=test.shape),
-        gaussian_filter(test, (0, 0.7, 0.7, 0)),
+        gaussian_filter(test, (0, 0.45, 0.45, 0)),
         drawn.reshape(test.shape),
         rng.uniform(size=test.shape),
     ]

@@ -82,7 +82,7 @@ def test_a_trial_that_kills_its_worker_each_time_has_failed(
     first, second, third = common.results_of(path)["trials"]
     assert first["status"] == third["status"] == "completed"
     assert second["status"] == "failed"
-    assert "its worker died 3 times" in second["reason"]
+    assert "its process died 3 times" in second["reason"]
     assert second["settings"]["latent_dim"] == 2
     begun = (studies.read(path).folder / "begun").read_text().split()
     assert begun.count("trial_0001") == 3 and len(begun) == 5
