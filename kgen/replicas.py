@@ -221,7 +221,7 @@ def _part_of_draws(draw, shape, axis):
     # As many as one device draws: else the axes before it would get others.
     drawn = draw((*shape[:axis], total, *shape[axis + 1 :]))
     missing = [[0, 0]] * len(shape)
-    missing[axis] = [0, count() * most - total]
+    missing[axis] = [0, tf.maximum(count() * most - total, 0)]
     start = most * _number()
     rows = (slice(None),) * axis + (slice(start, start + rows),)
     return tf.pad(drawn, missing)[rows]
