@@ -419,9 +419,7 @@ def train(
         if settings[name] is None:
             settings[name] = value
     config = {"model": model, **settings, "options": options}
-    # The run is used from other folders, too.
-    if settings["data"] != "digits" and os.path.exists(settings["data"]):
-        config["data"] = os.path.abspath(settings["data"])
+    config["data"] = runs.data_name(settings["data"])
     if settings["data_dir"]:
         config["data_dir"] = os.path.abspath(settings["data_dir"])
     config["image_shape"] = settings["image_shape"] and list(

@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import functools
 import math
-import os
 import pathlib
 import tempfile
 import time
@@ -241,7 +240,7 @@ def _judged(opened, models, data):
 
     found = []
     for run, model in zip(opened, models):
-        is_own = data is None or _data_name(data) == run.config["data"]
+        is_own = data is None or runs.data_name(data) == run.config["data"]
         try:
             own = source(run, run.config["data"])
             train = own.examples("train")
@@ -253,12 +252,6 @@ def _judged(opened, models, data):
         split = runs.held_out_split(judge, not is_own)
         found.append(_Judged(run, model, own, judge, split, train))
     return found
-
-
-def _data_name(data):
-    """A source as the settings of a run name it."""
-    is_path = data != "digits" and os.path.exists(data)
-    return os.path.abspath(data) if is_path else data
 
 
 def _check_classes(judged):

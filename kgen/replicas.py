@@ -216,12 +216,12 @@ def _part_of_draws(draw, shape, axis):
     if part is not None:  # of the whole part, or of a piece of it
         most = part.most * rows // tf.maximum(part.examples, 1)
         most = tf.maximum(most, rows)
-        is_piece = rows < part.examples
-        total = tf.where(is_piece, count() * most, part.total)
+        is_whole = rows == part.examples
+        total = tf.where(is_whole, part.total, count() * most)
     # As many as one device draws: else the axes before it would get others.
     drawn = draw((*shape[:axis], total, *shape[axis + 1 :]))
     missing = [[0, 0]] * len(shape)
-    missing[axis] = [0, tf.maximum(count() * most - total, 0)]
+    missing[axis] = [0, count() * most - total]
     start = most * _number()
     rows = (slice(None),) * axis + (slice(start, start + rows),)
     return tf.pad(drawn, missing)[rows]

@@ -496,6 +496,12 @@ def _resume(run, model, config):
     return epoch
 
 
+def data_name(data):
+    """A source as the settings of a run name it: the same from any folder."""
+    is_path = data != "digits" and os.path.exists(data)
+    return os.path.abspath(data) if is_path else data
+
+
 def validation_split(source):
     """The split that a training is judged by, epoch by epoch, or None."""
     return source.first_of("validation", "test")
@@ -845,12 +851,7 @@ def denoised(model, inputs, originals, position=0):
 def denoised_title(rows):
     """The PSNR before and after, in words."""
     before, after = (
-        # Noise leaves [0, 1], which `psnr` would refuse.
-        np.mean(
-            metrics.pictures.decibels(
-                metrics.pictures.mean_squares(rows[name], rows["original"])
-            )
-        )
+        np.mean(metrics.pictures.psnr_of(rows[name], rows["original"]))
         for name in ("noisy", "denoised")
     )
     return f"PSNR {before:.1f} dB noisy, {after:.1f} dB denoised"

@@ -79,8 +79,7 @@ class Evaluation(keras.callbacks.Callback):
 
     def __deepcopy__(self, memo):
         """A copy that shares the data: Keras Tuner makes one for each trial."""
-        shared = {k: v for k, v in self._given.items() if k != "metrics"}
-        return type(self)(self.names, every=self.every, **shared)
+        return type(self)(self.names, every=self.every, **self._given)
 
     def on_train_begin(self, logs=None):
         self._check_free()

@@ -225,20 +225,17 @@ def drawn(size, count, seed=0):
     return np.random.default_rng(seed).permutation(size)[:count]
 
 
-def set_aside(found):
+def set_aside(size):
     """The rest, and a fifth: always the same one, drawn from all over the data.
 
     Args:
-        found: `Examples` or `StreamedExamples`, at least two.
+        size: How many examples there are, at least two.
 
     Returns:
-        Two of the same kind, in the order of the data.
+        Two arrays of positions, in the order of the data.
     """
-    order = np.random.default_rng(0).permutation(len(found))
-    count = math.ceil(len(found) / _ASIDE)
-    return tuple(
-        found.select(np.sort(index)) for index in (order[count:], order[:count])
-    )
+    order, count = drawn(size, size), math.ceil(size / _ASIDE)
+    return np.sort(order[count:]), np.sort(order[:count])
 
 
 def in_memory(images):

@@ -124,8 +124,8 @@ class Source:
                 f"{self.name} holds one example: too few to split. Expected at "
                 'least two, or split="all".'
             )
-        train, test = examples.set_aside(whole)
-        return test if name == "test" else train
+        train, test = examples.set_aside(len(whole))
+        return whole.select(test if name == "test" else train)
 
 
 def _bounds(split, size):

@@ -89,9 +89,8 @@ def _denoised(evidence):
         )
         for name, images in (("noisy", noisy), ("denoised", clean)):
             images = check_finite("denoised pictures", images)
-            # Noise leaves [0, 1], which `psnr` would refuse.
-            squares = metrics.pictures.mean_squares(images, np.asarray(x))
-            found[f"{name}_psnr"].append(metrics.pictures.decibels(squares))
+            psnr = metrics.pictures.psnr_of(images, np.asarray(x))
+            found[f"{name}_psnr"].append(psnr)
         done += len(x)
     return {name: mean(np.concatenate(v)) for name, v in found.items()}
 

@@ -127,7 +127,7 @@ class Data:
                 f"{self.source.name} has one training example: too few to set "
                 "one aside by which trials are judged."
             )
-        return set_aside(train)
+        return map(train.select, set_aside(len(train)))
 
     def _check(self, train, validation):
         """Raises if the splits that a study names can't judge its trials."""

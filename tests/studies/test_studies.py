@@ -622,7 +622,7 @@ def test_a_loss_that_is_not_finite_is_a_failure(tmp_path):
     study = common.study(
         tmp_path,
         tuner="grid",
-        budget="epochs = 3",
+        budget="trials = 1\nepochs = 3",
         space="latent_dim = {values = [2, 3]}\nhidden_units = [4]\n"
         'optimizer = "sgd:1e30"',
     )
