@@ -187,6 +187,14 @@ class HyperModel(keras_tuner.HyperModel):
         """
         return len(self._parameters())
 
+    def endless(self):
+        """What there is no end of, such as numbers between two without a step.
+
+        Returns:
+            List of names, those of a text's places with the text's before.
+        """
+        return finite.endless(self._parameters())
+
     def combinations(self, most):
         """How many combinations of values there are, if not more than `most`.
 
@@ -197,7 +205,7 @@ class HyperModel(keras_tuner.HyperModel):
             Integer, `most` at most; None if the space has no end.
         """
         space = self._parameters()
-        if not finite.is_finite(space):
+        if finite.endless(space):
             return None
         return sum(
             1 for _ in itertools.islice(finite.combinations(space), most)
@@ -214,16 +222,20 @@ class HyperModel(keras_tuner.HyperModel):
 
         Others are at their first value meanwhile.
 
+        Returns:
+            The model of all first values.
+
         Raises:
             InvalidArgument: If one can't be built; the message tells which.
         """
         first = self.first()
         with _explained("The space's first values"):
-            self.build_from(first)
+            model = self.build_from(first)
         for name, parameter in self.space.searched.items():
             for value in parameter.probes():
                 if name in first or name == "network":
                     self._check_value(first, name, value)
+        return model
 
     def _check_value(self, first, name, value):
         settings = {**first, name: value}
@@ -236,7 +248,8 @@ class HyperModel(keras_tuner.HyperModel):
         with _explained(f"The space's {name}={value!r}"):
             if name == "batch_size":
                 check_int(name, f"{type(self).__name__}.space", value)
-            self.build_from(settings)
+            if settings != first:
+                self.build_from(settings)
 
     def _knowing(self, name):
         """The networks that know a name, or None where all do."""

@@ -3,13 +3,13 @@
 import keras_tuner
 
 
-def is_finite(space):
-    """Whether a space holds only so many combinations.
+def endless(space):
+    """Names of what has no end; a space without them is finite.
 
     Args:
         space: List of Keras Tuner's parameters, as in `HyperParameters.space`.
     """
-    return all(_values(one) is not None for one in space)
+    return list({one.name: None for one in space if _values(one) is None})
 
 
 def combinations(space, chosen=None):

@@ -30,13 +30,6 @@ class Range:
     log: bool = False
     step: int | float | None = None
 
-    @property
-    def is_finite(self):
-        """Whether a grid can visit all of it."""
-        return self.step is not None or (
-            isinstance(self.low, int) and not self.log
-        )
-
     def choose(self, hp, name):
         """The value of a trial; declares the parameter where it is new."""
         if self.step is not None:
@@ -89,7 +82,6 @@ class Values:
     """
 
     values: list
-    is_finite = True
 
     def choose(self, hp, name):
         """The value of a trial; declares the parameter where it is new."""
@@ -133,11 +125,6 @@ class Text:
 
     text: str
     parts: dict
-
-    @property
-    def is_finite(self):
-        """Whether a grid can visit all of it."""
-        return all(part.is_finite for part in self.parts.values())
 
     def choose(self, hp, name):
         """The value of a trial; declares the parameters where they are new."""

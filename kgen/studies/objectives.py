@@ -78,13 +78,14 @@ class Objective:
         return value < other if self.direction == "min" else value > other
 
 
-def find(name, direction, hypermodel, owner):
+def find(name, direction, hypermodel, model, owner):
     """The objective that a study names, if it means something in its space.
 
     Args:
         name: Such as `"val_elbo"`.
         direction: `"min"`, `"max"`, or None for the figure's own.
         hypermodel: A `kgen.hypermodels.HyperModel`.
+        model: One of its models.
         owner: Whose setting it is, for messages.
 
     Returns:
@@ -94,7 +95,6 @@ def find(name, direction, hypermodel, owner):
         InvalidArgument: If there is no such figure, it has no best value, or it
             doesn't compare across what is searched.
     """
-    model = hypermodel.build_from(hypermodel.first())
     logs = [log for metric in model.metrics for log in metric.names]
     known = [f"val_{figure}" for figure in dict.fromkeys([*logs, *METRICS])]
     if name not in known:

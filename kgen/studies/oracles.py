@@ -86,7 +86,7 @@ class Kept(keras_tuner.Oracle):
     def _random_values(self):
         """Keras Tuner's, which gives up after some draws of what was tried."""
         values, space = super()._random_values(), self.hyperparameters.space
-        if values is not None or not finite.is_finite(space):
+        if values is not None or finite.endless(space):
             return values
         left = [
             values

@@ -236,8 +236,14 @@ class Study:
             self.said["objective"],
             self.said.get("direction"),
             self.hypermodel(),
-            f"{self.path.name}",
+            self.first_model,
+            self.path.name,
         )
+
+    @functools.cached_property
+    def first_model(self):
+        """That of the space's first values, once all of the space is checked."""
+        return self.hypermodel().check()
 
     def hypermodel(self, seed=None):
         """The model in the study's space, beside `kgen train`'s own defaults.
@@ -300,8 +306,6 @@ def read(path, source=None):
         check_seed(path.name, seed, optional=False)
     if len(set(study.seeds)) < max(1, len(study.seeds)) or not study.seeds:
         raise invalid("seeds", path.name, "seeds that differ", study.seeds)
-    hypermodel = study.hypermodel()
-    hypermodel.check()
     if study.objective.is_log and "evaluation" in said:
         raise invalid(
             "evaluation",
@@ -311,10 +315,11 @@ def read(path, source=None):
             said["evaluation"],
         )
     check_tuner(study)
-    model = hypermodel.build_from(hypermodel.first())
     for name in ("train", "validation"):
         batches = study.data.batches(name, 64, 0)
-        checks.check_data(model, batches, argument="data", owner=path.name)
+        checks.check_data(
+            study.first_model, batches, argument="data", owner=path.name
+        )
     return study
 
 
@@ -380,9 +385,7 @@ def check_tuner(study, trials=None):
     owner, tuner = study.path.name, study.said["tuner"]
     trials = trials or study.budget["trials"]
     hypermodel = study.hypermodel()
-    searched = hypermodel.space.searched
-    endless = [name for name, one in searched.items() if not one.is_finite]
-    if tuner == "grid" and endless:
+    if tuner == "grid" and (endless := hypermodel.endless()):
         raise InvalidArgument(
             f"{owner}: a grid can't visit all of {', '.join(endless)}. Give a "
             "step, or a list of values, or take another tuner."

@@ -26,7 +26,8 @@ def run(study, count, trials=None, source=None, tell=None):
 
     The chief thinks of trials and keeps what came of them; it prints what it
     is told. Workers' messages go to files in the folder of the trials. One that
-    dies is started again, and runs its trial anew.
+    dies is started again, and runs its trial anew; one that dies again and
+    again, without any trial coming to its end, is left to the others.
 
     Args:
         study: A `Study`, whose folder is there.
@@ -36,8 +37,8 @@ def run(study, count, trials=None, source=None, tell=None):
         tell: Function of a text, called when a worker has died; or None.
 
     Raises:
-        WorkerLost: If the chief dies, or a worker does so again and again
-            without any trial coming to its end.
+        WorkerLost: If the chief dies, or the workers are lost before all trials
+            are done.
     """
     place = {
         _IP: "127.0.0.1",
@@ -57,14 +58,24 @@ def run(study, count, trials=None, source=None, tell=None):
         ]
         while (status := _wait(chief, 0.2)) is None:
             if not sum(worker.is_at_work() for worker in workers):
-                return  # all that they have handed in is on the disk
-        if status != 0:
-            raise WorkerLost(
-                f"The chief {_end(status)}. Finished trials are kept; go on with "
-                "--resume."
-            )
+                break  # all that they have handed in is on the disk
+        if status:
+            raise _lost(f"The chief {_end(status)}")
+        if status is None:
+            _check_done(study, workers)
         for worker in workers:  # there are no more trials
             _wait(worker.process, 30)
+
+
+def _check_done(study, workers):
+    """Raises if workers that are lost have left trials behind."""
+    lost = [worker.lost for worker in workers if worker.lost]
+    if len(lost) == len(workers) or lost and _count(study, is_running=True):
+        raise _lost(lost[-1])
+
+
+def _lost(what):
+    return WorkerLost(f"{what}. Finished trials are kept; go on with --resume.")
 
 
 @contextlib.contextmanager
@@ -97,36 +108,41 @@ class _Worker:
             start, {**place, _NAME: name}, self._log
         )
         self._deaths, self._ended = 0, None
-        self.process = self._start()
+        self.process, self.lost = self._start(), None
 
     def is_at_work(self):
-        """Whether it goes on; it has ended well if not."""
+        """Whether it goes on; if not, it has ended well, or is lost."""
         status = self.process.poll()
-        if status:
+        if status and not self.lost:
             self._start_again(status)
-        return status != 0
+        return status != 0 and not self.lost
 
     def _start_again(self, status):
-        ended = _count_ended(self._study)
+        ended = _count(self._study, is_running=False)
         self._deaths = 1 + (self._deaths if ended == self._ended else 0)
         self._ended = ended
         what = f"{self._name} {_end(status)}"
         # So often a trial is begun; then the chief gives it up.
         if self._deaths > ATTEMPTS:
-            raise WorkerLost(
-                f"{what}, {self._deaths} times in a row; see {self._log}. "
-                "Finished trials are kept; go on with --resume."
+            self.lost = (
+                f"{what}, {self._deaths} times in a row; see {self._log}"
             )
-        if self._tell:
-            self._tell(f"{what}, and is started again; see {self._log}")
+            self._say(f"{what} again, and is left out; see {self._log}")
+            return
+        self._say(f"{what}, and is started again; see {self._log}")
         self.process = self._start()
 
+    def _say(self, text):
+        if self._tell:
+            self._tell(text)
 
-def _count_ended(study):
+
+def _count(study, is_running):
+    """How many trials are under way, or how many have ended."""
     if not study.results_file.exists():
         return 0
     trials = results.read(study.path)["trials"]
-    return sum(trial["status"] != "running" for trial in trials)
+    return sum((one["status"] == "running") == is_running for one in trials)
 
 
 def end_with_parent():

@@ -1,9 +1,11 @@
 import copy
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 
+import kgen
 from kgen.callbacks import Evaluation
 from kgen.errors import InvalidArgument
 from kgen.evaluation import METRICS
@@ -46,6 +48,25 @@ def test_other_callbacks_see_them(tmp_path):
     assert len(history["loss"]) == 3
     assert (tmp_path / "best.keras").exists()
     assert keep.best == min(history["val_frechet_distance"])
+
+
+def test_keras_tuner_searches_by_them(tmp_path):
+    images = pictures(40, 1).images
+    tuner = keras_tuner.RandomSearch(
+        kgen.hypermodels.GAN(
+            images.shape[1:],
+            {"latent_dim": {"values": [2, 3]}, "hidden_units": [4]},
+        ),
+        objective=keras_tuner.Objective("val_frechet_distance", "min"),
+        max_trials=2,
+        directory=tmp_path,
+    )
+    tuner.search(images, epochs=3, callbacks=[judge(every=2)], verbose=0)
+    trials = tuner.oracle.get_best_trials(2)
+    scores = [trial.score for trial in trials]
+    assert len(scores) == 2 and np.isfinite(scores).all()
+    assert scores == sorted(scores) and scores[0] != scores[1]
+    assert 0 not in [trial.best_step for trial in trials]  # it had no figures
 
 
 def test_what_is_not_known_yet_is_no_best(tmp_path):

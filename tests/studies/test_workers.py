@@ -89,9 +89,9 @@ def test_a_trial_that_kills_its_worker_each_time_has_failed(
 
 
 # Who fails, and who waits.
-ONE_DIES = """
+SOME_DIE = """
 import os, time
-if os.environ["KERASTUNER_TUNER_ID"] == "{name}":
+if os.environ["KERASTUNER_TUNER_ID"].startswith("{name}"):
     raise SystemExit(3)
 time.sleep(600)
 """
@@ -100,8 +100,8 @@ time.sleep(600)
 @pytest.mark.parametrize(
     "name, message, begun",
     [
-        ("chief", "The chief ended with status 3", 1),
-        ("worker-2", "worker-2 ended with status 3, 4 times in a row", 4),
+        ("chief", "The chief ended with status 3", 3),
+        ("worker", "worker-2 ended with status 3, 4 times in a row", 9),
     ],
 )
 def test_what_always_dies_ends_the_study(
@@ -110,7 +110,7 @@ def test_what_always_dies_ends_the_study(
     common.at_best(monkeypatch, lambda settings, seed: 1.0)
     path = common.write(tmp_path)
     assert kgen_tune(path, "--trials", 1).exit_code == 0
-    monkeypatch.setattr(workers, "_START", ONE_DIES.format(name=name))
+    monkeypatch.setattr(workers, "_START", SOME_DIE.format(name=name))
     started = []
     popen = subprocess.Popen
 
@@ -124,10 +124,29 @@ def test_what_always_dies_ends_the_study(
     last = result.stderr.splitlines()[-1]
     assert last.startswith(f"kgen: {message}") and "--resume" in last
     assert "Best" not in result.stdout
-    assert len(started) == 2 + begun
+    assert len(started) == begun
     assert None not in [process.returncode for process in started]
     with pytest.raises(WorkerLost, match=message):
         workers.run(studies.read(path), 2)
+
+
+def test_a_worker_that_cannot_start_leaves_its_trials_to_the_others(
+    tmp_path, monkeypatch
+):
+    dead = 'import os; os.environ["KERASTUNER_TUNER_ID"] == "worker-2" and os._exit(3)'
+    monkeypatch.setattr(workers, "_START", dead + TRAIN.format(dies="False"))
+    path = common.write(
+        tmp_path,
+        budget="trials = 3\nepochs = 1",
+        space="latent_dim = {min = 1, max = 40}\nhidden_units = [4]",
+    )
+    result = kgen_tune(path, "--workers", 2)
+    assert result.exit_code == 0, result.output
+    assert (
+        "worker-2 ended with status 3 again, and is left out" in result.stderr
+    )
+    found = common.results_of(path)["trials"]
+    assert [one["status"] for one in found] == ["completed"] * 3
 
 
 def test_a_process_ends_when_its_input_does():
