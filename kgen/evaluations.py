@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import functools
+import itertools
 import math
 import pathlib
 import tempfile
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, plots, report, runs
+from kgen import evaluation, extractors, files, losses, plots, report, runs
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
 from kgen.models import checks
@@ -19,7 +20,7 @@ from kgen.models import checks
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
 _BY_INCEPTION = {"frechet_distance": "FID", "kernel_distance": "KID"}
-_BY_LIKELIHOOD = {"log_likelihood", "elbo", "kl", "reconstruction"}
+_LIKELIHOODS = ("log_likelihood", "elbo", "log_prob")
 _NEAREST = 12
 _LISTED = 10  # names of classes in a message
 # The pictures that the report may show, in its order: two narrow ones stand side
@@ -142,7 +143,7 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
                 found.append(_evaluated(one, evidence, settings, pictures, say))
             except evaluation.NotFinite as error:
                 raise InvalidArgument(f"{one.run.path}: {error}") from error
-        _unmark_bounds(found, models)
+        _unmark_likelihoods(found, models)
         say("Writing the report")
         out.mkdir(parents=True, exist_ok=True)
         report.write(out / _REPORT, found)
@@ -285,18 +286,24 @@ def _listed(source):
     return ", ".join(names[:_LISTED]) + more
 
 
-def _unmark_bounds(found, models):
-    """Takes from bounds under several likelihoods that one is better."""
-    likelihoods = {
-        (type(model.likelihood), repr(model.likelihood.get_config()))
-        for model in models
-        if hasattr(model, "log_likelihood")
-    }
-    binarized = {one["settings"]["binarize"] for one in found}
-    if len(likelihoods) > 1 or len(binarized) > 1:
-        for one in found:
-            for name in _BY_LIKELIHOOD & set(one["metrics"]):
+def _unmark_likelihoods(found, models):
+    """Takes from what is likely in several senses that one is better."""
+    for name in _LIKELIHOODS:
+        having = [name in one["metrics"] for one in found]
+        senses = {
+            (_bits(model), one["settings"]["binarize"])
+            for one, model in itertools.compress(zip(found, models), having)
+        }
+        if len(senses) > 1:
+            for one in itertools.compress(found, having):
                 one["metrics"][name]["better"] = None
+
+
+def _bits(model):
+    """Of what zeros and ones a model tells the probability; None for a density."""
+    if model.needs_labels:
+        return model.density.bits
+    return "grey" if isinstance(model.likelihood, losses.Bernoulli) else None
 
 
 def _check_possible(judged, extractor, settings):

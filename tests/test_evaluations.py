@@ -5,6 +5,7 @@ import types
 import numpy as np
 import pytest
 
+import kgen
 from kgen import evaluations, runs
 from kgen.data import open_source
 from kgen.data.examples import Examples
@@ -164,3 +165,70 @@ def test_runs_of_the_same_data_share_it(tmp_path):
     one, other = evaluations._judged(opened, [model] * 2, None)
     assert one.own is other.own is other.source
     assert one.own.name == open_source("digits").name
+
+
+SAME = {"binarize": False}
+
+
+def model_of(name, **options):
+    if name == "bayes_classifier":
+        options["num_classes"] = 2
+    options.setdefault("network", "dense")
+    return kgen.create_model(name, input_shape=(4,), latent_dim=2, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "metric", "others", "is_marked"),
+    [
+        ("vae", {}, "elbo", {}, True),
+        ("vae", {"likelihood": "gaussian:learned"}, "elbo", {}, True),
+        ("vae", {"likelihood": "bernoulli"}, "elbo", {}, False),
+        ("vae", {}, "elbo", {"binarize": True}, False),
+        ("bayes_classifier", {"density": "full"}, "log_prob", {}, True),
+        ("bayes_classifier", {"density": "vae"}, "log_prob", {}, True),
+        (
+            "bayes_classifier",
+            {"density": "naive_bernoulli"},
+            "log_prob",
+            {},
+            False,
+        ),
+        (
+            "bayes_classifier",
+            {"density": "vae", "likelihood": "bernoulli"},
+            "log_prob",
+            {},
+            False,
+        ),
+        (
+            "bayes_classifier",
+            {"density": "full"},
+            "log_prob",
+            {"binarize": True},
+            False,
+        ),
+    ],
+)
+def test_what_is_likely_in_several_senses_has_no_best(
+    name, options, metric, others, is_marked
+):
+    usual = {"vae": {"likelihood": "gaussian:0.1"}}
+    first = {"bayes_classifier": {"density": "naive_gaussian"}, **usual}[name]
+    models = [
+        model_of(name, **given)
+        for given in (first, {**usual.get(name, {}), **options})
+    ]
+    found = [
+        {
+            "settings": settings,
+            "metrics": {
+                one: {"better": "higher"} for one in (metric, "accuracy")
+            },
+        }
+        for settings in (SAME, {**SAME, **others})
+    ]
+    evaluations._unmark_likelihoods(found, models)
+    for one in found:
+        better = one["metrics"][metric]["better"]
+        assert better == ("higher" if is_marked else None)
+        assert one["metrics"]["accuracy"]["better"] == "higher"

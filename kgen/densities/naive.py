@@ -101,6 +101,7 @@ class NaiveBernoulli(ClosedForm):
             )
         self.threshold = threshold
         self.support = (0.0, 1.0) if threshold is None else None
+        self.bits = "grey" if threshold is None else f"above {threshold:g}"
         self.smoothing = check_number("smoothing", "NaiveBernoulli", smoothing)
         self.logits = self._parameter("logits", self.num_classes, self.size)
 

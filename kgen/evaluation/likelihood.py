@@ -29,7 +29,8 @@ BOUNDS = Group(
             NATS,
             "How likely the model finds unseen examples, by importance samples; "
             "in expectation from below; of 5,000 test examples at most. "
-            "Comparable among models of the same data and likelihood only.",
+            "Comparable among models of the same data; probabilities of pixels "
+            "that are 0 or 1 do not compare with densities.",
         ),
         "elbo": Metric(
             "ELBO",
