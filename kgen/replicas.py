@@ -215,8 +215,8 @@ def _part_of_draws(draw, shape, axis):
     most, total = rows, count() * rows
     if part is not None:  # of the whole part, or of a piece of it
         most = part.most * rows // tf.maximum(part.examples, 1)
-        most = tf.maximum(most, rows)
         is_whole = rows == part.examples
+        most = tf.where(is_whole, part.most, tf.maximum(most, rows))
         total = tf.where(is_whole, part.total, count() * most)
     # As many as one device draws: else the axes before it would get others.
     drawn = draw((*shape[:axis], total, *shape[axis + 1 :]))

@@ -67,6 +67,19 @@ class Density(keras.layers.Layer):
         log_prob = self.log_prob(x, training=training)
         return tf.gather(log_prob, labels, axis=1, batch_dims=1)
 
+    def log_prob_at(self, x, places, training=False):
+        """log p(x|y) of some rows of a batch, with any noise of theirs in it.
+
+        Args:
+            x: Tensor of shape `(batch, *input_shape)`.
+            places: Integers of shape `(n,)`, which rows.
+            training: As in `log_prob`.
+
+        Returns:
+            Tensor of shape `(n, num_classes)`.
+        """
+        return self.log_prob(tf.gather(x, places), training=training)
+
     def draw(self, labels, seed):
         """Examples of the classes `labels`, by the seed alone.
 

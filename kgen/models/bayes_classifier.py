@@ -327,12 +327,12 @@ class BayesClassifier(GenerativeModel):
 
     def _generative_losses(self, x, y, training):
         """The same without P(y|x) of what has a label: by its class alone."""
-        unknown = tf.where(y < 0)
+        unknown = tf.where(y < 0)[:, 0]
         label = tf.maximum(y, 0)
         own = self.density.log_prob_in(x, label, training)
         own = tf.cast(own, "float64")
         own += tf.gather(self.class_prior.log_prior.value, label)
-        joint = self._joint(tf.gather_nd(x, unknown), training=training)
+        joint = self._with_prior(self.density.log_prob_at(x, unknown, training))
         marginal = tf.reduce_logsumexp(joint, axis=1)
         total = self.unlabelled_weight * tf.reduce_sum(marginal)
         total += tf.reduce_sum(tf.where(y >= 0, own, 0.0))
@@ -340,7 +340,7 @@ class BayesClassifier(GenerativeModel):
         shape = [tf.size(y, tf.int64), self.num_classes]
         return {
             **self._summed(-total / tf.cast(tf.size(y), "float64"), 0.0),
-            "guessed": tf.scatter_nd(unknown, guessed, shape),
+            "guessed": tf.scatter_nd(unknown[:, None], guessed, shape),
         }
 
     def _summed(self, generative, discriminative):
@@ -357,7 +357,12 @@ class BayesClassifier(GenerativeModel):
 
     def _joint(self, x, mask=None, training=False):
         """log p(x, y) of each class, float64."""
-        log_prob = self.density.log_prob(x, mask=mask, training=training)
+        return self._with_prior(
+            self.density.log_prob(x, mask=mask, training=training)
+        )
+
+    def _with_prior(self, log_prob):
+        """log p(x, y) from log p(x|y)."""
         return tf.cast(log_prob, "float64") + self.class_prior.log_prior.value
 
     # Once trained

@@ -90,72 +90,84 @@ class VAEDensity(Density):
         return self.models if isinstance(self.models, list) else [self.models]
 
     def log_prob(self, x, mask=None, training=False):
-        if not training:
-            return self._log_prob(x, self._estimate)
-        one = not isinstance(self.models, list)
-        eps = _with_one_more(self._noise(self.models, x)) if one else None
-        x = _with_one_more(x)
-        return self._log_prob(x, self._bound, eps)[:-1]
+        return self._log_prob(x, self._noise(x) if training else None)
 
-    def _log_prob(self, x, bound, eps=None):
+    def log_prob_at(self, x, places, training=False):
+        eps = tf.gather(self._noise(x), places) if training else None
+        return self._log_prob(tf.gather(x, places), eps)
+
+    def _log_prob(self, x, eps):
+        """By one draw of z each, to be differentiated; by estimate without."""
+        if eps is None:
+            return self._by_all(self._estimate, x)
+        # The same for all classes: their differences vary less.
+        rows = _with_one_more(x), _with_one_more(eps)
+        return self._by_all(self._bound, *rows)[:-1]
+
+    def _by_all(self, function, *rows):
+        """`function(model, labels, *rows)` of each class, side by side."""
         if isinstance(self.models, list):
-            parts = tf.stack([bound(model, x) for model in self.models])
-        else:
-            labels = tf.range(self.num_classes)
-            labels = tf.repeat(labels, tf.shape(x)[0])
-            # All classes in one run: x once for each, side by side.
-            tiled = tf.tile(x, [self.num_classes] + [1] * (x.shape.rank - 1))
-            parts = bound(self.models, tiled, labels, eps)
-            parts = tf.reshape(parts, (self.num_classes, -1))
-        return tf.transpose(parts)
+            parts = [function(model, None, *rows) for model in self.models]
+            return tf.stack(parts, axis=1)
+        # All classes in one run: the rows once for each.
+        labels = tf.repeat(tf.range(self.num_classes), tf.shape(rows[0])[0])
+        tiled = [
+            tf.tile(one, [self.num_classes] + [1] * (one.shape.rank - 1))
+            for one in rows
+        ]
+        found = function(self.models, labels, *tiled)
+        return tf.transpose(tf.reshape(found, (self.num_classes, -1)))
 
     def log_prob_in(self, x, labels, training=False):
-        bound = self._bound if training else self._estimate
-        if isinstance(self.models, list):
-            return self._by_class(labels, bound, x)
-        return bound(self.models, x, labels)
+        function = self._bound if training else self._estimate
+        rows = (x, self._noise(x)) if training else (x,)
+        if not isinstance(self.models, list):
+            return function(self.models, labels, *rows)
+        return self._by_class(
+            labels, lambda model, *rows: function(model, None, *rows), *rows
+        )
 
     def draw(self, labels, seed):
         """E[x|z] of each, for z from the prior."""
+        z = prior_draws(tf.shape(labels)[0], self._largest, seed)
         if not isinstance(self.models, list):
-            z = prior_draws(tf.shape(labels)[0], self.models.latent_dim, seed)
             return self.models._decode([z, labels])
-        size = max(model.latent_dim for model in self.models)
-        z = prior_draws(tf.shape(labels)[0], size, seed)
         return self._by_class(
             labels, lambda model, z: model._decode(z[:, : model.latent_dim]), z
         )
 
-    def _by_class(self, labels, function, rows):
-        """`function(model, rows)` for each class's rows, in the rows' order."""
+    def _by_class(self, labels, function, *rows):
+        """`function(model, *rows)` for each class's rows, in the rows' order."""
         places = tf.dynamic_partition(
             tf.range(tf.shape(labels)[0]), labels, self.num_classes
         )
-        parts = [
-            function(model, _with_one_more(tf.gather(rows, place)))[:-1]
-            for model, place in zip(self.models, places)
-        ]
+        parts = []
+        for model, place in zip(self.models, places):
+            own = [_with_one_more(tf.gather(one, place)) for one in rows]
+            parts.append(function(model, *own)[:-1])
         return tf.dynamic_stitch(places, parts)
 
-    def _noise(self, model, x):
-        shape = (tf.shape(x)[0], model.latent_dim)
-        return model.sampling.draw(0.0, tf.zeros(shape), shape)
+    @property
+    def _largest(self):
+        """The size of z that is enough for each model."""
+        return max(model.latent_dim for model in self._all)
 
-    def _bound(self, model, x, labels=None, eps=None):
+    def _noise(self, x):
+        """For all rows of a batch: replicas can't draw theirs of a piece."""
+        shape = (tf.shape(x)[0], self._largest)
+        return self._all[0].sampling.draw(0.0, tf.zeros(shape), shape)
+
+    def _bound(self, model, labels, x, eps):
         """The ELBO by one draw of z, to be differentiated."""
         inputs = model.with_labels(x, labels)
         mean, log_var = model.encoder(inputs, training=True)
         log_var = bound_log_var(log_var)
-        if eps is None:
-            eps = self._noise(model, x)
-        else:  # the same for all classes: their differences vary less
-            eps = tf.tile(eps, [self.num_classes, 1])
-        z = mean + ops.exp(0.5 * log_var) * eps
+        z = mean + ops.exp(0.5 * log_var) * eps[:, : model.latent_dim]
         parameters = model.decoder(model._condition(z, inputs), training=True)
         divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return model.likelihood.log_prob(x, parameters) - divergence
 
-    def _estimate(self, model, x, labels=None, eps=None):
+    def _estimate(self, model, labels, x):
         """log p(x|y), not to be differentiated."""
         single = self.importance_samples == 1
         function = model._elbo_by if single else model._log_likelihood_by

@@ -20,11 +20,15 @@ RNG = np.random.default_rng(0)
 SIZES = (8, 8, 8, 5, 1)
 X = RNG.uniform(size=(sum(SIZES), 8, 8, 1)).astype("float32")
 Y = RNG.integers(0, 3, size=len(X)).astype("int32")
+SOME = np.where(RNG.random(len(X)) < 0.5, -1, Y)  # -1 is no label
 
 
 def build(name, network="dense", compile=(), **options):
     """A compiled model of few weights."""
     small = {"hidden_units": (8,)} if network == "dense" else {"filters": 4}
+    if options.get("density") == "VAEs":
+        vaes = [build("vae", seed=number) for number in range(3)]
+        options["density"] = kgen.VAEDensity(vaes)
     model = kgen.create_model(
         name,
         input_shape=(8, 8, 1),
@@ -36,7 +40,7 @@ def build(name, network="dense", compile=(), **options):
     return model
 
 
-def batches(model, sizes=SIZES):
+def batches(model, sizes=SIZES, labels=Y):
     """A dataset of batches of these sizes, with labels if the model takes them."""
     ends = np.cumsum(sizes)
     parts = [slice(end - size, end) for end, size in zip(ends, sizes)]
@@ -44,7 +48,10 @@ def batches(model, sizes=SIZES):
 
     def generate():
         for part in parts:
-            x, y = X[part].copy(), Y[part].copy()  # TensorFlow may write there
+            x, y = (
+                X[part].copy(),
+                labels[part].copy(),
+            )  # TensorFlow may write there
             yield (x, y) if pairs else x
 
     x = tf.TensorSpec((None, 8, 8, 1), "float32")
@@ -55,15 +62,17 @@ def batches(model, sizes=SIZES):
     return dataset.apply(tf.data.experimental.assert_cardinality(len(sizes)))
 
 
-def fitted(scope, sizes=SIZES, held_out=(7, 4), callbacks=list, **kwargs):
+def fitted(
+    scope, sizes=SIZES, held_out=(7, 4), callbacks=list, labels=Y, **kwargs
+):
     """A model; its state after a step, and after all; and what `fit` logged."""
     keras.utils.set_random_seed(1)
     with scope:
         model = build(**kwargs)
-    model.fit(batches(model, sizes[:1]), verbose=0)
+    model.fit(batches(model, sizes[:1], labels), verbose=0)
     states = [state(model)]
     history = model.fit(
-        batches(model, sizes),
+        batches(model, sizes, labels),
         validation_data=batches(model, held_out),
         callbacks=callbacks(),
         epochs=2,
@@ -141,6 +150,25 @@ CASES = {
         "name": "bayes_classifier",
         "num_classes": 3,
         "density": "vae",
+    },
+    "bayes, some labels": {
+        "name": "bayes_classifier",
+        "num_classes": 3,
+        "density": "vae",
+        "labels": SOME,
+    },
+    "bayes, a VAE a class": {
+        "name": "bayes_classifier",
+        "num_classes": 3,
+        "density": "VAEs",
+        "labels": SOME,
+    },
+    "bayes, discriminative": {
+        "name": "bayes_classifier",
+        "num_classes": 3,
+        "density": "VAEs",
+        "labels": SOME,
+        "compile": {"discriminative_weight": 1.0},
     },
     "bayes, counted": {
         "name": "bayes_classifier",
