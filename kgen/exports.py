@@ -1,6 +1,8 @@
 """`kgen export`: a run's model where TF Serving finds it, and how to ask it."""
 
 import contextlib
+import csv
+import io
 import json
 import os
 import pathlib
@@ -102,6 +104,8 @@ def check_name(name):
 def commands(path):
     """The command lines that serve an exported model and ask it.
 
+    Of a folder, a server loads the highest version; a lower one is served alone.
+
     Args:
         path: What `export` returned.
 
@@ -111,13 +115,27 @@ def commands(path):
     path = pathlib.Path(os.path.abspath(path))  # with its name, if it's a link
     name = path.parent.name
     request = path / savedmodel.EXTRA / savedmodel.REQUEST
+    is_newest = int(path.name) == max(versions.versions(path.parent))
+    target = f"/models/{name}"
+    mount = (
+        _bound(path.parent, target)
+        if is_newest
+        else _bound(path, f"{target}/{path.name}")
+    )
     serve = [
         *("docker", "run", "--rm", "-p", "8500:8500", "-p", "8501:8501"),
-        *("-v", f"{path.parent}:/models/{name}:ro"),
-        *("-e", f"MODEL_NAME={name}", _IMAGE),
+        *("--mount", mount, "-e", f"MODEL_NAME={name}", _IMAGE),
     ]
     address = f"http://localhost:8501/v1/models/{name}:predict"
     return shlex.join(serve), shlex.join(["curl", "-d", f"@{request}", address])
+
+
+def _bound(source, target):
+    """What `docker run --mount` takes: `-v` splits paths at colons."""
+    text = io.StringIO()
+    fields = ["type=bind", f"source={source}", f"target={target}", "readonly"]
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue()
 
 
 def _facts(run, model):

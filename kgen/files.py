@@ -10,6 +10,8 @@ import time
 
 # Ends the names of what is not done yet; after so many seconds it never will be.
 _ENDING = ".kgen-new"
+# What is replaced has it meanwhile, and is never deleted as a left-over.
+_REPLACED = ".kgen-old"
 _STALE = 24 * 3600
 
 
@@ -17,7 +19,8 @@ _STALE = 24 * 3600
 def new_directory(path, overwrite=False):
     """Gives a temporary directory beside `path`; renames it when all is done.
 
-    What a killed process left of an earlier one is deleted after a day.
+    What a killed process left of an earlier one is deleted after a day; not what
+    it was about to replace, which is in `.NAME-....kgen-old` then.
 
     Args:
         path: The directory to make.
@@ -26,32 +29,39 @@ def new_directory(path, overwrite=False):
     Raises:
         FileExistsError: If it exists and `overwrite` is False, or comes into
             being meanwhile.
+        NotADirectoryError: If there can be no directory to make it in.
     """
     path = pathlib.Path(path)
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise _exists(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(
+            f"{path.parent} is a file, or a link to nothing. Choose another "
+            "place."
+        ) from error
     _delete_stale(path.parent)
-    with _temporary(path) as temporary:
+    with _temporary(path, _ENDING) as temporary:
         os.chmod(temporary, 0o755)  # mkdtemp's is 0700: a server can't read it
         yield temporary
         with contextlib.ExitStack() as stack:
-            if overwrite and path.exists():
+            if overwrite and os.path.lexists(path):
                 # Gone by its name at once: half of it would be loaded, too.
-                old = stack.enter_context(_temporary(path))
+                old = stack.enter_context(_temporary(path, _REPLACED))
                 os.rename(path, os.path.join(old, path.name))
             try:
                 os.rename(temporary, path)
             except OSError as error:
-                if path.exists():
+                if os.path.lexists(path):
                     raise _exists(path) from error
                 raise
 
 
 @contextlib.contextmanager
-def _temporary(path):
+def _temporary(path, ending):
     # The dot keeps TF Serving, which looks for numbers, from loading it.
-    found = tempfile.mkdtemp(_ENDING, f".{path.name}-", path.parent)
+    found = tempfile.mkdtemp(ending, f".{path.name}-", path.parent)
     try:
         yield found
     finally:

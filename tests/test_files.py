@@ -89,6 +89,37 @@ def test_an_old_directory_is_replaced_at_once(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["1"]
 
 
+def test_what_was_being_replaced_is_never_swept(tmp_path):
+    """A kill between the two renames leaves it by another name."""
+    path = tmp_path / "1"
+    path.mkdir()
+    with files.new_directory(path, overwrite=True):
+        pass
+    left = []
+    for ending in (files._ENDING, files._REPLACED):
+        left.append(tmp_path / f".1-x{ending}")
+        left[-1].mkdir()
+        os.utime(left[-1], (0, 0))
+    with files.new_directory(tmp_path / "2"):
+        pass
+    assert [one.exists() for one in left] == [False, True]
+
+
+def test_a_link_to_nothing_is_there(tmp_path):
+    path = tmp_path / "1"
+    path.symlink_to("nowhere")
+    with (
+        pytest.raises(FileExistsError, match="exists already"),
+        files.new_directory(path),
+    ):
+        raise Failure
+    with (
+        pytest.raises(NotADirectoryError, match="a link to nothing"),
+        files.new_directory(path / "2"),
+    ):
+        raise Failure
+
+
 def test_a_directory_that_came_meanwhile_stays(tmp_path):
     path = tmp_path / "1"
     with (

@@ -5,8 +5,38 @@ import json
 import pathlib
 import sys
 
+import numpy as np
+
+from kgen.errors import invalid
+
 FILE = "model.json"
 _PACKAGES = ("kgen", "keras", "tensorflow")
+
+
+def check_facts(facts, owner):
+    """Facts as JSON can hold them: NumPy's numbers are plain ones.
+
+    Args:
+        facts: Dictionary, or None for an empty one.
+        owner: Whose argument it is, for messages.
+
+    Raises:
+        InvalidArgument: If it is none, or JSON can't hold it.
+    """
+    expected = "a dictionary that JSON can hold, all its numbers finite"
+    if not isinstance(facts, dict | None):
+        raise invalid("facts", owner, expected, facts)
+    try:
+        text = json.dumps(facts or {}, allow_nan=False, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise invalid("facts", owner, f"{expected} ({error})", facts) from error
+    return json.loads(text)
+
+
+def _plain(value):
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__}")
 
 
 def write(directory, signatures, facts):

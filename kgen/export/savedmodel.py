@@ -61,6 +61,7 @@ def write(
     formats.check_format(image_format, shape, owner)
     max_examples = check_int("max_examples", owner, max_examples, 1, _MOST)
     lite.check_kind(model, quantize, examples, held_out, owner)
+    facts = {"model": type(model).__name__, **card.check_facts(facts, owner)}
     endpoints = formats.converted(model.endpoints(), image_format, shape)
     limits = guards.Limits(
         max_examples,
@@ -75,7 +76,6 @@ def write(
         extra.mkdir()
         signatures = _write_signatures(endpoints, temporary)
         _write_requests(endpoints, request, max_examples, extra)
-        facts = {"model": type(model).__name__, **(facts or {})}
         if quantize:
             facts["lite"] = lite.write(model, extra, quantize, request, others)
         card.write(temporary, signatures, facts)

@@ -44,7 +44,8 @@ def docker(base):
         [
             *("docker", "run", "--rm", "-d"),
             *(word for port in publish for word in ("-p", port)),
-            *("-v", f"{base.resolve()}:/models/{base.name}:ro"),
+            "--mount",
+            f"type=bind,source={base.resolve()},target=/models/{base.name},readonly",
             *("-e", f"MODEL_NAME={base.name}", IMAGE),
         ],
         check=True,

@@ -66,7 +66,8 @@ def test_the_commands_that_it_prints_are_right(folder, server, run, options):
     serve, ask = (shlex.split(line) for line in (serve, ask))
     assert serve[:3] == ["docker", "run", "--rm"]
     assert serve[-1] == "tensorflow/serving"
-    assert f"{path.parent.resolve()}:/models/{name}:ro" in serve
+    bound = f"type=bind,source={path.parent.resolve()},target=/models/{name}"
+    assert serve[serve.index("--mount") + 1] == f"{bound},readonly"
     assert f"MODEL_NAME={name}" in serve
     assert {"8500:8500", "8501:8501"} < set(serve)
     *_, data, address = ask
@@ -78,6 +79,16 @@ def test_the_commands_that_it_prints_are_right(folder, server, run, options):
     assert signature == "serving_default"
     for value in served(signature, **inputs).values():
         assert len(value) == 1
+
+
+def test_a_lower_version_is_served_alone(tmp_path):
+    base = tmp_path / "a:b,c" / "vae"
+    for number in (2, 10):
+        (base / str(number)).mkdir(parents=True)
+    serve, _ = (shlex.split(line) for line in exports.commands(base / "2"))
+    assert serve[serve.index("--mount") + 1] == (
+        f'type=bind,"source={base}/2",target=/models/vae/2,readonly'
+    )
 
 
 def read_card(path):

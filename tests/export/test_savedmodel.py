@@ -1,9 +1,11 @@
 """Exports for TF Serving: their signatures; whole or not at all."""
 
+import json
 import os
 import pathlib
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -77,6 +79,16 @@ def test_what_is_no_export_is_never_replaced(tmp_path, model, kind):
     with pytest.raises(FileExistsError, match="thesis is no export"):
         model.export(path, overwrite=True)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_facts_are_what_json_can_hold(tmp_path, model):
+    facts = {"fid": np.float32(0.5), "by_class": np.arange(2)}
+    model.export(tmp_path / "1", facts=facts)
+    card = json.loads((tmp_path / "1" / "model.json").read_text())
+    assert (card["fid"], card["by_class"]) == (0.5, [0, 1])
+    for wrong in ({"a": float("nan")}, {"a": object()}, [1]):
+        with pytest.raises(InvalidArgument, match="`facts` of `VAE.export`"):
+            model.export(tmp_path / "2", facts=wrong)
 
 
 def test_the_arguments_of_keras(tmp_path, model, capsys):
