@@ -182,7 +182,7 @@ def _check_some(names, models):
                 sorted({type(model).__name__ for model in models})
             )
             raise InvalidArgument(
-                f"The metric {name!r} is none of {kinds}. Leave it out."
+                f"{kinds}: no {name} can be computed. Leave it out."
             )
 
 
@@ -461,7 +461,7 @@ def _draw_nearest(evidence, path):
     """Draws the samples that are nearest to training examples, above these."""
     if not plots.is_picture(evidence.model.input_shapes[0]):
         return
-    samples = evidence.samples.first
+    samples = evidence.first_samples
     index, distances = evidence.nearest
     chosen = np.argsort(distances[: len(samples)])[:_NEAREST]
     wanted, place = np.unique(index[chosen], return_inverse=True)
@@ -472,9 +472,10 @@ def _draw_nearest(evidence, path):
 
 
 def _plain(value):
-    """As JSON can hold it: what is not finite becomes null."""
+    """As JSON can hold it: what is not finite becomes null; nothing of each
+    example."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {k: _plain(one) for k, one in value.items() if k != "each"}
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):

@@ -851,7 +851,7 @@ def denoised(model, inputs, originals, position=0):
 def denoised_title(rows):
     """The PSNR before and after, in words."""
     before, after = (
-        np.mean(metrics.pictures.psnr_of(rows[name], rows["original"]))
+        np.mean(metrics.pictures.psnr_at_most(rows[name], rows["original"]))
         for name in ("noisy", "denoised")
     )
     return f"PSNR {before:.1f} dB noisy, {after:.1f} dB denoised"

@@ -963,7 +963,7 @@ def test_commands_refuse(mistakes, args, words):
         ("reconstruct RUN --data nan.npy", "NaN or infinity"),
         ("evaluate RUN --data nan.npy", "NaN or infinity"),
         ("evaluate RUN --metrics psrn", "did you mean 'psnr'"),
-        ("evaluate RUN --metrics accuracy", "is none of VAE"),
+        ("evaluate RUN --metrics accuracy", "VAE: no accuracy"),
         ("evaluate RUN --extractor pixel", "Expected"),
         ("evaluate RUN --extractor no/model.keras", "no/model.keras"),
         ("evaluate RUN --num-samples 1", "not in the range"),

@@ -6,6 +6,7 @@ import math
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from kgen import report
@@ -330,6 +331,18 @@ def marks(path, *metrics):
 def test_the_best_is_marked(path, better, values, error, expected):
     given = [metric(value, error, better) for value in values]
     assert marks(path, *given) == expected
+
+
+def test_means_over_the_same_examples_are_compared_by_pairs(path):
+    """One is worse in each example, by far less than the examples differ."""
+    draws = np.random.default_rng(0)
+    one = draws.normal(0.0, 10.0, 100)
+    other = one + draws.normal(0.5, 0.1, 100)
+    given = [metric(each.mean(), 1.0, each=each) for each in (one, other)]
+    assert marks(path, *given) == ["best", None]
+    other += draws.normal(0.0, 10.0, 100)
+    given[1] = metric(one.mean() + 1.0, 1.0, each=other)
+    assert marks(path, *given) == ["tied", "tied"]
 
 
 @pytest.mark.parametrize("unknown", [None, math.nan])

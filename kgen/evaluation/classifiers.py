@@ -1,5 +1,7 @@
 """What a classifier by Bayes' rule is worth."""
 
+import dataclasses
+
 import numpy as np
 
 from kgen import metrics
@@ -27,7 +29,9 @@ def _classification(evidence):
     check_finite("log densities", joint.max(axis=1))
     right = joint.argmax(axis=1) == labels
     return {
-        "accuracy": share(right.mean(), len(right)),
+        "accuracy": dataclasses.replace(
+            share(right.mean(), len(right)), each=right
+        ),
         "negative_log_likelihood": mean(
             -log_proba[np.arange(len(labels)), labels]
         ),

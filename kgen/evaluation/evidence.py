@@ -13,7 +13,7 @@ from kgen.evaluation.figures import check_finite
 from kgen.extractors import Extractor
 
 _CHUNK = 1000  # samples at a time
-_KEPT = 1000  # samples and real examples that are kept themselves
+_KEPT = _CHUNK  # samples and real examples that are kept themselves
 _PARTS = ("features", "sharpness", "labels", "probabilities")  # one an example
 
 
@@ -159,10 +159,15 @@ class Evidence:
     @functools.cached_property
     def samples(self):
         """`Seen` of samples."""
-        labels = None
-        if self.has_labelled_samples:
-            labels = self._labels()
-        return self._seen(self._drawn(labels), self._wanted)
+        return self._seen(self._drawn(), self._wanted)
+
+    @functools.cached_property
+    def first_samples(self):
+        """The first of the samples, without drawing the others for them."""
+        if self.has_drawn:
+            return self.samples.first
+        x, _ = next(self._drawn())
+        return x
 
     @property
     def has_drawn(self):
@@ -174,7 +179,7 @@ class Evidence:
         """The nearest training example of each of the first samples and of the
         first test examples, after them: places and distances. Of both these are
         1,000 at most, drawn by the seed."""
-        both = np.concatenate([self.samples.first, self.real.first])
+        both = np.concatenate([self.first_samples, self.real.first])
         return metrics.nearest_neighbors(
             both, self.train.batches(batch_size=_CHUNK)
         )
@@ -203,7 +208,7 @@ class Evidence:
         return other
 
     def _forget_samples(self):
-        for name in ("samples", "nearest"):
+        for name in ("samples", "first_samples", "nearest"):
             vars(self).pop(name, None)
 
     def _seen_of(self, examples, wanted):
@@ -228,7 +233,8 @@ class Evidence:
         draws = np.random.default_rng(self.seed)
         return draws.choice(self.test.labels, self.num_samples)
 
-    def _drawn(self, labels):
+    def _drawn(self):
+        labels = self._labels() if self.has_labelled_samples else None
         starts = range(0, self.num_samples, _CHUNK)
         seeds = np.random.default_rng(self.seed).integers(
             2**31, size=len(starts)

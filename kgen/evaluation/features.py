@@ -238,11 +238,13 @@ def _no_inception(evidence):
     missing = no_features(evidence)
     if missing is None and not evidence.extractor.is_inception:
         missing = "it takes the classes of Inception-v3"
+    if missing is None and evidence.num_samples < PARTS:
+        missing = f"{PARTS} or more samples are needed"
     return missing
 
 
 def _inception_score(evidence):
-    found = metrics.inception_score(evidence.samples.probabilities)
+    found = metrics.inception_score(evidence.samples.probabilities, PARTS)
     return {
         "inception_score": Figure(
             found["inception_score"], found["standard_error"]

@@ -37,12 +37,17 @@ class Figure:
         floor: What real examples have in the place of samples, or None.
         count: How many samples are compared with as many real examples, where
             there may be fewer than the evidence holds; else None.
+        each: What the value is the mean of, for each test example, or None: of
+            two models by the same examples, the differences tell more.
     """
 
     value: float
     standard_error: float | None = None
     floor: float | None = None
     count: int | None = None
+    each: np.ndarray | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,10 +108,10 @@ class Group:
 
 
 def mean(values):
-    """Of independent values, with its standard error."""
+    """Of independent values, one a test example, with its standard error."""
     if len(values) < 2:
         return Figure(float(np.mean(values)))
-    return Figure(*mean_and_error(values))
+    return Figure(*mean_and_error(values), each=np.asarray(values))
 
 
 def share(value, count):
@@ -119,10 +124,27 @@ def share(value, count):
     return Figure(float(value), float(np.sqrt(near * (1.0 - near) / count)))
 
 
-def ratio(values, originals):
-    """The means' ratio, or None by 0; the error is that of the first one."""
-    whole = np.mean(originals)
-    return mean(values / whole) if whole else None
+def ratio(values, originals, paired=False):
+    """The means' ratio, or None by 0; its error is that of the linear terms.
+
+    Args:
+        values: Array of shape `(n,)`.
+        originals: Array of shape `(m,)`, independent of them.
+        paired: Whether they belong to the values, one by one.
+    """
+    below = np.mean(originals)
+    if not below:
+        return None
+    found = float(np.mean(values) / below)
+    if min(len(values), len(originals)) < 2:
+        return Figure(found)
+    if paired:
+        _, error = mean_and_error(values - found * originals)
+    else:
+        _, above_error = mean_and_error(values)
+        _, below_error = mean_and_error(originals)
+        error = np.hypot(above_error, found * below_error)
+    return Figure(found, float(error / below))
 
 
 def too_few(examples, least):

@@ -16,7 +16,7 @@ def _bounds(evidence):
         seed=evidence.seed,
     )
     return {
-        name: Figure(one["value"], one["standard_error"])
+        name: Figure(one["value"], one["standard_error"], each=one["each"])
         for name, one in found.items()
     }
 

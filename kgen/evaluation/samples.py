@@ -72,11 +72,11 @@ DIVERSITY = Group(
     {
         "similarity": Metric(
             "Similarity of samples (MS-SSIM)",
-            "lower",
+            None,  # noise is the least alike
             "",
             "How alike two samples are in the mean; of 1,000 samples at most. "
             "Well above the floor, that of test pictures, samples lack "
-            "variety.",
+            "variety; well below it, they are unlike the data.",
         ),
     },
     "sample",

@@ -35,7 +35,8 @@ def bounds(
     Returns:
         Dictionary from these five names to dictionaries with `value`, the mean
         over the examples, in nats per image (`effective_sample_size`: draws),
-        and `standard_error`, over the examples; it holds the draws' error too.
+        `standard_error`, over the examples, which holds the draws' error too,
+        and `each`, the array of shape `(n,)` that both are of.
 
     Raises:
         InvalidArgument: If the model has no Gaussian posterior, or x does not
@@ -76,7 +77,10 @@ def bounds(
     if len(kl) < 2:
         raise invalid("x", "bounds", "two examples or more", len(kl))
     found = {
-        name: dict(zip(("value", "standard_error"), mean_and_error(values)))
+        name: {
+            **dict(zip(("value", "standard_error"), mean_and_error(values))),
+            "each": values,
+        }
         for name, values in examples.items()
     }
     # To the last digit, too.

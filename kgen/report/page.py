@@ -38,8 +38,9 @@ def write(path, evaluations, title=None):
               `title` and `value`, and, if known, `standard_error`, `floor` (the
               same figure of real examples in the place of samples), `better`
               (`"lower"`, `"higher"`, `"near:1"`), `unit`, `reading`, how to
-              read it, and `count`, of how many samples it is, beside as many
-              real examples.
+              read it, `count`, of how many samples it is, beside as many
+              real examples, and `each`, the values of test examples that it is
+              the mean of, in the order of all runs.
             - `skipped`: Dictionary of the titles of other metrics, and why they
               were not computed.
             - `pictures`: List of dictionaries with `title`, `caption`, `file`

@@ -4,7 +4,8 @@ from kgen.report.evaluations import num_compared
 
 _TIED = (
     "The best figure of a row is marked; figures that are not worse than it by "
-    "more than two standard errors of the difference are tied with it."
+    "more than two standard errors of the difference are tied with it. Means over "
+    "the same test examples are compared example by example."
 )
 
 

@@ -22,6 +22,7 @@ from kgen.evaluation import (
     compute,
     needs_extractor,
 )
+from kgen.evaluation.figures import ratio
 from kgen.evaluation.measures import GROUPS
 from kgen.evaluation.samples import _diversity, _memorization
 from kgen.extractors import Extractor
@@ -539,6 +540,60 @@ def test_vectors_are_no_pictures(name):
     own = Evidence(model, Examples(np.zeros((9, 5), "float32")))
     with pytest.raises(InvalidArgument, match="examples are no pictures"):
         check_possible(own, [name])
+
+
+class Rebuilt:
+    """A "model" that adds something to each picture."""
+
+    input_shapes = [SHAPE]
+    conditional = needs_labels = False
+
+    def __init__(self, error):
+        self.error = error
+
+    def reconstruct(self, x):
+        raise NotImplementedError
+
+    def unpack(self, batch):
+        return batch, batch
+
+    def __call__(self, x):
+        return x + self.error
+
+
+def test_an_equal_picture_has_what_rounding_leaves_it():
+    found, _ = compute(evidence(Rebuilt(0.0)), ["psnr", "mse"])
+    assert found["mse"].value == 0.0
+    assert found["psnr"].value == pytest.approx(58.92, abs=0.01)
+
+
+def test_the_psnr_is_of_pictures_as_a_file_holds_them():
+    ones = Examples(np.ones((20, *SHAPE), "float32") - 1e-3)
+    found, _ = compute(evidence(Rebuilt(0.5), ones), ["psnr", "mse"])
+    assert found["mse"].value == pytest.approx(0.25)
+    assert found["psnr"].value == pytest.approx(58.92, abs=0.01)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_a_ratio_s_error_is_that_of_repeated_sets(paired):
+    draws = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+        originals = draws.uniform(0.5, 1.5, 100)
+        like = originals if paired else draws.uniform(0.5, 1.5, 100)
+        values = 0.7 * like + draws.uniform(0.0, 0.2, 100)
+        found.append(ratio(values, originals, paired))
+    spread = np.std([one.value for one in found])
+    errors = np.mean([one.standard_error for one in found])
+    assert 0.9 < errors / spread < 1.1
+
+
+def test_the_nearest_of_a_thousand_need_no_more_samples():
+    model = Copies(pictures(2500).images)
+    own = evidence(model, train=pictures(300, 2), num_samples=2500)
+    index, _ = own.nearest
+    assert [count for count, _, _ in model.calls] == [1000]
+    assert len(index) == 1300 and not own.has_drawn
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
