@@ -1,7 +1,6 @@
 """Samples beside real examples, by features."""
 
 import dataclasses
-import functools
 
 import numpy as np
 
@@ -14,11 +13,11 @@ from kgen.evaluation.figures import (
     share,
     too_few_to_compare,
 )
-from kgen.metrics.means import mean_and_error
+from kgen.metrics.kernels import kernel_distance_and_error
+from kgen.metrics.manifolds import precision_recall_and_error
 
-_NEIGHBOURHOODS = 10_000  # examples at most; their distances take its square
+_PAIRED = 10_000  # examples at most where each meets each other
 _NEAREST = 5  # neighbours that a neighbourhood reaches to
-_SUBSET = 1000  # examples at most of those that a kernel distance is a mean of
 _SHARES = ("precision", "recall", "coverage")
 
 
@@ -39,6 +38,13 @@ def _as_many(evidence):
     if evidence.train is None:
         return real, fake, None
     return real, fake, evidence.trained_on.features[:count]
+
+
+def _paired(evidence):
+    """The same, but as many of each, and not too many to make pairs of."""
+    sets = _as_many(evidence)
+    count = min(_PAIRED, *(len(x) for x in sets[:2]))
+    return [None if x is None else x[:count] for x in sets]
 
 
 def _no_frechet(evidence):
@@ -102,46 +108,15 @@ def _no_kernel(evidence):
 
 
 def _kernel(evidence):
-    real, fake, trained_on = _as_many(evidence)
-
-    def distance(other):
-        found = metrics.kernel_distance(
-            real, other, subset_size=_SUBSET, seed=evidence.seed
-        )
-        return found["kernel_distance"]
-
+    real, fake, trained_on = _paired(evidence)
+    value, error = kernel_distance_and_error(real, fake, PARTS)
     floor = None
     if trained_on is not None:
-        floor = evidence.once("kernel_distance", lambda: distance(trained_on))
-    errors = _errors_by_parts(_small_kernel, real, fake)
-    return {
-        "kernel_distance": Figure(
-            distance(fake),
-            errors["kernel_distance"],
-            floor,
-            min(_SUBSET, len(real), len(fake)),
+        floor, _ = evidence.once(
+            "kernel_distance",
+            lambda: kernel_distance_and_error(real, trained_on, PARTS),
         )
-    }
-
-
-def _small_kernel(real, fake):
-    found = metrics.kernel_distance(real, fake, subsets=2)
-    return {"kernel_distance": found["kernel_distance"]}
-
-
-def _errors_by_parts(function, real, fake):
-    """Standard errors by the figures of ten parts of both sets.
-
-    Of figures to which a pair of examples contributes: subsets that overlap, or
-    counts as if all were independent, would tell too small an error.
-    """
-    parts = [
-        function(real[part::PARTS], fake[part::PARTS]) for part in range(PARTS)
-    ]
-    return {
-        name: mean_and_error([part[name] for part in parts])[1]
-        for name in parts[0]
-    }
+    return {"kernel_distance": Figure(value, error, floor, len(fake))}
 
 
 KERNEL = Group(
@@ -150,9 +125,8 @@ KERNEL = Group(
             "Kernel distance",
             "lower",
             "",
-            "The same by a kernel, in the mean over random subsets, without the "
-            "bias of few samples: 0 for samples that can't be told from the "
-            "data.",
+            "The same by a kernel, without the bias of few samples: 0 for "
+            "samples that can't be told from the data.",
         ),
     },
     "sample",
@@ -162,35 +136,30 @@ KERNEL = Group(
 )
 
 
-_precision_recall = functools.partial(
-    metrics.precision_recall, neighbors=_NEAREST
-)
-
-
 def _no_neighbourhoods(evidence):
     missing = no_features(evidence)
     return missing or too_few_to_compare(evidence, _NEAREST + 1)
 
 
 def _neighbourhoods(evidence):
-    real, fake, trained_on = _as_many(evidence)
     # As many of each: more samples would be nearer to everything.
-    count = min(_NEIGHBOURHOODS, len(real), len(fake))
-    found = _precision_recall(real[:count], fake[:count])
+    real, fake, trained_on = _paired(evidence)
+    count = len(fake)
+    found, error = precision_recall_and_error(real, fake, _NEAREST)
     floors = {}
     if trained_on is not None:
         floors = evidence.once(
             "neighbourhoods",
-            lambda: _precision_recall(real[:count], trained_on[:count]),
+            lambda: metrics.precision_recall(real, trained_on, _NEAREST),
         )
-    errors = {}
-    if count >= PARTS * (_NEAREST + 1):
-        errors = _errors_by_parts(_precision_recall, real[:count], fake[:count])
-        for name in _SHARES:  # small parts may all have 1: no error at all
-            least = share(found[name], count).standard_error
-            errors[name] = max(errors[name], least)
+    # As if the other set were given: in few dimensions it matters, and recall's
+    # and coverage's may be half of what they are over new sets.
+    errors = {
+        name: share(found[name], count).standard_error for name in _SHARES
+    }
+    errors["density"] = error
     return {
-        name: Figure(value, errors.get(name), floors.get(name), count)
+        name: Figure(value, errors[name], floors.get(name), count)
         for name, value in found.items()
     }
 
@@ -213,11 +182,12 @@ NEIGHBOURS = Group(
         ),
         "density": Metric(
             "Density",
-            "higher",
+            "near:1",
             "",
             "As precision, but counts how many real neighbourhoods a sample is "
             f"in, over {_NEAREST}, so that an outlier among the real examples "
-            "matters less.",
+            "matters less. Well above 1, samples crowd where the data are "
+            "dense.",
         ),
         "coverage": Metric(
             "Coverage",

@@ -59,6 +59,57 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
     return {"kernel_distance": value, "standard_error": error}
 
 
+def kernel_distance_and_error(real, fake, groups=10):
+    """That of all examples at once, and its standard error over new ones.
+
+    The error has a part of each set, by leaving out its groups of consecutive
+    examples in turn: the jackknife's. Where the distributions are the same, it
+    is some 1.5 times too large.
+
+    Args:
+        real: Array of shape `(n, d)`.
+        fake: Array of shape `(m, d)`.
+        groups: How many groups a set is, each of two examples or more.
+
+    Returns:
+        Two floats.
+    """
+    owner = "kernel_distance"
+    real = check_features(owner, "real", real, 2 * groups)
+    fake = check_features(owner, "fake", fake, 2 * groups, real.shape[1])
+    x, y = (np.array_split(z, groups) for z in (real, fake))
+    # Of all groups, and without each.
+    kept = np.vstack([np.ones(groups), 1.0 - np.eye(groups)])
+    within_x, within_y = (_means_within(z, kept) for z in (x, y))
+    between = _means_between(x, y, kept)
+    found = within_x[:, None] + within_y - 2.0 * between
+    error = np.hypot(_jackknife(found[1:, 0]), _jackknife(found[0, 1:]))
+    return float(found[0, 0]), float(error)
+
+
+def _means_within(parts, kept):
+    """The mean kernel of two different examples, by the groups that are kept."""
+    sums = np.zeros((len(parts), len(parts)))
+    for i, part in enumerate(parts):
+        sums[i, i] = _sum_of_pairs(part)
+        for j in range(i):  # symmetric
+            sums[i, j] = sums[j, i] = _kernel(part, parts[j]).sum()
+    count = kept @ [len(part) for part in parts]
+    return np.sum(kept @ sums * kept, axis=1) / (count * (count - 1.0))
+
+
+def _means_between(x, y, kept):
+    """The mean kernel of one example of each set, by the kept groups of both."""
+    sums = np.array([[_kernel(one, other).sum() for other in y] for one in x])
+    counts = [kept @ [len(part) for part in parts] for parts in (x, y)]
+    return kept @ sums @ kept.T / np.outer(*counts)
+
+
+def _jackknife(values):
+    """The standard error, by what is found without each of the groups."""
+    return np.std(values) * np.sqrt(len(values) - 1)
+
+
 def _squared_discrepancy(x, y):
     within = _mean_of_pairs(x) + _mean_of_pairs(y)
     return within - 2.0 * _kernel(x, y).mean()
@@ -66,9 +117,13 @@ def _squared_discrepancy(x, y):
 
 def _mean_of_pairs(x):
     """The mean kernel of two different rows."""
+    return _sum_of_pairs(x) / (len(x) * (len(x) - 1))
+
+
+def _sum_of_pairs(x):
     kernel = _kernel(x, x)
     np.fill_diagonal(kernel, 0.0)
-    return kernel.sum() / (len(x) * (len(x) - 1))
+    return kernel.sum()
 
 
 def _kernel(x, y):

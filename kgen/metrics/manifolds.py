@@ -1,9 +1,12 @@
 """How far the examples of two sets lie among each other."""
 
+import math
+
 import numpy as np
 
 from kgen.errors import check_int
 from kgen.metrics.checks import check_features
+from kgen.metrics.means import mean_and_error
 
 # Squared distances come from |x|^2 + |y|^2 - 2 x.y, which rounds: below this
 # part of |x|^2 + |y|^2 they are none. float32 features are known to 1e-7.
@@ -42,6 +45,16 @@ def precision_recall(real, fake, neighbors=5):
         Kynkaanniemi et al. (2019), arXiv 1904.06991, equations 1 and 2;
         Naeem et al. (2020), arXiv 2002.09797, equations 4 and 5.
     """
+    return precision_recall_and_error(real, fake, neighbors)[0]
+
+
+def precision_recall_and_error(real, fake, neighbors):
+    """What `precision_recall` returns, and the density's standard error.
+
+    A density is a mean over pairs: its error has a part of each set's examples,
+    by how many balls a generated one lies in and how many of those a real one's
+    ball holds. The others are shares of one set's.
+    """
     owner = "precision_recall"
     neighbors = check_int("neighbors", owner, neighbors)
     real = check_features(owner, "real", real, neighbors + 1)
@@ -52,21 +65,26 @@ def precision_recall(real, fake, neighbors=5):
     reach = _squared_radii(real, neighbors) + slack[0]
     fake_reach = _squared_radii(fake, neighbors) + slack[1]
     balls = np.zeros(len(fake))  # real ones that each generated example is in
-    recalled, covered = [], []
+    held, recalled = [], []
     start = 0
     for part in _squared_distances(real, fake):
         rows = slice(start, start + len(part))
         inside = part - slack[1] <= reach[rows, None]
         balls += inside.sum(axis=0)
-        covered.append(inside.any(axis=1))
+        held.append(inside.sum(axis=1))
         recalled.append((part - slack[0][rows, None] <= fake_reach).any(axis=1))
         start += len(part)
-    return {
+    held = np.concatenate(held)  # generated examples in each real one's ball
+    density, error = mean_and_error(balls / neighbors)
+    weight = len(real) / (len(fake) * neighbors)  # so that the mean is the same
+    _, real_error = mean_and_error(held * weight)
+    found = {
         "precision": float(np.mean(balls > 0)),
         "recall": float(np.mean(np.concatenate(recalled))),
-        "density": float(np.mean(balls) / neighbors),
-        "coverage": float(np.mean(np.concatenate(covered))),
+        "density": density,
+        "coverage": float(np.mean(held > 0)),
     }
+    return found, math.hypot(error, real_error)
 
 
 def _squared_radii(x, neighbors):

@@ -3,6 +3,7 @@ import pytest
 
 from kgen.errors import InvalidArgument
 from kgen.metrics import kernel_distance
+from kgen.metrics.kernels import kernel_distance_and_error
 
 RNG = np.random.default_rng(0)
 
@@ -85,6 +86,29 @@ def test_a_seed_draws_the_subsets():
     )
     assert one == same
     assert one != other
+
+
+def test_leaving_out_groups():
+    """The jackknife's definition, of sets that no groups divide evenly."""
+    x, y = RNG.normal(size=(23, 2)), RNG.normal(size=(23, 2)) + 0.5
+    value, error = kernel_distance_and_error(x, y, 4)
+    assert value == pytest.approx(direct(x, y))
+    groups = np.array_split(np.arange(23), 4)
+    found = [
+        [_unequal(np.delete(x, group, 0), y) for group in groups],
+        [_unequal(x, np.delete(y, group, 0)) for group in groups],
+    ]
+    variance = 3.0 * np.var(found, axis=1).sum()
+    assert error == pytest.approx(np.sqrt(variance))
+
+
+def _unequal(x, y):
+    """The same of sets of two sizes."""
+    kernels = [(a @ b.T / 2 + 1.0) ** 3 for a, b in ((x, x), (y, y), (x, y))]
+    within = [
+        (k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in kernels[:2]
+    ]
+    return sum(within) - 2.0 * kernels[2].mean()
 
 
 @pytest.mark.parametrize(

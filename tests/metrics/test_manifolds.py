@@ -21,6 +21,17 @@ def brute(real, fake, k):
     }
 
 
+def test_the_density_s_error_has_a_part_of_each_set():
+    real, fake = RNG.normal(size=(80, 4)), RNG.normal(size=(60, 4)) + 0.7
+    radius = np.sort(cdist(real, real), axis=1)[:, 5]
+    inside = (cdist(real, fake) <= radius[:, None]) / 5
+    by_fake, by_real = inside.sum(axis=0), inside.sum(axis=1) * 80 / 60
+    variance = by_fake.var(ddof=1) / 60 + by_real.var(ddof=1) / 80
+    found, error = manifolds.precision_recall_and_error(real, fake, 5)
+    assert found == precision_recall(real, fake)
+    assert error == pytest.approx(np.sqrt(variance))
+
+
 @pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize("offset", [0.0, 1e5])
 def test_it_is_the_definitions(k, offset):
