@@ -244,8 +244,8 @@ def test_errors_are_those_of_repeated_sets(scale):
     assert {"kernel_distance", "density", "recall"} <= set(ratios)
     # A jackknife's is too large where the distributions are the same.
     most = {"kernel_distance": 2.0} if scale == 1.0 else {}
-    for name, ratio in ratios.items():
-        assert 0.7 < ratio < most.get(name, 1.5), ratios
+    for name, one in ratios.items():
+        assert 0.7 < one < most.get(name, 1.5), ratios
 
 
 def _of_gaussians(scale, seed):
