@@ -23,7 +23,12 @@ from kgen.evaluation import (
     features,
     needs_extractor,
 )
-from kgen.evaluation.features import _SHARES, _kernel, _neighbourhoods
+from kgen.evaluation.features import (
+    _SHARES,
+    _frechet,
+    _kernel,
+    _neighbourhoods,
+)
 from kgen.evaluation.figures import ratio
 from kgen.evaluation.measures import GROUPS
 from kgen.evaluation.samples import _diversity, _memorization
@@ -123,6 +128,24 @@ def test_the_frechet_distance_s_error_is_that_of_repeated_sets():
         values.append(found["frechet_distance"].value)
         errors.append(found["frechet_distance"].standard_error)
     assert 0.6 < np.mean(errors) / np.std(values) < 1.6
+
+
+def test_classes_that_take_turns_are_not_left_out_at_once():
+    """Which would change the distance far more than fewer samples do."""
+    found = []
+    for order in (np.arange(400) % 10, np.sort(np.arange(400) % 10)[::-1]):
+        draws = np.random.default_rng(0).normal(size=(2, 400, 2))
+        own = types.SimpleNamespace(
+            real=types.SimpleNamespace(features=draws[0]),
+            samples=types.SimpleNamespace(
+                features=draws[1] + 3.0 * np.eye(10)[order][:, :2]
+            ),
+            train=None,
+            num_compared=400,
+        )
+        found.append(_frechet(own)["frechet_distance"].standard_error)
+    turns, rows = found
+    assert turns < rows / 2
 
 
 def test_samples_are_drawn_in_parts_by_other_seeds():
