@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, losses, plots, report, runs
+from kgen import evaluation, extractors, files, plots, report, runs
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
 from kgen.models import checks
@@ -291,19 +291,17 @@ def _unmark_likelihoods(found, models):
     for name in _LIKELIHOODS:
         having = [name in one["metrics"] for one in found]
         senses = {
-            (_bits(model), one["settings"]["binarize"])
+            (
+                (
+                    model.density if model.needs_labels else model.likelihood
+                ).bits,
+                one["settings"]["binarize"],
+            )
             for one, model in itertools.compress(zip(found, models), having)
         }
         if len(senses) > 1:
             for one in itertools.compress(found, having):
                 one["metrics"][name]["better"] = None
-
-
-def _bits(model):
-    """Of what zeros and ones a model tells the probability; None for a density."""
-    if model.needs_labels:
-        return model.density.bits
-    return "grey" if isinstance(model.likelihood, losses.Bernoulli) else None
 
 
 def _check_possible(judged, extractor, settings):

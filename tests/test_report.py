@@ -343,6 +343,9 @@ def test_means_over_the_same_examples_are_compared_by_pairs(path):
     other += draws.normal(0.0, 10.0, 100)
     given[1] = metric(one.mean() + 1.0, 1.0, each=other)
     assert marks(path, *given) == ["tied", "tied"]
+    # One example alone has no spread: its own errors count.
+    given = [metric(value, 1.0, each=[value]) for value in (1.0, 2.0)]
+    assert marks(path, *given) == ["tied", "tied"]
 
 
 @pytest.mark.parametrize("unknown", [None, math.nan])

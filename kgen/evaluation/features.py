@@ -15,6 +15,7 @@ from kgen.evaluation.figures import (
 )
 from kgen.metrics.kernels import kernel_distance_and_error
 from kgen.metrics.manifolds import precision_recall_and_error
+from kgen.metrics.means import jackknife_error
 
 _PAIRED = 10_000  # examples at most where each meets each other
 _NEAREST = 5  # neighbours that a neighbourhood reaches to
@@ -82,7 +83,7 @@ def _jackknife(real, fake):
         metrics.frechet_distance(whole, fake[order != group])
         for group in range(PARTS)
     ]
-    return float(np.std(found) * np.sqrt(PARTS - 1))
+    return jackknife_error(found)
 
 
 FRECHET = Group(

@@ -25,10 +25,13 @@ class Likelihood(keras.layers.Layer):
     model; it computes in float32 under every dtype policy.
 
     To add one: subclass, and implement `_log_prob_per_dim`, `mean` and
-    `sample`. `support` is the range of x, or None.
+    `sample`. `support` is the range of x, or None. `bits` is None for a density
+    of x; else it names how x is turned into the zeros and ones whose probability
+    it is.
     """
 
     support = None
+    bits = None
     # Whether the parameters are the mean, and keep its bounds by themselves.
     parameters_are_mean = False
     # Whether `log_prob` is a density of x, as bounds on log p(x) need.
@@ -84,6 +87,7 @@ class Bernoulli(Likelihood):
     """
 
     support = (0.0, 1.0)
+    bits = "grey"
 
     def _log_prob_per_dim(self, x, parameters):
         return _cross_entropy(x, parameters)

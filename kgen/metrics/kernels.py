@@ -1,10 +1,12 @@
 """Kernel distance: how far two sets of features are apart, without bias."""
 
+import math
+
 import numpy as np
 
 from kgen.errors import check_int, check_seed
 from kgen.metrics.checks import check_features
-from kgen.metrics.means import mean_and_error
+from kgen.metrics.means import jackknife_error, mean_and_error
 
 
 def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
@@ -83,8 +85,10 @@ def kernel_distance_and_error(real, fake, groups=10):
     within_x, within_y = (_means_within(z, kept) for z in (x, y))
     between = _means_between(x, y, kept)
     found = within_x[:, None] + within_y - 2.0 * between
-    error = np.hypot(_jackknife(found[1:, 0]), _jackknife(found[0, 1:]))
-    return float(found[0, 0]), float(error)
+    error = math.hypot(
+        jackknife_error(found[1:, 0]), jackknife_error(found[0, 1:])
+    )
+    return float(found[0, 0]), error
 
 
 def _means_within(parts, kept):
@@ -103,11 +107,6 @@ def _means_between(x, y, kept):
     sums = np.array([[_kernel(one, other).sum() for other in y] for one in x])
     counts = [kept @ [len(part) for part in parts] for parts in (x, y)]
     return kept @ sums @ kept.T / np.outer(*counts)
-
-
-def _jackknife(values):
-    """The standard error, by what is found without each of the groups."""
-    return np.std(values) * np.sqrt(len(values) - 1)
 
 
 def _squared_discrepancy(x, y):

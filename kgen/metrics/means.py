@@ -15,3 +15,15 @@ def mean_and_error(values):
     values = np.asarray(values, "float64")
     error = values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(error)
+
+
+def jackknife_error(values):
+    """The standard error of a figure, by what it is without each part.
+
+    Args:
+        values: The figure without each of several equal parts of the examples.
+
+    Returns:
+        Float.
+    """
+    return float(np.std(values) * np.sqrt(len(values) - 1))

@@ -6,7 +6,7 @@ from keras import ops
 
 from kgen.densities import Density
 from kgen.errors import check_int, check_seed, invalid
-from kgen.losses import Bernoulli, gaussian_kl
+from kgen.losses import gaussian_kl
 from kgen.losses.divergences import bound_log_var
 from kgen.models.base import prior_draws
 from kgen.models.vae import VAE
@@ -82,8 +82,7 @@ class VAEDensity(Density):
         )
         self.seed = check_seed("VAEDensity", seed, optional=False)
         self.support = found[0].support
-        of_bits = isinstance(found[0].likelihood, Bernoulli)
-        self.bits = "grey" if of_bits else None
+        self.bits = found[0].likelihood.bits
 
     @property
     def _all(self):

@@ -232,7 +232,7 @@ def _margin(one, other):
     example have far smaller ones than the figures.
     """
     each = [metric.get("each") for metric in (one, other)]
-    if all(values is not None for values in each):
+    if all(values is not None and len(values) > 1 for values in each):
         with np.errstate(invalid="ignore"):  # infinite ones have no error
             found = np.subtract(*(np.asarray(e, "float64") for e in each))
             error = found.std(ddof=1) / math.sqrt(len(found))
