@@ -87,7 +87,7 @@ class EncoderDecoder(GenerativeModel):
 
     @replicas.step
     def test_step(self, data):
-        inputs, x = self.unpack(data)
+        inputs, x = self.unpack(data, values=True)
         parts = self._objective(inputs, x, training=False)
         self.log_means.update_state(parts, replicas.examples(x))
         return self.log_means.result()

@@ -189,7 +189,7 @@ class GAN(Adversarial):
 
     @replicas.step
     def test_step(self, data):
-        inputs, x = self.unpack(data)
+        inputs, x = self.unpack(data, values=True)
         inputs = self._parts(inputs, 1)[0]
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._discriminator_objective(inputs, training=False)
@@ -246,6 +246,10 @@ class GAN(Adversarial):
     def call(self, inputs, training=False):
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""
         return ops.cast(self._drawn_by(inputs, training=training), "float32")
+
+    @property
+    def _called_with(self):
+        return (self.latent_dim,), None
 
     # Once trained
 

@@ -37,6 +37,22 @@ class LatentGaussianModel(EncoderDecoder):
         mean, _ = encoder(inputs, training=training)
         return mean
 
+    def fit(self, *args, **kwargs):
+        """`keras.Model.fit`; without `KLWarmUp`, the KL term counts in full.
+
+        Whatever ends it, the weight of the KL term is the model's own
+        afterwards, also where `EarlyStopping` brings back weights of the time
+        of a warm-up.
+
+        Raises:
+            InvalidArgument: As in every model.
+        """
+        self.sampling.reset()
+        try:
+            return super().fit(*args, **kwargs)
+        finally:
+            self.sampling.reset()
+
     def posterior(self, x, batch_size=1024):
         """The approximate posterior q(z|x).
 

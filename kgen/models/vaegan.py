@@ -303,7 +303,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
     @replicas.step
     def test_step(self, data):
-        inputs, x = self.unpack(data)
+        inputs, x = self.unpack(data, values=True)
         (inputs,) = self._parts(inputs, 1)
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._players_losses(inputs, training=False)
