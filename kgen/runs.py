@@ -130,6 +130,11 @@ def _readable(path):
     """Says which file it is that can't be read."""
     try:
         yield
+    except factory.UnknownClass as error:
+        raise InvalidArgument(
+            f"{error} The commands of kgen know its own classes alone: use such "
+            "a model in Python."
+        ) from error
     except (
         OSError,
         ValueError,
@@ -274,7 +279,7 @@ class Run:
                 f"--out {self.path}`."
             )
         with _readable(self.model_file):
-            return keras.saving.load_model(self.model_file)
+            return factory.load_model(self.model_file)
 
     def trained(self):
         """How far the model in `model.keras` was trained.

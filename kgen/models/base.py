@@ -14,7 +14,7 @@ from keras import ops
 from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
-from kgen.models import checks, graph_checks
+from kgen.models import checks, graph_checks, network_checks
 from kgen.models.logs import LogMeans
 from kgen.models.steps import check_counts, exactly
 
@@ -157,7 +157,7 @@ class GenerativeModel(keras.Model):
     `train_step`, `test_step`, `call` and `endpoints`.
     """
 
-    # Whether it can't be trained without labels.
+    # Whether it can't be trained without labels, which it then predicts.
     needs_labels = False
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
@@ -180,6 +180,8 @@ class GenerativeModel(keras.Model):
                     network,
                 )
             setattr(self, name, network)
+        network_checks.check_precision(self, networks)
+        network_checks.check_nothing_shared(type(self).__name__, networks)
         first = next(iter(networks.values()))
         self._set_data(
             log_names,
@@ -457,7 +459,12 @@ class GenerativeModel(keras.Model):
         check_counts(owner, batch_size=batch_size, steps=steps)
         shape, support = self._called_with
         checks.check_data(
-            self, x, owner=owner, any_range=support is None, shape=shape
+            self,
+            x,
+            owner=owner,
+            any_range=support is None,
+            labels=self.conditional and not self.needs_labels,
+            shape=shape,
         )
         with graph_checks.in_words(), exactly(self, steps):
             return super().predict(x, batch_size, verbose, steps, **kwargs)
@@ -716,6 +723,23 @@ class GenerativeModel(keras.Model):
         if not self.conditional:
             return []
         return [tf.TensorSpec((None,), "int32", "labels")]
+
+    def save(self, filepath, *args, **kwargs):
+        """`keras.Model.save`, to a file that `load_model` can read.
+
+        Raises:
+            InvalidArgument: If the name ends in `.h5` or `.hdf5`: Keras writes
+                such a file, and can't read it again.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise invalid(
+                "filepath",
+                f"{type(self).__name__}.save",
+                "a name that ends in .keras; Keras can't load a model of one's "
+                "own out of HDF5",
+                repr(str(filepath)),
+            )
+        super().save(filepath, *args, **kwargs)
 
     def save_own_variables(self, store):
         """Keeps the random streams, which Keras does not."""

@@ -42,9 +42,11 @@ def check_data(
         # A look is not a pass: kgen's datasets count those.
         counter = getattr(x, "epoch_counter", None)
         passes = None if counter is None else counter.numpy()
-        batch = next(iter(x.take(1)), None)
-        if counter is not None:
-            counter.assign(passes)
+        try:
+            batch = next(iter(x.take(1)), None)
+        finally:
+            if counter is not None:
+                counter.assign(passes)
     elif isinstance(x, keras.utils.PyDataset):
         batch = x[0] if x.num_batches else None
     elif isinstance(x, (tuple, list)):

@@ -64,7 +64,8 @@ class EncoderDecoder(GenerativeModel):
         Args:
             optimizer: Keras optimizer or its name.
             steps_per_execution: Batches for each call into TensorFlow;
-                callbacks see every that many batches.
+                callbacks see every that many batches. Where a number of steps
+                is asked for, its largest divisor up to this number.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step.
         """

@@ -13,9 +13,10 @@ import tensorflow as tf
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import checks
 
+_OUTSIDE = "values outside of them, or NaN"
 _OURS = re.compile(
-    r"Invalid value for argument `\w+` of `[\w.]+`\. Expected .* "
-    r"Received: (labels outside of them|values outside of them, or NaN)"
+    r"Invalid value for argument `\w+` of `[\w.]+`\. Expected .*? Received: \w+="
+    + _OUTSIDE
 )
 
 
@@ -69,8 +70,7 @@ def check_values(x, support, owner):
     if support:
         expected = checks.within(support)
         good = tf.logical_and(x >= support[0], x <= support[1])
-    found = "values outside of them, or NaN"
-    _check(good, invalid("x", owner, expected, found))
+    _check(good, invalid("x", owner, expected, _OUTSIDE))
 
 
 def labels(y, num_classes, owner, lowest=0):
@@ -100,8 +100,7 @@ def labels(y, num_classes, owner, lowest=0):
     if num_classes:
         good = tf.logical_and(good, y < num_classes)
         expected = f"integers from {lowest} to {num_classes - 1}"
-    found = "labels outside of them"
-    check = _check(good, invalid("labels", owner, expected, found))
+    check = _check(good, invalid("labels", owner, expected, _OUTSIDE))
     # The check comes first: a layer that looks them up has an error of its own.
     with tf.control_dependencies([] if check is None else [check]):
         return tf.identity(y)

@@ -37,6 +37,15 @@ class LatentGaussianModel(EncoderDecoder):
         mean, _ = encoder(inputs, training=training)
         return mean
 
+    def _encoded(self, inputs, training):
+        """What the encoder says of q(z|x): its mean and the log of its variance.
+
+        In float32: networks may end in half precision, where densities can't be
+        computed.
+        """
+        outputs = self.encoder(inputs, training=training)
+        return [ops.cast(output, "float32") for output in outputs]
+
     def fit(self, *args, **kwargs):
         """`keras.Model.fit`; without `KLWarmUp`, the KL term counts in full.
 

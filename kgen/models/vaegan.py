@@ -313,7 +313,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _players_losses(self, inputs, training=True):
         """The three players' losses, and the logs, by their names."""
         x, labels = self._split(inputs)
-        mean, log_var = self.encoder(inputs, training=training)
+        mean, log_var = self._encoded(inputs, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)

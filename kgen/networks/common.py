@@ -29,6 +29,14 @@ def check_shape(input_shape, picture=False):
             "a tuple of positive integers, without the batch",
             input_shape,
         )
+    if _is_channels_first(shape):
+        raise invalid(
+            "input_shape",
+            OWNER,
+            f"(height, width, channels), such as {(*shape[1:], shape[0])}; "
+            "`np.moveaxis(x, 1, -1)` puts the channels of a batch last",
+            input_shape,
+        )
     if picture and len(shape) != 3:
         raise invalid(
             "input_shape",
@@ -38,6 +46,14 @@ def check_shape(input_shape, picture=False):
             input_shape,
         )
     return shape
+
+
+def _is_channels_first(shape):
+    """Whether a shape is plainly that of a picture with its channels first."""
+    if len(shape) != 3 or min(shape[1:]) < 8:
+        return False
+    # One row of many channels is rare, but it may be meant.
+    return shape[0] == 3 or (shape[0] == 1 and shape[1] == shape[2])
 
 
 def check_widths(name, widths):
@@ -151,7 +167,9 @@ def cropped(x, size):
     excess = [have - want for have, want in zip(x.shape[1:3], size)]
     if not any(excess):
         return x
-    return keras.layers.Cropping2D([(0, rows) for rows in excess])(x)
+    return keras.layers.Cropping2D(
+        [(0, rows) for rows in excess], data_format="channels_last"
+    )(x)
 
 
 def packed(shape, pack):

@@ -53,7 +53,11 @@ def encoder(
         for _ in range(check_int("blocks", common.OWNER, blocks)):
             x = conv(count)(x)
         maps.append(x)
-    z = common.latent_outputs(layers.Flatten()(x), latent_dim, gaussian=False)
+    z = common.latent_outputs(
+        layers.Flatten(data_format="channels_last")(x),
+        latent_dim,
+        gaussian=False,
+    )
     return inputs.network([z, *maps, inputs.x], "encoder")
 
 
@@ -101,13 +105,14 @@ def decoder(
     x = layers.Add()([layers.Reshape(top)(x), maps[-1]])
     x = layers.Activation(activation)(x)
     for size, count, skip in zip(sizes[-2::-1], counts[-2::-1], maps[-2::-1]):
-        x = layers.UpSampling2D(2)(conv(count)(x))
+        x = layers.UpSampling2D(2, data_format="channels_last")(conv(count)(x))
         x = layers.Concatenate()([common.cropped(x, size), skip])
         for _ in range(check_int("blocks", common.OWNER, blocks)):
             x = conv(count)(x)
     x = layers.Conv2D(
         shape[-1],
         3,
+        data_format="channels_last",
         padding="same",
         activation=output_activation,
         dtype="float32",
@@ -128,6 +133,7 @@ def _convolution(activation, kernel_regularizer):
             filters,
             3,
             strides=strides,
+            data_format="channels_last",
             padding="same",
             activation=activation,
             kernel_regularizer=kernel_regularizer,
