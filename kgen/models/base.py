@@ -16,7 +16,7 @@ from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
 from kgen.models import checks, graph_checks, network_checks
 from kgen.models.logs import LogMeans
-from kgen.models.steps import check_counts, exactly
+from kgen.models.steps import check_counts, check_epochs, exactly
 
 
 class Player(typing.NamedTuple):
@@ -346,8 +346,7 @@ class GenerativeModel(keras.Model):
         owner = f"{type(self).__name__}.fit"
         if not self.compiled:
             raise InvalidArgument(f"`{owner}`: call `compile` before it.")
-        check_int("epochs", owner, epochs, 0)
-        check_int("initial_epoch", owner, initial_epoch, 0)
+        check_epochs(owner, epochs, initial_epoch, validation_split)
         check_counts(
             owner,
             batch_size=batch_size,
@@ -355,14 +354,9 @@ class GenerativeModel(keras.Model):
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
         )
-        if not 0 <= validation_split < 1:
-            raise invalid(
-                "validation_split",
-                owner,
-                "a number in [0, 1), the share of the examples to hold out",
-                validation_split,
-            )
-        self._refuse_weights(owner, class_weight, sample_weight)
+        checks.refuse_weights(
+            owner, class_weight=class_weight, sample_weight=sample_weight
+        )
         y = None if y is x else y  # Keras's habit for autoencoders
         is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
         checks.check_data(
@@ -395,18 +389,6 @@ class GenerativeModel(keras.Model):
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
             )
-
-    def _refuse_weights(self, owner, class_weight=None, sample_weight=None):
-        """Raises if there are weights, of classes or of examples."""
-        weights = {"class_weight": class_weight, "sample_weight": sample_weight}
-        for name, given in weights.items():
-            if given is not None:
-                raise invalid(
-                    name,
-                    owner,
-                    "None: the objective is a mean over the batch",
-                    type(given).__name__,
-                )
 
     def check_labels(self, labels, count, owner):
         """Raises unless `labels` are `count` of the model's classes."""
@@ -441,7 +423,7 @@ class GenerativeModel(keras.Model):
         owner = f"{type(self).__name__}.evaluate"
         if not kwargs.get("_use_cached_eval_dataset"):  # not called by fit
             check_counts(owner, batch_size=batch_size, steps=steps)
-            self._refuse_weights(owner, sample_weight=sample_weight)
+            checks.refuse_weights(owner, sample_weight=sample_weight)
             y = None if y is x else y
             checks.check_data(self, x, y, owner=owner)
         with graph_checks.in_words(), exactly(self, steps):

@@ -119,6 +119,23 @@ def parts_of(batch, owner, argument="x"):
     return x, labels
 
 
+def refuse_weights(owner, **weights):
+    """Raises if there are weights, of classes or of examples.
+
+    Args:
+        owner: Whose arguments they are, for the message.
+        **weights: Arguments by their names, which must be None.
+    """
+    for name, given in weights.items():
+        if given is not None:
+            raise invalid(
+                name,
+                owner,
+                "None: the objective is a mean over the batch",
+                type(given).__name__,
+            )
+
+
 def without_copy(validation_data):
     """Pairs of the same array twice as that array, as `fit(x, x)` is `fit(x)`.
 

@@ -3,7 +3,7 @@
 import contextlib
 import math
 
-from kgen.errors import check_int
+from kgen.errors import check_int, invalid
 
 
 def check_counts(owner, **numbers):
@@ -11,6 +11,19 @@ def check_counts(owner, **numbers):
     for name, number in numbers.items():
         if number is not None:
             check_int(name, owner, number)
+
+
+def check_epochs(owner, epochs, initial_epoch, validation_split):
+    """Raises unless these arguments of `fit` are what it takes."""
+    check_int("epochs", owner, epochs, 0)
+    check_int("initial_epoch", owner, initial_epoch, 0)
+    if not 0 <= validation_split < 1:
+        raise invalid(
+            "validation_split",
+            owner,
+            "a number in [0, 1), the share of the examples to hold out",
+            validation_split,
+        )
 
 
 @contextlib.contextmanager

