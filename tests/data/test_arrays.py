@@ -13,7 +13,7 @@ from kgen.data import arrays, examples, load
 from kgen.errors import InvalidArgument
 from tests.data.common import as_floats, random_uint8, read
 
-PICTURES = random_uint8(20, 4, 3)
+PICTURES = random_uint8(20, 6, 5)
 
 
 def read_file(path, split="all"):
@@ -28,7 +28,7 @@ def save(path, array):
 def test_uint8_stays_and_gets_a_channel():
     found = arrays.from_arrays(PICTURES)
     assert found.images.dtype == np.uint8
-    assert found.shape == (4, 3, 1) and len(found) == 20
+    assert found.shape == (6, 5, 1) and len(found) == 20
     np.testing.assert_array_equal(found.images[..., 0], PICTURES)
 
 

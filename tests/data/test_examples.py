@@ -14,7 +14,7 @@ from tests.data.common import as_rows, random_uint8, read
         (-8, 8, 1),
         (8, 8),
         (8, 8, 2),
-        (8, 8, 4),
+        (8, 8, 5),
         (8, 8, 1, 1),
         8,
         "8x8",
@@ -72,7 +72,7 @@ def test_convert_all_is_convert_by_chunks(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(5, 16), (5, 4, 4, 2)])
 def test_what_is_no_picture_has_no_image_shape(shape):
-    with pytest.raises(InvalidArgument, match="no pictures with 1 or 3"):
+    with pytest.raises(InvalidArgument, match="no pictures with 1, 3 or 4"):
         examples.convert_all(np.zeros(shape, "float32"), (2, 2, 1))
 
 
