@@ -33,7 +33,8 @@ def load(
             a folder of IDX files, as MNIST's, plain or .gz;
             a .npy or .npz file; an array, or a pair of images and labels.
         split: A split's name, or a tuple of them. Sources without splits have
-            `"train"` and `"test"`, a fixed random fifth, and `"all"`. Slices
+            `"train"` and `"test"`, a fixed random fifth (of each class, if one
+            would be missing in `"train"`), and `"all"`. Slices
             such as `"train[:1000]"` or `"train[80%:]"` work for every source.
         batch_size: Positive integer.
         labels: Whether to give pairs `(x, y)`, y int32 of shape `(batch,)`.

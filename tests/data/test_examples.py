@@ -201,3 +201,22 @@ def test_without_labels(streamed):
         assert without.labels is None and len(without) == 6
         x = read(without.batches(batch_size=4))
         np.testing.assert_array_equal(x[:, 0], np.arange(6))
+
+
+@pytest.mark.parametrize("dtype, white", [("uint8", 255), ("float32", 1.0)])
+def test_opacity(dtype, white):
+    """Red that is hidden, and a half of green."""
+    x = np.zeros((1, 1, 2, 4), dtype)
+    x[0, 0, 0] = [white, 0, 0, 0]
+    x[0, 0, 1] = [0, white, 0, white]
+    for background, expected in (
+        ("white", [[1, 1, 1], [0, 1, 0]]),
+        ("#0000ff", [[0, 0, 1], [0, 1, 0]]),
+    ):
+        found = examples.convert(x, (1, 2, 3), background) / white
+        np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
+    # What is hidden does not colour what is beside it.
+    small = examples.convert(x, (1, 1, 4))[0, 0, 0] / white
+    np.testing.assert_allclose(small, [0, 1, 0, 0.5], atol=0.01)
+    plain = examples.convert(x[..., :3], (1, 2, 4))[0, 0] / white
+    np.testing.assert_array_equal(plain, [[1, 0, 0, 1], [0, 1, 0, 1]])
