@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import functools
 import json
+import logging
 import os
 import shutil
 import sys
@@ -71,6 +72,19 @@ _TOO_LARGE = (
     "there is not enough memory for this. Make the pictures, the network, the "
     "batch or the number of samples smaller."
 )
+
+
+class _Lines(logging.Handler):
+    """Shows what the package logs like its other lines."""
+
+    def emit(self, record):
+        _complain(_one_line(record.getMessage()), None)
+
+
+def _show_logs():
+    logger = logging.getLogger("kgen")
+    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
+        logger.addHandler(_Lines())
 
 
 def _complain(message, status):
@@ -200,6 +214,7 @@ def main(ctx):
 
     Start with: kgen train vae --export
     """
+    _show_logs()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
@@ -293,7 +308,16 @@ def trains(function):
             help="Where TensorFlow Datasets keeps files.",
         ),
         click.option(
-            "--image-shape", type=Shape(), help="Resize to; C is 1 or 3."
+            "--image-shape",
+            type=Shape(),
+            help="Resize to; C is 1 (grey), 3 (colour) or 4 (with opacity).",
+        ),
+        click.option(
+            "--background",
+            default="white",
+            show_default=True,
+            help="The colour behind transparent pictures, such as black or "
+            "#ff8000.",
         ),
         click.option(
             "--data",

@@ -171,7 +171,8 @@ def _directory(paths, out, overwrite):
 def _data_of(run):
     config = run.config
     shape = config["image_shape"]
-    return config["data"], None if shape is None else tuple(shape)
+    shape = None if shape is None else tuple(shape)
+    return config["data"], shape, config["background"]
 
 
 def _check_some(names, models):
@@ -237,7 +238,12 @@ def _judged(opened, models, data):
 
     def source(run, data):
         shape = run.config["image_shape"]
-        return once(data, shape and tuple(shape), run.config["data_dir"])
+        return once(
+            data,
+            shape and tuple(shape),
+            run.config["data_dir"],
+            background=run.config["background"],
+        )
 
     found = []
     for run, model in zip(opened, models):

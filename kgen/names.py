@@ -16,7 +16,7 @@ NETWORKS = {
 SOURCES = {
     "digits": "the UCI digits, 8x8, built in (the default)",
     "NAME": "any TensorFlow Datasets name, such as mnist",
-    "FOLDER": "pictures (png, jpg, bmp, gif), or MNIST's IDX files",
+    "FOLDER": "pictures (png, jpg, gif, webp, ...), or MNIST's IDX files",
     "FILE": ".npy or .npz",
 }
 STRATEGIES = {

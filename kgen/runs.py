@@ -47,6 +47,8 @@ _SETTINGS = {
     "kl_warmup",
     "options",
 }
+# Those that runs of earlier versions lack, and what these did.
+_OPTIONAL = {"background": "white"}
 # The most that is held at a time for a picture of pictures: 256 MiB.
 _NUMBERS = 2**26
 # What a training leaves; --overwrite deletes these and no other files.
@@ -197,7 +199,7 @@ class Run:
                 f"{self.config_file} is not a run's: it lacks "
                 f"{', '.join(sorted(missing))}. Expected what `kgen train` made."
             )
-        return config
+        return {**_OPTIONAL, **config}
 
     def create(self, config, overwrite=False):
         """Makes the directory and writes the settings.
@@ -306,6 +308,7 @@ class Run:
             config["image_shape"],
             config["data_dir"],
             any_range,
+            config["background"],
         )
 
     def history(self, before=None):
@@ -369,7 +372,8 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         run: A `Run`.
         config: The settings: `model`, `data`, `image_shape`, `data_dir`,
             `network`, `latent_dim`, `epochs`, `batch_size`, `seed`,
-            `conditional`, `binarize`, `kl_warmup`, `options`.
+            `conditional`, `binarize`, `kl_warmup`, `options`, and `background`
+            if it is not white.
         overwrite: Whether a run that is there may be deleted.
         resume: Whether to go on with it, from its last whole epoch.
         strategy: `tf.distribute.Strategy` to train under, or None. Of several
@@ -389,8 +393,12 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
     if factory.MODELS[config["model"]].needs_labels:
         config = {**config, "conditional": True}
     # Everything that may be refused comes before anything is written.
+    config = {**_OPTIONAL, **config}
     source = open_source(
-        config["data"], config["image_shape"], config["data_dir"]
+        config["data"],
+        config["image_shape"],
+        config["data_dir"],
+        background=config["background"],
     )
     datasets = _datasets(source, config)
     # After the data: preparing a data set for the first time draws, too.
@@ -551,7 +559,7 @@ def build(config, source, dataset):
     for name, value in config["options"].items():
         if name in compile_known:
             compile_options[name] = value
-        elif name in _SETTINGS:
+        elif name in _SETTINGS or name in _OPTIONAL:
             option = name.replace("_", "-")
             raise InvalidArgument(
                 f"--set {name}: it has an option of its own, --{option}."

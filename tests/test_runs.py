@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.decomposition import PCA
 
 import kgen
@@ -331,3 +332,20 @@ def test_interpolations_of_a_conditional_encoder_keep_the_class(
             place = np.flatnonzero((image == contract.X).all(axis=(1, 2, 3)))
             assert contract.Y[place[0]] == label
     assert not np.array_equal(one[0], other[0])
+
+
+# Data
+
+
+@pytest.mark.parametrize(
+    ("settings", "seen"), [({}, 1.0), ({"background": "black"}, 0.0)]
+)
+def test_a_run_remembers_the_background(tmp_path, settings, seen):
+    """One from before there was a choice has a white one."""
+    (tmp_path / "data").mkdir()
+    Image.new("RGBA", (2, 2)).save(tmp_path / "data" / "a.png")
+    run = runs.Run(tmp_path / "run")
+    run.create({**CONFIG, "data": str(tmp_path / "data"), **settings})
+    assert (run.source().examples("all").images == seen * 255).all()
+    run.extend(4)
+    assert (run.source().examples("all").images == seen * 255).all()
