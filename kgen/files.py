@@ -184,11 +184,13 @@ def _delete_abandoned(parent):
 
 
 def is_running(process):
-    """Whether there is a process of a number on this machine.
+    """Whether there is a process of a number on this machine, or may be.
 
     Args:
         process: Integer.
     """
+    if os.name == "nt":
+        return True  # there, `os.kill` would end it
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
