@@ -14,7 +14,7 @@ from keras import ops
 from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
-from kgen.models import checks
+from kgen.models import checks, faults
 from kgen.models.logs import LogMeans
 
 
@@ -60,8 +60,9 @@ def update(objective, *players):
             _scaled(player.optimizer, parts[player.loss]) for player in players
         ]
     gradients = [tape.gradient(*each) for each in zip(losses, values)]
+    fine = faults.check(parts, players, gradients)
     for player, gradient in zip(players, gradients):
-        _apply(player, gradient, parts)
+        _apply(player, gradient, _plays(player, parts, fine))
     return parts
 
 
@@ -72,19 +73,27 @@ def _scaled(optimizer, loss):
     return optimizer.scale_loss(loss)
 
 
-def _apply(player, gradient, parts):
+def _plays(player, parts, fine):
+    """Whether a player takes its step; None where nothing could hinder it."""
+    if player.gate is None:
+        return fine
+    gate = parts[player.gate]
+    return gate if fine is None else tf.logical_and(gate, fine)
+
+
+def _apply(player, gradient, plays):
     def apply():
         player.optimizer.apply(gradient, player.variables)
         return True
 
     if replicas.count() > 1:
         gradient = _of_all(player.optimizer, gradient)
-    if player.gate is None:
+    if plays is None:
         apply()
     elif replicas.count() == 1:
-        tf.cond(parts[player.gate], apply, lambda: False)
+        tf.cond(plays, apply, lambda: False)
     else:
-        _apply_or_undo(player, apply, parts[player.gate])
+        _apply_or_undo(player, apply, plays)
 
 
 def _apply_or_undo(player, apply, plays):
@@ -160,6 +169,8 @@ class GenerativeModel(keras.Model):
     needs_labels = False
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
+    # The `Faults` that watch the steps of `fit`, which a `Guard` sets, or None.
+    faults = None
 
     def _set_networks(self, log_names, support=None, **networks):
         """Keeps the networks as attributes and the means of the logs.
@@ -333,9 +344,13 @@ class GenerativeModel(keras.Model):
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # or Keras warns
         callbacks = self._with_own_callbacks(callbacks)
-        return super().fit(
-            x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
-        )
+        try:
+            return super().fit(
+                x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
+            )
+        finally:
+            if self.faults is not None:  # its guard's work ends here
+                self.faults = self.train_function = None
 
     def check_labels(self, labels, count, owner):
         """Raises unless `labels` are `count` of the model's classes."""
