@@ -326,6 +326,16 @@ def trains(function):
     help="Epochs over which the KL term's weight rises from 0.",
 )
 @click.option(
+    "--on-nan",
+    type=Name("answer to NaN", names.ON_NAN),
+    default="stop",
+    show_default=True,
+    help="What follows a loss or gradient that is NaN or infinite, which never "
+    "reaches the weights: "
+    + "; ".join(f"{name} ({text})" for name, text in names.ON_NAN.items())
+    + ".",
+)
+@click.option(
     "--set",
     "options",
     type=Setting(),
@@ -549,13 +559,13 @@ def _shown(value):
 
 
 def _resumed(ctx, run, config):
-    """The run's own settings, with `--epochs` if given; others must agree."""
+    """The run's own settings; `--epochs` and `--on-nan` may change."""
     kept = run.config
     for name, value in config.items():
         source = ctx.get_parameter_source(name)
         given = source == click.core.ParameterSource.COMMANDLINE
-        if name == "epochs" and given:
-            kept["epochs"] = value
+        if name in ("epochs", "on_nan") and given:
+            kept[name] = value
         elif given and value != kept[name]:
             option = "set" if name == "options" else name.replace("_", "-")
             raise InvalidArgument(

@@ -22,7 +22,14 @@ import tensorflow as tf
 
 import kgen
 from kgen import distribution, files, metrics, plots
-from kgen.callbacks import EpochOrder, GANWatch, KLWarmUp, SampleProgress
+from kgen.callbacks import (
+    Diverged,
+    EpochOrder,
+    GANWatch,
+    Guard,
+    KLWarmUp,
+    SampleProgress,
+)
 from kgen.data import open_source
 from kgen.data.examples import some
 from kgen.errors import InvalidArgument, check_int, unknown_name
@@ -364,7 +371,8 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         run: A `Run`.
         config: The settings: `model`, `data`, `image_shape`, `data_dir`,
             `network`, `latent_dim`, `epochs`, `batch_size`, `seed`,
-            `conditional`, `binarize`, `kl_warmup`, `options`.
+            `conditional`, `binarize`, `kl_warmup`, `options`; and perhaps
+            `on_nan`, what a `Guard` does about NaN: `"stop"` if not given.
         overwrite: Whether a run that is there may be deleted.
         resume: Whether to go on with it, from its last whole epoch.
         strategy: `tf.distribute.Strategy` to train under, or None. Of several
@@ -374,7 +382,9 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         The trained model.
 
     Raises:
-        InvalidArgument: If a setting or the data can't be used.
+        InvalidArgument: If a setting or the data can't be used; or if the loss
+            or a gradient becomes NaN or infinite, once the model is saved as it
+            was before.
         KeyboardInterrupt: After Ctrl-C, once the model is saved.
     """
     strategy = strategy or tf.distribute.get_strategy()
@@ -415,22 +425,41 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
     try:
         if epoch < config["epochs"]:
             _fit(model, callbacks, datasets, epoch, config["epochs"], writes)
-    except KeyboardInterrupt:
-        if not writes:
-            raise
-        # A second Ctrl-C must not cut the saving short.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for callback in callbacks:
-            if isinstance(callback, KLWarmUp):
-                callback.on_train_end()
-        _, epochs = run.checkpoints.newest()
-        save_model(run, model, epochs, interrupted=True)
-        signal.signal(signal.SIGINT, handler)
+    except (KeyboardInterrupt, Diverged) as error:
+        if writes:
+            _save_unfinished(run, model, callbacks)
+            if isinstance(error, Diverged):
+                raise InvalidArgument(_told(run, config, error)) from error
         raise
     distribution.by_chief(
         strategy, lambda: _end(run, model, source, config["epochs"])
     )
     return model
+
+
+def _save_unfinished(run, model, callbacks):
+    """Saves a model whose training ended within an epoch."""
+    # A second Ctrl-C must not cut the saving short.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for callback in callbacks:
+        if isinstance(callback, KLWarmUp):
+            callback.on_train_end()
+    _, epochs = run.checkpoints.newest()
+    save_model(run, model, epochs, interrupted=True)
+    signal.signal(signal.SIGINT, handler)
+
+
+def _told(run, config, error):
+    """What a `Diverged` means for a run, and what to try."""
+    other = "skip" if config.get("on_nan") == "rollback" else "rollback"
+    _, epochs = run.checkpoints.newest()
+    place = f"after epoch {epochs}" if epochs else "at the beginning"
+    return (
+        f"{error.fault} {run.model_file} holds {error.state}. Start anew with a "
+        "lower learning rate, such as --set optimizer=adam:0.0001, or go on "
+        f"{place} with: kgen train {config['model']} --resume --out {run.path} "
+        f"--on-nan {other}"
+    )
 
 
 def _check_batch_size(size, replicas):
@@ -490,8 +519,8 @@ def _resume(run, model, config):
             f"The run in {run.path} has seen {epoch} epochs already; it can't "
             f"be resumed with --epochs {epochs}. Pass at least {epoch}."
         )
-    by = ("strategy", "devices") if epoch < epochs else ()
-    run.extend(epochs, **{name: config[name] for name in by})
+    by = ("strategy", "devices", "on_nan") if epoch < epochs else ()
+    run.extend(epochs, **{name: config[name] for name in by if name in config})
     run.trim_history(epoch)
     return epoch
 
@@ -584,7 +613,11 @@ def build(config, source, dataset):
 
 def _callbacks(run, config, model, dataset, writes):
     """The callbacks that say how the run is trained, and show it."""
-    callbacks = [EpochOrder(dataset), keras.callbacks.TerminateOnNaN()]
+    guard = Guard(
+        config.get("on_nan", "stop"),
+        report=_say if writes else lambda text: None,
+    )
+    callbacks = [EpochOrder(dataset), guard]
     if config["kl_warmup"]:
         if not hasattr(model, "sampling"):
             raise InvalidArgument(
@@ -620,7 +653,7 @@ def _records(run, epoch):
 
 def _fit(model, callbacks, datasets, epoch, epochs, writes):
     verbose = 1 if sys.stdout.isatty() else 2
-    history = model.fit(
+    model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
         initial_epoch=epoch,
@@ -628,12 +661,6 @@ def _fit(model, callbacks, datasets, epoch, epochs, writes):
         callbacks=callbacks,
         verbose=verbose if writes else 0,
     )
-    if not np.isfinite(history.history["loss"][-1]):
-        raise InvalidArgument(
-            f"The loss became infinite or NaN in epoch {history.epoch[-1] + 1}."
-            " Start anew with a lower learning rate, such as --set "
-            "optimizer=adam:0.0001."
-        )
 
 
 def save_model(run, model, epochs, interrupted=False):

@@ -16,12 +16,12 @@ import warnings
 import keras
 import numpy as np
 
+from kgen import names
 from kgen.errors import InvalidArgument, check_int, check_name, invalid
 from kgen.models.base import GenerativeModel, seed_generators
 from kgen.models.faults import Faults
 from kgen.models.rates import is_settable
 
-ON_NAN = ("stop", "skip", "rollback")
 _RATE_FACTOR = 0.5
 
 
@@ -93,7 +93,7 @@ class Guard(keras.callbacks.Callback):
         self, on_nan="stop", max_skipped=10, max_rollbacks=5, report=None
     ):
         super().__init__()
-        self.on_nan = check_name("on_nan", "Guard", ON_NAN, on_nan)
+        self.on_nan = check_name("on_nan", "Guard", names.ON_NAN, on_nan)
         self.max_skipped = check_int("max_skipped", "Guard", max_skipped)
         self.max_rollbacks = check_int("max_rollbacks", "Guard", max_rollbacks)
         self.report = report or (lambda text: warnings.warn(text, stacklevel=2))
@@ -218,9 +218,10 @@ class Guard(keras.callbacks.Callback):
 
     def _check_counted(self, logs):
         if not np.isfinite(logs.get("loss", 0.0)):
-            raise Diverged(
-                f"Epoch {self._epoch + 1}: the loss is NaN or infinite.",
-                "what was counted",
+            raise InvalidArgument(
+                f"Epoch {self._epoch + 1}: the loss of what was counted is NaN or "
+                "infinite. Scale the data, or leave out examples with numbers "
+                "far larger than the others."
             )
 
 

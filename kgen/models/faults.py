@@ -114,10 +114,22 @@ class Faults:
             _current.step = None
         if not self.watches:  # it counts, and follows no gradient
             return logs
-        _put_back(watched.fine, variables, before)
-        self._numbers.assign(watched.noted())
-        logs_by_now = model.get_metrics_result()
-        return {name: logs_by_now[name] for name in logs}
+
+        def put_back():
+            for variable, value in zip(variables, before):
+                variable.assign(tf.where(watched.fine, variable.value, value))
+            self._numbers.assign(watched.noted())
+            logs_by_now = model.get_metrics_result()
+            return {name: logs_by_now[name] for name in logs}
+
+        def count():
+            self._numbers.assign(watched.counted())
+            return logs
+
+        # No replica meets another one in a branch.
+        if replicas.count() > 1:
+            return put_back()
+        return tf.cond(watched.fine, count, put_back)
 
     def bits_of(self, parts, players, gradients):
         """What is not finite in an update, as an integer; 0 for nothing.
@@ -133,16 +145,17 @@ class Faults:
         # Where large numbers add up to infinity, a closer look follows.
         sums = [tf.cast(tf.reduce_sum(x), "float32") for x in tensors]
         looks = _looks(parts, players, gradients, losses, self._networks)
-        flags = tf.cond(
-            tf.math.is_finite(tf.add_n(losses + sums)),
-            lambda: tf.zeros(len(looks)),
-            lambda: _flags(looks),
-        )
-        flags = replicas.all_sum(flags)
+        is_finite = tf.math.is_finite(tf.add_n(losses + sums))
         places = [2 ** self._place_of(name) for name in looks]
-        return tf.reduce_sum(
-            tf.where(flags > 0, tf.constant(places, "int64"), 0)
+        if replicas.count() == 1:
+            zero = tf.constant(0, "int64")
+            return tf.cond(
+                is_finite, lambda: zero, lambda: _bits(_flags(looks), places)
+            )
+        flags = tf.cond(
+            is_finite, lambda: tf.zeros(len(looks)), lambda: _flags(looks)
         )
+        return _bits(replicas.all_sum(flags), places)
 
     def _place_of(self, name):
         if name not in self._names:
@@ -155,8 +168,8 @@ class _Step:
 
     def __init__(self, faults, numbers):
         self.faults = faults
-        self.numbers = tf.unstack(numbers)
-        self.halted = self.numbers[2] >= faults.most
+        self.numbers = numbers
+        self.halted = numbers[2] >= faults.most
         self.fine = tf.logical_not(self.halted)
         self.bits = tf.constant(0, "int64")
 
@@ -166,8 +179,13 @@ class _Step:
         self.fine = tf.logical_and(self.fine, bits == 0)
         return self.fine
 
+    def counted(self):
+        """The numbers after a step without fault."""
+        return self.numbers * [1, 1, 0, 1, 1] + [1, 0, 0, 0, 0]
+
     def noted(self):
-        steps, left_out, in_a_row, first, bits = self.numbers
+        """The numbers after any step."""
+        steps, left_out, in_a_row, first, bits = tf.unstack(self.numbers)
         more = tf.where(self.fine, tf.constant(0, "int64"), in_a_row + 1)
         is_first = tf.logical_and(
             first == 0, tf.logical_and(self.bits != 0, ~self.halted)
@@ -214,19 +232,6 @@ def only_taken(x):
     """x; zeros of its shape in a step that has been left out."""
     watched = getattr(_current, "step", None)
     return x if watched is None else tf.where(watched.fine, x, tf.zeros_like(x))
-
-
-def _put_back(fine, variables, values):
-    def assign():
-        for variable, value in zip(variables, values):
-            variable.assign(value)
-        return True
-
-    if replicas.count() == 1:
-        tf.cond(fine, lambda: True, assign)
-        return
-    for variable, value in zip(variables, values):
-        variable.assign(tf.where(fine, variable.value, value))
 
 
 def _tensors(gradients):
@@ -290,3 +295,8 @@ def _flags(looks):
     decisive = [flag for (kind, _), flag in found.items() if kind != "part"]
     flags = tf.cast(tf.stack(list(found.values())), "float32")
     return flags * tf.cast(tf.reduce_any(tf.stack(decisive)), "float32")
+
+
+def _bits(flags, places):
+    """Flags of replicas, added up, as one integer."""
+    return tf.reduce_sum(tf.where(flags > 0, tf.constant(places, "int64"), 0))
