@@ -137,15 +137,19 @@ class Faults:
         The replicas' answers are the same.
         """
         tensors = _tensors(gradients)
-        losses = [tf.cast(parts[one.loss], "float32") for one in players]
+        losses = [tf.convert_to_tensor(parts[one.loss]) for one in players]
         if replicas.count() > 1:  # one without examples has no loss
-            weight = tf.cast(replicas.share() > 0, "float32")
-            losses = [tf.math.multiply_no_nan(x, weight) for x in losses]
+            is_real = replicas.share() > 0
+            losses = [
+                tf.math.multiply_no_nan(x, tf.cast(is_real, x.dtype))
+                for x in losses
+            ]
         # One pass over the gradients: a sum is finite only if each number is.
         # Where large numbers add up to infinity, a closer look follows.
-        sums = [tf.cast(tf.reduce_sum(x), "float32") for x in tensors]
+        sums = [*losses, *(tf.reduce_sum(x) for x in tensors)]
+        total = tf.add_n([tf.cast(x, "float32") for x in sums])
         looks = _looks(parts, players, gradients, losses, self._networks)
-        is_finite = tf.math.is_finite(tf.add_n(losses + sums))
+        is_finite = tf.math.is_finite(total)
         places = [2 ** self._place_of(name) for name in looks]
         if replicas.count() == 1:
             zero = tf.constant(0, "int64")
