@@ -442,7 +442,8 @@ def _save_unfinished(run, model, callbacks):
     # A second Ctrl-C must not cut the saving short.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     for callback in callbacks:
-        if isinstance(callback, KLWarmUp):
+        is_log = isinstance(callback, keras.callbacks.CSVLogger)
+        if isinstance(callback, KLWarmUp) or (is_log and callback.csv_file):
             callback.on_train_end()
     _, epochs = run.checkpoints.newest()
     save_model(run, model, epochs, interrupted=True)

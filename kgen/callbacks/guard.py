@@ -187,7 +187,10 @@ class Guard(keras.callbacks.Callback):
             state = f"the state that epoch {self._epoch + 1} began with"
         self._say()
         if self._rollbacks:
-            fault += f" It has gone back {self._rollbacks} times before."
+            times = (
+                "once" if self._rollbacks == 1 else f"{self._rollbacks} times"
+            )
+            fault += f" The training had gone back {times} before."
         raise Diverged(fault, state)
 
     def _go_back(self, fault):
