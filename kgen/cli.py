@@ -359,6 +359,16 @@ def trains(function):
     help="Epochs over which the KL term's weight rises from 0.",
 )
 @click.option(
+    "--on-nan",
+    type=Name("answer to NaN", names.ON_NAN),
+    default="stop",
+    show_default=True,
+    help="What follows a loss or gradient that is NaN or infinite, which never "
+    "reaches the weights: "
+    + "; ".join(f"{name} ({text})" for name, text in names.ON_NAN.items())
+    + ".",
+)
+@click.option(
     "--set",
     "options",
     type=Setting(),
@@ -590,7 +600,7 @@ def _shown(value):
 
 
 def _resumed(ctx, run, config):
-    """The run's own settings, with `--epochs` if given; others must agree."""
+    """The run's own settings; `--epochs` and `--on-nan` may change."""
     kept = run.config
     if kept["model"] != config["model"]:
         raise InvalidArgument(
@@ -601,9 +611,9 @@ def _resumed(ctx, run, config):
     for name, value in config.items():
         source = ctx.get_parameter_source(name)
         given = source == click.core.ParameterSource.COMMANDLINE
-        if name in ("epochs", "checkpoint_every") and given:
+        if name in ("epochs", "checkpoint_every", "on_nan") and given:
             kept[name] = value
-        elif given and value != kept.get(name):
+        elif given and value != kept[name]:
             option = "set" if name == "options" else name.replace("_", "-")
             raise InvalidArgument(
                 f"The run in {run.path} has --{option} {_shown(kept[name])}; it "

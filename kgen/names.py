@@ -24,6 +24,14 @@ STRATEGIES = {
     "multi_worker": "several machines, as TF_CONFIG says",
 }
 
+# What may follow a loss or gradient that is NaN or infinite.
+ON_NAN = {
+    "stop": "end the training, with the model saved as it was before",
+    "skip": "leave the step out; ends after 10 such steps in a row",
+    "rollback": "go back to the epoch's beginning, with half the learning rate; "
+    "5 times at most",
+}
+
 # What `kgen train` does without being told, and where a model differs: tuning/README.md
 # says what came of studies.
 TRAINING = {"latent_dim": 8, "epochs": 100, "batch_size": 64}

@@ -29,7 +29,14 @@ from kgen import (
     plots,
     settings,
 )
-from kgen.callbacks import EpochOrder, GANWatch, KLWarmUp, SampleProgress
+from kgen.callbacks import (
+    Diverged,
+    EpochOrder,
+    GANWatch,
+    Guard,
+    KLWarmUp,
+    SampleProgress,
+)
 from kgen.checkpoints import Checkpoints, Interval
 from kgen.data import open_source
 from kgen.data.examples import some
@@ -286,8 +293,9 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         run: A `Run`.
         config: The settings: `model`, `data`, `image_shape`, `data_dir`,
             `network`, `latent_dim`, `epochs`, `batch_size`, `seed`,
-            `conditional`, `binarize`, `kl_warmup`, `options`, `background`, and
-            `checkpoint_every`, or None for checkpoints after epochs alone.
+            `conditional`, `binarize`, `kl_warmup`, `options`; and perhaps
+            `background`, `on_nan` and `checkpoint_every`, for which
+            `settings.DEFAULTS` has values.
         overwrite: Whether a run that is there may be deleted.
         resume: Whether to go on with it, from its last whole epoch.
         strategy: `tf.distribute.Strategy` to train under, or None. Of several
@@ -297,7 +305,9 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         The trained model.
 
     Raises:
-        InvalidArgument: If a setting or the data can't be used.
+        InvalidArgument: If a setting or the data can't be used; or if the loss
+            or a gradient becomes NaN or infinite, once the model is saved as it
+            was before.
         KeyboardInterrupt: After Ctrl-C, once the model is saved.
         OSError: If the disk is full, or another fault of the system's ends it.
     """
@@ -347,9 +357,11 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
             if epoch < config["epochs"]:
                 epochs = config["epochs"]
                 _fit(model, callbacks, datasets, epoch, epochs, writes)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Diverged) as error:
             if writes:
-                _save_interrupted(run, model, callbacks)
+                _save_unfinished(run, model, callbacks)
+                if isinstance(error, Diverged):
+                    raise InvalidArgument(_told(run, config, error)) from error
             raise
         distribution.by_chief(
             strategy, lambda: _end(run, model, source, config["epochs"])
@@ -376,16 +388,27 @@ def _interval(config, model):
     return Interval.of(every)
 
 
-def _save_interrupted(run, model, callbacks):
-    """Keeps the model as it is when Ctrl-C or SIGTERM ends the training."""
+def _save_unfinished(run, model, callbacks):
+    """Saves a model whose training ended within an epoch."""
     with interrupts.ignored():
         for callback in callbacks:
-            if isinstance(callback, KLWarmUp):
-                callback.on_train_end()
             if isinstance(callback, faults.Watch):
                 callback.check()
         _, epochs = run.checkpoints.newest()
         save_model(run, model, epochs, interrupted=True)
+
+
+def _told(run, config, error):
+    """What a `Diverged` means for a run, and what to try."""
+    other = "skip" if config["on_nan"] == "rollback" else "rollback"
+    _, epochs = run.checkpoints.newest()
+    place = f"after epoch {epochs}" if epochs else "at the beginning"
+    return (
+        f"{error.fault} {run.model_file} holds {error.state}. Start anew with a "
+        "lower learning rate, such as --set optimizer=adam:0.0001, or go on "
+        f"{place} with: kgen train {config['model']} --resume --out {run.path} "
+        f"--on-nan {other}"
+    )
 
 
 def _check_batch_size(size, replicas):
@@ -453,8 +476,9 @@ def _resume(run, model, config):
             f"The run in {run.path} has seen {epoch} epochs already; it can't "
             f"be resumed with --epochs {epochs}. Pass at least {epoch}."
         )
-    by = ("strategy", "devices", "checkpoint_every") if epoch < epochs else ()
-    run.extend(epochs, **{name: config.get(name) for name in by})
+    by = ("strategy", "devices", "checkpoint_every", "on_nan")
+    changed = by if epoch < epochs else ()
+    run.extend(epochs, **{name: config.get(name) for name in changed})
     run.trim_history(epoch)
     return epoch
 
@@ -547,7 +571,11 @@ def build(config, source, dataset):
 
 def _callbacks(run, config, model, dataset, writes):
     """The callbacks that say how the run is trained, and show it."""
-    callbacks = [EpochOrder(dataset), keras.callbacks.TerminateOnNaN()]
+    guard = Guard(
+        config["on_nan"],
+        report=_say if writes else lambda text: None,
+    )
+    callbacks = [EpochOrder(dataset), guard]
     if config["kl_warmup"]:
         if not hasattr(model, "sampling"):
             raise InvalidArgument(
@@ -578,7 +606,7 @@ def _records(run):
 
 def _fit(model, callbacks, datasets, epoch, epochs, writes):
     verbose = 1 if sys.stdout.isatty() else 2
-    history = model.fit(
+    model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
         initial_epoch=epoch,
@@ -586,12 +614,6 @@ def _fit(model, callbacks, datasets, epoch, epochs, writes):
         callbacks=callbacks,
         verbose=verbose if writes else 0,
     )
-    if not np.isfinite(history.history["loss"][-1]):
-        raise InvalidArgument(
-            f"The loss became infinite or NaN in epoch {history.epoch[-1] + 1}."
-            " Start anew with a lower learning rate, such as --set "
-            "optimizer=adam:0.0001."
-        )
 
 
 def save_model(run, model, epochs, interrupted=False):

@@ -65,8 +65,12 @@ _LATER = {
         lambda value: value is None or _is_text(value),
         'null or text such as "10m"',
     ),
+    "on_nan": (
+        lambda value: _is_text(value) and value in names.ON_NAN,
+        f"one of {', '.join(names.ON_NAN)}",
+    ),
 }
-DEFAULTS = {"background": "white", "checkpoint_every": None}
+DEFAULTS = {"background": "white", "checkpoint_every": None, "on_nan": "stop"}
 _REQUIRED = set(_KINDS)
 NAMES = _REQUIRED | set(_LATER)
 

@@ -301,15 +301,33 @@ def test_a_rare_class_counts_wherever_it_fell(tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
-    options = ("--epochs", 9, "--set", "optimizer=sgd:1e9", "--out", "run")
-    result = CliRunner().invoke(
-        cli.main, ["train", "vae", *SMALL, *(str(x) for x in options)]
-    )
-    assert result.exit_code == 2
-    assert result.stderr.startswith("kgen: The loss became infinite or NaN in")
-    assert result.stderr.count("\n") == 1
-    assert not (tmp_path / "run" / "model.keras").exists()
-    assert len(losses(tmp_path / "run")) < 9
+    """With the state before it saved; a resume may answer to it otherwise."""
+    base = ("train", "vae", *SMALL, "--set", "optimizer=sgd:1e9", "--epochs", 9)
+    for answer, told in (
+        (
+            "stop",
+            "run/model.keras holds the state before that step. Start anew",
+        ),
+        (
+            "rollback",
+            "gone back 5 times before. run/model.keras holds the state",
+        ),
+    ):
+        more = ["--resume"] if answer == "rollback" else []
+        options = [*base, "--out", "run", "--on-nan", answer, *more]
+        result = CliRunner().invoke(cli.main, [str(x) for x in options])
+        assert result.exit_code == 2
+        *said, line = result.stderr.splitlines()
+        assert re.match(r"kgen: Epoch \d, step \d+: the .* became NaN or", line)
+        assert told in line
+        other = "rollback" if answer == "stop" else "skip"
+        assert line.endswith(f"train vae --resume --out run --on-nan {other}")
+        assert len(said) == (5 if answer == "rollback" else 0)
+        assert runs.Run("run").config["on_nan"] == answer
+        model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+        assert all(np.isfinite(weight).all() for weight in model.weights)
+        assert runs.Run("run").trained()["interrupted"]
+    assert np.isfinite([float(x) for x in losses(tmp_path / "run")]).all()
 
 
 # Interruptions

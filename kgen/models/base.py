@@ -14,7 +14,7 @@ from keras import ops
 from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
-from kgen.models import checks, graph_checks, network_checks
+from kgen.models import checks, faults, graph_checks, network_checks
 from kgen.models.logs import LogMeans
 from kgen.models.steps import check_counts, check_epochs, exactly
 
@@ -61,8 +61,9 @@ def update(objective, *players):
             _scaled(player.optimizer, parts[player.loss]) for player in players
         ]
     gradients = [tape.gradient(*each) for each in zip(losses, values)]
+    fine = faults.check(parts, players, gradients)
     for player, gradient in zip(players, gradients):
-        _apply(player, gradient, parts)
+        _apply(player, gradient, _plays(player, parts, fine))
     return parts
 
 
@@ -73,19 +74,27 @@ def _scaled(optimizer, loss):
     return optimizer.scale_loss(loss)
 
 
-def _apply(player, gradient, parts):
+def _plays(player, parts, fine):
+    """Whether a player takes its step; None where nothing could hinder it."""
+    if player.gate is None:
+        return fine
+    gate = parts[player.gate]
+    return gate if fine is None else tf.logical_and(gate, fine)
+
+
+def _apply(player, gradient, plays):
     def apply():
         player.optimizer.apply(gradient, player.variables)
         return True
 
     if replicas.count() > 1:
         gradient = _of_all(player.optimizer, gradient)
-    if player.gate is None:
+    if plays is None:
         apply()
     elif replicas.count() == 1:
-        tf.cond(parts[player.gate], apply, lambda: False)
+        tf.cond(plays, apply, lambda: False)
     else:
-        _apply_or_undo(player, apply, parts[player.gate])
+        _apply_or_undo(player, apply, plays)
 
 
 def _apply_or_undo(player, apply, plays):
@@ -161,6 +170,8 @@ class GenerativeModel(keras.Model):
     needs_labels = False
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
+    # The `Faults` that watch the steps of `fit`, which a `Guard` sets, or None.
+    faults = None
 
     def _set_networks(self, log_names, support=None, **networks):
         """Keeps the networks as attributes and the means of the logs.
@@ -372,6 +383,7 @@ class GenerativeModel(keras.Model):
         with (
             graph_checks.in_words(),
             exactly(self, steps_per_epoch, validation_steps),
+            faults.watched_only_within(self),
         ):
             return super().fit(
                 x,

@@ -13,7 +13,7 @@ from kgen import replicas
 from kgen.densities import ClassPrior, Density
 from kgen.errors import check_int, check_number, invalid
 from kgen.export import guards
-from kgen.models import checks, graph_checks
+from kgen.models import checks, faults, graph_checks
 from kgen.models.base import (
     GenerativeModel,
     Player,
@@ -254,6 +254,7 @@ class BayesClassifier(GenerativeModel):
         return x, tf.cast(y, "int32")
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         x, y = self._pair(data)
         if self.counts:
@@ -270,7 +271,7 @@ class BayesClassifier(GenerativeModel):
             )
         # Each replica counts its own examples.
         weights = self._known(y) + self.fitted * parts["guessed"]
-        weights = replicas.own(weights)
+        weights = faults.only_taken(replicas.own(weights))
         self.class_prior.observe(weights)
         if self.counts:
             self.density.observe(replicas.own(x), weights)

@@ -6,7 +6,7 @@ from keras import ops
 
 from kgen import replicas
 from kgen.errors import InvalidArgument, check_int, invalid
-from kgen.models import checks, paths
+from kgen.models import checks, faults, paths
 from kgen.models.base import (
     GenerativeModel,
     Player,
@@ -77,6 +77,7 @@ class EncoderDecoder(GenerativeModel):
         self._compile(arguments, optimizer, **arguments)
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         parts = update(

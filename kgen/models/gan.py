@@ -7,7 +7,7 @@ from keras import ops
 
 from kgen import replicas
 from kgen.errors import check_int, check_seed, invalid
-from kgen.models import paths
+from kgen.models import faults, paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
     Player,
@@ -173,6 +173,7 @@ class GAN(Adversarial):
         return self.generator
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         for part in self._parts(inputs, self.discriminator_steps):

@@ -8,6 +8,7 @@ from kgen.errors import check_number, check_seed
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
+from kgen.models import faults
 from kgen.models.adversarial import Adversarial
 from kgen.models.averages import WeightAverage
 from kgen.models.base import Player, fixed_draws, in_scope, total, update
@@ -276,6 +277,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         )
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
