@@ -3,6 +3,9 @@
 import difflib
 import operator
 
+# Characters of a value in a message.
+_LONGEST = 500
+
 
 class InvalidArgument(ValueError):
     """A user's mistake: the message says what is wrong and what to do."""
@@ -22,8 +25,17 @@ def invalid(argument, owner, expected, received):
     """
     return InvalidArgument(
         f"Invalid value for argument `{argument}` of `{owner}`. "
-        f"Expected {expected}. Received: {argument}={received}"
+        f"Expected {expected}. Received: {argument}={_shown(received)}"
     )
+
+
+def _shown(value):
+    """A value as text of bounded length, whatever it is."""
+    try:
+        text = str(value)
+    except Exception:  # nested too deeply, or an object of one's own
+        return f"a {type(value).__name__} that can't be shown"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def unknown_name(argument, owner, options, received):
@@ -33,6 +45,40 @@ def unknown_name(argument, owner, options, received):
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     names = ", ".join(repr(name) for name in options)
     return invalid(argument, owner, f"one of {names}{hint}", repr(received))
+
+
+def made(argument, owner, expected, make, *given):
+    """Returns `make(*given)`; what that raises becomes words.
+
+    For what Keras makes of a user's name or config: it may raise anything.
+
+    Args:
+        argument: Name of the argument.
+        owner: Name of the class or function that it was given to.
+        expected: What would have been right, in words.
+        make: Function that makes it.
+        *given: What it is called with, the user's value first.
+
+    Returns:
+        What `make` returned.
+
+    Raises:
+        InvalidArgument: If it can't be made.
+    """
+    try:
+        return make(*given)
+    except InvalidArgument:
+        raise
+    except Exception as error:  # of any kind: it is someone else's code
+        reason = " ".join(str(error).split())
+        if len(reason) > 200:
+            reason = f"{reason[:200]}..."
+        raise invalid(
+            argument,
+            owner,
+            f"{expected} ({type(error).__name__}: {reason})",
+            given[0],
+        ) from error
 
 
 def check_name(argument, owner, options, value):
@@ -63,6 +109,17 @@ def check_int(argument, owner, value, minimum=1, maximum=None):
             kind = f"an integer of at least {minimum}"
         raise invalid(argument, owner, kind, value)
     return number
+
+
+def check_bool(argument, owner, value):
+    """Returns `value` as a bool, or raises if it is not True or False.
+
+    A text such as `"off"` would count as true.
+    """
+    # NumPy's own booleans, too, without importing NumPy for it.
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise invalid(argument, owner, "True or False", repr(value))
+    return bool(value)
 
 
 def check_seed(owner, seed, optional=True):

@@ -8,6 +8,7 @@ from keras import ops
 from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.losses import adversarial, penalties
+from kgen.models import outputs
 from kgen.models.averages import WeightAverage
 from kgen.models.base import (
     GenerativeModel,
@@ -361,14 +362,21 @@ def _check_discriminator(owner, generator, discriminator):
             "times the channels (packing)",
             f"shape {seen}",
         )
-    outputs = [tuple(output.shape[1:]) for output in discriminator.outputs]
-    if outputs != [(1,)]:
+    shapes = [tuple(output.shape[1:]) for output in discriminator.outputs]
+    if shapes != [(1,)]:
         raise invalid(
             "discriminator",
             owner,
             "one output of shape (batch, 1), a logit",
-            f"outputs of shape {outputs}",
+            f"outputs of shape {shapes}",
         )
+    outputs.check_logits(
+        "discriminator",
+        owner,
+        discriminator,
+        "end it in a Dense(1) layer without activation, since the loss applies "
+        "the sigmoid itself",
+    )
     counts = [num_classes_of(one) for one in (generator, discriminator)]
     if None not in counts and counts[0] != counts[1]:
         raise invalid(

@@ -14,7 +14,7 @@ from keras import ops
 from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_seed, invalid
 from kgen.export import savedmodel
-from kgen.models import checks
+from kgen.models import checks, outputs
 from kgen.models.logs import LogMeans
 
 
@@ -625,7 +625,8 @@ class GenerativeModel(keras.Model):
             config[name] = keras.saving.deserialize_keras_object(
                 config[name], custom_objects
             )
-        return cls(**config)
+        with outputs.only_warn():
+            return cls(**config)
 
 
 def own_and_given(callbacks, arrange):

@@ -6,7 +6,7 @@ from keras import ops
 
 from kgen import replicas
 from kgen.errors import InvalidArgument, check_int, invalid
-from kgen.models import checks, paths
+from kgen.models import checks, outputs, paths
 from kgen.models.base import (
     GenerativeModel,
     Player,
@@ -48,6 +48,10 @@ class EncoderDecoder(GenerativeModel):
             decoder=decoder,
             **networks,
         )
+        support = outputs.check_decoder(
+            type(self).__name__, decoder, likelihood
+        )
+        self._set_shape(self.input_shapes[0], support)
         self.latent_dim = encoder.outputs[0].shape[-1]
 
     @in_scope

@@ -109,6 +109,8 @@ def create_model(
         )
         options["likelihood"] = likelihood
         bounded = bounded and likelihood.parameters_are_mean
+        # Probabilities are in [0, 1], whatever the shape of x is.
+        bounded = bounded or likelihood.parameter_bounds is not None
     options.setdefault("output_activation", "sigmoid" if bounded else None)
     options.update(input_shape=input_shape, latent_dim=latent_dim)
 

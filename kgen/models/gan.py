@@ -7,7 +7,7 @@ from keras import ops
 
 from kgen import replicas
 from kgen.errors import check_int, check_seed, invalid
-from kgen.models import paths
+from kgen.models import outputs, paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
     Player,
@@ -82,8 +82,11 @@ class GAN(Adversarial):
         self._set_networks(
             _LOGS, generator=generator, discriminator=discriminator
         )
-        self._set_shape(generator.outputs[0].shape[1:])
         self._set_players(generator, discriminator)
+        self._set_shape(
+            generator.outputs[0].shape[1:],
+            outputs.bounds_of("generator", "GAN", generator),
+        )
         if len(generator.inputs[0].shape) != 2:
             raise invalid(
                 "generator",
