@@ -92,7 +92,7 @@ class FullGaussian(GaussianBase):
         **kwargs,
     ):
         super().__init__(input_shape, num_classes, shrinkage, **kwargs)
-        self.shared = bool(shared)
+        self.shared = check_bool("shared", "FullGaussian", shared)
         self.pooling = check_number(
             "pooling", "FullGaussian", pooling, maximum=1.0
         )

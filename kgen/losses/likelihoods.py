@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_number, invalid, made, unknown_name
+from kgen.errors import check_bool, check_number, invalid, made, unknown_name
 from kgen.losses.divergences import bound_log_var, gaussian_log_prob
 
 
@@ -203,7 +203,7 @@ class Gaussian(Likelihood):
     def __init__(self, stddev=1.0, learn_stddev=False, **kwargs):
         super().__init__(**kwargs)
         self.stddev = check_number("stddev", "Gaussian", stddev, 1e-6)
-        self.learn_stddev = bool(learn_stddev)
+        self.learn_stddev = check_bool("learn_stddev", "Gaussian", learn_stddev)
         self.log_var = self.add_weight(
             name="log_var",
             initializer=keras.initializers.Constant(
@@ -389,7 +389,11 @@ def get(identifier, owner="VAE", losses=False):
                 "likelihood", owner, "a density of x", type(identifier).__name__
             )
         return identifier
-    if losses and identifier == "gaussian:optimal":
+    if (
+        losses
+        and isinstance(identifier, str)
+        and (identifier == "gaussian:optimal")
+    ):
         return OptimalGaussian()
     if losses and _is_loss(identifier):
         return KerasLoss(identifier)

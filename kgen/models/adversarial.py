@@ -1,5 +1,8 @@
 """What models with a discriminator share."""
 
+import itertools
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -41,6 +44,14 @@ class Adversarial(GenerativeModel):
         """
         owner = type(self).__name__
         self.pack = _check_discriminator(owner, generator, discriminator)
+        _check_apart(owner, self)
+        if discriminator.weights and not discriminator.trainable_variables:
+            warnings.warn(
+                f"`{owner}`: the discriminator is frozen (trainable=False), so "
+                "`fit` does not train it. Each player's step changes its own "
+                "weights only: nothing has to be frozen for that.",
+                stacklevel=3,
+            )
         self.average = WeightAverage(generator)
         self._averaged = False
         self.discriminator_steps = 1
@@ -340,6 +351,25 @@ def _check_decay(owner, decay):
     return number
 
 
+def _check_apart(owner, model):
+    """Raises if two of a model's networks share weights that are trained."""
+    names = ("generator", "encoder", "decoder", "discriminator")
+    networks = [name for name in names if hasattr(model, name)]
+    for one, other in itertools.combinations(networks, 2):
+        has, have = (
+            {id(weight): weight.path for weight in network.trainable_variables}
+            for network in (getattr(model, one), getattr(model, other))
+        )
+        if shared := [has[key] for key in has if key in have]:
+            raise invalid(
+                other,
+                owner,
+                f"a network that shares no weights with `{one}`, since each "
+                "player trains its own: make the layers twice",
+                f"a network with the same {shared[0]}",
+            )
+
+
 def _check_discriminator(owner, generator, discriminator):
     """How many examples the discriminator sees at once; or raises."""
     shape = tuple(generator.outputs[0].shape[1:])
@@ -353,8 +383,9 @@ def _check_discriminator(owner, generator, discriminator):
             f"{inputs} inputs",
         )
     seen = tuple(discriminator.inputs[0].shape[1:])
-    pack, rest = divmod(seen[-1], shape[-1])
-    if seen[:-1] != shape[:-1] or rest or not pack:
+    fits = seen[:-1] == shape[:-1] and None not in seen + shape
+    pack, rest = divmod(seen[-1], shape[-1]) if fits and seen else (0, 0)
+    if rest or not pack:
         raise invalid(
             "discriminator",
             owner,

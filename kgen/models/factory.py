@@ -5,7 +5,7 @@ import inspect
 import keras
 
 from kgen import densities
-from kgen.errors import check_name, invalid
+from kgen.errors import check_bool, check_keywords, check_name, invalid
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Autoencoder, Reconstructing
 from kgen.models.bayes_classifier import BayesClassifier
@@ -92,8 +92,8 @@ def create_model(
         vae.fit(train)
     """
     known = options_of(name, network)
-    for option in options:
-        check_name("options", "create_model", known, option)
+    own = ("input_shape", "network", "latent_dim", "num_classes")
+    check_keywords("create_model", [*own, *known], options)
     if name == "bayes_classifier":
         return _classifier(
             input_shape, network, latent_dim, num_classes, **options
@@ -167,6 +167,7 @@ def load_model(filepath, compile=True):
     Returns:
         The model, with its weights, optimizer and random streams.
     """
+    compile = check_bool("compile", "load_model", compile)
     return keras.saving.load_model(filepath, compile=compile)
 
 

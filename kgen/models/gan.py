@@ -95,7 +95,9 @@ class GAN(Adversarial):
                 f"shape {generator.inputs[0].shape}",
             )
         self.latent_dim = generator.inputs[0].shape[-1]
-        if latent_dim not in (None, self.latent_dim):
+        if latent_dim is not None and (
+            check_int("latent_dim", "GAN", latent_dim) != self.latent_dim
+        ):
             raise invalid(
                 "latent_dim",
                 "GAN",

@@ -121,7 +121,7 @@ class VAE(LatentGaussianModel):
     def _negative_importance_weighted_bound(self, inputs, x, training):
         count = self.importance_samples
         mean, log_var = self.encoder(inputs, training=training)
-        log_var = bound_log_var(log_var)
+        mean, log_var = ops.cast(mean, "float32"), bound_log_var(log_var)
         z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
         log_lik = self._log_prob_given(z, inputs, x, training)
         log_ratio = log_density(z, mean, log_var) - log_density(z)

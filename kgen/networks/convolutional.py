@@ -23,6 +23,7 @@ def stages(input_shape):
     return sizes
 
 
+@common.builder
 def encoder(
     input_shape,
     latent_dim,
@@ -74,6 +75,7 @@ def encoder(
     return inputs.network(outputs, "encoder")
 
 
+@common.builder
 def decoder(
     input_shape,
     latent_dim,
@@ -174,6 +176,7 @@ def _double(x, size, filters, **kwargs):
     return common.cropped(x, size)
 
 
+@common.builder
 def generator(
     input_shape,
     latent_dim,
@@ -214,6 +217,7 @@ def generator(
     return inputs.network(x, "generator")
 
 
+@common.builder
 def discriminator(
     input_shape,
     *,
@@ -253,7 +257,7 @@ def discriminator(
     shape = common.packed(shape, pack)
     inputs = common.Inputs(shape, "images", num_classes)
     make = common.normalised(spectral_normalization)
-    kwargs = {"kernel_constraint": common.constraint(kernel_constraint)}
+    kwargs = {"kernel_constraint": kernel_constraint}
     x = inputs.x
     for count in _filters(stages(shape), filters, max_filters):
         layer = layers.Conv2D(
