@@ -139,6 +139,8 @@ class Setting(click.ParamType):
             read = json.loads(json.dumps(ast.literal_eval(text)))
         except (ValueError, SyntaxError, TypeError):
             read = text
+        except (RecursionError, MemoryError):
+            self.fail(f"the value of {name.strip()} is nested too deeply")
         return name.strip(), read
 
 

@@ -542,6 +542,8 @@ def build(config, source, dataset):
             options[name] = value
         else:
             names = [*known, *sorted(compile_known)]
+            # What has an option of its own is told when it is tried.
+            names += sorted(settings.NAMES - {"options"})
             raise unknown_name("--set", "kgen train", names, name)
     spec = dataset.element_spec
     num_classes = None

@@ -12,9 +12,16 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers, replicas
-from kgen.errors import InvalidArgument, check_int, check_seed, invalid
+from kgen.errors import (
+    InvalidArgument,
+    check_bool,
+    check_int,
+    check_keywords,
+    check_seed,
+    invalid,
+)
 from kgen.export import savedmodel
-from kgen.models import checks, faults, graph_checks, network_checks
+from kgen.models import checks, faults, graph_checks, network_checks, outputs
 from kgen.models.logs import LogMeans
 from kgen.models.steps import check_counts, check_epochs, exactly
 
@@ -138,8 +145,11 @@ def in_scope(compile):
     The optimizers that it makes belong there; it need not be called there.
     """
 
+    known = list(inspect.signature(compile).parameters)[1:]
+
     @functools.wraps(compile)
     def scoped(model, *args, **kwargs):
+        check_keywords(f"{type(model).__name__}.compile", known, kwargs)
         if tf.distribute.has_strategy() and not model._distribute_strategy:
             owner = f"{type(model).__name__}.compile"
             raise InvalidArgument(
@@ -150,6 +160,10 @@ def in_scope(compile):
             return compile(model, *args, **kwargs)
 
     return scoped
+
+
+# Arguments that every Keras model has.
+_OF_ALL = (*("name", "trainable", "dtype", "autocast", "activity_regularizer"),)
 
 
 class Traces:
@@ -173,6 +187,11 @@ class GenerativeModel(keras.Model):
     # The `Faults` that watch the steps of `fit`, which a `Guard` sets, or None.
     faults = None
 
+    def __init__(self, **kwargs):
+        known = [*_own_arguments(type(self)), *_OF_ALL]
+        check_keywords(type(self).__name__, known, kwargs)
+        super().__init__(**kwargs)
+
     def _set_networks(self, log_names, support=None, **networks):
         """Keeps the networks as attributes and the means of the logs.
 
@@ -183,13 +202,7 @@ class GenerativeModel(keras.Model):
                 the data and whether the model is conditional.
         """
         for name, network in networks.items():
-            if not getattr(network, "inputs", None):
-                raise invalid(
-                    name,
-                    type(self).__name__,
-                    "a functional or sequential keras.Model with known inputs",
-                    network,
-                )
+            check_network(name, type(self).__name__, network)
             setattr(self, name, network)
         network_checks.check_precision(self, networks)
         network_checks.check_nothing_shared(type(self).__name__, networks)
@@ -246,13 +259,8 @@ class GenerativeModel(keras.Model):
             kwargs["steps_per_execution"],
         )
         for name in ("run_eagerly", "jit_compile"):
-            if not isinstance(kwargs[name], bool):
-                raise invalid(
-                    name,
-                    f"{type(self).__name__}.compile",
-                    "True or False",
-                    kwargs[name],
-                )
+            owner = f"{type(self).__name__}.compile"
+            kwargs[name] = check_bool(name, owner, kwargs[name])
         replicas = self.distribute_strategy.num_replicas_in_sync
         if kwargs["jit_compile"] and replicas > 1:
             raise invalid(
@@ -767,7 +775,27 @@ class GenerativeModel(keras.Model):
             config[name] = keras.saving.deserialize_keras_object(
                 config[name], custom_objects
             )
-        return cls(**config)
+        with outputs.only_warn():
+            return cls(**config)
+
+
+def check_network(name, owner, network):
+    """Raises unless a network is a `keras.Model` of known inputs and outputs.
+
+    Args:
+        name: The argument's name.
+        owner: Name of the model.
+        network: What was given.
+    """
+    is_model = isinstance(network, keras.Model)
+    if not (is_model and getattr(network, "inputs", None)):
+        raise invalid(
+            name,
+            owner,
+            "a built keras.Model, functional or sequential: give a Sequential "
+            "a `keras.Input` first",
+            network,
+        )
 
 
 def _as_inputs(element):

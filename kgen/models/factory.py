@@ -6,7 +6,13 @@ import re
 import keras
 
 from kgen import densities
-from kgen.errors import InvalidArgument, check_name, invalid
+from kgen.errors import (
+    InvalidArgument,
+    check_bool,
+    check_keywords,
+    check_name,
+    invalid,
+)
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Autoencoder, Reconstructing
 from kgen.models.bayes_classifier import BayesClassifier
@@ -98,8 +104,8 @@ def create_model(
         vae.fit(train)
     """
     known = options_of(name, network)
-    for option in options:
-        check_name("options", "create_model", known, option)
+    own = ("input_shape", "network", "latent_dim", "num_classes")
+    check_keywords("create_model", [*own, *known], options)
     if name == "bayes_classifier":
         return _classifier(
             input_shape, network, latent_dim, num_classes, **options
@@ -115,6 +121,8 @@ def create_model(
         )
         options["likelihood"] = likelihood
         bounded = bounded and likelihood.parameters_are_mean
+        # Probabilities are in [0, 1], whatever the shape of x is.
+        bounded = bounded or likelihood.parameter_bounds is not None
     options.setdefault("output_activation", "sigmoid" if bounded else None)
     options.update(input_shape=input_shape, latent_dim=latent_dim)
 
@@ -183,6 +191,7 @@ def load_model(filepath, compile=True, custom_objects=None, safe_mode=True):
     Raises:
         InvalidArgument: If the model has a class that is not known here.
     """
+    compile = check_bool("compile", "load_model", compile)
     try:
         return keras.saving.load_model(
             filepath, custom_objects, compile, safe_mode=safe_mode

@@ -7,7 +7,7 @@ from keras import ops
 
 from kgen import replicas
 from kgen.errors import check_int, check_seed, invalid
-from kgen.models import faults, paths
+from kgen.models import faults, outputs, paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
     Player,
@@ -82,8 +82,11 @@ class GAN(Adversarial):
         self._set_networks(
             _LOGS, generator=generator, discriminator=discriminator
         )
-        self._set_shape(generator.outputs[0].shape[1:])
         self._set_players(generator, discriminator)
+        self._set_shape(
+            generator.outputs[0].shape[1:],
+            outputs.bounds_of("generator", "GAN", generator),
+        )
         if len(generator.inputs[0].shape) != 2:
             raise invalid(
                 "generator",
@@ -92,7 +95,9 @@ class GAN(Adversarial):
                 f"shape {generator.inputs[0].shape}",
             )
         self.latent_dim = generator.inputs[0].shape[-1]
-        if latent_dim not in (None, self.latent_dim):
+        if latent_dim is not None and (
+            check_int("latent_dim", "GAN", latent_dim) != self.latent_dim
+        ):
             raise invalid(
                 "latent_dim",
                 "GAN",

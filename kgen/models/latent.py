@@ -11,6 +11,7 @@ from kgen.losses import gaussian_kl, gaussian_log_prob
 from kgen.losses.divergences import bound_log_var
 from kgen.models.base import new_seed, prior_draws
 from kgen.models.encoder_decoder import EncoderDecoder
+from kgen.models.outputs import check_log_var
 
 # The most that a decoder puts out at a time in importance sampling: rows, enough
 # to keep the cores busy, and numbers, for large pictures.
@@ -396,3 +397,4 @@ def check_posterior(owner, encoder):
             "two outputs of one shape, (mean, log_var)",
             [output.shape for output in outputs],
         )
+    check_log_var(owner, encoder)

@@ -23,6 +23,7 @@ def stages(input_shape):
     return sizes
 
 
+@common.builder
 def encoder(
     input_shape,
     latent_dim,
@@ -79,6 +80,7 @@ def encoder(
     return inputs.network(outputs, "encoder")
 
 
+@common.builder
 def decoder(
     input_shape,
     latent_dim,
@@ -182,6 +184,7 @@ def _double(x, size, filters, **kwargs):
     return common.cropped(x, size)
 
 
+@common.builder
 def generator(
     input_shape,
     latent_dim,
@@ -222,6 +225,7 @@ def generator(
     return inputs.network(x, "generator")
 
 
+@common.builder
 def discriminator(
     input_shape,
     *,
@@ -261,7 +265,7 @@ def discriminator(
     shape = common.packed(shape, pack)
     inputs = common.Inputs(shape, "images", num_classes)
     make = common.normalised(spectral_normalization)
-    kwargs = {"kernel_constraint": common.constraint(kernel_constraint)}
+    kwargs = {"kernel_constraint": kernel_constraint}
     x = inputs.x
     for count in _filters(stages(shape), filters, max_filters):
         layer = layers.Conv2D(

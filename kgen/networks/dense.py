@@ -9,6 +9,7 @@ from kgen.layers import Dense, GatedDense
 from kgen.networks import common
 
 
+@common.builder
 def encoder(
     input_shape,
     latent_dim,
@@ -46,6 +47,7 @@ def encoder(
     return inputs.network(outputs, "encoder")
 
 
+@common.builder
 def decoder(
     input_shape,
     latent_dim,
@@ -98,6 +100,7 @@ def _hidden(x, units, activation, kernel_regularizer):
     return x
 
 
+@common.builder
 def generator(
     input_shape,
     latent_dim,
@@ -133,6 +136,7 @@ def generator(
     return inputs.network(layers.Reshape(shape)(x), "generator")
 
 
+@common.builder
 def discriminator(
     input_shape,
     *,
@@ -160,7 +164,7 @@ def discriminator(
     shape = common.packed(common.check_shape(input_shape), pack)
     inputs = common.Inputs(shape, "images", num_classes)
     make = common.normalised(spectral_normalization)
-    kwargs = {"kernel_constraint": common.constraint(kernel_constraint)}
+    kwargs = {"kernel_constraint": kernel_constraint}
     x = layers.Flatten(data_format="channels_last")(inputs.x)
     for units in common.check_widths("hidden_units", hidden_units):
         layer = Dense(

@@ -9,6 +9,7 @@ from kgen.networks import common
 from kgen.networks.convolutional import stages
 
 
+@common.builder
 def encoder(
     input_shape,
     latent_dim,
@@ -61,6 +62,7 @@ def encoder(
     return inputs.network([z, *maps, inputs.x], "encoder")
 
 
+@common.builder
 def decoder(
     input_shape,
     latent_dim,

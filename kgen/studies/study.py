@@ -299,6 +299,8 @@ def read(path, source=None):
     path = pathlib.Path(path)
     try:
         said = tomllib.loads(path.read_text())
+    except RecursionError as error:
+        raise InvalidArgument(f"{path} is nested too deeply.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{path} can't be read: {error}.") from error
     _check_keys(said, path.name)
