@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
-from kgen.errors import InvalidArgument, check_number, invalid
+from kgen.errors import InvalidArgument, check_bool, check_number, invalid
 
 LOG_2_PI = math.log(2 * math.pi)
 
