@@ -4,10 +4,14 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import math
 import string
 
 from kgen.errors import InvalidArgument, check_name, invalid
 
+# Of a number that is searched, and of the values that a step may reach.
+_LARGEST = 1e30
+_MOST_STEPS = 100_000
 _FORMS = (
     '{"min": 4, "max": 64, "log": True}, {"values": [...]}, '
     '{"text": "adam:{rate}", "rate": {...}}, or a fixed value'
@@ -269,7 +273,7 @@ def _range(entry, name, owner):
     is_right = (
         all(type(number) in (int, float) for number in numbers)
         and isinstance(log, bool)
-        and -float("inf") < low < high < float("inf")
+        and -_LARGEST <= low < high <= _LARGEST
         and (not log or low > 0)
         and (step is None or step > (1 if log else 0))
     )
@@ -284,9 +288,15 @@ def _range(entry, name, owner):
     if any(isinstance(number, float) for number in numbers):
         low, high = float(low), float(high)
     found = Range(low, high, log, step)
-    if step is not None and len(found.steps()) < 2:
+    if step is None:
+        return found
+    span = math.log(high / low, step) if log else (high - low) / step
+    if not 0.999999 <= span <= _MOST_STEPS:
         raise invalid(
-            name, f"{owner}.space", "a step that reaches two values", entry
+            name,
+            f"{owner}.space",
+            f"a step that reaches from 2 to {_MOST_STEPS} values",
+            entry,
         )
     return found
 
@@ -316,7 +326,7 @@ def _text(entry, name, owner):
     one = Text(text, found)
     try:
         one.probes()
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, MemoryError) as error:
         raise invalid(
             name,
             f"{owner}.space",
@@ -332,7 +342,7 @@ def _plain(value, name, owner):
         return None
     try:
         return json.loads(json.dumps(value))
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise invalid(
             name, f"{owner}.space", "a number, a text or a list", value
         ) from error
