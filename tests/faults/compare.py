@@ -13,10 +13,11 @@ from PIL import Image
 
 # What is not done yet, or was about to be replaced.
 _LEFT_OVER = re.compile(r"^\.\d+-|\.kgen-(new|old)$|^\..*\.trials$|^attempts$")
-# Times, versions, and addresses in memory, which Keras writes.
-_PASSED_OVER = {"date", "seconds", "versions", "shared_object_id"}
+# Times, versions, checksums of files whose arrays are compared, and addresses in
+# memory, which Keras writes.
+_PASSED_OVER = {"date", "seconds", "versions", "blake2b", "shared_object_id"}
 # TensorBoard's files, whose names hold the time; the cache; a lock's holder.
-_NOT_COMPARED = re.compile(r"(^|/)(logs|cache)(/|$)|(^|/)\.?lock$|\.log$")
+_NOT_COMPARED = re.compile(r"(^|/)(logs|cache)(/|$)|(^|[/.])lock$|\.log$")
 
 
 def files(folder):

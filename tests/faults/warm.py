@@ -1,24 +1,30 @@
-"""What each command imports, imported once, in the process that forks them.
+"""What the commands import, imported once, in the process that forks them.
 
 Nothing here may run an operation of TensorFlow: its threads don't survive a fork.
 """
 
+import importlib
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import matplotlib.figure
-import scipy.special  # noqa: F401
-import sklearn.decomposition
-import sklearn.gaussian_process  # noqa: F401
-import tensorboard.summary  # noqa: F401
-import tensorflow_serving.apis  # noqa: F401
+for name in (
+    "matplotlib.figure",
+    "scipy.special",
+    "sklearn.decomposition",
+    "sklearn.gaussian_process",
+    "tensorboard.summary",
+    "tensorflow_serving.apis",
+    "kgen.cli",
+    "kgen.evaluations",
+    "kgen.exports",
+    "kgen.report",
+    "kgen.runs",
+    "kgen.studies",
+):
+    importlib.import_module(name)
 
-import kgen.cli
-import kgen.evaluations
-import kgen.exports
-import kgen.report
-import kgen.runs
-import kgen.studies  # noqa: F401
-
-matplotlib.figure.Figure().savefig(os.devnull, format="png")  # reads fonts
+# The first picture is slow: it reads fonts.
+importlib.import_module("matplotlib.figure").Figure().savefig(
+    os.devnull, format="png"
+)
