@@ -13,7 +13,7 @@ import warnings
 
 import click
 
-from kgen import distribution, names
+from kgen import distribution, files, interrupts, names
 from kgen.errors import InvalidArgument
 
 _LISTS = "\n".join(
@@ -45,9 +45,11 @@ class Group(click.Group):
     def main(self, *args, **kwargs):
         kwargs["standalone_mode"] = False
         try:
-            status = super().main(*args, **kwargs)
-        except (click.Abort, KeyboardInterrupt):
-            status = _complain("interrupted.", 130)
+            with interrupts.heeding_sigterm():
+                status = super().main(*args, **kwargs)
+        except (click.Abort, KeyboardInterrupt) as error:
+            cause = error.__cause__ or error  # click has its own error for it
+            status = _complain("interrupted.", interrupts.status(cause))
         except click.ClickException as error:
             status = _complain(error.format_message(), error.exit_code)
         except (InvalidArgument, OSError) as error:
@@ -55,6 +57,10 @@ class Group(click.Group):
         except distribution.WorkerLost as error:
             status = _complain(_one_line(error), 1)
         except Exception as error:
+            number = files.error_number(error)
+            if number in files.ADVICE:
+                status = _complain(_one_line(OSError(number, "")), 2)
+                sys.exit(status)
             # TensorFlow's class can't be named here: it is imported late.
             if type(error).__name__ not in (
                 "MemoryError",
@@ -80,10 +86,13 @@ def _complain(message, status):
 
 
 def _one_line(error):
-    if isinstance(error, OSError) and error.strerror:
+    text = str(error)
+    if isinstance(error, OSError) and error.errno:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}"
-    return " ".join(str(error).split())
+        text = place + (error.strerror or os.strerror(error.errno))
+        advice = files.ADVICE.get(error.errno)
+        text += f". {advice}." if advice else ""
+    return " ".join(text.split())
 
 
 class Name(click.ParamType):
@@ -341,6 +350,12 @@ def trains(function):
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option(
+    "--checkpoint-every",
+    metavar="N|Nm",
+    help="Keep a checkpoint within epochs, too: every N steps, or N minutes with "
+    "an m, such as 10m.",
+)
+@click.option(
     "--overwrite", is_flag=True, help="Delete the run in --out first."
 )
 @click.option("--export", is_flag=True, help="Export to saved_models/MODEL/N.")
@@ -394,6 +409,8 @@ def train(
             "has its settings."
         )
     distribution.check(strategy, devices)
+    if strategy == "multi_worker":
+        interrupts.unheeded()
     if strategy == "multi_worker" and not _meet(
         out if resume else None, settings["epochs"]
     ):
@@ -436,13 +453,13 @@ def train(
                 ],
             )
             trained = runs.train(run, config, overwrite, resume, strategy)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if not run.model_file.exists():
             raise
         return _complain(
             f"interrupted. {run.model_file} holds the model as it "
             f"was; go on with: kgen train {model} --resume --out {run.path}",
-            130,
+            interrupts.status(error),
         )
     if not writes:
         click.echo("Trained; the chief has the run.")
@@ -551,12 +568,18 @@ def _shown(value):
 def _resumed(ctx, run, config):
     """The run's own settings, with `--epochs` if given; others must agree."""
     kept = run.config
+    if kept["model"] != config["model"]:
+        raise InvalidArgument(
+            f"The run in {run.path} is of the model {kept['model']}, not "
+            f"{config['model']}. Go on with: kgen train {kept['model']} --resume "
+            f"--out {run.path}"
+        )
     for name, value in config.items():
         source = ctx.get_parameter_source(name)
         given = source == click.core.ParameterSource.COMMANDLINE
-        if name == "epochs" and given:
-            kept["epochs"] = value
-        elif given and value != kept[name]:
+        if name in ("epochs", "checkpoint_every") and given:
+            kept[name] = value
+        elif given and value != kept.get(name):
             option = "set" if name == "options" else name.replace("_", "-")
             raise InvalidArgument(
                 f"The run in {run.path} has --{option} {_shown(kept[name])}; it "
@@ -808,6 +831,7 @@ def tune(path, source, workers, resume, overwrite, trials, member):
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other.")
+    interrupts.unheeded()
     quiet_import()
     from kgen import studies
 

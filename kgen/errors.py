@@ -2,6 +2,7 @@
 
 import difflib
 import operator
+import sys
 
 
 class InvalidArgument(ValueError):
@@ -87,3 +88,9 @@ def check_number(argument, owner, value, minimum=0.0, maximum=None):
             argument, owner, f"a number from {minimum:g} to {maximum:g}", value
         )
     return number
+
+
+def say(text):
+    """Tells a user, in a line on stderr, of what is no error."""
+    sys.stderr.write(f"kgen: {text}\n")
+    sys.stderr.flush()

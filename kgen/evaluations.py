@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, plots, report, runs
+from kgen import evaluation, extractors, files, locks, plots, report, runs
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
 from kgen.models import checks
@@ -114,6 +114,13 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
         raise InvalidArgument("--metrics: expected names, such as elbo,psnr.")
     evaluation.check_metrics("kgen evaluate", settings.metrics)
     out = _directory(paths, out, overwrite)
+    with locks.directory(out):
+        files.sweep(out, {_RESULT, _REPORT}.__contains__)
+        return out, _evaluate(paths, settings, out, say)
+
+
+def _evaluate(paths, settings, out, say):
+    """`evaluate`, into a directory that nobody else writes to."""
     opened = [runs.Run(path) for path in paths]
     of_data = {_data_of(run) for run in opened}
     if settings.data is None and len(of_data) > 1:
@@ -145,12 +152,11 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
                 raise InvalidArgument(f"{one.run.path}: {error}") from error
         _unmark_likelihoods(found, models)
         say("Writing the report")
-        out.mkdir(parents=True, exist_ok=True)
         report.write(out / _REPORT, found)
     for one in found:
         del one["pictures"]
     files.write_json(out / _RESULT, _plain(found), allow_nan=False)
-    return out, found
+    return found
 
 
 def _directory(paths, out, overwrite):
