@@ -39,16 +39,15 @@ def fill(bench, task, folder, share):
     Returns:
         What is wrong in the end, as sentences.
     """
-    found = compare.files(bench.undisturbed(task).folder).values()
-    sizes = [-(-path.stat().st_size // _PAGE) * _PAGE for path in found]
-    with contextlib.ExitStack() as stack:
-        if can_mount():
-            size = int(float(share) * sum(sizes))
-            grow = stack.enter_context(_small(folder, size))
-            limit = None
-        else:
-            limit = max(_LEAST, int(float(share) * max(sizes)))
-            grow = contextlib.suppress
+    wanted = bench.undisturbed(task).folder
+    before, after = _size(folder), _size(wanted)
+    if can_mount():
+        limit = None
+        small = _small(folder, int(before + float(share) * (after - before)))
+    else:
+        limit = max(_LEAST, int(float(share) * after))
+        small = contextlib.nullcontext(lambda: None)
+    with small as grow:
         ended = processes.run(folder, task.command, limit=limit)
         said = [] if ended.status == 0 or ended.refused() else ended.problems()
         said += compare.unreadable(folder)
@@ -56,13 +55,18 @@ def fill(bench, task, folder, share):
         return said + bench.mended(task, folder)
 
 
+def _size(folder):
+    """Bytes of whole pages that all files of a folder take."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sum(-(-path.stat().st_size // _PAGE) * _PAGE for path in found)
+
+
 @contextlib.contextmanager
 def _small(folder, size):
-    """Within it, a folder is a file system of its own; gives what makes it large."""
+    """Within it, a folder is a small file system; gives what makes it large."""
     kept = pathlib.Path(tempfile.mkdtemp(dir=folder.parent))
     shutil.copytree(folder, kept, dirs_exist_ok=True)
-    there = sum(p.stat().st_size // _PAGE + 2 for p in kept.rglob("*"))
-    done = _mount(folder, size + there * _PAGE)
+    done = _mount(folder, size)
     if done.returncode:
         raise OSError(done.stderr)
     shutil.copytree(kept, folder, dirs_exist_ok=True)

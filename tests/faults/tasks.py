@@ -132,7 +132,13 @@ def all_tasks(folder):
         inputs=(STUDY,),
     )
     evaluate = "evaluate run --extractor pixels --num-samples 50"
+    vae = train(folder, "vae", VECTORS)
     tasks = [
+        dataclasses.replace(
+            vae,
+            name="vae-within",
+            command=(*vae.command, "--checkpoint-every", "1"),
+        ),
         *(train(folder, model, VECTORS) for model in names.MODELS),
         *(
             train(folder, model, PICTURES, name=f"{model}-pictures")
