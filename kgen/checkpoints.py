@@ -7,6 +7,7 @@ import math
 import pathlib
 import re
 import time
+import warnings
 
 import h5py
 import keras
@@ -19,7 +20,14 @@ _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.weights\.h5")
 _EVERY = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m")
 _KEPT = 2
 # What Keras and h5py raise for a file that they can't use.
-_UNUSABLE = (OSError, ValueError, TypeError, KeyError, RuntimeError)
+_UNUSABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    UserWarning,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +118,12 @@ class Checkpoint:
         checksum = files.digest_of(content + _as_bytes(sums))
         note = {"blake2b": checksum, "sums": sums}
         files.write_json(self.note_file, note)
-        with files.new_file(self.path) as temporary:
-            temporary.write_bytes(content)
+        try:
+            with files.new_file(self.path) as temporary:
+                temporary.write_bytes(content)
+        except OSError:
+            self.note_file.unlink(missing_ok=True)
+            raise
 
     def load(self, model):
         """Brings a model to the checkpoint's state.
@@ -128,7 +140,10 @@ class Checkpoint:
         if self.steps and not expected:
             raise Damaged(f"{self.note_file} is damaged, or not there")
         try:
-            model.load_weights(self.path)
+            with warnings.catch_warnings():
+                # By which Keras tells that it has left something out.
+                warnings.simplefilter("error", UserWarning)
+                model.load_weights(self.path)
         except _UNUSABLE as error:
             if files.error_number(error) in files.ADVICE:
                 raise

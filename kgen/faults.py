@@ -57,13 +57,10 @@ def watched(run, model):
     Args:
         run: The `Run`, which has begun.
         model: Its model's name.
-
-    Yields:
-        A `Watch`, to be the first of the callbacks.
     """
     watch = Watch(run)
     try:
-        yield watch
+        yield
     except (OSError, tf.errors.OpError) as error:
         watch.check()
         number = files.error_number(error)

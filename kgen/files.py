@@ -115,13 +115,7 @@ def new_directory(path, overwrite=False):
     path = pathlib.Path(path)
     if os.path.lexists(path) and not overwrite:
         raise _exists(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise NotADirectoryError(
-            f"{path.parent} is a file, or a link to nothing. Choose another "
-            "place."
-        ) from error
+    _make_parent(path)
     _delete_abandoned(path.parent)
     with (
         naming(path),
@@ -143,6 +137,16 @@ def new_directory(path, overwrite=False):
                     raise _exists(path) from error
                 raise
         _sync_directory(path.parent)
+
+
+def _make_parent(path):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(
+            f"{path.parent} is a file, or a link to nothing. Choose another "
+            "place."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -180,11 +184,13 @@ def _delete_abandoned(parent):
 
 
 def is_running(process):
-    """Whether there is a process of a number on this machine.
+    """Whether there is a process of a number on this machine, or may be.
 
     Args:
         process: Integer.
     """
+    if os.name == "nt":
+        return True  # there, `os.kill` would end it
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -202,7 +208,7 @@ def new_file(path):
     by the ending. An existing file is replaced.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_parent(path)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         with naming(path, temporary):

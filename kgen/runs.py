@@ -339,8 +339,7 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         if epoch:
             _share_state(run, model, strategy)
         if writes:
-            watch = stack.enter_context(faults.watched(run, config["model"]))
-            callbacks = [watch, *callbacks, *_records(run)]
+            callbacks = [faults.Watch(run), *callbacks, *_records(run)]
         try:
             if epoch < config["epochs"]:
                 epochs = config["epochs"]
@@ -401,12 +400,11 @@ def _begin(stack, run, model, config, overwrite, resume):
     The run is this process's own until the stack is closed.
     """
     stack.enter_context(locks.directory(run.path))
-    if resume:
-        run.sweep()
-        return _resume(run, model, config)
-    run.create(config, overwrite)
+    if not resume:
+        run.create(config, overwrite)
+    stack.enter_context(faults.watched(run, config["model"]))
     run.sweep()
-    return 0
+    return _resume(run, model, config) if resume else 0
 
 
 def _end(run, model, source, epochs):

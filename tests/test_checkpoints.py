@@ -70,18 +70,14 @@ def test_no_checkpoint_is_epoch_0(tmp_path):
 
 def test_a_checkpoint_is_keras_s(checkpoints, tmp_path):
     """What is written in memory loads as what Keras writes, and the reverse."""
-    whole, own = tmp_path / "keras.weights.h5", checkpoints.found()[0].path
-    model = model_of(2.0)
-    model.save_weights(whole)
-    assert len(module.content_of(model)) == whole.stat().st_size
-    other = model_of(0.0)
-    other.load_weights(own)
-    assert value_of(other) == 2.0
-    for path in (own, own.with_suffix(".json")):
-        pathlib.Path(str(path).replace(".weights.json", ".json")).unlink()
-    whole.rename(own)  # as of a run of before there were checksums
-    assert checkpoints.restore(other := model_of(0.0)) == 2
-    assert value_of(other) == 2.0
+    own = checkpoints.found()[0]
+    model = model_of(0.0)
+    model.load_weights(own.path)
+    assert value_of(model) == 2.0
+    model_of(7.0).save_weights(own.path)
+    own.note_file.unlink()  # as of a run of before there were checksums
+    assert checkpoints.restore(model) == 2
+    assert value_of(model) == 7.0
 
 
 @pytest.mark.parametrize("noted", [True, False])
@@ -166,18 +162,24 @@ def test_no_intervals(text):
 @pytest.mark.parametrize(
     "model, batch, options",
     [
-        ("vae", 17, ("--kl-warmup", 3, "--binarize")),
-        ("vae", 22, ("--set", "steps_per_execution=4", "--conditional")),
+        (
+            "vae",
+            17,
+            (
+                *("--kl-warmup", 3, "--binarize", "--conditional"),
+                *("--set", "steps_per_execution=4"),
+            ),
+        ),
         ("gan", 13, ()),
     ],
-    ids=["vae", "several steps", "gan"],
+    ids=["vae", "gan"],
 )
 def test_a_training_killed_within_an_epoch_goes_on(
     tmp_path, monkeypatch, model, batch, options
 ):
     """From the checkpoint within it, to the very same weights and logs."""
     monkeypatch.chdir(tmp_path)
-    base = ("train", model, *SMALL, *options, "--epochs", 3)
+    base = ("train", model, *SMALL, *options, "--epochs", 2)
     kgen(*base, "--out", "unbroken")
 
     class Killed(Exception):
@@ -220,7 +222,6 @@ def test_a_training_killed_within_an_epoch_goes_on(
 def test_after_a_whole_epoch_there_is_always_one(checkpoints):
     """Several devices can't go on within one."""
     model = model_of(3.0)
-    model.compile(loss="mse")
     checkpoints.set_model(model)
     checkpoints.every = Interval(1)
     checkpoints.on_epoch_begin(2)
