@@ -1,6 +1,7 @@
 """A sample of the commands that are killed; `python -m tests.faults` has all."""
 
 import os
+import random
 
 import pytest
 
@@ -14,11 +15,8 @@ pytestmark = [
 SEED = 0
 
 
-def test_a_training_killed_at_any_rename_goes_on_exactly(bench):
-    found = [
-        *cases.renames(bench, "vae", ["KILL"])[::2],
-        *cases.renames(bench, "vae", ["TERM"])[-1:],
-    ]
+def test_a_training_killed_at_some_renames_goes_on_exactly(bench):
+    found = random.Random(SEED).sample(cases.renames(bench, "vae"), 6)
     assert not cases.failed(cases.run_all(bench, found))
 
 
