@@ -13,9 +13,20 @@ from PIL import Image
 
 # What is not done yet, or was about to be replaced.
 _LEFT_OVER = re.compile(r"^\.\d+-|\.kgen-(new|old)$|^\..*\.trials$|^attempts$")
-# Times, versions, checksums of files whose arrays are compared, and addresses in
-# memory, which Keras writes.
-_PASSED_OVER = {"date", "seconds", "versions", "blake2b", "shared_object_id"}
+# Times, versions, checksums of files whose arrays are compared, addresses in
+# memory, which Keras writes, and in which order workers ran trials.
+_PASSED_OVER = {
+    "date",
+    "seconds",
+    "versions",
+    "blake2b",
+    "shared_object_id",
+    "start_order",
+    "end_order",
+    "run_times",
+    "tried_so_far",
+    "ongoing_trials",
+}
 # TensorBoard's files, whose names hold the time; the cache; a lock's holder.
 _NOT_COMPARED = re.compile(r"(^|/)(logs|cache)(/|$)|(^|[/.])lock$|\.log$")
 
