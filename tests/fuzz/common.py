@@ -2,7 +2,6 @@
 
 import contextlib
 import linecache
-import os
 import pathlib
 import signal
 import traceback
@@ -122,10 +121,3 @@ def mutated(draw, data, header=64):
             byte = draw(_BYTES)
             data[place] = byte if kind == "set" else data[place] ^ byte
     return bytes(data)
-
-
-def remember(name, data):
-    """Writes what a failure was found with, where KGEN_FUZZ_KEEP says so."""
-    folder = os.environ.get("KGEN_FUZZ_KEEP")
-    if folder:
-        pathlib.Path(folder, name).write_bytes(data)

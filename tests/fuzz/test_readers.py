@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import struct
-import warnings
 
 import numpy as np
 import pytest
@@ -12,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from kgen.data import open_source
-from kgen.runs import Run
-from tests.fuzz.common import examples, mutated, only_invalid, refused
+from tests.fuzz.common import examples, mutated
+from tests.fuzz.readers import CONFIG, check
 
 pytestmark = pytest.mark.slow
 
@@ -53,21 +51,9 @@ _PICTURES = {
     "jpg": [_picture("JPEG"), _picture("JPEG", "L")],
     "gif": [_picture("GIF", "P")],
     "bmp": [_picture("BMP"), _picture("BMP", "1")],
-}
-_CONFIG = {
-    "model": "vae",
-    "data": "digits",
-    "image_shape": None,
-    "data_dir": None,
-    "network": "conv",
-    "latent_dim": 8,
-    "epochs": 2,
-    "batch_size": 64,
-    "seed": 0,
-    "conditional": False,
-    "binarize": False,
-    "kl_warmup": 0.0,
-    "options": {"hidden_units": [8]},
+    "webp": [_picture("WEBP")],
+    "tif": [_picture("TIFF"), _picture("TIFF", "I;16")],
+    "ppm": [_picture("PPM"), _picture("PPM", "L")],
 }
 _HISTORY = "epoch,loss,val_loss\r\n0,1.5,2.5\r\n1,1.25,2.25\r\n"
 
@@ -77,78 +63,54 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz")
 
 
-def _read(path, image_shape=None):
-    """All of a source, as a training reads it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of damaged pictures
-        source = open_source(path, image_shape)
-        for split in source.readers:
-            found = source.examples(split)
-            next(iter(found.batches(batch_size=2)))
-
-
-def _check_file(path, data, read):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    refused(read, path, allowed=only_invalid)
-
-
-@examples(400)
+@examples(300)
 @given(mutated(_idx()), st.booleans())
 def test_idx(folder, data, packed):
-    name = "train-images-idx3-ubyte" + ".gz" * packed
-    data = gzip.compress(data, mtime=0) if packed else data
-    path = folder / f"idx-{packed}" / name
-    _check_file(path, data, lambda path: _read(path.parent))
+    if packed:
+        check(folder, "gz", gzip.compress(data, mtime=0))
+    else:
+        check(folder, "idx", data)
 
 
-@examples(300)
+@examples(200)
 @given(mutated(_idx((3,))))
 def test_idx_labels(folder, data):
-    path = folder / "labels" / "train-labels-idx1-ubyte"
-    path.parent.mkdir(exist_ok=True)
-    (path.parent / "train-images-idx3-ubyte").write_bytes(_idx())
-    _check_file(path, data, lambda path: _read(path.parent))
+    check(folder, "idx_labels", data)
 
 
-@examples(300)
+@examples(200)
 @given(mutated(gzip.compress(_idx(), mtime=0), header=16))
 def test_gz(folder, data):
-    path = folder / "gz" / "train-images-idx3-ubyte.gz"
-    _check_file(path, data, lambda path: _read(path.parent))
-
-
-@examples(600)
-@given(st.sampled_from(_NPY).flatmap(lambda data: mutated(data, header=128)))
-def test_npy(folder, data):
-    _check_file(folder / "array.npy", data, _read)
-
-
-@examples(600)
-@given(st.sampled_from(_NPZ).flatmap(mutated))
-def test_npz(folder, data):
-    _check_file(folder / "arrays.npz", data, _read)
-
-
-@examples(300)
-@pytest.mark.parametrize("ending", _PICTURES)
-@given(data=st.data())
-def test_pictures(folder, ending, data):
-    whole = data.draw(st.sampled_from(_PICTURES[ending]))
-    data = data.draw(mutated(whole))
-    path = folder / ending / f"1.{ending}"
-    _check_file(path, data, lambda path: _read(path.parent))
-
-
-def _all_of_run(path):
-    run = Run(path.parent)
-    run.config  # noqa: B018
-    run.source()
-    run.history()
-    run.is_trained()
+    check(folder, "gz", data)
 
 
 @examples(400)
-@given(mutated(json.dumps(_CONFIG).encode(), header=400))
+@given(st.sampled_from(_NPY).flatmap(lambda data: mutated(data, header=128)))
+def test_npy(folder, data):
+    check(folder, "npy", data)
+
+
+@examples(400)
+@given(st.sampled_from(_NPZ).flatmap(mutated))
+def test_npz(folder, data):
+    check(folder, "npz", data)
+
+
+@pytest.mark.parametrize("kind", _PICTURES)
+@examples(150)
+@given(data=st.data())
+def test_pictures(folder, kind, data):
+    whole = data.draw(st.sampled_from(_PICTURES[kind]))
+    check(folder, kind, data.draw(mutated(whole)))
+
+
+@examples(300)
+@given(mutated(_HISTORY.encode(), header=60))
+def test_history(folder, data):
+    check(folder, "history", data)
+
+
+@examples(300)
+@given(mutated(json.dumps(CONFIG).encode(), header=400))
 def test_config_bytes(folder, data):
-    _check_file(folder / "run" / "config.json", data, _all_of_run)
+    check(folder, "config", data)

@@ -3,7 +3,6 @@
 import functools
 import inspect
 import json
-import unittest.mock
 
 import numpy as np
 import pytest
@@ -20,13 +19,13 @@ from kgen import (
     losses,
     metrics,
     runs,
-    studies,
 )
 from kgen.data import open_source
 from kgen.densities import ClassPrior
 from kgen.densities.factory import DENSITIES
 from kgen.models import factory
 from tests.fuzz.common import examples, mutated, only_invalid, refused
+from tests.fuzz.readers import CONFIG, check
 
 pytestmark = pytest.mark.slow
 
@@ -190,23 +189,6 @@ def _click(error):
     return isinstance(error, cli.click.UsageError)
 
 
-_CONFIG = {
-    "model": "autoencoder",
-    "data": "digits",
-    "image_shape": None,
-    "data_dir": None,
-    "network": "dense",
-    "latent_dim": 2,
-    "epochs": 2,
-    "batch_size": 64,
-    "seed": 0,
-    "conditional": False,
-    "binarize": False,
-    "kl_warmup": 0.0,
-    "options": {"hidden_units": [4]},
-}
-
-
 def _names_of_set(name):
     model = factory.MODELS[name]
     return [*factory.options_of(name, "dense"), *_parameters(model.compile)]
@@ -218,7 +200,7 @@ def _names_of_set(name):
 def test_set(name, data):
     options = data.draw(_arguments(_names_of_set(name)))
     options = json.loads(json.dumps({"hidden_units": [4], **options}))
-    config = {**_CONFIG, "model": name, "options": options}
+    config = {**CONFIG, "model": name, "options": options}
     source = open_source("digits")
     dataset = source.dataset("train", batch_size=64)
     refused(runs.build, config, source, dataset, allowed=only_invalid)
@@ -229,28 +211,10 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz")
 
 
-def _resume(path):
-    """What `kgen train --resume` does, but for the training."""
-    nothing = unittest.mock.Mock()
-    run = runs.Run(path.parent)
-    with unittest.mock.patch.multiple(runs, _fit=nothing, _end=nothing):
-        runs.train(run, run.config, resume=True)
-
-
 @examples(150)
-@given(data=st.data())
-def test_config(folder, data):
-    changed = data.draw(_arguments([*_CONFIG, "versions"]))
-    config = {**_CONFIG, **changed}
-    text = json.dumps(config)
-    path = folder / "run" / "config.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    refused(_resume, path, allowed=_only_in_words)
-
-
-def _only_in_words(error):
-    return only_invalid(error) or isinstance(error, FileNotFoundError)
+@given(changed=_arguments([*CONFIG, "versions"]))
+def test_config(folder, changed):
+    check(folder, "config", json.dumps({**CONFIG, **changed}).encode())
 
 
 _STUDY = {
@@ -337,14 +301,11 @@ _PLACES += [("budget", "x"), ("data", "image_shape"), ("data", "conditional")]
 @examples(150)
 @given(st.sampled_from(_PLACES), _STUDY_VALUES)
 def test_study(folder, place, value):
-    path = folder / "study.toml"
-    path.write_text(_study_text(_with(_STUDY, place, value)))
-    refused(studies.read, path, allowed=_only_in_words)
+    text = _study_text(_with(_STUDY, place, value))
+    check(folder, "study", text.encode("utf-8", "surrogatepass"))
 
 
 @examples(200)
 @given(mutated(_study_text(_STUDY).encode(), header=400))
 def test_study_bytes(folder, data):
-    path = folder / "bytes.toml"
-    path.write_bytes(data)
-    refused(studies.read, path, allowed=_only_in_words)
+    check(folder, "study", data)
