@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import functools
 import json
+import logging
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ import warnings
 
 import click
 
-from kgen import distribution, names
+from kgen import distribution, files, interrupts, names
 from kgen.errors import InvalidArgument
 
 _LISTS = "\n".join(
@@ -45,9 +46,11 @@ class Group(click.Group):
     def main(self, *args, **kwargs):
         kwargs["standalone_mode"] = False
         try:
-            status = super().main(*args, **kwargs)
-        except (click.Abort, KeyboardInterrupt):
-            status = _complain("interrupted.", 130)
+            with interrupts.heeding_sigterm():
+                status = super().main(*args, **kwargs)
+        except (click.Abort, KeyboardInterrupt) as error:
+            cause = error.__cause__ or error  # click has its own error for it
+            status = _complain("interrupted.", interrupts.status(cause))
         except click.ClickException as error:
             status = _complain(error.format_message(), error.exit_code)
         except (InvalidArgument, OSError) as error:
@@ -55,6 +58,10 @@ class Group(click.Group):
         except distribution.WorkerLost as error:
             status = _complain(_one_line(error), 1)
         except Exception as error:
+            number = files.error_number(error)
+            if number in files.ADVICE:
+                status = _complain(_one_line(OSError(number, "")), 2)
+                sys.exit(status)
             # TensorFlow's class can't be named here: it is imported late.
             if type(error).__name__ not in (
                 "MemoryError",
@@ -73,6 +80,19 @@ _TOO_LARGE = (
 )
 
 
+class _Lines(logging.Handler):
+    """Shows what the package logs like its other lines."""
+
+    def emit(self, record):
+        _complain(_one_line(record.getMessage()), None)
+
+
+def _show_logs():
+    logger = logging.getLogger("kgen")
+    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
+        logger.addHandler(_Lines())
+
+
 def _complain(message, status):
     _passing("")
     click.echo(f"kgen: {message}", err=True)
@@ -80,10 +100,13 @@ def _complain(message, status):
 
 
 def _one_line(error):
-    if isinstance(error, OSError) and error.strerror:
+    text = str(error)
+    if isinstance(error, OSError) and error.errno:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}"
-    return " ".join(str(error).split())
+        text = place + (error.strerror or os.strerror(error.errno))
+        advice = files.ADVICE.get(error.errno)
+        text += f". {advice}." if advice else ""
+    return " ".join(text.split())
 
 
 class Name(click.ParamType):
@@ -116,6 +139,8 @@ class Setting(click.ParamType):
             read = json.loads(json.dumps(ast.literal_eval(text)))
         except (ValueError, SyntaxError, TypeError):
             read = text
+        except (RecursionError, MemoryError):
+            self.fail(f"the value of {name.strip()} is nested too deeply")
         return name.strip(), read
 
 
@@ -200,6 +225,7 @@ def main(ctx):
 
     Start with: kgen train vae --export
     """
+    _show_logs()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
@@ -293,7 +319,16 @@ def trains(function):
             help="Where TensorFlow Datasets keeps files.",
         ),
         click.option(
-            "--image-shape", type=Shape(), help="Resize to; C is 1 or 3."
+            "--image-shape",
+            type=Shape(),
+            help="Resize to; C is 1 (grey), 3 (colour) or 4 (with opacity).",
+        ),
+        click.option(
+            "--background",
+            default="white",
+            show_default=True,
+            help="The colour behind transparent pictures, such as black or "
+            "#ff8000.",
         ),
         click.option(
             "--data",
@@ -326,6 +361,16 @@ def trains(function):
     help="Epochs over which the KL term's weight rises from 0.",
 )
 @click.option(
+    "--on-nan",
+    type=Name("answer to NaN", names.ON_NAN),
+    default="stop",
+    show_default=True,
+    help="What follows a loss or gradient that is NaN or infinite, which never "
+    "reaches the weights: "
+    + "; ".join(f"{name} ({text})" for name, text in names.ON_NAN.items())
+    + ".",
+)
+@click.option(
     "--set",
     "options",
     type=Setting(),
@@ -340,6 +385,12 @@ def trains(function):
     help="The run's directory; default: runs/MODEL-N, the next free N.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--checkpoint-every",
+    metavar="N|Nm",
+    help="Keep a checkpoint within epochs, too: every N steps, or N minutes with "
+    "an m, such as 10m.",
+)
 @click.option(
     "--overwrite", is_flag=True, help="Delete the run in --out first."
 )
@@ -394,6 +445,8 @@ def train(
             "has its settings."
         )
     distribution.check(strategy, devices)
+    if strategy == "multi_worker":
+        interrupts.unheeded()
     if strategy == "multi_worker" and not _meet(
         out if resume else None, settings["epochs"]
     ):
@@ -436,13 +489,13 @@ def train(
                 ],
             )
             trained = runs.train(run, config, overwrite, resume, strategy)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if not run.model_file.exists():
             raise
         return _complain(
             f"interrupted. {run.model_file} holds the model as it "
             f"was; go on with: kgen train {model} --resume --out {run.path}",
-            130,
+            interrupts.status(error),
         )
     if not writes:
         click.echo("Trained; the chief has the run.")
@@ -549,13 +602,19 @@ def _shown(value):
 
 
 def _resumed(ctx, run, config):
-    """The run's own settings, with `--epochs` if given; others must agree."""
+    """The run's own settings; `--epochs` and `--on-nan` may change."""
     kept = run.config
+    if kept["model"] != config["model"]:
+        raise InvalidArgument(
+            f"The run in {run.path} is of the model {kept['model']}, not "
+            f"{config['model']}. Go on with: kgen train {kept['model']} --resume "
+            f"--out {run.path}"
+        )
     for name, value in config.items():
         source = ctx.get_parameter_source(name)
         given = source == click.core.ParameterSource.COMMANDLINE
-        if name == "epochs" and given:
-            kept["epochs"] = value
+        if name in ("epochs", "checkpoint_every", "on_nan") and given:
+            kept[name] = value
         elif given and value != kept[name]:
             option = "set" if name == "options" else name.replace("_", "-")
             raise InvalidArgument(
@@ -808,6 +867,7 @@ def tune(path, source, workers, resume, overwrite, trials, member):
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other.")
+    interrupts.unheeded()
     quiet_import()
     from kgen import studies
 

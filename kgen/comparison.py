@@ -94,7 +94,10 @@ def compare(config, out, overwrite=False, report=lambda line: None):
     out = pathlib.Path(out)
     _check_place(out, overwrite)
     source = open_source(
-        config["data"], config["image_shape"], config["data_dir"]
+        config["data"],
+        config["image_shape"],
+        config["data_dir"],
+        background=config.get("background", "white"),
     )
     data = read(source, config["limit"], config["seed"])
     vae = _build_vae(data, config)

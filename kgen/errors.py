@@ -2,10 +2,21 @@
 
 import difflib
 import operator
+import sys
+
+# Characters of a value in a message.
+_LONGEST = 500
+# What int32 and float32 can hold.
+_MOST = 2**31 - 1
+_LARGEST = 3.4028235e38
 
 
 class InvalidArgument(ValueError):
     """A user's mistake: the message says what is wrong and what to do."""
+
+
+class UnknownArgument(InvalidArgument, TypeError):
+    """An argument that there is not; Python's own error is a `TypeError`."""
 
 
 def invalid(argument, owner, expected, received):
@@ -22,17 +33,86 @@ def invalid(argument, owner, expected, received):
     """
     return InvalidArgument(
         f"Invalid value for argument `{argument}` of `{owner}`. "
-        f"Expected {expected}. Received: {argument}={received}"
+        f"Expected {expected}. Received: {argument}={_shown(received)}"
     )
+
+
+def _shown(value):
+    """A value as text of bounded length, whatever it is."""
+    try:
+        text = str(value)
+    except Exception:  # nested too deeply, or an object of one's own
+        return f"a {type(value).__name__} that can't be shown"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def unknown_name(argument, owner, options, received):
     """Like `invalid`, for a name out of a list: offers the nearest one."""
-    typed = str(received).partition(":")[0]  # a name's numbers may follow
-    close = difflib.get_close_matches(typed, list(options), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    typed = _shown(received).partition(":")[0]  # a name's numbers may follow
     names = ", ".join(repr(name) for name in options)
-    return invalid(argument, owner, f"one of {names}{hint}", repr(received))
+    expected = f"one of {names}{_nearest(typed, options)}"
+    shown = repr(received) if isinstance(received, str) else received
+    return invalid(argument, owner, expected, shown)
+
+
+def _nearest(typed, options):
+    """The hint at the name that is meant, if one is near, else `""`."""
+    close = difflib.get_close_matches(typed, list(options), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_keywords(owner, known, given):
+    """Raises if an argument is given that there is not.
+
+    Args:
+        owner: Name of the class or function.
+        known: Names of its arguments.
+        given: Names of those that were given.
+
+    Raises:
+        UnknownArgument: The nearest name is offered.
+    """
+    for name in given:
+        if name not in known:
+            names = ", ".join(f"`{one}`" for one in known)
+            raise UnknownArgument(
+                f"Unknown argument `{name}` of `{owner}`"
+                f"{_nearest(name, known)}. Expected some of {names}."
+            )
+
+
+def made(argument, owner, expected, make, *given):
+    """Returns `make(*given)`; what that raises becomes words.
+
+    For what Keras makes of a user's name or config: it may raise anything.
+
+    Args:
+        argument: Name of the argument.
+        owner: Name of the class or function that it was given to.
+        expected: What would have been right, in words.
+        make: Function that makes it.
+        *given: What it is called with, the user's value first.
+
+    Returns:
+        What `make` returned.
+
+    Raises:
+        InvalidArgument: If it can't be made.
+    """
+    try:
+        return make(*given)
+    except InvalidArgument:
+        raise
+    except Exception as error:  # of any kind: it is someone else's code
+        reason = " ".join(str(error).split())
+        if len(reason) > 200:
+            reason = f"{reason[:200]}..."
+        raise invalid(
+            argument,
+            owner,
+            f"{expected} ({type(error).__name__}: {reason})",
+            given[0],
+        ) from error
 
 
 def check_name(argument, owner, options, value):
@@ -48,21 +128,35 @@ def check_int(argument, owner, value, minimum=1, maximum=None):
         number = operator.index(value)
     except TypeError:
         number = None
-    # NumPy's own booleans, too, without importing NumPy for it.
-    boolean = type(value).__name__ in ("bool", "bool_")
     if (
         number is None
-        or boolean
-        or number < minimum
-        or (maximum is not None and number > maximum)
+        or _is_boolean(value)
+        or not minimum <= number <= (_MOST if maximum is None else maximum)
     ):
         kind = "a positive integer"
         if maximum is not None:
             kind = f"an integer from {minimum} to {maximum}"
         elif minimum != 1:
             kind = f"an integer of at least {minimum}"
+        if maximum is None and number is not None and number > _MOST:
+            kind = f"an integer of at most {_MOST}"
         raise invalid(argument, owner, kind, value)
     return number
+
+
+def check_bool(argument, owner, value):
+    """Returns `value` as a bool, or raises if it is not True or False.
+
+    A text such as `"off"` would count as true.
+    """
+    if not _is_boolean(value):
+        raise invalid(argument, owner, "True or False", repr(value))
+    return bool(value)
+
+
+def _is_boolean(value):
+    """Whether it is True or False, NumPy's too, without importing NumPy."""
+    return type(value).__name__ in ("bool", "bool_")
 
 
 def check_seed(owner, seed, optional=True):
@@ -78,7 +172,7 @@ def check_number(argument, owner, value, minimum=0.0, maximum=None):
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
-    if not minimum <= number < float("inf"):
+    if _is_boolean(value) or not minimum <= number <= _LARGEST:
         raise invalid(
             argument, owner, f"a finite number of at least {minimum:g}", value
         )
@@ -87,3 +181,9 @@ def check_number(argument, owner, value, minimum=0.0, maximum=None):
             argument, owner, f"a number from {minimum:g} to {maximum:g}", value
         )
     return number
+
+
+def say(text):
+    """Tells a user, in a line on stderr, of what is no error."""
+    sys.stderr.write(f"kgen: {text}\n")
+    sys.stderr.flush()

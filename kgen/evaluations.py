@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, plots, report, runs
+from kgen import evaluation, extractors, files, locks, plots, report, runs
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
 from kgen.models import checks
@@ -114,6 +114,13 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
         raise InvalidArgument("--metrics: expected names, such as elbo,psnr.")
     evaluation.check_metrics("kgen evaluate", settings.metrics)
     out = _directory(paths, out, overwrite)
+    with locks.directory(out):
+        files.sweep(out, {_RESULT, _REPORT}.__contains__)
+        return out, _evaluate(paths, settings, out, say)
+
+
+def _evaluate(paths, settings, out, say):
+    """`evaluate`, into a directory that nobody else writes to."""
     opened = [runs.Run(path) for path in paths]
     of_data = {_data_of(run) for run in opened}
     if settings.data is None and len(of_data) > 1:
@@ -145,12 +152,11 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
                 raise InvalidArgument(f"{one.run.path}: {error}") from error
         _unmark_likelihoods(found, models)
         say("Writing the report")
-        out.mkdir(parents=True, exist_ok=True)
         report.write(out / _REPORT, found)
     for one in found:
         del one["pictures"]
     files.write_json(out / _RESULT, _plain(found), allow_nan=False)
-    return out, found
+    return found
 
 
 def _directory(paths, out, overwrite):
@@ -171,7 +177,8 @@ def _directory(paths, out, overwrite):
 def _data_of(run):
     config = run.config
     shape = config["image_shape"]
-    return config["data"], None if shape is None else tuple(shape)
+    shape = None if shape is None else tuple(shape)
+    return config["data"], shape, config["background"]
 
 
 def _check_some(names, models):
@@ -237,7 +244,12 @@ def _judged(opened, models, data):
 
     def source(run, data):
         shape = run.config["image_shape"]
-        return once(data, shape and tuple(shape), run.config["data_dir"])
+        return once(
+            data,
+            shape and tuple(shape),
+            run.config["data_dir"],
+            background=run.config["background"],
+        )
 
     found = []
     for run, model in zip(opened, models):

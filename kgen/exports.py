@@ -1,6 +1,5 @@
 """`kgen export`: a run's model where TF Serving finds it, and how to ask it."""
 
-import contextlib
 import csv
 import io
 import json
@@ -13,9 +12,9 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from kgen import runs
+from kgen import files, locks, runs
 from kgen.data.examples import some
-from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.errors import InvalidArgument, check_int, invalid, say
 from kgen.export import savedmodel, versions
 from kgen.extractors import cache
 from kgen.models import checks
@@ -55,6 +54,13 @@ def export(run, model, root, name=None, version=None, **options):
             f"{base} has a version {version} already. Choose another, or leave "
             "it out for the next free one."
         )
+    with locks.directory(base):
+        return _exported(run, model, root, name, version, options)
+
+
+def _exported(run, model, root, name, version, options):
+    """`export`, once its values are checked and no other one goes on."""
+    base = pathlib.Path(root, name)
     quantize = bool(options.get("quantize"))
     examples, data = _data_of(run, model, quantize)
     facts = {"name": name, **_facts(run, model), "data": data}
@@ -147,21 +153,43 @@ def _facts(run, model):
         "trained": run.trained(),
         "trained_with": config.get("versions", {}),
     }
-    # A file that is not there, or not as `kgen evaluate` wrote it, says nothing.
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        (judged,) = json.loads((run.path / "metrics.json").read_text())
-        metrics = {
-            "date": judged["date"],
-            "data": judged["data"],
-            "values": {
-                name: metric["value"]
-                for name, metric in judged["metrics"].items()
-            },
-        }
-        # The run may have gone on since it was judged.
-        if judged["weights"] == runs.fingerprint(model):
-            facts["metrics"] = metrics
+    metrics = _metrics(run, model)
+    if metrics:
+        facts["metrics"] = metrics
     return facts
+
+
+def _metrics(run, model):
+    """What `kgen evaluate` has found for just this model, or None."""
+    file = run.path / "metrics.json"
+    if not file.exists():
+        return None
+    try:
+        (judged,) = files.read_json(file)
+        values = {
+            name: metric["value"] for name, metric in judged["metrics"].items()
+        }
+        metrics = {
+            "date": str(judged["date"]),
+            "data": dict(judged["data"]),
+            "values": values,
+        }
+        weights = judged["weights"]
+        json.dumps(metrics, allow_nan=False)  # which the card must hold
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        say(
+            f"{file} is not what `kgen evaluate` wrote, and is left out of the "
+            f"export ({type(error).__name__}: {error})."
+        )
+        return None
+    # The run may have gone on since it was judged.
+    return metrics if weights == runs.fingerprint(model) else None
 
 
 def _data_of(run, model, quantize):

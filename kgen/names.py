@@ -16,12 +16,20 @@ NETWORKS = {
 SOURCES = {
     "digits": "the UCI digits, 8x8, built in (the default)",
     "NAME": "any TensorFlow Datasets name, such as mnist",
-    "FOLDER": "pictures (png, jpg, bmp, gif), or MNIST's IDX files",
+    "FOLDER": "pictures (png, jpg, gif, webp, ...), or MNIST's IDX files",
     "FILE": ".npy or .npz",
 }
 STRATEGIES = {
     "mirrored": "all GPUs of this machine, or --devices of them",
     "multi_worker": "several machines, as TF_CONFIG says",
+}
+
+# What may follow a loss or gradient that is NaN or infinite.
+ON_NAN = {
+    "stop": "end the training, with the model saved as it was before",
+    "skip": "leave the step out; ends after 10 such steps in a row",
+    "rollback": "go back to the epoch's beginning, with half the learning rate; "
+    "5 times at most",
 }
 
 # What `kgen train` does without being told, and where a model differs: tuning/README.md

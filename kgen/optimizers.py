@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_number, invalid, unknown_name
+from kgen.errors import check_number, invalid, made, unknown_name
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -56,6 +56,19 @@ _NOT_BY_NAME = {
 }
 
 
+def by_name():
+    """The classes of optimizers by the names that `get` takes.
+
+    Of Keras's, those that it has itself: not all have a name in Keras.
+    """
+    found = {
+        attribute.lower(): value
+        for attribute, value in vars(keras.optimizers).items()
+        if isinstance(value, type) and attribute not in _NOT_BY_NAME
+    }
+    return {**found, "adam": Adam}
+
+
 def get(identifier, argument="optimizer", owner="compile"):
     """Turns a name into an optimizer, once, at the border.
 
@@ -70,7 +83,13 @@ def get(identifier, argument="optimizer", owner="compile"):
         A Keras optimizer.
     """
     if isinstance(identifier, (keras.optimizers.Optimizer, dict)):
-        found = keras.optimizers.get(identifier)
+        found = made(
+            argument,
+            owner,
+            "a Keras optimizer, its config or its name",
+            keras.optimizers.get,
+            identifier,
+        )
         _check_strategy(found, argument, owner)
         return found
     if not isinstance(identifier, str):
@@ -78,14 +97,10 @@ def get(identifier, argument="optimizer", owner="compile"):
             argument, owner, "a Keras optimizer or a name", identifier
         )
     name, *numbers = identifier.lower().split(":")
-    known = [
-        attribute.lower()
-        for attribute, value in vars(keras.optimizers).items()
-        if isinstance(value, type) and attribute not in _NOT_BY_NAME
-    ]
+    known = by_name()
     if name not in known:
         raise unknown_name(argument, owner, known, identifier)
-    optimizer = Adam() if name == "adam" else keras.optimizers.get(name)
+    optimizer = known[name]()
     if len(numbers) > (3 if hasattr(optimizer, "beta_1") else 1):
         raise invalid(
             argument,

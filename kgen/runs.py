@@ -1,52 +1,49 @@
 """A run: one training, and the directory that holds all of it."""
 
 import contextlib
-import csv
 import hashlib
 import inspect
-import json
 import math
 import os
 import pathlib
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import warnings
-import zipfile
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import kgen
-from kgen import distribution, files, metrics, plots
-from kgen.callbacks import EpochOrder, GANWatch, KLWarmUp, SampleProgress
+from kgen import (
+    archives,
+    distribution,
+    faults,
+    files,
+    histories,
+    interrupts,
+    locks,
+    metrics,
+    plots,
+    settings,
+)
+from kgen.callbacks import (
+    Diverged,
+    EpochOrder,
+    GANWatch,
+    Guard,
+    KLWarmUp,
+    SampleProgress,
+)
+from kgen.checkpoints import Checkpoints, Interval
 from kgen.data import open_source
 from kgen.data.examples import some
 from kgen.errors import InvalidArgument, check_int, unknown_name
+from kgen.errors import say as _say
 from kgen.models import checks, factory
 
-# Beside Keras's own files in the archive that model.keras is.
-_FACTS = "kgen.json"
-_CHECKPOINT = re.compile(r"epoch-(\d+)\.weights\.h5$")
-_HALF = re.compile(r"\.\d+-config\.json")  # see files.new_file
-_SETTINGS = {
-    "model",
-    "data",
-    "image_shape",
-    "data_dir",
-    "network",
-    "latent_dim",
-    "epochs",
-    "batch_size",
-    "seed",
-    "conditional",
-    "binarize",
-    "kl_warmup",
-    "options",
-}
 # The most that is held at a time for a picture of pictures: 256 MiB.
 _NUMBERS = 2**26
 # What a training leaves; --overwrite deletes these and no other files.
@@ -73,6 +70,12 @@ _LEFT = (
 # What the commands on a run write beside it.
 _MADE = re.compile(
     r"(sample|reconstruct|denoise|encode|classify)-\d+\.(png|npz)"
+    r"|history\.csv\.damaged(-\d+)?"
+)
+# What the holder of the lock alone writes in the folders of a run.
+_UNDER_LOCK = re.compile(
+    rf"{'|'.join(map(re.escape, _LEFT))}"
+    r"|epoch-\d+(-step-\d+)?\.(weights\.h5|json|npy)"
 )
 # How many examples are drawn as codes, and how many are classified, at most.
 _CODES, _CLASSIFIED = 2_000, 10_000
@@ -82,65 +85,6 @@ _WAYS, _STEPS = 6, 10
 _PAIRED = 256
 # How many real examples the samples are compared with while training.
 _WATCHED = 256
-
-
-class Checkpoints(keras.callbacks.Callback):
-    """Keeps the state after the newest epoch: weights, optimizer, random
-    streams, in one file that appears whole, with the epoch in its name.
-
-    Args:
-        directory: Where to keep it.
-    """
-
-    def __init__(self, directory):
-        super().__init__()
-        self.directory = pathlib.Path(directory)
-
-    def newest(self):
-        """The newest file and the number of epochs it has seen; or None, 0."""
-        found = {
-            int(match[1]): path
-            for path in self.directory.glob("epoch-*.weights.h5")
-            if (match := _CHECKPOINT.match(path.name))
-        }
-        return (found[max(found)], max(found)) if found else (None, 0)
-
-    def restore(self, model):
-        """Loads the newest state; returns the number of epochs it has seen."""
-        path, epochs = self.newest()
-        if path:
-            with _readable(path):
-                model.load_weights(path)
-        return epochs
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not np.isfinite((logs or {}).get("loss", 0.0)):
-            return  # the state before is the one worth keeping
-        name = f"epoch-{epoch + 1:05d}.weights.h5"
-        with files.new_file(self.directory / name) as temporary:
-            self.model.save_weights(temporary)
-        # Older ones, and what a killed training left half written.
-        for path in self.directory.glob("*.weights.h5"):
-            if path.name != name:
-                path.unlink()
-
-
-@contextlib.contextmanager
-def _readable(path):
-    """Says which file it is that can't be read."""
-    try:
-        yield
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        RuntimeError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise InvalidArgument(
-            f"{path} can't be read: {error}. Delete it, and train again."
-        ) from error
 
 
 class Run:
@@ -156,6 +100,7 @@ class Run:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.checkpoints = Checkpoints(self.path / "checkpoints")
+        self.history_file = histories.History(self.path / "history.csv")
 
     @property
     def config_file(self):
@@ -180,19 +125,7 @@ class Run:
                 f"{self.path} holds no run: there is no {self.config_file.name}"
                 " in it. Expected a directory that `kgen train` made."
             )
-        try:
-            config = json.loads(self.config_file.read_text())
-            missing = _SETTINGS - set(config)
-        except (ValueError, TypeError) as error:
-            raise InvalidArgument(
-                f"{self.config_file} can't be read: {error}. Mend or delete it."
-            ) from error
-        if missing:
-            raise InvalidArgument(
-                f"{self.config_file} is not a run's: it lacks "
-                f"{', '.join(sorted(missing))}. Expected what `kgen train` made."
-            )
-        return config
+        return settings.read(self.config_file)
 
     def create(self, config, overwrite=False):
         """Makes the directory and writes the settings.
@@ -225,7 +158,17 @@ class Run:
     def _holds_others(self):
         """Whether there is more than what a kill left of a first beginning."""
         names = os.listdir(self.path) if self.path.is_dir() else []
-        return not all(map(_HALF.fullmatch, names))
+        return any(
+            name != locks.NAME
+            and files.is_left_over(name) != self.config_file.name
+            for name in names
+        )
+
+    def sweep(self):
+        """Deletes what killed processes have left half written; for who holds
+        the lock."""
+        for folder in (".", "checkpoints", "progress"):
+            files.sweep(self.path / folder, _UNDER_LOCK.fullmatch)
 
     def _delete(self):
         made = [p for p in self.path.iterdir() if _MADE.fullmatch(p.name)]
@@ -273,8 +216,11 @@ class Run:
                 f"has not finished. Go on with `kgen train {model} --resume "
                 f"--out {self.path}`."
             )
-        with _readable(self.model_file):
-            return keras.saving.load_model(self.model_file)
+        return archives.load(
+            self.model_file,
+            "Make it anew from the last checkpoint with `kgen train "
+            f"{model} --resume --out {self.path}`.",
+        )
 
     def trained(self):
         """How far the model in `model.keras` was trained.
@@ -283,10 +229,14 @@ class Run:
             Dictionary of `epochs`, whole ones, and `interrupted`: whether it saw
             a part of another one; `{}` where the file does not tell.
         """
-        with zipfile.ZipFile(self.model_file) as archive:
-            if _FACTS not in archive.namelist():
-                return {}
-            return json.loads(archive.read(_FACTS))
+        try:
+            return archives.facts(self.model_file)
+        except ValueError as error:
+            _say(
+                f"{self.model_file} does not tell how far it was trained: "
+                f"{error}"
+            )
+            return {}
 
     def source(self, data=None, any_range=False):
         """The run's source, or another one in the same shape.
@@ -301,6 +251,7 @@ class Run:
             config["image_shape"],
             config["data_dir"],
             any_range,
+            config["background"],
         )
 
     def history(self, before=None):
@@ -309,37 +260,15 @@ class Run:
         Returns:
             Dictionary from names to lists of floats.
         """
-        file = self.path / "history.csv"
-        if not file.exists():
+        try:
+            return self.history_file.read(before)
+        except histories.Damaged as error:
+            _say(f"{error}. It is left out.")
             return {}
-        with open(file, newline="") as lines:
-            rows = list(csv.DictReader(lines))
-        # A last row without all its fields was cut short by a kill.
-        rows = [row for row in rows if None not in row.values()]
-        rows = [
-            row for row in rows if before is None or int(row["epoch"]) < before
-        ]
-        return (
-            {name: [float(row[name]) for row in rows] for name in rows[0]}
-            if rows
-            else {}
-        )
 
     def trim_history(self, before):
         """Drops the rows from epoch `before` on, which a resume repeats."""
-        history = self.history(before)
-        file = self.path / "history.csv"
-        if not history:
-            file.unlink(missing_ok=True)
-            return
-        history["epoch"] = [int(epoch) for epoch in history["epoch"]]
-        with (
-            files.new_file(file) as temporary,
-            open(temporary, "w", newline="") as lines,
-        ):
-            writer = csv.writer(lines)
-            writer.writerow(history)
-            writer.writerows(zip(*history.values()))
+        self.history_file.trim(before)
 
     def free_file(self, stem, ending):
         """The first of `stem-1`, `stem-2`, ... that isn't there yet."""
@@ -364,7 +293,9 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         run: A `Run`.
         config: The settings: `model`, `data`, `image_shape`, `data_dir`,
             `network`, `latent_dim`, `epochs`, `batch_size`, `seed`,
-            `conditional`, `binarize`, `kl_warmup`, `options`.
+            `conditional`, `binarize`, `kl_warmup`, `options`; and perhaps
+            `background`, `on_nan` and `checkpoint_every`, for which
+            `settings.DEFAULTS` has values.
         overwrite: Whether a run that is there may be deleted.
         resume: Whether to go on with it, from its last whole epoch.
         strategy: `tf.distribute.Strategy` to train under, or None. Of several
@@ -374,8 +305,11 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         The trained model.
 
     Raises:
-        InvalidArgument: If a setting or the data can't be used.
+        InvalidArgument: If a setting or the data can't be used; or if the loss
+            or a gradient becomes NaN or infinite, once the model is saved as it
+            was before.
         KeyboardInterrupt: After Ctrl-C, once the model is saved.
+        OSError: If the disk is full, or another fault of the system's ends it.
     """
     strategy = strategy or tf.distribute.get_strategy()
     for name in ("epochs", "batch_size"):
@@ -384,8 +318,12 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
     if factory.MODELS[config["model"]].needs_labels:
         config = {**config, "conditional": True}
     # Everything that may be refused comes before anything is written.
+    config = {**settings.DEFAULTS, **config}
     source = open_source(
-        config["data"], config["image_shape"], config["data_dir"]
+        config["data"],
+        config["image_shape"],
+        config["data_dir"],
+        background=config["background"],
     )
     datasets = _datasets(source, config)
     # After the data: preparing a data set for the first time draws, too.
@@ -405,32 +343,72 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
     writes = distribution.writes(strategy)
     callbacks = _callbacks(run, config, model, datasets["train"], writes)
     config = {**config, **distribution.described(strategy)}
-    epoch = distribution.by_chief(
-        strategy, lambda: _begin(run, model, config, overwrite, resume)
-    )
-    if epoch:
-        _share_state(run, model, strategy)
-    if writes:
-        callbacks += _records(run, epoch)
-    try:
-        if epoch < config["epochs"]:
-            _fit(model, callbacks, datasets, epoch, config["epochs"], writes)
-    except KeyboardInterrupt:
-        if not writes:
+    run.checkpoints.every = _interval(config, model)
+    with contextlib.ExitStack() as stack:
+        epoch = distribution.by_chief(
+            strategy,
+            lambda: _begin(stack, run, model, config, overwrite, resume),
+        )
+        if epoch:
+            _share_state(run, model, strategy)
+        if writes:
+            callbacks = [faults.Watch(run), *callbacks, *_records(run)]
+        try:
+            if epoch < config["epochs"]:
+                epochs = config["epochs"]
+                _fit(model, callbacks, datasets, epoch, epochs, writes)
+        except (KeyboardInterrupt, Diverged) as error:
+            if writes:
+                _save_unfinished(run, model, callbacks)
+                if isinstance(error, Diverged):
+                    raise InvalidArgument(_told(run, config, error)) from error
             raise
-        # A second Ctrl-C must not cut the saving short.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        distribution.by_chief(
+            strategy, lambda: _end(run, model, source, config["epochs"])
+        )
+    return model
+
+
+def _interval(config, model):
+    """How often checkpoints are kept within an epoch, or None."""
+    every = config["checkpoint_every"]
+    if every is None:
+        return None
+    if model.needs_labels:
+        raise InvalidArgument(
+            f"--checkpoint-every: {config['model']} counts over an epoch, which "
+            "no checkpoint holds. Leave the option out: there is a checkpoint "
+            "after each epoch."
+        )
+    if config["strategy"]:
+        raise InvalidArgument(
+            "--checkpoint-every is for one device: the sums of several are not "
+            "kept. Leave it out: there is a checkpoint after each epoch."
+        )
+    return Interval.of(every)
+
+
+def _save_unfinished(run, model, callbacks):
+    """Saves a model whose training ended within an epoch."""
+    with interrupts.ignored():
         for callback in callbacks:
-            if isinstance(callback, KLWarmUp):
-                callback.on_train_end()
+            if isinstance(callback, faults.Watch):
+                callback.check()
         _, epochs = run.checkpoints.newest()
         save_model(run, model, epochs, interrupted=True)
-        signal.signal(signal.SIGINT, handler)
-        raise
-    distribution.by_chief(
-        strategy, lambda: _end(run, model, source, config["epochs"])
+
+
+def _told(run, config, error):
+    """What a `Diverged` means for a run, and what to try."""
+    other = "skip" if config["on_nan"] == "rollback" else "rollback"
+    _, epochs = run.checkpoints.newest()
+    place = f"after epoch {epochs}" if epochs else "at the beginning"
+    return (
+        f"{error.fault} {run.model_file} holds {error.state}. Start anew with a "
+        "lower learning rate, such as --set optimizer=adam:0.0001, or go on "
+        f"{place} with: kgen train {config['model']} --resume --out {run.path} "
+        f"--on-nan {other}"
     )
-    return model
 
 
 def _check_batch_size(size, replicas):
@@ -442,15 +420,21 @@ def _check_batch_size(size, replicas):
         )
 
 
-def _begin(run, model, config, overwrite, resume):
-    """Makes the run, or brings `model` to where it is; returns its epoch."""
-    if resume:
-        return _resume(run, model, config)
-    run.create(config, overwrite)
-    return 0
+def _begin(stack, run, model, config, overwrite, resume):
+    """Makes the run, or brings `model` to where it is; returns its epoch.
+
+    The run is this process's own until the stack is closed.
+    """
+    stack.enter_context(locks.directory(run.path))
+    if not resume:
+        run.create(config, overwrite)
+    stack.enter_context(faults.watched(run, config["model"]))
+    run.sweep()
+    return _resume(run, model, config) if resume else 0
 
 
 def _end(run, model, source, epochs):
+    """Saves the model, and draws what it does."""
     save_model(run, model, epochs)
     draw(run.path, model, source, run.history(), source.examples("train"))
 
@@ -458,7 +442,7 @@ def _end(run, model, source, epochs):
 def _share_state(run, model, strategy):
     """Gives all workers the chief's checkpoint: they may not see its disk."""
     state = distribution.send(
-        strategy, lambda: run.checkpoints.newest()[0].read_bytes()
+        strategy, lambda: run.checkpoints.restored.read_bytes()
     )
     if state is None:
         return
@@ -484,14 +468,17 @@ def _check_whole(model, source):
 
 def _resume(run, model, config):
     """Brings `model` to the run's last whole epoch; returns its number."""
-    epoch, epochs = run.checkpoints.restore(model), config["epochs"]
+    # One within an epoch has the sums of one device.
+    within = config["strategy"] is None
+    epoch, epochs = run.checkpoints.restore(model, within), config["epochs"]
     if epoch > epochs:
         raise InvalidArgument(
             f"The run in {run.path} has seen {epoch} epochs already; it can't "
             f"be resumed with --epochs {epochs}. Pass at least {epoch}."
         )
-    by = ("strategy", "devices") if epoch < epochs else ()
-    run.extend(epochs, **{name: config[name] for name in by})
+    by = ("strategy", "devices", "checkpoint_every", "on_nan")
+    changed = by if epoch < epochs else ()
+    run.extend(epochs, **{name: config.get(name) for name in changed})
     run.trim_history(epoch)
     return epoch
 
@@ -546,7 +533,7 @@ def build(config, source, dataset):
     for name, value in config["options"].items():
         if name in compile_known:
             compile_options[name] = value
-        elif name in _SETTINGS:
+        elif name in settings.NAMES:
             option = name.replace("_", "-")
             raise InvalidArgument(
                 f"--set {name}: it has an option of its own, --{option}."
@@ -555,6 +542,8 @@ def build(config, source, dataset):
             options[name] = value
         else:
             names = [*known, *sorted(compile_known)]
+            # What has an option of its own is told when it is tried.
+            names += sorted(settings.NAMES - {"options"})
             raise unknown_name("--set", "kgen train", names, name)
     spec = dataset.element_spec
     num_classes = None
@@ -584,7 +573,11 @@ def build(config, source, dataset):
 
 def _callbacks(run, config, model, dataset, writes):
     """The callbacks that say how the run is trained, and show it."""
-    callbacks = [EpochOrder(dataset), keras.callbacks.TerminateOnNaN()]
+    guard = Guard(
+        config["on_nan"],
+        report=_say if writes else lambda text: None,
+    )
+    callbacks = [EpochOrder(dataset), guard]
     if config["kl_warmup"]:
         if not hasattr(model, "sampling"):
             raise InvalidArgument(
@@ -604,15 +597,10 @@ def _callbacks(run, config, model, dataset, writes):
     return callbacks
 
 
-def _say(text):
-    sys.stderr.write(f"kgen: {text}\n")
-    sys.stderr.flush()
-
-
-def _records(run, epoch):
+def _records(run):
     """The callbacks that keep what happens."""
     return [
-        keras.callbacks.CSVLogger(run.path / "history.csv", append=epoch > 0),
+        run.history_file,
         keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
         run.checkpoints,
     ]
@@ -620,7 +608,7 @@ def _records(run, epoch):
 
 def _fit(model, callbacks, datasets, epoch, epochs, writes):
     verbose = 1 if sys.stdout.isatty() else 2
-    history = model.fit(
+    model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
         initial_epoch=epoch,
@@ -628,12 +616,6 @@ def _fit(model, callbacks, datasets, epoch, epochs, writes):
         callbacks=callbacks,
         verbose=verbose if writes else 0,
     )
-    if not np.isfinite(history.history["loss"][-1]):
-        raise InvalidArgument(
-            f"The loss became infinite or NaN in epoch {history.epoch[-1] + 1}."
-            " Start anew with a lower learning rate, such as --set "
-            "optimizer=adam:0.0001."
-        )
 
 
 def save_model(run, model, epochs, interrupted=False):
@@ -646,10 +628,7 @@ def save_model(run, model, epochs, interrupted=False):
         interrupted: Whether it saw a part of another one.
     """
     facts = {"epochs": epochs, "interrupted": interrupted}
-    with files.new_file(run.model_file) as temporary:
-        model.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_FACTS, json.dumps(facts))
+    archives.save(run.model_file, model, facts)
 
 
 def fingerprint(model):

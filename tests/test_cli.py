@@ -1,6 +1,7 @@
 """The command line, as its user meets it."""
 
 import csv
+import errno
 import json
 import os
 import pathlib
@@ -9,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 
 import keras
 import numpy as np
@@ -18,7 +21,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from kgen import cli, data, names, runs
+from kgen import cli, data, exports, files, locks, names, runs
 from kgen.data.examples import some
 from kgen.models import factory
 from tests.models.contract import assert_same_state
@@ -219,7 +222,7 @@ def test_the_first_training_of_a_new_user(tmp_path):
         assert f"Exported saved_models/vae/{number}\n" in done.stdout
         assert "Downloading" not in done.stdout
     assert len(losses(run)) == 2
-    assert len(list((run / "checkpoints").iterdir())) == 1
+    assert len(list((run / "checkpoints").glob("*.h5"))) == 2
     for picture in PICTURES:
         with Image.open(run / picture) as image:
             assert min(image.size) > 200
@@ -298,15 +301,33 @@ def test_a_rare_class_counts_wherever_it_fell(tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
-    options = ("--epochs", 9, "--set", "optimizer=sgd:1e9", "--out", "run")
-    result = CliRunner().invoke(
-        cli.main, ["train", "vae", *SMALL, *(str(x) for x in options)]
-    )
-    assert result.exit_code == 2
-    assert result.stderr.startswith("kgen: The loss became infinite or NaN in")
-    assert result.stderr.count("\n") == 1
-    assert not (tmp_path / "run" / "model.keras").exists()
-    assert len(losses(tmp_path / "run")) < 9
+    """With the state before it saved; a resume may answer to it otherwise."""
+    base = ("train", "vae", *SMALL, "--set", "optimizer=sgd:1e9", "--epochs", 9)
+    for answer, told in (
+        (
+            "stop",
+            "run/model.keras holds the state before that step. Start anew",
+        ),
+        (
+            "rollback",
+            "gone back 5 times before. run/model.keras holds the state",
+        ),
+    ):
+        more = ["--resume"] if answer == "rollback" else []
+        options = [*base, "--out", "run", "--on-nan", answer, *more]
+        result = CliRunner().invoke(cli.main, [str(x) for x in options])
+        assert result.exit_code == 2
+        *said, line = result.stderr.splitlines()
+        assert re.match(r"kgen: Epoch \d, step \d+: the .* became NaN or", line)
+        assert told in line
+        other = "rollback" if answer == "stop" else "skip"
+        assert line.endswith(f"train vae --resume --out run --on-nan {other}")
+        assert len(said) == (5 if answer == "rollback" else 0)
+        assert runs.Run("run").config["on_nan"] == answer
+        model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+        assert all(np.isfinite(weight).all() for weight in model.weights)
+        assert runs.Run("run").trained()["interrupted"]
+    assert np.isfinite([float(x) for x in losses(tmp_path / "run")]).all()
 
 
 # Interruptions
@@ -365,7 +386,7 @@ def test_a_killed_training_goes_on_as_if_nothing_was(
     ]
     assert histories[0].split() == histories[1].split()
     assert len(losses(tmp_path / "run")) == 6
-    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 1
+    assert len(list((tmp_path / "run" / "checkpoints").glob("*.h5"))) == 2
 
 
 @pytest.mark.parametrize("options", [(), ("--kl-warmup", 5)])
@@ -381,7 +402,8 @@ def test_a_finished_training_goes_on(tmp_path, options):
     assert trained == {"epochs": 6, "interrupted": False}
 
 
-def test_ctrl_c_leaves_a_model(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_model(tmp_path, number):
     run = tmp_path / "run"
     base = ("train", "vae", *SMALL, "--epochs", 100_000, "--out", run)
     # A process in the background may have been told to ignore Ctrl-C.
@@ -389,16 +411,19 @@ def test_ctrl_c_leaves_a_model(tmp_path):
     with subprocess.Popen(**command(*base), **heed) as training:
         end = time.monotonic() + 60
         while time.monotonic() < end and not any(
-            run.glob("checkpoints/epoch*")
+            run.glob("checkpoints/epoch*.h5")
         ):
             time.sleep(0.05)
-        training.send_signal(signal.SIGINT)
+        line = refused("train", "vae", "--resume", "--out", run)
+        assert f"being written by another process ({training.pid} on " in line
+        line = refused("evaluate", run, "--data", "digits")
+        training.send_signal(number)
         _, error = training.communicate(timeout=60)
-    assert training.returncode == 130
+    assert training.returncode == 128 + number
     assert error.startswith(f"kgen: interrupted. {run / 'model.keras'} holds")
     assert error.count("\n") == 1
     kgen("sample", run)
-    (checkpoint,) = run.glob("checkpoints/epoch*")
+    *_, checkpoint = sorted(run.glob("checkpoints/epoch*.h5"))
     done = int(checkpoint.name[6:11])
     assert len(losses(run)) - done in (0, 1)
     trained = runs.Run(run).trained()
@@ -998,18 +1023,277 @@ def test_a_conditional_run_needs_labels(mistakes, conditional):
     assert "one for each example" in line
 
 
+def copied(run):
+    """A copy of a run, as `run`."""
+    shutil.copytree(run, "run")
+    return pathlib.Path("run")
+
+
 @pytest.mark.parametrize("at", [None, 0, 0.1, 0.5, 0.9])
-def test_a_damaged_model_is_named(plain, tmp_path, at):
+def test_a_damaged_model_is_named(plain, at):
     """Cut short, or with a byte changed somewhere."""
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.json").write_bytes(
-        (plain / "config.json").read_bytes()
-    )
-    content = bytearray((plain / "model.keras").read_bytes())
+    file = copied(plain) / "model.keras"
+    content = bytearray(file.read_bytes())
     if at is None:
         content = content[:1000]
     else:
         content[int(at * len(content))] ^= 255
-    (tmp_path / "run" / "model.keras").write_bytes(content)
+    file.write_bytes(content)
     line = refused("sample", "run")
-    assert "run/model.keras can't be read" in line
+    assert "run/model.keras can't be read: it is damaged" in line
+    assert "kgen train vae --resume --out run" in line
+    assert "elete" not in line
+
+
+# Files, disks and directories
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EFBIG, errno.EACCES, errno.EIO, errno.EMFILE]
+)
+@pytest.mark.parametrize("args", [("sample",), ("evaluate", *FEW), ("export",)])
+def test_a_fault_of_the_systems_is_no_damage(plain, monkeypatch, number, args):
+    """Keras unpacks the archive in the folder for temporary files."""
+
+    def fail(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", fail)
+    line = refused(args[0], plain, *args[1:])
+    assert os.strerror(number) in line and tempfile.gettempdir() in line
+    assert files.ADVICE[number] in line
+    assert "elete" not in line and "damaged" not in line
+
+
+def test_a_config_that_does_not_fit_the_checkpoint(plain):
+    """The checkpoint is not to blame."""
+    run = copied(plain)
+    settings = config(run)
+    settings["latent_dim"] = 5
+    (run / "config.json").write_text(json.dumps(settings))
+    line = refused("train", "vae", "--resume", "--out", "run", "--epochs", 3)
+    assert "and config.json do not fit each other" in line
+    assert "elete" not in line and "can't be read" not in line
+    assert len(list(run.glob("checkpoints/*.h5"))) == 2
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ("[" * 100_000, "can't be read"),
+        ("null", "is not a run's"),
+        ({"options": [1]}, "`options` must be an object. Received: [1]"),
+        ({"model": "vea"}, "`model` must be one of"),
+        ({"model": ["vae"]}, "`model` must be one of"),
+        ({"data": 3}, "`data` must be"),
+        ({"image_shape": [8]}, "`image_shape` must be"),
+        ({"data_dir": 1.5}, "`data_dir` must be"),
+        ({"network": "cnov"}, "`network` must be"),
+        ({"latent_dim": "2"}, "`latent_dim` must be a positive integer"),
+        ({"epochs": True}, "`epochs` must be"),
+        ({"batch_size": 0}, "`batch_size` must be"),
+        ({"seed": -1}, "`seed` must be"),
+        ({"conditional": 0}, "`conditional` must be"),
+        ({"binarize": "no"}, "`binarize` must be"),
+        ({"kl_warmup": float("nan")}, "`kl_warmup` must be"),
+        ({"checkpoint_every": 5}, "`checkpoint_every` must be"),
+    ],
+    ids=str,
+)
+def test_a_config_that_is_wrong_is_named(plain, change, words):
+    folder = pathlib.Path("run")
+    folder.mkdir()
+    if isinstance(change, dict):
+        change = json.dumps({**config(plain), **change})
+    (folder / "config.json").write_text(change)
+    for args in (("train", "vae", "--resume", "--out"), ("sample",)):
+        line = refused(*args, "run")
+        assert "run/config.json" in line and words in line
+        assert "elete" not in line
+
+
+def test_a_run_of_a_newer_version_and_damaged_extras(plain, capsys):
+    """Settings that are not known, and facts that are not needed."""
+    run = copied(plain)
+    (run / "config.json").write_text(
+        json.dumps({**config(run), "invented_later": {"x": [1]}})
+    )
+    (run / "history.csv").write_bytes(b"\xff\x00")
+    with zipfile.ZipFile(plain / "model.keras") as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(run / "model.keras", "w") as new:
+        for name, content in {**members, "kgen.json": b"[1"}.items():
+            new.writestr(name, content)
+    for judged in (
+        "[1]",
+        '[{"metrics": []}]',
+        '[{"metrics": {}, "date": "", "data": {"x": NaN}, "weights": ""}]',
+        "[" * 100_000,
+    ):
+        (run / "metrics.json").write_text(judged)
+        assert exports._metrics(runs.Run(run), None) is None
+        assert "is not what `kgen evaluate` wrote" in capsys.readouterr().err
+    result = CliRunner().invoke(cli.main, ["export", "run", "--to", "to"])
+    assert result.exit_code == 0
+    assert "metrics.json is not what `kgen evaluate` wrote" in result.stderr
+    assert "does not tell how far it was trained" in result.stderr
+    assert result.stderr.count("\n") == 2
+    result = CliRunner().invoke(
+        cli.main, ["train", "vae", "--resume", "--out", "run", "--epochs", "3"]
+    )
+    assert result.exit_code == 0
+    assert "It is now history.csv.damaged" in result.stderr
+    assert len(losses(run)) == 1
+
+
+def test_a_class_that_is_not_known_is_named_first(plain):
+    run = copied(plain)
+    with zipfile.ZipFile(plain / "model.keras") as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    text = members["config.json"].decode()
+    members["config.json"] = text.replace(
+        '"module": "keras.layers", "class_name": "Dense"',
+        '"module": "mine", "class_name": "MyLayer"',
+    ).encode()
+    with zipfile.ZipFile(run / "model.keras", "w") as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+    line = refused("sample", "run")
+    assert line.startswith("kgen: MyLayer: the model in run/model.keras")
+    assert 'custom_objects={"MyLayer": MyLayer}' in line
+
+
+@pytest.mark.parametrize(
+    "place", ["history.csv", "logs", "checkpoints", "model.keras"]
+)
+def test_a_full_disk_ends_a_training_in_a_line(plain, monkeypatch, place):
+    """Wherever it is noticed; the last state is named, and goes on."""
+    run = copied(plain)
+    base = ("train", "vae", "--resume", "--out", "run", "--epochs", 3)
+
+    def fail(*args, **kwargs):
+        text = f"{run / place}; No space left on device"
+        raise tf.errors.ResourceExhaustedError(None, None, text)
+
+    with monkeypatch.context() as patch:
+        if place == "logs":  # TensorFlow's writer
+            patch.setattr(keras.callbacks.TensorBoard, "on_epoch_end", fail)
+        else:
+            fails_in(patch, run / place)
+        line = refused_while_training(*base)
+    assert "No space left on device. The training has ended; " in line
+    assert re.search(r"epoch-0000[23].weights.h5 holds its last state", line)
+    assert "go on with: kgen train vae --resume --out run" in line
+    if place == "checkpoints":
+        kgen(*base)
+        assert len(losses(run)) == 3
+
+
+def fails_in(monkeypatch, folder):
+    """Makes the disk full for what lies in a folder, or is a file."""
+    sync = os.fsync
+
+    def fail(descriptor):
+        path = pathlib.Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        name = re.sub(r"^\.\d+-", "", path.name)
+        if {path.with_name(name), path.parent} & {folder.absolute()}:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+def refused_while_training(*args):
+    """As `refused`, where the epochs are told on stdout before."""
+    result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
+    assert result.exit_code == 2, result.exc_info
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_directory_that_goes_while_training(plain, monkeypatch, moved):
+    """Nothing is made anew in its place."""
+    run = copied(plain)
+
+    def leave(self, epoch, logs=None):
+        if moved:
+            run.rename("elsewhere")
+        else:
+            shutil.rmtree(run)
+
+    monkeypatch.setattr(runs.EpochOrder, "on_epoch_begin", leave)
+    line = refused_while_training(
+        "train", "vae", "--resume", "--out", "run", "--epochs", 3
+    )
+    assert "The directory run was removed or moved" in line
+    assert not run.exists()
+
+
+def test_left_overs_of_kills_are_swept(plain):
+    """Under the lock: those of the dead, and of files that only it writes."""
+    run = copied(plain)
+    (run / ".kgen.lock").write_text("99 on nowhere")
+    dead = (".4194305-config.json", ".4194305-model.keras")
+    dead += ("checkpoints/.4194305-epoch-00009.weights.h5",)
+    others = (f".{os.getppid()}-model.keras", ".4194305-mine.txt")
+    for name in (*dead, *others):
+        (run / name).touch()
+    kgen("train", "vae", "--resume", "--out", "run", "--epochs", 3)
+    assert not any((run / name).exists() for name in (*dead, ".kgen.lock"))
+    assert all((run / name).exists() for name in others)
+
+
+def test_a_lock_that_was_left_is_no_obstacle():
+    run = pathlib.Path("run")
+    run.mkdir()
+    (run / ".kgen.lock").write_text("99 on nowhere")
+    kgen("train", "vae", *SMALL, "--epochs", 1, "--out", "run")
+
+
+def test_commands_that_write_are_alone(plain):
+    """Each on what it writes to, and on nothing else."""
+    run = copied(plain)
+    with locks.directory(run), locks.directory("to/vae"):
+        for args in (
+            ("train", "vae", "--resume", "--out", "run", "--epochs", 3),
+            ("train", "vae", *SMALL, "--overwrite", "--out", "run"),
+            ("evaluate", "run", *FEW[:4]),
+            ("export", "run", "--to", "to"),
+        ):
+            line = refused(*args)
+            assert f"by another process ({os.getpid()} on" in line
+        kgen("export", "run", "--to", "other")
+        kgen("sample", "run", "--out", "x.npz")
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        ("sample DIRECTORY", "Is a directory"),
+        ("sample RUN --out " + "x" * 300 + ".npz", "File name too long"),
+        ("sample RUN --out RUN/model.keras/x.npz", "model.keras is a file"),
+        ("export RUN --name a/b", "Invalid value for argument `name`"),
+        ("train gan --resume --out RUN", "is of the model vae, not gan"),
+    ],
+)
+def test_hostile_places(plain, args, words):
+    folder = copied(plain)
+    shutil.copytree(plain, "directory")
+    os.unlink("directory/model.keras")
+    os.mkdir("directory/model.keras")
+    places = {"RUN": str(folder), "DIRECTORY": "directory"}
+    args = args.split()
+    for name, place in places.items():
+        args = [arg.replace(name, place) for arg in args]
+    assert words in refused(*args)
+
+
+def test_a_run_behind_a_link_and_with_an_odd_name(plain):
+    """Newlines and letters of all kinds are a name's own business."""
+    name = "Übung\n✓"
+    shutil.copytree(plain, name)
+    os.symlink(name, "link")
+    kgen("train", "vae", "--resume", "--out", "link", "--epochs", 2)
+    kgen("sample", name, "--out", f"{name}.npz")
+    assert not pathlib.Path("link", locks.NAME).exists()

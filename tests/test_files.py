@@ -1,9 +1,12 @@
 """Files and directories that appear whole or not at all."""
 
+import errno
 import os
 import pathlib
+import resource
 import shutil
 
+import numpy as np
 import pytest
 
 from kgen import files
@@ -103,6 +106,58 @@ def test_what_was_being_replaced_is_never_swept(tmp_path):
     with files.new_directory(tmp_path / "2"):
         pass
     assert [one.exists() for one in left] == [False, True]
+
+
+def test_what_a_dead_process_left_is_swept(tmp_path):
+    """At once if it was on this machine; never what a living one makes."""
+    endings = {
+        f"4194305.{files._machine()}": False,
+        f"{os.getpid()}.{files._machine()}": True,
+        "4194305.ffffff": True,
+    }
+    for owner in endings:
+        (tmp_path / f".1-{owner}-x{files._ENDING}").mkdir()
+    with files.new_directory(tmp_path / "2") as temporary:
+        assert files._OWNED.fullmatch(pathlib.Path(temporary).name)
+    left = [
+        (tmp_path / f".1-{owner}-x{files._ENDING}").exists()
+        for owner in endings
+    ]
+    assert left == list(endings.values())
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(bytes(2**20)),
+        lambda path: np.save(path, np.zeros(2**18)),
+    ],
+    ids=["python", "numpy"],
+)
+def test_errors_name_the_file_and_the_reason(tmp_path, write):
+    """NumPy has no words for it. Python ignores the signal."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
+    try:
+        with (
+            pytest.raises(OSError) as error,
+            files.new_file(tmp_path / "x.npy") as temporary,
+        ):
+            write(temporary)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert error.value.errno == errno.EFBIG
+    assert error.value.filename == str(tmp_path / "x.npy")
+    assert os.listdir(tmp_path) == []
+
+
+def test_another_file_s_error_keeps_its_name(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError) as error,
+        files.new_file(tmp_path / "x"),
+    ):
+        open(tmp_path / "other")  # noqa: SIM115
+    assert error.value.filename == str(tmp_path / "other")
 
 
 def test_a_link_to_nothing_is_there(tmp_path):

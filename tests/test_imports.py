@@ -9,8 +9,8 @@ import kgen
 
 ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
-    {"errors", "files", "meeting", "names", "replicas"},
-    {"distribution", "losses"},
+    {"errors", "files", "interrupts", "meeting", "names", "replicas"},
+    {"distribution", "locks", "losses"},
     {"layers", "export", "optimizers"},
     {"networks", "densities"},
     {"models"},
@@ -18,6 +18,7 @@ LEVELS = [
     {"extractors"},
     {"evaluation"},
     {"callbacks", "hypermodels", "sklearn"},
+    {"archives", "checkpoints", "faults", "histories", "settings"},
     {"comparison", "report", "runs"},
     {"evaluations", "exports", "studies"},
     {"cli"},

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.decomposition import PCA
 
 import kgen
@@ -31,86 +32,11 @@ CONFIG = {
 }
 
 
-class Weights:
-    """Stands for a model: its weights are a text."""
-
-    def __init__(self, text=""):
-        self.text = text
-
-    def save_weights(self, path):
-        assert path.name.endswith(".weights.h5")  # or Keras refuses it
-        path.write_text(self.text)
-
-    def load_weights(self, path):
-        self.text = path.read_text()
-
-
 @pytest.fixture
 def run(tmp_path):
     run = runs.Run(tmp_path / "run")
     run.create(CONFIG)
     return run
-
-
-@pytest.fixture
-def checkpoints(tmp_path):
-    checkpoints = runs.Checkpoints(tmp_path / "checkpoints")
-    checkpoints.set_model(Weights("new"))
-    return checkpoints
-
-
-# Checkpoints
-
-
-def test_only_the_newest_checkpoint_is_kept(checkpoints):
-    for epoch in range(11):
-        checkpoints.model.text = f"after epoch {epoch}"
-        checkpoints.on_epoch_end(epoch)
-    assert os.listdir(checkpoints.directory) == ["epoch-00011.weights.h5"]
-    model = Weights()
-    assert checkpoints.restore(model) == 11
-    assert model.text == "after epoch 10"
-
-
-def test_no_checkpoint_is_epoch_0(checkpoints):
-    model = Weights("untouched")
-    assert checkpoints.restore(model) == 0
-    assert model.text == "untouched"
-
-
-def test_what_kills_left_behind(checkpoints):
-    """Two checkpoints, from between write and removal; and half a one."""
-    checkpoints.directory.mkdir()
-    names = ("epoch-00002.weights.h5", "epoch-00010.weights.h5")
-    for name in (*names, ".99-epoch-00011.weights.h5"):
-        (checkpoints.directory / name).write_text(name)
-    model = Weights()
-    assert checkpoints.restore(model) == 10
-    assert model.text == names[1]
-    checkpoints.on_epoch_end(10)
-    assert os.listdir(checkpoints.directory) == ["epoch-00011.weights.h5"]
-
-
-def test_a_checkpoint_that_fails_leaves_the_older_one(checkpoints, monkeypatch):
-    def fail(self, path):
-        path.write_text("half")
-        raise OSError("disk full")
-
-    checkpoints.on_epoch_end(0)
-    monkeypatch.setattr(Weights, "save_weights", fail)
-    with pytest.raises(OSError, match="disk full"):
-        checkpoints.on_epoch_end(1)
-    assert os.listdir(checkpoints.directory) == ["epoch-00001.weights.h5"]
-
-
-def test_a_damaged_checkpoint_is_named(checkpoints, monkeypatch):
-    def fail(self, path):
-        raise OSError("file signature not found")
-
-    checkpoints.on_epoch_end(0)
-    monkeypatch.setattr(Weights, "load_weights", fail)
-    with pytest.raises(InvalidArgument, match=r"epoch-00001.*can't be read"):
-        checkpoints.restore(Weights())
 
 
 # The settings
@@ -169,41 +95,6 @@ def test_free_file(run):
     (run.path / "sample-1.png").touch()
     assert run.free_file("sample", ".png") == run.path / "sample-2.png"
     assert run.free_file("sample", ".npz") == run.path / "sample-1.npz"
-
-
-# The history
-
-HEAD = "epoch,loss,val_loss\n"
-ROWS = "0,1.5,2.5\n1,0.1,1e-07\n"
-
-
-@pytest.mark.parametrize(
-    "text", [HEAD + ROWS, HEAD + ROWS + "2,0.", HEAD + ROWS + "2"]
-)
-def test_history_leaves_out_a_row_that_was_cut(run, text):
-    (run.path / "history.csv").write_text(text)
-    assert run.history() == {
-        "epoch": [0.0, 1.0],
-        "loss": [1.5, 0.1],
-        "val_loss": [2.5, 1e-07],
-    }
-
-
-@pytest.mark.parametrize("text", [None, "", "epo", HEAD, HEAD + "0"])
-def test_no_history(run, text):
-    if text is not None:
-        (run.path / "history.csv").write_text(text)
-    assert run.history() == {}
-    run.trim_history(0)
-    assert not (run.path / "history.csv").exists()
-
-
-@pytest.mark.parametrize("more", ["", "2,0.", "2,0.3,0.4\n3,0.2,0.3\n"])
-def test_trim_history_keeps_the_rows_as_they_were(run, more):
-    file = run.path / "history.csv"
-    file.write_text(HEAD + ROWS + more)
-    run.trim_history(2)
-    assert file.read_text().split() == (HEAD + ROWS).split()
 
 
 # Sources
@@ -331,3 +222,20 @@ def test_interpolations_of_a_conditional_encoder_keep_the_class(
             place = np.flatnonzero((image == contract.X).all(axis=(1, 2, 3)))
             assert contract.Y[place[0]] == label
     assert not np.array_equal(one[0], other[0])
+
+
+# Data
+
+
+@pytest.mark.parametrize(
+    ("settings", "seen"), [({}, 1.0), ({"background": "black"}, 0.0)]
+)
+def test_a_run_remembers_the_background(tmp_path, settings, seen):
+    """One from before there was a choice has a white one."""
+    (tmp_path / "data").mkdir()
+    Image.new("RGBA", (2, 2)).save(tmp_path / "data" / "a.png")
+    run = runs.Run(tmp_path / "run")
+    run.create({**CONFIG, "data": str(tmp_path / "data"), **settings})
+    assert (run.source().examples("all").images == seen * 255).all()
+    run.extend(4)
+    assert (run.source().examples("all").images == seen * 255).all()

@@ -3,13 +3,16 @@
 from kgen.callbacks.epoch_order import EpochOrder
 from kgen.callbacks.evaluation import Evaluation
 from kgen.callbacks.gan_watch import GANWatch
+from kgen.callbacks.guard import Diverged, Guard
 from kgen.callbacks.kl_warm_up import KLWarmUp
 from kgen.callbacks.sample_progress import SampleProgress
 
 __all__ = [
+    "Diverged",
     "EpochOrder",
     "Evaluation",
     "GANWatch",
+    "Guard",
     "KLWarmUp",
     "SampleProgress",
 ]

@@ -13,7 +13,7 @@ class KLWarmUp(keras.callbacks.Callback):
     It keeps latent dimensions from being switched off before the decoder can
     use them. While it lasts, `loss` and `val_loss` don't compare between
     epochs; the log `elbo` does. When training ends, the model has its own
-    weight back.
+    weight back, and so has a model that was saved in between, once loaded.
 
     Args:
         epochs: Positive number of epochs to take, such as 10 or 0.5.

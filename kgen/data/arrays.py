@@ -4,6 +4,7 @@ import contextlib
 import functools
 import math
 import pathlib
+import shutil
 import tempfile
 import tokenize
 import zipfile
@@ -11,13 +12,17 @@ import zlib
 
 import numpy as np
 
-from kgen.data import examples
+from kgen.data import examples, reading, shapes
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument, invalid
 
 _IMAGES = ("x", "images", "data", "arr_0")
 _LABELS = ("y", "labels", "target", "arr_1")
 
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 _CHECKED_BYTES = 2**24
 _MAX_LABEL = 2**31 - 1
 
@@ -51,7 +56,7 @@ def from_arrays(images, labels=None, name="source", any_range=False):
     Returns:
         `Examples`.
     """
-    images = _as_array(images, name)
+    images = shapes.as_array(images, name)
     if images.ndim < 2 or not images.size:
         raise invalid(
             name,
@@ -59,9 +64,10 @@ def from_arrays(images, labels=None, name="source", any_range=False):
             "an array of shape (n, ...) with at least one example",
             f"shape {images.shape}",
         )
+    check_dtype(images.dtype, name, lambda: shapes.advice(images))
+    shapes.check_shape(images, name)
     if images.ndim == 3:
         images = images[..., None]
-    check_dtype(images.dtype, name)
     if not examples.in_memory(images):
         images = examples.Mapped(images)
     elif images.dtype != np.uint8:
@@ -74,25 +80,19 @@ def from_arrays(images, labels=None, name="source", any_range=False):
     return Examples(images, labels)
 
 
-def _as_array(values, name):
-    if isinstance(values, np.ndarray):
-        return values
-    try:
-        return np.asarray(values)
-    except ValueError as error:  # lists of several lengths
-        raise invalid(
-            name, "load", "examples of one shape", f"{error}"
-        ) from error
+def check_dtype(dtype, name, advice=lambda: "convert it to one of these"):
+    """Raises unless examples of `dtype` can be used.
 
-
-def check_dtype(dtype, name):
-    """Raises unless examples of `dtype` can be used."""
+    Args:
+        dtype: A NumPy dtype.
+        name: What the error message calls the examples.
+        advice: Function that says what to do.
+    """
     if dtype not in (np.uint8, bool) and not np.issubdtype(dtype, np.floating):
         raise invalid(
             name,
             "load",
-            "uint8 pictures (0 to 255), or floats; convert with "
-            '`x.astype("uint8")`, or scale to [0, 1] as float32',
+            f"uint8 pictures (0 to 255), or floats; {advice()}",
             f"an array of {dtype}",
         )
 
@@ -118,19 +118,24 @@ def check_values(images, name, unit):
 
 def check_labels(labels, count, name="labels"):
     """Returns labels as int32 of shape `(count,)`, or raises."""
-    labels = _as_array(labels, "labels")
+    labels = shapes.as_array(labels, "labels", "an integer for each example")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (count,):
+        one_hot = labels.ndim == 2 and len(labels) == count
+        advice = "; of one-hot rows, `y.argmax(axis=1)`" if one_hot else ""
         raise invalid(
             "labels",
             "load",
-            f"{count} labels, one for each example of {name}",
+            f"{count} labels, one for each example of {name}{advice}",
             f"shape {labels.shape}",
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise invalid(
-            "labels", "load", "integers", f"an array of {labels.dtype}"
+            "labels",
+            "load",
+            f"integers, such as `{_as_integers(labels)}`",
+            f"an array of {labels.dtype}",
         )
     low, high = labels.min(), labels.max()
     if low < 0 or high > _MAX_LABEL:
@@ -141,6 +146,16 @@ def check_labels(labels, count, name="labels"):
             f"values from {low} to {high}",
         )
     return labels.astype("int32")
+
+
+def _as_integers(labels):
+    """How to make integers of labels, and mix no classes up."""
+    whole = labels.dtype.kind == "b" or (
+        labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
+    )
+    if whole:
+        return 'y.astype("int32")'
+    return "np.unique(y, return_inverse=True)[1]"
 
 
 def from_file(path, any_range=False):
@@ -206,14 +221,40 @@ def _readable(path):
 
 
 def _from_npy(path, any_range):
+    reading.check_regular(path)
     with _readable(path):
+        with open(path, "rb") as file:
+            check_header(file, path.stat().st_size)
         images = np.lib.format.open_memmap(path, mode="r")
         if images.nbytes <= examples.IN_MEMORY_BYTES:
             images = np.array(images)
     return from_arrays(images, name=path.name, any_range=any_range)
 
 
+def check_header(file, size):
+    """Raises ValueError unless a .npy's header is true.
+
+    Args:
+        file: The .npy, at its beginning.
+        size: How many bytes it has.
+    """
+    version = np.lib.format.read_magic(file)
+    read = _HEADERS.get(version)
+    if read is None:
+        raise ValueError(f"its format {version} is not that of plain numbers")
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError(
+            "it holds Python objects, and these are never loaded; save an array "
+            "of numbers"
+        )
+    if min(shape, default=0) < 0:
+        raise ValueError(f"its header announces the shape {shape}")
+    reading.check_size(size - file.tell(), math.prod(shape) * dtype.itemsize)
+
+
 def _from_npz(path, images, labels, any_range):
+    reading.check_regular(path)
     with _readable(path), zipfile.ZipFile(path) as archive:
         images = _read_member(archive, images)
         labels = labels and _read_member(archive, labels)
@@ -223,10 +264,19 @@ def _from_npz(path, images, labels, any_range):
 def _read_member(archive, name):
     """An array of an .npz, unpacked to a temporary file if it is large."""
     member = f"{name}.npy"
-    if archive.getinfo(member).file_size <= examples.IN_MEMORY_BYTES:
+    size = archive.getinfo(member).file_size
+    with archive.open(member) as file:
+        check_header(file, size)
+    if size <= examples.IN_MEMORY_BYTES:
         with archive.open(member) as file:
             return np.lib.format.read_array(file)
     # Linux keeps the mapped bytes of a removed file until the map is closed.
     with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
+        free = shutil.disk_usage(directory).free
+        if size > free:
+            raise ValueError(
+                f"its array {name} takes {size:,} bytes unpacked, and {free:,} "
+                f"are free in {tempfile.gettempdir()} (TMPDIR)"
+            )
         file = archive.extract(member, directory)
         return np.lib.format.open_memmap(file, mode="r")

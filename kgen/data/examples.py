@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kgen.data import background as colours
 from kgen.data import pipeline
 from kgen.errors import invalid
 
@@ -188,8 +189,9 @@ class Indirect:
 class Converted:
     """Pictures of something indexable, brought to a shape when asked for."""
 
-    def __init__(self, images, image_shape):
+    def __init__(self, images, image_shape, background=colours.WHITE):
         self.images, self.image_shape = images, image_shape
+        self.background = background
         self.shape = (len(images), *image_shape)
         self.dtype = images.dtype
 
@@ -197,7 +199,9 @@ class Converted:
         return len(self.images)
 
     def __getitem__(self, positions):
-        return convert(self.images[positions], self.image_shape)
+        return convert(
+            self.images[positions], self.image_shape, self.background
+        )
 
 
 def some(found, count, seed=0):
@@ -225,17 +229,38 @@ def drawn(size, count, seed=0):
     return np.random.default_rng(seed).permutation(size)[:count]
 
 
-def set_aside(size):
+def set_aside(size, labels=None):
     """The rest, and a fifth: always the same one, drawn from all over the data.
+
+    Where it would leave the rest without a class, a fifth of each class is drawn.
 
     Args:
         size: How many examples there are, at least two.
+        labels: Their classes, integer array; or None, or whatever else is no
+            array.
 
     Returns:
         Two arrays of positions, in the order of the data.
     """
     order, count = drawn(size, size), math.ceil(size / _ASIDE)
+    if isinstance(labels, np.ndarray):
+        rest = labels[order[count:]]
+        if not np.isin(labels, rest).all():
+            order = _by_class(order, labels)
     return np.sort(order[count:]), np.sort(order[:count])
+
+
+def _by_class(order, labels):
+    """`order`, such that its beginning has the same part of each class."""
+    classes = labels[order]
+    by_class = np.argsort(classes, kind="stable")
+    _, starts, counts = np.unique(
+        classes[by_class], return_index=True, return_counts=True
+    )
+    parts = np.empty(len(order))
+    ranks = np.arange(len(order)) - np.repeat(starts, counts)
+    parts[by_class] = (ranks + 0.5) / np.repeat(counts, counts)
+    return order[np.argsort(parts, kind="stable")]
 
 
 def in_memory(images):
@@ -244,27 +269,30 @@ def in_memory(images):
 
 
 def check_image_shape(image_shape):
-    """Returns `(height, width, channels)` with 1 or 3 channels, or raises."""
+    """Returns `(height, width, channels)` with 1, 3 or 4 channels, or raises."""
     try:
         shape = tuple(int(size) for size in image_shape)
     except (TypeError, ValueError):
         shape = ()
-    if len(shape) != 3 or min(shape) < 1 or shape[2] not in (1, 3):
+    if len(shape) != 3 or min(shape) < 1 or shape[2] not in (1, 3, 4):
         raise invalid(
             "image_shape",
             "load",
-            "(height, width, channels), with 1 channel (grey) or 3 (colour)",
+            "(height, width, channels), with 1 channel (grey), 3 (colour) or 4 "
+            "(colour and opacity)",
             image_shape,
         )
     return shape
 
 
-def convert(images, image_shape):
+def convert(images, image_shape, background=colours.WHITE):
     """Resizes a batch of pictures and makes them grey or coloured.
 
     Args:
-        images: Array of shape `(batch, height, width, 1 or 3)`.
+        images: Array of shape `(batch, height, width, 1, 3 or 4)`.
         image_shape: `(height, width, channels)` to bring them to.
+        background: The colour behind pictures of 4 channels, of which the last
+            is the opacity, where fewer are asked for.
 
     Returns:
         Array of the same dtype.
@@ -272,39 +300,58 @@ def convert(images, image_shape):
     height, width, channels = image_shape
     if images.shape[1:] == tuple(image_shape):
         return images
-    x = tf.cast(images, "float32")
-    if x.shape[-1] == 3 and channels == 1:
-        x = tf.image.rgb_to_grayscale(x)
-    if x.shape[-1] == 1 and channels == 3:
-        x = tf.image.grayscale_to_rgb(x)
-    x = tf.image.resize(x, (height, width), antialias=True).numpy()
+    white = 255.0 if images.dtype == np.uint8 else 1.0
+    x = _with_channels(tf.cast(images, "float32"), channels, white, background)
+    if channels == 4:  # what is hidden must not colour what is beside it
+        x = tf.concat([x[..., :3] * x[..., 3:], x[..., 3:]], -1)
+    x = tf.image.resize(x, (height, width), antialias=True)
+    if channels == 4:
+        x = tf.concat(
+            [tf.math.divide_no_nan(x[..., :3], x[..., 3:]), x[..., 3:]], -1
+        )
+    x = x.numpy()
     if images.dtype == np.uint8:
         return np.clip(np.round(x), 0, 255).astype("uint8")
     return np.clip(x, 0, 1).astype(images.dtype)
 
 
+def _with_channels(x, channels, white, background):
+    """Pictures with 1, 3 or 4 channels, whatever they had of these."""
+    if x.shape[-1] == 4 and channels < 4:
+        opacity = x[..., 3:] / white
+        ground = white * colours.as_fractions(background)
+        x = x[..., :3] * opacity + ground * (1 - opacity)
+    if x.shape[-1] == 3 and channels == 1:
+        x = tf.image.rgb_to_grayscale(x)
+    if x.shape[-1] == 1 and channels > 1:
+        x = tf.image.grayscale_to_rgb(x)
+    if x.shape[-1] == 3 and channels == 4:
+        x = tf.concat([x, tf.fill((*x.shape[:-1], 1), white)], -1)
+    return x
+
+
 def check_convertible(shape, image_shape):
     """Raises unless `convert` can bring examples of `shape` to another."""
-    if len(shape) != 3 or shape[-1] not in (1, 3, None):
+    if len(shape) != 3 or shape[-1] not in (1, 3, 4, None):
         raise invalid(
             "image_shape",
             "load",
-            f"None: examples of shape {tuple(shape)} are no pictures with 1 "
-            "or 3 channels",
+            f"None: examples of shape {tuple(shape)} are no pictures with 1, 3 "
+            "or 4 channels",
             image_shape,
         )
 
 
-def convert_all(images, image_shape):
+def convert_all(images, image_shape, background=colours.WHITE):
     """`convert`, at once for an array in memory, else when asked for."""
     if images.shape[1:] == tuple(image_shape):
         return images
     check_convertible(images.shape[1:], image_shape)
     if not in_memory(images):
-        return Converted(images, image_shape)
+        return Converted(images, image_shape, background)
     return np.concatenate(
         [
-            convert(images[start : start + _CHUNK], image_shape)
+            convert(images[start : start + _CHUNK], image_shape, background)
             for start in range(0, len(images), _CHUNK)
         ]
     )

@@ -1,13 +1,14 @@
 """Folders of IDX files, the format of MNIST and its family."""
 
 import gzip
+import math
 import pathlib
 import re
 import zlib
 
 import numpy as np
 
-from kgen.data import examples
+from kgen.data import examples, reading
 from kgen.data.arrays import from_arrays
 from kgen.errors import InvalidArgument
 
@@ -29,9 +30,13 @@ _UNREADABLE = (
     ValueError,
     IndexError,
     EOFError,
+    MemoryError,
     OSError,
     zlib.error,
 )
+_MOST_AXES = 8
+# No .gz file unpacks to more bytes than this for each of its own.
+_MOST_UNPACKED = 1032
 
 
 def find(folder):
@@ -50,7 +55,7 @@ def find(folder):
     found, families = {}, set()
     for path in sorted(pathlib.Path(folder).iterdir()):
         match = _IMAGES.match(path.name)
-        if match and path.is_file():
+        if match and not path.is_dir():
             split = match["split"].replace("t10k", "test")
             # Where a file is there both plain and packed, the plain one sorts
             # first.
@@ -68,6 +73,8 @@ def find(folder):
 def read_split(path):
     """Examples of an image file, with the label file beside it if any."""
     images = read_file(path)
+    if images.ndim == 3:
+        images = images[..., None]  # the format says that these are pictures
     labels = _labels_beside(path)
     if labels is not None and labels.ndim == 2:
         labels = labels[:, 0]  # QMNIST: the class, then who wrote it
@@ -80,7 +87,7 @@ def _labels_beside(path):
     beside = sorted(
         other
         for other in path.parent.iterdir()
-        if name.match(other.name) and other.is_file()
+        if name.match(other.name) and not other.is_dir()
     )
     return read_file(beside[0]) if beside else None
 
@@ -91,26 +98,54 @@ def read_file(path):
     A plain file larger than the budget is memory mapped.
 
     The format: two zero bytes, the type, the number of axes, the size of each
-    as a big-endian 32-bit integer, the values.
+    as a big-endian unsigned 32-bit integer, the values.
 
     Raises:
         InvalidArgument: If it is damaged or is no IDX file.
     """
+    reading.check_regular(path)
     packed = path.suffix == ".gz"
-    large = path.stat().st_size > examples.IN_MEMORY_BYTES
     try:
+        size = path.stat().st_size
         with (gzip.open if packed else open)(path, "rb") as file:
-            start = file.read(4)
-            if start[:2] != b"\0\0" or start[2] not in _TYPES:
-                raise ValueError("it does not start as one")
-            kind, axes = _TYPES[start[2]], start[3]
-            shape = np.frombuffer(file.read(4 * axes), ">i4", count=axes)
-            shape = tuple(int(size) for size in shape)
-            if large and not packed:
-                return np.memmap(path, kind, "r", file.tell(), shape)
-            array = np.frombuffer(file.read(), kind).reshape(shape)
+            kind, shape = _header(file)
+            expected = math.prod(shape) * kind.itemsize
+            if not packed:
+                reading.check_size(size - file.tell(), expected)
+                if size > examples.IN_MEMORY_BYTES:
+                    return np.memmap(path, kind, "r", file.tell(), shape)
+            elif expected > size * _MOST_UNPACKED:
+                raise ValueError(
+                    f"its header announces {expected:,} bytes of values, more "
+                    f"than {size:,} packed bytes can hold"
+                )
+            array = _read_values(file, kind, shape)
     except _UNREADABLE as error:
         raise InvalidArgument(
-            f"{path} can't be read as an IDX file: {error}"
+            f"{path} can't be read as an IDX file: {error or 'out of memory'}"
         ) from error
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _header(file):
+    """The type and the shape of the values that follow."""
+    start = file.read(4)
+    if start[:2] != b"\0\0" or start[2] not in _TYPES:
+        raise ValueError("it does not start as one")
+    axes = start[3]
+    if axes > _MOST_AXES:
+        raise ValueError(f"its header announces {axes} axes")
+    shape = np.frombuffer(file.read(4 * axes), ">u4", count=axes)
+    return np.dtype(_TYPES[start[2]]), tuple(map(int, shape))
+
+
+def _read_values(file, kind, shape):
+    """As many values as the header announces, of a file that must end there."""
+    array = np.empty(shape, kind)
+    room = memoryview(array.reshape(-1).view("u1"))
+    found = 0
+    while found < len(room) and (count := file.readinto(room[found:])):
+        found += count
+    found += len(file.read(1))
+    reading.check_size(found, array.nbytes)
+    return array

@@ -1,26 +1,34 @@
-"""Folders of pictures."""
+"""Files of pictures as arrays."""
 
-import concurrent.futures
 import contextlib
-import pathlib
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
-from kgen.data import examples
-from kgen.data.examples import Examples
+from kgen.data import background as colours
+from kgen.data import examples, reading
 from kgen.errors import InvalidArgument
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
-_SPLITS = ("train", "validation", "test")
-_GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
-_CHECKED = 1000  # files at a time
-_UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    Image.DecompressionBombError,
+# No others are tried, whatever a file is called: Pillow starts programs for some.
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif"),
+    *(".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
 )
+_GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+# Pillow's modes of 8 bits a channel that it can convert to colour.
+_PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# How to turn a picture upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class PictureFiles:
@@ -29,13 +37,16 @@ class PictureFiles:
     Args:
         paths: List of files.
         image_shape: `(height, width, channels)` that they are brought to.
+        background: The colour on which transparent pictures are shown.
+        name: What messages call all of them.
     """
 
     dtype = np.dtype("uint8")
 
-    def __init__(self, paths, image_shape):
+    def __init__(self, paths, image_shape, background=colours.WHITE, name=""):
         self.paths = np.asarray([str(path) for path in paths], dtype=object)
-        self.image_shape = image_shape
+        self.image_shape, self.background = image_shape, background
+        self.name = name
         self.shape = (len(self.paths), *image_shape)
 
     def __len__(self):
@@ -43,151 +54,154 @@ class PictureFiles:
 
     def __getitem__(self, positions):
         return np.stack(
-            [
-                read_picture(path, self.image_shape)
-                for path in np.atleast_1d(self.paths[positions])
-            ]
+            [self._read(path) for path in np.atleast_1d(self.paths[positions])]
         )
 
+    def _read(self, path):
+        pixels, transparent = read_picture(
+            path, self.image_shape, self.background
+        )
+        if transparent:
+            reading.tell(
+                f"{self.name} holds pictures with transparent parts; they are "
+                f"shown on {self.background}. Choose the colour with "
+                "`background` (--background), or keep the transparency with an "
+                "`image_shape` of 4 channels."
+            )
+        return pixels
 
-def read_picture(path, image_shape):
-    """One picture as uint8 of `image_shape`; of a GIF, the first frame.
+
+def read_picture(path, image_shape, background=colours.WHITE):
+    """Reads one picture; of an animated one, the first frame.
+
+    Args:
+        path: The file.
+        image_shape: `(height, width, channels)` to bring it to.
+        background: The colour on which its transparent parts are shown, unless
+            there are 4 channels, of which the last one is the opacity.
+
+    Returns:
+        The picture as uint8, and whether transparent parts were replaced.
 
     Raises:
         InvalidArgument: If the file can't be read as a picture.
     """
+    channels, transparent = image_shape[2], False
     with _opened(path) as image:
-        image = ImageOps.exif_transpose(image)  # as the camera was held
-        if image.mode.startswith("I"):  # 16 bits
-            wide = np.asarray(image).astype("uint32")
-            image = Image.fromarray(((wide + 128) // 257).astype("uint8"))
-        if image.mode == "P" and "transparency" in image.info:
-            image = image.convert("RGBA")
-        image = image.convert("L" if image_shape[2] == 1 else "RGB")
+        turn = _TURNS.get(_orientation(image))
+        image = _eight_bits(image)
+        if image.has_transparency_data and channels < 4:
+            image, transparent = _opaque(image, background)
+        image = image.convert(_MODES[channels])
+        if turn is not None:
+            image = image.transpose(turn)
         pixels = np.asarray(image)
-    pixels = pixels.reshape(*pixels.shape[:2], image_shape[2])
-    return examples.convert(pixels[None], image_shape)[0]
+    pixels = pixels.reshape(*pixels.shape[:2], channels)
+    return examples.convert(pixels[None], image_shape)[0], transparent
 
 
-def _check_readable(path):
+def _eight_bits(image):
+    """A picture of 16 bits or floats with 8 bits; others as they are."""
+    if image.mode in _PLAIN:
+        return image
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        white = 2**16 - 1
+    elif image.mode == "I" and image.format in ("PNG", "PPM"):
+        white = 2**16 - 1  # older releases of Pillow call 16 bits so
+    elif image.mode == "F":
+        white = 1
+    else:
+        raise ValueError(
+            f"its pixels are of Pillow's mode {image.mode}, whose values have no "
+            "known scale; save it as RGB, or as grey of 8 or 16 bits"
+        )
+    if not (values.min() >= 0 and values.max() <= white):
+        raise ValueError(
+            f"its values go from {values.min():g} to {values.max():g}; expected "
+            f"0 to {white}"
+        )
+    levels = np.round(values.astype("float64") * 255 / white).astype("uint8")
+    grey = Image.fromarray(levels)
+    hidden = image.info.get("transparency")
+    if hidden is not None:
+        seen = np.where(values == hidden, 0, 255).astype("uint8")
+        grey.putalpha(Image.fromarray(seen))
+    return grey
+
+
+def _opaque(image, background):
+    """The picture on the background, and whether any of that can be seen."""
+    image = image.convert("RGBA")
+    if image.getextrema()[3][0] == 255:
+        return image, False
+    ground = Image.new("RGBA", image.size, background)
+    return Image.alpha_composite(ground, image), True
+
+
+def check_readable(path):
     """Raises unless all of a picture can be read; a JPEG's at an eighth."""
     with _opened(path) as image:
         image.draft(image.mode, tuple(side // 8 for side in image.size))
         image.load()
+        _eight_bits(image)
 
 
 @contextlib.contextmanager
 def _opened(path):
     """Opens a picture; errors name the file."""
+    reading.check_regular(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             yield image
-    except _UNREADABLE as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise InvalidArgument(
-            f"{path} can't be read as a picture: {error}. Mend or remove it."
+            f"{path} can't be read as a picture, for it is too large: {e} Make "
+            "it smaller, or remove it."
+        ) from e
+    except Exception as error:  # damaged files make Pillow raise of all kinds
+        reason = str(error) or type(error).__name__
+        raise InvalidArgument(
+            f"{path} can't be read as a picture: {reason}. Mend or remove it."
         ) from error
+
+
+def _orientation(image):
+    """How the camera was held, 1 to 8; 1 where that can't be read.
+
+    Asked before the pixels are read, of what stands before them in the file.
+    """
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself
+    try:
+        # A PNG's own method would read all pixels first.
+        exif = Image.Image.getexif(image)
+        return int(exif.get(ExifTags.Base.Orientation, 1))
+    except Exception:  # whatever garbage makes Pillow raise
+        return 1
 
 
 def _upright_size(image):
     """(width, height) as the picture will be read."""
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    turned = _orientation(image) in (5, 6, 7, 8)
     return image.size[::-1] if turned else image.size
 
 
-def _is_grey(image):
-    if image.mode != "P":
+def _is_grey(image, background):
+    if image.has_transparency_data and not colours.is_grey(background):
+        return False
+    if image.mode not in ("P", "PA"):
         return image.mode in _GREY
     palette = np.reshape(image.getpalette(), (-1, 3))
     return bool((palette == palette[:, :1]).all())
 
 
-def find(folder, image_shape=None):
-    """Finds a folder's pictures.
-
-    Folders named train, validation and test are splits; folders in them, or in
-    `folder` itself, are classes, numbered in the order of their names.
-
-    Args:
-        folder: Path of the folder.
-        image_shape: `(height, width, channels)`, or None for the pictures' own.
-
-    Returns:
-        Dictionary from splits to functions that give their `Examples`, and the
-        classes' names, `()` if there are none. `({}, ())` if there are no
-        pictures.
-    """
-    folder = pathlib.Path(folder)
-    roots = {
-        name: folder / name for name in _SPLITS if (folder / name).is_dir()
-    }
-    beside = [path for path, name in _files(folder) if name not in roots]
-    if roots and beside:
-        raise InvalidArgument(
-            f"{folder} holds pictures beside the splits {', '.join(roots)}: "
-            f"{beside[0]}. Splits are called {', '.join(_SPLITS)}; move the "
-            "other pictures away."
-        )
-    files = {
-        split: _files(root)
-        for split, root in (roots or {"all": folder}).items()
-    }
-    files = {split: found for split, found in files.items() if found}
-    names = tuple(
-        sorted({name for found in files.values() for _, name in found if name})
-    )
-    if any(name is None for found in files.values() for _, name in found):
-        if names:
-            raise InvalidArgument(
-                f"{folder} holds pictures both beside and inside class folders "
-                f"({', '.join(names)}). Move them to one level."
-            )
-    paths = [path for found in files.values() for path, _ in found]
-    if not paths:
-        return {}, ()
-    shape = image_shape or _common_shape(paths)
-    return {
-        split: lambda found=found: _examples(found, names, shape)
-        for split, found in files.items()
-    }, names
-
-
-def _files(root):
-    """Pairs of a picture's path and its class (None at the top level)."""
-    pairs = []
-    for entry in sorted(root.iterdir()):
-        is_class = entry.is_dir()
-        pairs += [
-            (path, entry.name if is_class else None)
-            for path in (sorted(entry.rglob("*")) if is_class else [entry])
-            if path.suffix.lower() in ENDINGS
-            and not path.is_dir()
-            and not entry.name.startswith(".")
-            and not path.name.startswith(".")
-        ]
-    return pairs
-
-
-def _examples(found, names, shape):
-    files = PictureFiles([path for path, _ in found], shape)
-    labels = None
-    if names:
-        labels = np.array([names.index(name) for _, name in found], "int32")
-    if len(files) * np.prod(shape) > examples.IN_MEMORY_BYTES:
-        # An unreadable one is to be named now, not hours into a training.
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            for start in range(0, len(files), _CHECKED):
-                some = files.paths[start : start + _CHECKED]
-                list(pool.map(_check_readable, some))
-        return Examples(files, labels)
-    return Examples(files[np.arange(len(files))], labels)
-
-
-def _common_shape(paths):
+def common_shape(paths, background=colours.WHITE):
     """The one shape of all pictures, by their headers, or an error."""
     first, grey = None, True
     for path in paths:
         with _opened(path) as image:
-            size, is_grey = _upright_size(image), _is_grey(image)
+            size, is_grey = _upright_size(image), _is_grey(image, background)
         if first is None:
             first = size
         if size != first:

@@ -4,15 +4,15 @@ import dataclasses
 import functools
 import os
 import pathlib
-import re
 from collections.abc import Callable
 
 import numpy as np
 
-from kgen.data import arrays, examples, idx, pictures
+from kgen.data import arrays, examples, folders, idx, pictures, reading, shapes
+from kgen.data import background as colours
 from kgen.errors import InvalidArgument, invalid, unknown_name
 
-_PATH_LIKE = re.compile(r"^[./~]|\.(npy|npz|gz|png|jpe?g|bmp|gif)$")
+_ENDINGS = (".npy", ".npz", ".gz", *pictures.ENDINGS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,14 @@ class Source:
         readers: Dictionary from splits to functions that give their examples.
         class_names: Names of the classes, `()` where the source has none.
         image_shape: What the pictures are brought to, or None.
+        background: The colour on which transparent pictures are shown.
     """
 
     name: str
     readers: dict[str, Callable]
     class_names: tuple = ()
     image_shape: tuple | None = None
+    background: str = colours.WHITE
 
     @property
     def splits(self):
@@ -74,7 +76,9 @@ class Source:
         """
         found = self._read(self._name(split))
         if self.image_shape is not None and hasattr(found, "images"):
-            images = examples.convert_all(found.images, self.image_shape)
+            images = examples.convert_all(
+                found.images, self.image_shape, self.background
+            )
             found = examples.Examples(images, found.labels)
         start, stop = _bounds(split, len(found))
         if start >= stop:
@@ -124,7 +128,7 @@ class Source:
                 f"{self.name} holds one example: too few to split. Expected at "
                 'least two, or split="all".'
             )
-        train, test = examples.set_aside(len(whole))
+        train, test = examples.set_aside(len(whole), whole.labels)
         return whole.select(test if name == "test" else train)
 
 
@@ -152,7 +156,13 @@ def _bounds(split, size):
     return start, stop
 
 
-def open_source(source, image_shape=None, data_dir=None, any_range=False):
+def open_source(
+    source,
+    image_shape=None,
+    data_dir=None,
+    any_range=False,
+    background=colours.WHITE,
+):
     """Opens what `load` takes as `source`.
 
     Args:
@@ -161,38 +171,48 @@ def open_source(source, image_shape=None, data_dir=None, any_range=False):
         data_dir: As in `load`.
         any_range: Whether pictures in arrays may have values outside [0, 1],
             as noisy ones do.
+        background: As in `load`.
 
     Returns:
         A `Source`.
     """
     if image_shape is not None:
         image_shape = examples.check_image_shape(image_shape)
+    look = (image_shape, colours.check_background(background))
     if not isinstance(source, (str, os.PathLike)):
-        is_pair = isinstance(source, (tuple, list)) and len(source) == 2
-        given = source if is_pair else [source]
+        given = source if shapes.is_pair(source) else [source]
         pair = arrays.from_arrays(*given, any_range=any_range)
-        return Source("arrays", {"all": lambda: pair}, (), image_shape)
+        return Source("arrays", {"all": lambda: pair}, (), *look)
     if source == "":
         raise invalid("source", "load", "a path or a data set's name", "''")
     if source == "digits":  # built in, whatever lies beside
-        return _open_tfds(source, image_shape, data_dir)
+        return _open_tfds(source, data_dir, *look)
     path = pathlib.Path(source).expanduser()
+    reading.check_regular(path)
     if path.is_dir():
-        return _open_folder(path, image_shape)
+        return _open_folder(path, *look)
     if path.is_file():
-        if path.suffix not in (".npy", ".npz"):
-            raise InvalidArgument(
-                f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
-                "a folder."
-            )
-        readers = arrays.from_file(path, any_range)
-        return Source(path.stem, _undivided(readers), (), image_shape)
-    if isinstance(source, os.PathLike) or _PATH_LIKE.search(source):
+        return _open_file(path, any_range, *look)
+    if isinstance(source, os.PathLike) or _is_path_like(source):
         raise FileNotFoundError(f"There is no file or folder {source}.")
-    return _open_tfds(source, image_shape, data_dir)
+    return _open_tfds(source, data_dir, *look)
 
 
-def _open_folder(path, image_shape):
+def _is_path_like(source):
+    return source[0] in "./~" or source.lower().endswith(_ENDINGS)
+
+
+def _open_file(path, any_range, *look):
+    if path.suffix not in (".npy", ".npz"):
+        raise InvalidArgument(
+            f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
+            "a folder."
+        )
+    readers = arrays.from_file(path, any_range)
+    return Source(path.stem, _undivided(readers), (), *look)
+
+
+def _open_folder(path, *look):
     name = path.resolve().name
     found = idx.find(path)
     if found:
@@ -200,29 +220,23 @@ def _open_folder(path, image_shape):
             split: functools.partial(idx.read_split, file)
             for split, file in found.items()
         }
-        return Source(name, _undivided(readers), (), image_shape)
-    readers, names = pictures.find(path, image_shape)
-    if not readers:
-        raise InvalidArgument(
-            f"{path} holds no data. Expected pictures "
-            f"({', '.join(pictures.ENDINGS)}) or IDX files "
-            "(train-images-idx3-ubyte)."
-        )
-    return Source(name, _undivided(readers), names, image_shape)
+        return Source(name, _undivided(readers), (), *look)
+    readers, names = folders.find(path, *look)
+    return Source(name, _undivided(readers), names, *look)
 
 
-def _open_tfds(name, image_shape, data_dir):
+def _open_tfds(name, data_dir, *look):
     from kgen.data import tensorflow_sets  # slow to import
 
     builder = tensorflow_sets.open_builder(name, data_dir)
     readers = {
         split: functools.partial(
-            tensorflow_sets.read_split, builder, split, image_shape
+            tensorflow_sets.read_split, builder, split, *look
         )
         for split in builder.info.splits
     }
     names = tensorflow_sets.class_names(builder)
-    return Source(name, _undivided(readers), names, image_shape)
+    return Source(name, _undivided(readers), names, *look)
 
 
 def _undivided(readers):

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from kgen.data import background as colours
 from kgen.data import examples
 from kgen.data.arrays import check_dtype, from_arrays
 from kgen.data.digits import Digits  # noqa: F401  registers "digits"
@@ -107,7 +108,7 @@ def class_names(builder):
     return tuple(builder.info.features[label].names) if label else ()
 
 
-def read_split(builder, split, image_shape=None):
+def read_split(builder, split, image_shape=None, background=colours.WHITE):
     """The examples of a split, in memory if they fit, else as a stream."""
     image, label = _keys(builder)
     feature = builder.info.features[image]
@@ -134,7 +135,7 @@ def read_split(builder, split, image_shape=None):
             x = x[..., None]
         if image_shape is not None:
             x = tf.numpy_function(
-                lambda x: examples.convert(x[None], image_shape)[0],
+                lambda x: examples.convert(x[None], image_shape, background)[0],
                 [x],
                 feature.np_dtype,
             )

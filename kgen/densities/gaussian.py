@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
-from kgen.errors import InvalidArgument, check_number, invalid
+from kgen.errors import InvalidArgument, check_bool, check_number, invalid
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -92,7 +92,7 @@ class FullGaussian(GaussianBase):
         **kwargs,
     ):
         super().__init__(input_shape, num_classes, shrinkage, **kwargs)
-        self.shared = bool(shared)
+        self.shared = check_bool("shared", "FullGaussian", shared)
         self.pooling = check_number(
             "pooling", "FullGaussian", pooling, maximum=1.0
         )

@@ -140,11 +140,19 @@ def _network(shape, num_classes, seed):
     if len(shape) == 3:
         halvings = math.ceil(math.log2(max(2, *shape[:2]) / _SMALLEST))
         for filters in doubling(max(1, halvings), 32, _WIDTH):
-            x = layers.Conv2D(filters, 3, padding="same", **weights())(x)
-            x = layers.MaxPooling2D(padding="same", **own)(x)
-        x = layers.Flatten(**own)(x)
+            x = layers.Conv2D(
+                filters,
+                3,
+                data_format="channels_last",
+                padding="same",
+                **weights(),
+            )(x)
+            x = layers.MaxPooling2D(
+                data_format="channels_last", padding="same", **own
+            )(x)
+        x = layers.Flatten(data_format="channels_last", **own)(x)
     else:
-        x = layers.Flatten(**own)(x)
+        x = layers.Flatten(data_format="channels_last", **own)(x)
         # Vectors come in any scale.
         x = layers.BatchNormalization(
             center=False, scale=False, momentum=0.9, **own

@@ -20,7 +20,8 @@ class GaussianSampling(keras.layers.Layer):
     Args:
         kl_weight: Number >= 0 that multiplies the KL term; 1 gives the evidence
             lower bound, another value a beta-VAE. While training it is the
-            variable `current_kl_weight`, which may be assigned to.
+            variable `current_kl_weight`, to which a callback may assign; a
+            model's `fit` begins and ends with `kl_weight`.
         free_bits: Nats per latent dimension that cost nothing: the batch mean
             of each dimension's KL counts as at least this much.
         seed: Integer, or None for one from Keras's global random state.
@@ -51,6 +52,18 @@ class GaussianSampling(keras.layers.Layer):
             trainable=False,
         )
         self.built = True
+
+    def reset(self):
+        """Gives the KL term its full weight."""
+        self.current_kl_weight.assign(self.kl_weight)
+
+    def load_own_variables(self, store):
+        """Gives the KL term its full weight, whatever it had when saved.
+
+        A callback sets it anew at each epoch; a weight out of the middle of a
+        warm-up would be taken for the model's own.
+        """
+        self.reset()
 
     def call(self, inputs):
         mean, log_var = inputs

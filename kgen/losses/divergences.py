@@ -2,12 +2,24 @@
 
 import math
 
+import keras
 import tensorflow as tf
 from keras import ops
 
 # exp(20) is a variance of 5e8: nothing sensible lies beyond, and exp of much
 # more is infinite.
 LOG_VAR_BOUND = 20.0
+
+
+def _at_least_float32(x):
+    """`x` as a tensor, in float32 if it is of half precision.
+
+    A network of one's own may end in half precision, in which a sum over the
+    pixels has no digits left and a variance no range.
+    """
+    x = ops.convert_to_tensor(x)
+    half = keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
+    return ops.cast(x, "float32") if half else x
 
 
 @tf.custom_gradient
@@ -41,6 +53,7 @@ def gaussian_log_prob(x, mean, log_var):
     Returns:
         Tensor of the broadcast shape, nats per dimension.
     """
+    x, mean, log_var = (_at_least_float32(each) for each in (x, mean, log_var))
     squared = ops.square(x - mean) * ops.exp(-log_var)
     return -0.5 * (math.log(2 * math.pi) + log_var + squared)
 
@@ -62,8 +75,10 @@ def gaussian_kl(mean, log_var, other_mean=0.0, other_log_var=0.0):
     Returns:
         Tensor of the broadcast shape, nats per dimension.
     """
-    log_ratio = log_var - other_log_var
-    squared = ops.square(mean - other_mean) * ops.exp(
-        -ops.convert_to_tensor(other_log_var, dtype=log_var.dtype)
+    mean, log_var = _at_least_float32(mean), _at_least_float32(log_var)
+    other_mean, other_log_var = (
+        ops.cast(each, log_var.dtype) for each in (other_mean, other_log_var)
     )
+    log_ratio = log_var - other_log_var
+    squared = ops.square(mean - other_mean) * ops.exp(-other_log_var)
     return 0.5 * (ops.exp(log_ratio) + squared - 1.0 - log_ratio)

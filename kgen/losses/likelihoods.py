@@ -1,6 +1,7 @@
 """What log p(x|z) is: one layer for each observation model."""
 
 import inspect
+import itertools
 import math
 import warnings
 
@@ -8,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_number, invalid, unknown_name
+from kgen.errors import check_bool, check_number, invalid, made, unknown_name
 from kgen.losses.divergences import bound_log_var, gaussian_log_prob
 
 
@@ -34,6 +35,10 @@ class Likelihood(keras.layers.Layer):
     bits = None
     # Whether the parameters are the mean, and keep its bounds by themselves.
     parameters_are_mean = False
+    # Whether they are logits, which can be any number.
+    parameters_are_logits = False
+    # Bounds that they must keep by themselves, or None.
+    parameter_bounds = None
     # Whether `log_prob` is a density of x, as bounds on log p(x) need.
     is_density = True
 
@@ -88,6 +93,7 @@ class Bernoulli(Likelihood):
 
     support = (0.0, 1.0)
     bits = "grey"
+    parameters_are_logits = True
 
     def _log_prob_per_dim(self, x, parameters):
         return _cross_entropy(x, parameters)
@@ -136,6 +142,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     support = (0.0, 1.0)
+    parameters_are_logits = True
 
     def _log_prob_per_dim(self, x, parameters):
         # log((exp(l) - 1) / l) = l/2 + log(sinh(l/2) / (l/2)), even but for l/2.
@@ -196,7 +203,7 @@ class Gaussian(Likelihood):
     def __init__(self, stddev=1.0, learn_stddev=False, **kwargs):
         super().__init__(**kwargs)
         self.stddev = check_number("stddev", "Gaussian", stddev, 1e-6)
-        self.learn_stddev = bool(learn_stddev)
+        self.learn_stddev = check_bool("learn_stddev", "Gaussian", learn_stddev)
         self.log_var = self.add_weight(
             name="log_var",
             initializer=keras.initializers.Constant(
@@ -269,23 +276,48 @@ class KerasLoss(Likelihood):
 
     Keras's losses are means over the pixels; this is their sum, as all else
     here is. The parameters are the reconstruction itself, or its logits if the
-    loss says so (`from_logits`).
+    loss says so (`from_logits`). A name means what it means in Keras:
+    `"binary_crossentropy"` takes probabilities, and a decoder that ends in a
+    sigmoid; `Bernoulli` is the same loss of logits.
 
     Args:
         loss: `keras.losses.Loss`, its config, a function of `(x, parameters)`,
             or the name of one, such as `"mae"`. One's own must be registered
             (`keras.saving.register_keras_serializable`), or no saved model
             could be loaded.
+
+    Raises:
+        InvalidArgument: If it can't be loaded, or doesn't compare x with its
+            reconstruction pixel by pixel, as losses of classes do not.
     """
 
     is_density = False
 
     def __init__(self, loss, **kwargs):
         super().__init__(**kwargs)
-        self.loss = keras.losses.get(loss)
+        self.loss = made(
+            "likelihood",
+            "KerasLoss",
+            "a Keras loss, its name or its config",
+            keras.losses.get,
+            loss,
+        )
         _check_loadable(self.loss)
+        name = _keras_name(self.loss)
+        if name in _NOT_OF_PIXELS:
+            raise invalid(
+                "likelihood",
+                "KerasLoss",
+                "a loss that compares x with its reconstruction pixel by "
+                'pixel, such as "mae" or "binary_crossentropy"',
+                name,
+            )
         from_logits = getattr(self.loss, "from_logits", False)
         self.parameters_are_mean = not from_logits
+        self.parameters_are_logits = from_logits
+        if name in _OF_PROBABILITIES:
+            self.support = (0.0, 1.0)
+            self.parameter_bounds = None if from_logits else (0.0, 1.0)
 
     def log_prob(self, x, parameters, batch_axes=1):
         """Minus the loss of each example; see `Likelihood.log_prob`."""
@@ -345,7 +377,8 @@ def get(identifier, owner="VAE", losses=False):
             `"gaussian:0.1"` (that standard deviation), `"gaussian:learned"`.
         owner: Whose argument it is, for the message.
         losses: Whether what is no density of x will do as well:
-            `"gaussian:optimal"`, and Keras's losses and their names.
+            `"gaussian:optimal"`, and Keras's losses and their names, which mean
+            what they mean in Keras.
 
     Returns:
         A `Likelihood`.
@@ -356,15 +389,17 @@ def get(identifier, owner="VAE", losses=False):
                 "likelihood", owner, "a density of x", type(identifier).__name__
             )
         return identifier
-    if losses and identifier == "gaussian:optimal":
+    if (
+        losses
+        and isinstance(identifier, str)
+        and (identifier == "gaussian:optimal")
+    ):
         return OptimalGaussian()
-    if losses and identifier == "binary_crossentropy":
-        return Bernoulli()
     if losses and _is_loss(identifier):
         return KerasLoss(identifier)
     name, colon, argument = str(identifier).partition(":")
     if name not in LIKELIHOODS or (colon and name != "gaussian"):
-        known = [*LIKELIHOODS, *(_LOSS_NAMES if losses else ())]
+        known = [*LIKELIHOODS, *(_LOSSES if losses else ())]
         raise unknown_name("likelihood", owner, known, identifier)
     if not colon:
         return LIKELIHOODS[name]()
@@ -373,15 +408,44 @@ def get(identifier, owner="VAE", losses=False):
     return Gaussian(stddev=argument)
 
 
-# Those of Keras's losses that compare pixel by pixel.
-_LOSS_NAMES = (
-    "mae",
-    "mse",
-    "huber",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_squared_error",
-)
+# Those of Keras's losses that compare pixel by pixel, and their other names.
+_LOSSES = {
+    "mean_absolute_error": ("mae", "MAE", "MeanAbsoluteError"),
+    "mean_squared_error": ("mse", "MSE", "MeanSquaredError"),
+    "mean_squared_logarithmic_error": (
+        *("msle", "MSLE", "MeanSquaredLogarithmicError"),
+    ),
+    "huber": ("Huber",),
+    "log_cosh": ("LogCosh",),
+    "binary_crossentropy": ("bce", "BCE", "BinaryCrossentropy"),
+    "binary_focal_crossentropy": ("BinaryFocalCrossentropy",),
+}
+_LOSS_NAMES = {*_LOSSES, *itertools.chain(*_LOSSES.values())}
+_OF_PROBABILITIES = {"binary_crossentropy", "binary_focal_crossentropy"}
+# Those that are of classes, of whole vectors, or of all pixels of a batch.
+_NOT_OF_PIXELS = {
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
+    "circle",
+    "cosine_similarity",
+    "ctc",
+    "dice",
+    "hinge",
+    "kl_divergence",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "tversky",
+}
+
+
+def _keras_name(loss):
+    """The name of the function behind a loss of Keras's own, or None."""
+    function = getattr(loss, "fn", loss)
+    module = getattr(function, "__module__", None) or ""
+    is_own = module.partition(".")[0] != "keras"
+    return None if is_own else getattr(function, "__name__", None)
 
 
 def _is_loss(identifier):

@@ -1,5 +1,8 @@
 """What models with a discriminator share."""
 
+import itertools
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,6 +11,7 @@ from keras import ops
 from kgen import optimizers, replicas
 from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.losses import adversarial, penalties
+from kgen.models import outputs
 from kgen.models.averages import WeightAverage
 from kgen.models.base import (
     GenerativeModel,
@@ -40,6 +44,14 @@ class Adversarial(GenerativeModel):
         """
         owner = type(self).__name__
         self.pack = _check_discriminator(owner, generator, discriminator)
+        _check_apart(owner, self)
+        if discriminator.weights and not discriminator.trainable_variables:
+            warnings.warn(
+                f"`{owner}`: the discriminator is frozen (trainable=False), so "
+                "`fit` does not train it. Each player's step changes its own "
+                "weights only: nothing has to be frozen for that.",
+                stacklevel=3,
+            )
         self.average = WeightAverage(generator)
         self._averaged = False
         self.discriminator_steps = 1
@@ -339,6 +351,25 @@ def _check_decay(owner, decay):
     return number
 
 
+def _check_apart(owner, model):
+    """Raises if two of a model's networks share weights that are trained."""
+    names = ("generator", "encoder", "decoder", "discriminator")
+    networks = [name for name in names if hasattr(model, name)]
+    for one, other in itertools.combinations(networks, 2):
+        has, have = (
+            {id(weight): weight.path for weight in network.trainable_variables}
+            for network in (getattr(model, one), getattr(model, other))
+        )
+        if shared := [has[key] for key in has if key in have]:
+            raise invalid(
+                other,
+                owner,
+                f"a network that shares no weights with `{one}`, since each "
+                "player trains its own: make the layers twice",
+                f"a network with the same {shared[0]}",
+            )
+
+
 def _check_discriminator(owner, generator, discriminator):
     """How many examples the discriminator sees at once; or raises."""
     shape = tuple(generator.outputs[0].shape[1:])
@@ -352,8 +383,9 @@ def _check_discriminator(owner, generator, discriminator):
             f"{inputs} inputs",
         )
     seen = tuple(discriminator.inputs[0].shape[1:])
-    pack, rest = divmod(seen[-1], shape[-1])
-    if seen[:-1] != shape[:-1] or rest or not pack:
+    fits = seen[:-1] == shape[:-1] and None not in seen + shape
+    pack, rest = divmod(seen[-1], shape[-1]) if fits and seen else (0, 0)
+    if rest or not pack:
         raise invalid(
             "discriminator",
             owner,
@@ -361,14 +393,21 @@ def _check_discriminator(owner, generator, discriminator):
             "times the channels (packing)",
             f"shape {seen}",
         )
-    outputs = [tuple(output.shape[1:]) for output in discriminator.outputs]
-    if outputs != [(1,)]:
+    shapes = [tuple(output.shape[1:]) for output in discriminator.outputs]
+    if shapes != [(1,)]:
         raise invalid(
             "discriminator",
             owner,
             "one output of shape (batch, 1), a logit",
-            f"outputs of shape {outputs}",
+            f"outputs of shape {shapes}",
         )
+    outputs.check_logits(
+        "discriminator",
+        owner,
+        discriminator,
+        "end it in a Dense(1) layer without activation, since the loss applies "
+        "the sigmoid itself",
+    )
     counts = [num_classes_of(one) for one in (generator, discriminator)]
     if None not in counts and counts[0] != counts[1]:
         raise invalid(

@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from kgen.errors import InvalidArgument
 from kgen.losses import likelihoods
 from kgen.models.encoder_decoder import EncoderDecoder, check_fit
 
@@ -22,26 +21,6 @@ class Reconstructing(EncoderDecoder):
         likelihood = likelihoods.get(likelihood, owner, losses=True)
         self._set_encoder_decoder([*names, *logs], likelihood, encoder, decoder)
         check_fit(owner, encoder, decoder, encoder.outputs)
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """`keras.Model.fit`; `fit(x, x)` is `fit(x)`."""
-        validation = kwargs.get("validation_data")
-        if isinstance(validation, tuple) and len(validation) == 2:
-            same = validation[0] is validation[1]
-            kwargs["validation_data"] = validation[0] if same else validation
-        return super().fit(x, None if y is x else y, *args, **kwargs)
-
-    def unpack(self, data):
-        inputs, x = super().unpack(data)
-        _, target, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if target is not None and target.shape[1:] == x.shape[1:]:
-            raise InvalidArgument(
-                f"`{type(self).__name__}` takes examples alone: they are their "
-                "own targets, and a corruption is the denoising model's own "
-                "layer. Received: a second array of shape "
-                f"{tuple(target.shape)}"
-            )
-        return inputs, x
 
     def _code(self, inputs, training=False):
         return self.encoder(inputs, training=training)

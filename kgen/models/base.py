@@ -12,10 +12,18 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers, replicas
-from kgen.errors import InvalidArgument, check_int, check_seed, invalid
+from kgen.errors import (
+    InvalidArgument,
+    check_bool,
+    check_int,
+    check_keywords,
+    check_seed,
+    invalid,
+)
 from kgen.export import savedmodel
-from kgen.models import checks
+from kgen.models import checks, faults, graph_checks, network_checks, outputs
 from kgen.models.logs import LogMeans
+from kgen.models.steps import check_counts, check_epochs, exactly
 
 
 class Player(typing.NamedTuple):
@@ -60,8 +68,9 @@ def update(objective, *players):
             _scaled(player.optimizer, parts[player.loss]) for player in players
         ]
     gradients = [tape.gradient(*each) for each in zip(losses, values)]
+    fine = faults.check(parts, players, gradients)
     for player, gradient in zip(players, gradients):
-        _apply(player, gradient, parts)
+        _apply(player, gradient, _plays(player, parts, fine))
     return parts
 
 
@@ -72,19 +81,27 @@ def _scaled(optimizer, loss):
     return optimizer.scale_loss(loss)
 
 
-def _apply(player, gradient, parts):
+def _plays(player, parts, fine):
+    """Whether a player takes its step; None where nothing could hinder it."""
+    if player.gate is None:
+        return fine
+    gate = parts[player.gate]
+    return gate if fine is None else tf.logical_and(gate, fine)
+
+
+def _apply(player, gradient, plays):
     def apply():
         player.optimizer.apply(gradient, player.variables)
         return True
 
     if replicas.count() > 1:
         gradient = _of_all(player.optimizer, gradient)
-    if player.gate is None:
+    if plays is None:
         apply()
     elif replicas.count() == 1:
-        tf.cond(parts[player.gate], apply, lambda: False)
+        tf.cond(plays, apply, lambda: False)
     else:
-        _apply_or_undo(player, apply, parts[player.gate])
+        _apply_or_undo(player, apply, plays)
 
 
 def _apply_or_undo(player, apply, plays):
@@ -128,8 +145,11 @@ def in_scope(compile):
     The optimizers that it makes belong there; it need not be called there.
     """
 
+    known = list(inspect.signature(compile).parameters)[1:]
+
     @functools.wraps(compile)
     def scoped(model, *args, **kwargs):
+        check_keywords(f"{type(model).__name__}.compile", known, kwargs)
         if tf.distribute.has_strategy() and not model._distribute_strategy:
             owner = f"{type(model).__name__}.compile"
             raise InvalidArgument(
@@ -140,6 +160,10 @@ def in_scope(compile):
             return compile(model, *args, **kwargs)
 
     return scoped
+
+
+# Arguments that every Keras model has.
+_OF_ALL = (*("name", "trainable", "dtype", "autocast", "activity_regularizer"),)
 
 
 class Traces:
@@ -156,10 +180,17 @@ class GenerativeModel(keras.Model):
     `train_step`, `test_step`, `call` and `endpoints`.
     """
 
-    # Whether it can't be trained without labels.
+    # Whether it can't be trained without labels, which it then predicts.
     needs_labels = False
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
+    # The `Faults` that watch the steps of `fit`, which a `Guard` sets, or None.
+    faults = None
+
+    def __init__(self, **kwargs):
+        known = [*_own_arguments(type(self)), *_OF_ALL]
+        check_keywords(type(self).__name__, known, kwargs)
+        super().__init__(**kwargs)
 
     def _set_networks(self, log_names, support=None, **networks):
         """Keeps the networks as attributes and the means of the logs.
@@ -171,14 +202,10 @@ class GenerativeModel(keras.Model):
                 the data and whether the model is conditional.
         """
         for name, network in networks.items():
-            if not getattr(network, "inputs", None):
-                raise invalid(
-                    name,
-                    type(self).__name__,
-                    "a functional or sequential keras.Model with known inputs",
-                    network,
-                )
+            check_network(name, type(self).__name__, network)
             setattr(self, name, network)
+        network_checks.check_precision(self, networks)
+        network_checks.check_nothing_shared(type(self).__name__, networks)
         first = next(iter(networks.values()))
         self._set_data(
             log_names,
@@ -232,13 +259,8 @@ class GenerativeModel(keras.Model):
             kwargs["steps_per_execution"],
         )
         for name in ("run_eagerly", "jit_compile"):
-            if not isinstance(kwargs[name], bool):
-                raise invalid(
-                    name,
-                    f"{type(self).__name__}.compile",
-                    "True or False",
-                    kwargs[name],
-                )
+            owner = f"{type(self).__name__}.compile"
+            kwargs[name] = check_bool(name, owner, kwargs[name])
         replicas = self.distribute_strategy.num_replicas_in_sync
         if kwargs["jit_compile"] and replicas > 1:
             raise invalid(
@@ -278,7 +300,28 @@ class GenerativeModel(keras.Model):
     def metrics(self):
         return [self.log_means]
 
+    @property
+    def metrics_names(self):
+        """The logs' names, in the order of what `evaluate` returns."""
+        return [name for metric in self.metrics for name in metric.names]
+
+    def _flatten_metrics_in_order(self, logs):
+        """The logs as Keras's methods return them: `loss` first."""
+        return [logs[name] for name in self.metrics_names if name in logs]
+
     def _make_function(self, step_function):
+        """Keras's loop of steps, one for each number of steps in a call."""
+        made = {}
+
+        def function(iterator):
+            number = self.steps_per_execution
+            if number not in made:
+                made[number] = self._make_loop(step_function)
+            return made[number](iterator)
+
+        return function
+
+    def _make_loop(self, step_function):
         strategy = self.distribute_strategy
         workers = tf.distribute.MultiWorkerMirroredStrategy  # or one of them
         several = strategy.num_replicas_in_sync > 1
@@ -299,10 +342,21 @@ class GenerativeModel(keras.Model):
         epochs=1,
         verbose="auto",
         callbacks=None,
-        *args,
-        **kwargs,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=None,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
     ):
         """`keras.Model.fit`, after a look at the data.
+
+        Numbers of steps are kept exactly: where `steps_per_execution` does not
+        divide them, calls into TensorFlow run fewer steps.
 
         Raises:
             InvalidArgument: If the data has the wrong shape or type, or holds
@@ -311,31 +365,50 @@ class GenerativeModel(keras.Model):
         owner = f"{type(self).__name__}.fit"
         if not self.compiled:
             raise InvalidArgument(f"`{owner}`: call `compile` before it.")
-        if batch_size is not None:
-            batch_size = check_int("batch_size", owner, batch_size)
-        for name in ("class_weight", "sample_weight"):
-            if kwargs.get(name) is not None:
-                raise invalid(
-                    name,
-                    owner,
-                    "None: the objective is a mean over the batch",
-                    type(kwargs[name]).__name__,
-                )
+        check_epochs(owner, epochs, initial_epoch, validation_split)
+        check_counts(
+            owner,
+            batch_size=batch_size,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+        )
+        checks.refuse_weights(
+            owner, class_weight=class_weight, sample_weight=sample_weight
+        )
+        y = None if y is x else y  # Keras's habit for autoencoders
         is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
         checks.check_data(
             self, x, y, owner=owner, batch_size=(batch_size or 32) * is_array
         )
-        validation = kwargs.get("validation_data")
-        if validation is not None:
+        if validation_data is not None:
+            validation_data = checks.without_copy(validation_data)
             checks.check_data(
-                self, validation, argument="validation_data", owner=owner
+                self, validation_data, argument="validation_data", owner=owner
             )
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # or Keras warns
-        callbacks = self._with_own_callbacks(callbacks)
-        return super().fit(
-            x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
-        )
+        if shuffle is None:  # as Keras does, where it can
+            shuffle = hasattr(x, "shape") or bool(getattr(x, "num_batches", 0))
+        with (
+            graph_checks.in_words(),
+            exactly(self, steps_per_epoch, validation_steps),
+            faults.watched_only_within(self),
+        ):
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=self._with_own_callbacks(callbacks),
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
 
     def check_labels(self, labels, count, owner):
         """Raises unless `labels` are `count` of the model's classes."""
@@ -348,52 +421,124 @@ class GenerativeModel(keras.Model):
     def check_batch_size(self, size, owner):
         """Raises if a training batch of `size` is too small for the model."""
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """`keras.Model.evaluate`, after a look at the data."""
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        *args,
+        **kwargs,
+    ):
+        """`keras.Model.evaluate`, after a look at the data.
+
+        Without `return_dict`, the figures are in the order of
+        `metrics_names`, with `loss` first.
+
+        Raises:
+            InvalidArgument: As `fit` does.
+        """
+        owner = f"{type(self).__name__}.evaluate"
         if not kwargs.get("_use_cached_eval_dataset"):  # not called by fit
-            checks.check_data(
-                self, x, y, owner=f"{type(self).__name__}.evaluate"
+            check_counts(owner, batch_size=batch_size, steps=steps)
+            checks.refuse_weights(owner, sample_weight=sample_weight)
+            y = None if y is x else y
+            checks.check_data(self, x, y, owner=owner)
+        with graph_checks.in_words(), exactly(self, steps):
+            return super().evaluate(
+                x, y, batch_size, verbose, None, steps, *args, **kwargs
             )
-        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, **kwargs):
+        """`keras.Model.predict`, after a look at the data.
+
+        Raises:
+            InvalidArgument: As `fit` does.
+        """
+        owner = f"{type(self).__name__}.predict"
+        check_counts(owner, batch_size=batch_size, steps=steps)
+        shape, support = self._called_with
+        checks.check_data(
+            self,
+            x,
+            owner=owner,
+            any_range=support is None,
+            labels=self.conditional and not self.needs_labels,
+            shape=shape,
+        )
+        with graph_checks.in_words(), exactly(self, steps):
+            return super().predict(x, batch_size, verbose, steps, **kwargs)
+
+    @property
+    def _called_with(self):
+        """The shape of one example that `call` takes, and its bounds or None."""
+        any_range = self.encodes_any_range
+        return self.input_shapes[0], None if any_range else self.support
 
     def predict_step(self, data):
-        inputs, _ = self.unpack(data)
+        shape, support = self._called_with
+        inputs, x = self._unpack(data, shape)
+        graph_checks.check_values(x, support, type(self).__name__)
         return self(inputs, training=False)
 
-    def unpack(self, data):
-        """Splits a batch into the networks' inputs and the pictures.
+    def train_on_batch(self, *args, **kwargs):
+        """`keras.Model.train_on_batch`; its figures as those of `evaluate`."""
+        with graph_checks.in_words():
+            return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        """`keras.Model.test_on_batch`; its figures as those of `evaluate`."""
+        with graph_checks.in_words():
+            return super().test_on_batch(*args, **kwargs)
+
+    def unpack(self, data, values=False):
+        """Splits a batch into the networks' inputs and the examples.
 
         Args:
             data: What a dataset yields: `x`, `(x,)` or `(x, labels)`.
+            values: Whether the values of x are looked at, too. Training does
+                without, for its speed: there, NaN is seen in the loss.
 
         Returns:
             `inputs`: `[x, labels]` for a conditional model, else `x`; and `x`.
+
+        Raises:
+            InvalidArgument: If x has the wrong shape or type, or labels are no
+                classes; `graph_checks.in_words` for what the graph finds.
         """
-        x, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if isinstance(x, (tuple, list)):
-            x, labels = x if len(x) == 2 else (x[0], labels)
-        return self.with_labels(x, labels), x
+        inputs, x = self._unpack(data, self.input_shapes[0])
+        if values:
+            graph_checks.check_values(x, self.support, type(self).__name__)
+        return inputs, x
+
+    def _unpack(self, data, shape):
+        owner = type(self).__name__
+        x, labels = checks.parts_of(data, owner)
+        x = graph_checks.examples(x, shape, owner)
+        if self.conditional:
+            labels = graph_checks.labels(labels, self.num_classes, owner)
+            return [x, labels], x
+        if labels is not None:
+            checks.check_no_target(labels, shape, owner)
+        return x, x
 
     def with_labels(self, x, labels):
         """`[x, labels]` for a conditional model, else `x`."""
         if not self.conditional:
             return x
         if labels is None:
-            raise invalid(
-                "labels",
-                type(self).__name__,
-                "one for each example: the networks take them",
-                None,
-            )
+            raise checks.no_labels(type(self).__name__)
         return [x, labels]
 
     # Batches
 
     def _batches_of(self, inputs, batch_size, any_range=False):
-        """A dataset as it is, or arrays, once checked, as a dataset."""
+        """A dataset or arrays as batches of inputs, which are checked."""
         if isinstance(inputs, tf.data.Dataset):
-            self._check_spec(inputs.element_spec)
-            return inputs
+            support = None if any_range else self.support
+            return graph_checks.CheckedBatches(self, inputs, support)
         batch_size = check_int("batch_size", type(self).__name__, batch_size)
         inputs = self._checked_inputs(inputs, any_range)
         return tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
@@ -404,7 +549,7 @@ class GenerativeModel(keras.Model):
         Args:
             function: Method of a batch of inputs, its number and `extra`, to a
                 tensor or tuple of tensors.
-            batches: Dataset.
+            batches: What `_batches_of` gives, or another dataset of inputs.
             *extra: Tensors for each call.
             verbose: 1 shows a progress bar.
 
@@ -420,12 +565,13 @@ class GenerativeModel(keras.Model):
             function.__name__, tf.function(function, reduce_retracing=True)
         )
         # One trace for all batch sizes: the element_spec leaves them open.
-        spec, _ = self.unpack(batches.element_spec)
+        spec = _as_inputs(batches.element_spec)
         number = tf.TensorSpec((), "int32")
         concrete = function.get_concrete_function(spec, number, *extra)
         results = []
         for step, batch in enumerate(batches):
-            output = concrete(self.unpack(batch)[0], tf.constant(step), *extra)
+            inputs = _as_inputs(batch)
+            output = concrete(inputs, tf.constant(step), *extra)
             results.append(tf.nest.map_structure(np.asarray, output))
             bar.add(1)
         if not results:
@@ -433,19 +579,6 @@ class GenerativeModel(keras.Model):
         return tf.nest.map_structure(
             lambda *parts: np.concatenate(parts), *results
         )
-
-    def _check_spec(self, spec):
-        """Raises unless a dataset's batches have the model's shape."""
-        _, x = self.unpack(spec)
-        shaped = tuple(x.shape[1:]) == self.input_shapes[0]
-        if not shaped or not x.dtype.is_floating:
-            raise invalid(
-                "x",
-                type(self).__name__,
-                f"a dataset of floats of shape (batch, "
-                f"{', '.join(map(str, self.input_shapes[0]))})",
-                f"{x.dtype.name} of shape {tuple(x.shape)}",
-            )
 
     def _checked_inputs(self, inputs, any_range):
         """`inputs` as tensors of the right shape: x, or a pair with labels."""
@@ -593,6 +726,23 @@ class GenerativeModel(keras.Model):
             return []
         return [tf.TensorSpec((None,), "int32", "labels")]
 
+    def save(self, filepath, *args, **kwargs):
+        """`keras.Model.save`, to a file that `load_model` can read.
+
+        Raises:
+            InvalidArgument: If the name ends in `.h5` or `.hdf5`: Keras writes
+                such a file, and can't read it again.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise invalid(
+                "filepath",
+                f"{type(self).__name__}.save",
+                "a name that ends in .keras; Keras can't load a model of one's "
+                "own out of HDF5",
+                repr(str(filepath)),
+            )
+        super().save(filepath, *args, **kwargs)
+
     def save_own_variables(self, store):
         """Keeps the random streams, which Keras does not."""
         super().save_own_variables(store)
@@ -625,7 +775,32 @@ class GenerativeModel(keras.Model):
             config[name] = keras.saving.deserialize_keras_object(
                 config[name], custom_objects
             )
-        return cls(**config)
+        with outputs.only_warn():
+            return cls(**config)
+
+
+def check_network(name, owner, network):
+    """Raises unless a network is a `keras.Model` of known inputs and outputs.
+
+    Args:
+        name: The argument's name.
+        owner: Name of the model.
+        network: What was given.
+    """
+    is_model = isinstance(network, keras.Model)
+    if not (is_model and getattr(network, "inputs", None)):
+        raise invalid(
+            name,
+            owner,
+            "a built keras.Model, functional or sequential: give a Sequential "
+            "a `keras.Input` first",
+            network,
+        )
+
+
+def _as_inputs(element):
+    """What a dataset gives, as networks take it: a pair is a list."""
+    return list(element) if isinstance(element, tuple) else element
 
 
 def own_and_given(callbacks, arrange):
@@ -675,9 +850,11 @@ def fixed_draws(layer, seed, position):
     for number, state in enumerate(states):
         place = 2**10 * ops.cast(position, state.dtype)
         state.assign([ops.cast(seed + number, state.dtype), place])
-    yield
-    for state, value in zip(states, kept):
-        state.assign(value)
+    try:
+        yield
+    finally:
+        for state, value in zip(states, kept):
+            state.assign(value)
 
 
 def total(losses):

@@ -13,7 +13,7 @@ from kgen import replicas
 from kgen.densities import ClassPrior, Density
 from kgen.errors import check_int, check_number, invalid
 from kgen.export import guards
-from kgen.models import checks
+from kgen.models import checks, faults, graph_checks
 from kgen.models.base import (
     GenerativeModel,
     Player,
@@ -26,7 +26,6 @@ from kgen.models.logs import LogMeans
 
 _LOGS = ("loss", "generative_loss", "regularization_loss")
 _LABELLED_LOGS = ("discriminative_loss", "accuracy")
-_LABELS = "Labels out of range: expected classes from 0, or -1 where not known."
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -248,20 +247,14 @@ class BayesClassifier(GenerativeModel):
     # Steps
 
     def _pair(self, data):
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if isinstance(x, (tuple, list)):
-            x, y = x if len(x) == 2 else (x[0], y)
-        if y is None:
-            raise invalid("y", "BayesClassifier.fit", "labels beside x", None)
-        y = tf.cast(y, "int32")
-        in_range = [
-            tf.debugging.assert_greater_equal(y, -1, _LABELS),
-            tf.debugging.assert_less(y, self.num_classes, _LABELS),
-        ]
-        with tf.control_dependencies(in_range):
-            return x, tf.identity(y)
+        owner = type(self).__name__
+        x, y = checks.parts_of(data, owner)
+        x = graph_checks.examples(x, self.input_shapes[0], owner)
+        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
+        return x, tf.cast(y, "int32")
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         x, y = self._pair(data)
         if self.counts:
@@ -278,7 +271,7 @@ class BayesClassifier(GenerativeModel):
             )
         # Each replica counts its own examples.
         weights = self._known(y) + self.fitted * parts["guessed"]
-        weights = replicas.own(weights)
+        weights = faults.only_taken(replicas.own(weights))
         self.class_prior.observe(weights)
         if self.counts:
             self.density.observe(replicas.own(x), weights)
@@ -287,6 +280,7 @@ class BayesClassifier(GenerativeModel):
     @replicas.step
     def test_step(self, data):
         x, y = self._pair(data)
+        graph_checks.check_values(x, self.support, type(self).__name__)
         return self._logged(self._losses_of_all(x, y, training=False), y)
 
     def _logged(self, parts, y):
@@ -379,12 +373,11 @@ class BayesClassifier(GenerativeModel):
             )
         return tf.cast(tf.nn.softmax(self._joint(inputs)), "float32")
 
-    def unpack(self, data):
+    def _unpack(self, data, shape):
         """x alone, twice: what is predicted needs no label."""
-        if isinstance(data, dict):
-            return data, data["x"]
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        x = x[0] if isinstance(x, (tuple, list)) else x
+        owner = type(self).__name__
+        x, _ = checks.parts_of(data, owner)
+        x = graph_checks.examples(x, shape, owner)
         return x, x
 
     def log_joint(self, x, mask=None, batch_size=1024):

@@ -1,5 +1,7 @@
 """Looks at data before training starts, so that mistakes are named early."""
 
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,6 +18,7 @@ def check_data(
     any_range=False,
     batch_size=None,
     labels=None,
+    shape=None,
 ):
     """Raises `InvalidArgument` if `model` can't train on `x`.
 
@@ -32,14 +35,18 @@ def check_data(
         batch_size: For arrays to train on: how many are a batch; 0 for a
             dataset's own. None where any will do.
         labels: Whether there must be labels; None if the model takes them.
+        shape: That of one example; None for the model's own.
     """
+    whole = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
     if isinstance(x, tf.data.Dataset):
         # A look is not a pass: kgen's datasets count those.
         counter = getattr(x, "epoch_counter", None)
         passes = None if counter is None else counter.numpy()
-        batch = next(iter(x.take(1)), None)
-        if counter is not None:
-            counter.assign(passes)
+        try:
+            batch = next(iter(x.take(1)), None)
+        finally:
+            if counter is not None:
+                counter.assign(passes)
     elif isinstance(x, keras.utils.PyDataset):
         batch = x[0] if x.num_batches else None
     elif isinstance(x, (tuple, list)):
@@ -52,21 +59,133 @@ def check_data(
         return
     if batch is None:
         raise invalid(argument, owner, "at least one example", "no data")
-    images, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    images, y = parts_of(batch, owner, argument)
+    support = None if any_range else model.support
+    shape = shape or model.input_shapes[0]
+    check_images(images, shape, support, owner, argument)
+    if model.conditional if labels is None else labels:
+        model.check_labels(y, len(images), owner)
+        if whole:
+            _warn_of_labels_from_1(y, model.num_classes, owner)
+    elif y is not None:
+        check_no_target(y, shape, owner)
+    if batch_size is not None:
+        have = min(batch_size or len(images), len(images))
+        model.check_batch_size(have, owner)
+
+
+def parts_of(batch, owner, argument="x"):
+    """Splits a batch into its examples and its labels.
+
+    Args:
+        batch: What a dataset yields: `x`, `(x,)`, `(x, labels)`, or
+            `((x, labels),)`.
+        owner: Whose argument it is, for the message.
+        argument: Its name.
+
+    Returns:
+        The examples, and the labels or None.
+
+    Raises:
+        InvalidArgument: If the batch has another form.
+    """
+    if isinstance(batch, (tuple, list)) and len(batch) > 3:
+        raise invalid(
+            argument,
+            owner,
+            "one array, or a pair of an array and labels; `np.stack(x)` makes "
+            "one array of a list of examples",
+            f"a {type(batch).__name__} of {len(batch)}",
+        )
+    x, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    if isinstance(x, (tuple, list)) and len(x) == 1:
+        (x,) = x
+    elif isinstance(x, (tuple, list)) and len(x) == 2 and labels is None:
+        x, labels = x
+    if isinstance(x, dict):
+        raise invalid(
+            argument,
+            owner,
+            "examples, or pairs of examples and labels. Take them out of the "
+            "dictionaries, as in "
+            '`dataset.map(lambda row: (row["image"], row["label"]))`',
+            f"dictionaries with the keys {list(x)}",
+        )
     if weights is not None:
         raise InvalidArgument(
             f"`{owner}` takes no sample weights: the objective is a mean over "
             "the batch. Pass `x`, or `x` and labels."
         )
-    if isinstance(images, (tuple, list)) and len(images) == 2:
-        images, y = images
-    support = None if any_range else model.support
-    check_images(images, model.input_shapes[0], support, owner, argument)
-    if model.conditional if labels is None else labels:
-        model.check_labels(y, len(images), owner)
-    if batch_size is not None:
-        have = min(batch_size or len(images), len(images))
-        model.check_batch_size(have, owner)
+    return x, labels
+
+
+def refuse_weights(owner, **weights):
+    """Raises if there are weights, of classes or of examples.
+
+    Args:
+        owner: Whose arguments they are, for the message.
+        **weights: Arguments by their names, which must be None.
+    """
+    for name, given in weights.items():
+        if given is not None:
+            raise invalid(
+                name,
+                owner,
+                "None: the objective is a mean over the batch",
+                type(given).__name__,
+            )
+
+
+def without_copy(validation_data):
+    """Pairs of the same array twice as that array, as `fit(x, x)` is `fit(x)`.
+
+    Args:
+        validation_data: What `fit` takes.
+    """
+    pair = isinstance(validation_data, tuple) and len(validation_data) == 2
+    if pair and validation_data[0] is validation_data[1]:
+        return validation_data[0]
+    return validation_data
+
+
+def check_no_target(y, shape, owner):
+    """Raises if `y`, beside examples of `shape`, is a target for each of them.
+
+    Labels beside the examples are allowed: a model that takes none ignores
+    them.
+
+    Args:
+        y: Array or tensor.
+        shape: Shape of one example.
+        owner: Whose argument it is, for the message.
+    """
+    found = getattr(y, "shape", ())
+    if isinstance(found, tf.TensorShape) and found.rank is None:
+        return
+    found = tuple(found)
+    if len(found) > 1 and (found[1:] == tuple(shape) or len(found) > 2):
+        raise InvalidArgument(
+            f"`{owner}` takes examples alone: they are their own targets, and "
+            "a denoising autoencoder corrupts them itself. Received: a second "
+            f"array of shape {found}"
+        )
+
+
+def _warn_of_labels_from_1(labels, num_classes, owner):
+    """Warns where the labels of all examples seem to be counted from 1."""
+    found = np.unique(labels)
+    if (
+        num_classes
+        and num_classes > 2
+        and (found.tolist() == list(range(1, num_classes)))
+    ):
+        warnings.warn(
+            f"`{owner}`: the labels are the numbers from 1 to "
+            f"{num_classes - 1}, and no example has the label 0, which `sample` "
+            f"would draw all the same. Pass `labels - 1`, to a model with "
+            f"num_classes={num_classes - 1}.",
+            stacklevel=4,
+        )
 
 
 def check_images(images, shape, support, owner, argument="x"):
@@ -81,12 +200,7 @@ def check_images(images, shape, support, owner, argument="x"):
     """
     images = np.asarray(images)
     if images.shape[1:] != tuple(shape):
-        raise invalid(
-            argument,
-            owner,
-            f"shape (batch, {', '.join(str(size) for size in shape)})",
-            f"an array of shape {images.shape}",
-        )
+        raise wrong_shape(images.shape, shape, owner, argument)
     if not len(images):
         raise invalid(argument, owner, "at least one example", "no data")
     if not np.issubdtype(images.dtype, np.floating) and (
@@ -95,7 +209,7 @@ def check_images(images, shape, support, owner, argument="x"):
         raise invalid(
             argument,
             owner,
-            'floats; for 8-bit pictures pass `x.astype("float32") / 255`',
+            floats(shape),
             f"an array of {images.dtype}",
         )
     low, high = images.min(), images.max()
@@ -105,9 +219,53 @@ def check_images(images, shape, support, owner, argument="x"):
         raise invalid(
             argument,
             owner,
-            f"values in [{support[0]:g}, {support[1]:g}]; scale the data",
+            within(support),
             f"values from {low:g} to {high:g}",
         )
+
+
+def wrong_shape(found, shape, owner, argument="x"):
+    """The error for an array of another shape, with what to do where it is plain.
+
+    Args:
+        found: The array's shape.
+        shape: That of one example.
+        owner: Whose argument it is.
+        argument: Its name.
+    """
+    found, shape = tuple(found), tuple(shape)
+    hint = ""
+    if found == shape:
+        hint = "; a single example is a batch of one: `x[np.newaxis]`"
+    elif found[1:] == shape[:-1] and shape[-1:] == (1,):
+        hint = "; add the axis of channels: `x[..., np.newaxis]`"
+    elif len(shape) == 3 and found[1:] == (shape[-1], *shape[:-1]):
+        hint = "; channels are the last axis: `np.moveaxis(x, 1, -1)`"
+    return invalid(
+        argument,
+        owner,
+        f"shape (batch, {', '.join(str(size) for size in shape)}){hint}",
+        f"an array of shape {found}",
+    )
+
+
+def floats(shape):
+    """What is expected of the type of examples of `shape`, for messages."""
+    if len(shape) == 3:
+        return 'floats; for 8-bit pictures pass `x.astype("float32") / 255`'
+    return 'floats; `x.astype("float32")` makes them'
+
+
+def within(support):
+    """What is expected of values that must keep bounds, for messages."""
+    return f"values in [{support[0]:g}, {support[1]:g}]; scale the data"
+
+
+def no_labels(owner):
+    """The error for labels that are missing."""
+    return invalid(
+        "labels", owner, "one for each example: the networks take them", None
+    )
 
 
 def check_labels(labels, num_classes, count, owner, lowest=0):
@@ -121,12 +279,7 @@ def check_labels(labels, num_classes, count, owner, lowest=0):
         lowest: The least that a label may be.
     """
     if labels is None:
-        raise invalid(
-            "labels",
-            owner,
-            "one for each example: the networks take them",
-            None,
-        )
+        raise no_labels(owner)
     labels = np.asarray(labels)
     if labels.shape != (count,):
         raise invalid(

@@ -6,7 +6,7 @@ from keras import ops
 
 from kgen import replicas
 from kgen.errors import InvalidArgument, check_int, invalid
-from kgen.models import checks, paths
+from kgen.models import checks, faults, outputs, paths
 from kgen.models.base import (
     GenerativeModel,
     Player,
@@ -48,6 +48,10 @@ class EncoderDecoder(GenerativeModel):
             decoder=decoder,
             **networks,
         )
+        support = outputs.check_decoder(
+            type(self).__name__, decoder, likelihood
+        )
+        self._set_shape(self.input_shapes[0], support)
         self.latent_dim = encoder.outputs[0].shape[-1]
 
     @in_scope
@@ -64,7 +68,8 @@ class EncoderDecoder(GenerativeModel):
         Args:
             optimizer: Keras optimizer or its name.
             steps_per_execution: Batches for each call into TensorFlow;
-                callbacks see every that many batches.
+                callbacks see every that many batches. Where a number of steps
+                is asked for, its largest divisor up to this number.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step.
         """
@@ -76,6 +81,7 @@ class EncoderDecoder(GenerativeModel):
         self._compile(arguments, optimizer, **arguments)
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         parts = update(
@@ -87,7 +93,7 @@ class EncoderDecoder(GenerativeModel):
 
     @replicas.step
     def test_step(self, data):
-        inputs, x = self.unpack(data)
+        inputs, x = self.unpack(data, values=True)
         parts = self._objective(inputs, x, training=False)
         self.log_means.update_state(parts, replicas.examples(x))
         return self.log_means.result()
@@ -171,9 +177,11 @@ class EncoderDecoder(GenerativeModel):
         """Pictures on the way from one to another, through the latent space.
 
         The codes are those of `encode`. On a linear path they pass nearer to 0
-        than draws from a Gaussian prior do in many dimensions; the spherical
-        one is `sin((1 - t) a) / sin(a) z1 + sin(t a) / sin(a) z2` with the
-        angle a between the two.
+        than draws from a Gaussian prior do in many dimensions. On the spherical
+        one the direction follows the arc from z1 to z2 at a constant speed, and
+        the distance from 0 changes linearly; for codes of one norm it is
+        `sin((1 - t) a) / sin(a) z1 + sin(t a) / sin(a) z2` with the angle a
+        between the two.
 
         Args:
             x1: Array of shape `(n, *input_shape)`, or `[x1, labels]`.

@@ -1,11 +1,18 @@
 """`create_model`: puts networks and a model together."""
 
 import inspect
+import re
 
 import keras
 
 from kgen import densities
-from kgen.errors import check_name, invalid
+from kgen.errors import (
+    InvalidArgument,
+    check_bool,
+    check_keywords,
+    check_name,
+    invalid,
+)
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Autoencoder, Reconstructing
 from kgen.models.bayes_classifier import BayesClassifier
@@ -26,6 +33,11 @@ MODELS = {
     "vaegan": VAEGAN,
 }
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
+
+# What Keras says of what it can't find.
+_MISSING = re.compile(
+    r"Could not (?:locate|deserialize) (class|function) '(\w+)'"
+)
 
 # What the factory itself gives to builders and models.
 _GIVEN = {"gaussian", "num_classes", "latent_dim", "input_shape"}
@@ -92,8 +104,8 @@ def create_model(
         vae.fit(train)
     """
     known = options_of(name, network)
-    for option in options:
-        check_name("options", "create_model", known, option)
+    own = ("input_shape", "network", "latent_dim", "num_classes")
+    check_keywords("create_model", [*own, *known], options)
     if name == "bayes_classifier":
         return _classifier(
             input_shape, network, latent_dim, num_classes, **options
@@ -109,6 +121,8 @@ def create_model(
         )
         options["likelihood"] = likelihood
         bounded = bounded and likelihood.parameters_are_mean
+        # Probabilities are in [0, 1], whatever the shape of x is.
+        bounded = bounded or likelihood.parameter_bounds is not None
     options.setdefault("output_activation", "sigmoid" if bounded else None)
     options.update(input_shape=input_shape, latent_dim=latent_dim)
 
@@ -152,7 +166,11 @@ def _classifier(
     return BayesClassifier(density, prior=prior)
 
 
-def load_model(filepath, compile=True):
+class UnknownClass(InvalidArgument):
+    """A saved model has a class or function that is not known here."""
+
+
+def load_model(filepath, compile=True, custom_objects=None, safe_mode=True):
     """Loads a model that `save` wrote.
 
     As `keras.saving.load_model`, which finds kgen's classes only once they are
@@ -161,11 +179,34 @@ def load_model(filepath, compile=True):
     Args:
         filepath: The `.keras` file.
         compile: Whether to restore the optimizer and its state, too.
+        custom_objects: Dictionary from names to classes and functions of your
+            own that the model has. Those under
+            `@keras.saving.register_keras_serializable()` need only be imported.
+        safe_mode: False to allow for `Lambda` layers, whose code is in the file
+            and is run: only for files that you trust.
 
     Returns:
         The model, with its weights, optimizer and random streams.
+
+    Raises:
+        InvalidArgument: If the model has a class that is not known here.
     """
-    return keras.saving.load_model(filepath, compile=compile)
+    compile = check_bool("compile", "load_model", compile)
+    try:
+        return keras.saving.load_model(
+            filepath, custom_objects, compile, safe_mode=safe_mode
+        )
+    except TypeError as error:
+        missing = _MISSING.search(str(error))
+        if missing is None:
+            raise
+        kind, name = missing.groups()
+        raise UnknownClass(
+            f"The {kind} `{name}` of {filepath} is not known here. Import the "
+            "module that defines it before loading, where it has the decorator "
+            "`@keras.saving.register_keras_serializable()`, or load by "
+            f"`kgen.load_model(path, custom_objects={{{name!r}: {name}}})`."
+        ) from error
 
 
 def options_of(name, network):

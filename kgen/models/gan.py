@@ -7,7 +7,7 @@ from keras import ops
 
 from kgen import replicas
 from kgen.errors import check_int, check_seed, invalid
-from kgen.models import paths
+from kgen.models import faults, outputs, paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import (
     Player,
@@ -82,8 +82,11 @@ class GAN(Adversarial):
         self._set_networks(
             _LOGS, generator=generator, discriminator=discriminator
         )
-        self._set_shape(generator.outputs[0].shape[1:])
         self._set_players(generator, discriminator)
+        self._set_shape(
+            generator.outputs[0].shape[1:],
+            outputs.bounds_of("generator", "GAN", generator),
+        )
         if len(generator.inputs[0].shape) != 2:
             raise invalid(
                 "generator",
@@ -92,7 +95,9 @@ class GAN(Adversarial):
                 f"shape {generator.inputs[0].shape}",
             )
         self.latent_dim = generator.inputs[0].shape[-1]
-        if latent_dim not in (None, self.latent_dim):
+        if latent_dim is not None and (
+            check_int("latent_dim", "GAN", latent_dim) != self.latent_dim
+        ):
             raise invalid(
                 "latent_dim",
                 "GAN",
@@ -173,6 +178,7 @@ class GAN(Adversarial):
         return self.generator
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         for part in self._parts(inputs, self.discriminator_steps):
@@ -189,7 +195,7 @@ class GAN(Adversarial):
 
     @replicas.step
     def test_step(self, data):
-        inputs, x = self.unpack(data)
+        inputs, x = self.unpack(data, values=True)
         inputs = self._parts(inputs, 1)[0]
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._discriminator_objective(inputs, training=False)
@@ -246,6 +252,10 @@ class GAN(Adversarial):
     def call(self, inputs, training=False):
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""
         return ops.cast(self._drawn_by(inputs, training=training), "float32")
+
+    @property
+    def _called_with(self):
+        return (self.latent_dim,), None
 
     # Once trained
 

@@ -11,6 +11,7 @@ from kgen.losses import gaussian_kl, gaussian_log_prob
 from kgen.losses.divergences import bound_log_var
 from kgen.models.base import new_seed, prior_draws
 from kgen.models.encoder_decoder import EncoderDecoder
+from kgen.models.outputs import check_log_var
 
 # The most that a decoder puts out at a time in importance sampling: rows, enough
 # to keep the cores busy, and numbers, for large pictures.
@@ -36,6 +37,31 @@ class LatentGaussianModel(EncoderDecoder):
         encoder = self.encoder if training else self._encoded_by
         mean, _ = encoder(inputs, training=training)
         return mean
+
+    def _encoded(self, inputs, training):
+        """What the encoder says of q(z|x): its mean and the log of its variance.
+
+        In float32: networks may end in half precision, where densities can't be
+        computed.
+        """
+        outputs = self.encoder(inputs, training=training)
+        return [ops.cast(output, "float32") for output in outputs]
+
+    def fit(self, *args, **kwargs):
+        """`keras.Model.fit`; without `KLWarmUp`, the KL term counts in full.
+
+        Whatever ends it, the weight of the KL term is the model's own
+        afterwards, also where `EarlyStopping` brings back weights of the time
+        of a warm-up.
+
+        Raises:
+            InvalidArgument: As in every model.
+        """
+        self.sampling.reset()
+        try:
+            return super().fit(*args, **kwargs)
+        finally:
+            self.sampling.reset()
 
     def posterior(self, x, batch_size=1024):
         """The approximate posterior q(z|x).
@@ -371,3 +397,4 @@ def check_posterior(owner, encoder):
             "two outputs of one shape, (mean, log_var)",
             [output.shape for output in outputs],
         )
+    check_log_var(owner, encoder)

@@ -40,16 +40,51 @@ def _linear(z1, z2, t):
 
 
 def _spherical(z1, z2, t):
-    norms = [np.linalg.norm(z, axis=-1, keepdims=True) for z in (z1, z2)]
-    product = np.maximum(norms[0] * norms[1], 1e-12)
-    cosine = np.sum(z1 * z2, axis=-1, keepdims=True) / product
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-    sine = np.sin(angle)
-    # On one line through 0 there is no arc, or no one arc.
-    straight = (sine < 1e-4) | (product <= 1e-12)
-    sine = np.where(straight, 1.0, sine)
-    arc = (np.sin((1.0 - t) * angle) * z1 + np.sin(t * angle) * z2) / sine
-    return np.where(straight, _linear(z1, z2, t), arc)
+    """An arc from one direction to the other; the norm changes linearly.
+
+    For codes of one norm this is White's formula. That formula divides by the
+    sine of the angle, and leaves the range of the two norms where the codes are
+    nearly opposite and their norms differ, so the direction and the norm are
+    interpolated separately here. Codes have float32 precision; the angle needs
+    float64, or nearly opposite codes would seem to be opposite.
+    """
+    one, other = (np.asarray(z, "float64") for z in (z1, z2))
+    norm1, norm2 = _norm(one), _norm(other)
+    # Zero has no direction, and takes that of the other end.
+    start = _unit(np.where(norm1 > 0.0, one, other))
+    end = _unit(np.where(norm2 > 0.0, other, one))
+    cosine = np.sum(start * end, axis=-1, keepdims=True)
+    across = end - cosine * start
+    sine = _norm(across)
+    angle = np.arctan2(sine, cosine)
+    across = np.where(sine > _PARALLEL, across, _perpendicular(start))
+    direction = np.cos(t * angle) * start + np.sin(t * angle) * _unit(across)
+    z = ((1.0 - t) * norm1 + t * norm2) * direction
+    return z.astype(np.result_type(z1, z2))
+
+
+# Of an angle with a smaller sine, float64 does not tell the direction well.
+_PARALLEL = 1e-9
+
+
+def _norm(z):
+    return np.linalg.norm(z, axis=-1, keepdims=True)
+
+
+def _unit(z):
+    norm = _norm(z)
+    return z / np.where(norm > 0.0, norm, 1.0)
+
+
+def _perpendicular(unit):
+    """A vector across each unit vector, always the same one for it.
+
+    Between opposite codes there are many arcs, and one has to be chosen. In one
+    dimension there is none: the vector is 0, and the way leads through 0.
+    """
+    axis = np.argmin(np.abs(unit), axis=-1)
+    axis = np.eye(unit.shape[-1])[axis]
+    return axis - np.sum(axis * unit, axis=-1, keepdims=True) * unit
 
 
 PATHS = {"spherical": _spherical, "linear": _linear}

@@ -20,8 +20,8 @@ class KeepRatio(keras.callbacks.Callback):
     def __init__(self, leader, followers):
         super().__init__()
         self.leader = leader
-        self.followers = followers if _is_settable(leader) else []
-        self.followers = [one for one in self.followers if _is_settable(one)]
+        self.followers = followers if is_settable(leader) else []
+        self.followers = [one for one in self.followers if is_settable(one)]
         self._seen = self._rates()
         self._before_zero = self._seen
 
@@ -58,7 +58,8 @@ class KeepRatio(keras.callbacks.Callback):
         ]
 
 
-def _is_settable(optimizer):
+def is_settable(optimizer):
+    """Whether an optimizer's learning rate can be changed: it's no schedule."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     schedule = keras.optimizers.schedules.LearningRateSchedule
     return not isinstance(inner._learning_rate, schedule)

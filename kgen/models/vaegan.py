@@ -8,6 +8,7 @@ from kgen.errors import check_number, check_seed
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.losses.divergences import bound_log_var
+from kgen.models import faults
 from kgen.models.adversarial import Adversarial
 from kgen.models.averages import WeightAverage
 from kgen.models.base import Player, fixed_draws, in_scope, total, update
@@ -276,6 +277,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         )
 
     @replicas.step
+    @faults.step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
@@ -303,7 +305,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
     @replicas.step
     def test_step(self, data):
-        inputs, x = self.unpack(data)
+        inputs, x = self.unpack(data, values=True)
         (inputs,) = self._parts(inputs, 1)
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             logs = self._players_losses(inputs, training=False)
@@ -313,7 +315,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _players_losses(self, inputs, training=True):
         """The three players' losses, and the logs, by their names."""
         x, labels = self._split(inputs)
-        mean, log_var = self.encoder(inputs, training=training)
+        mean, log_var = self._encoded(inputs, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)

@@ -1,11 +1,20 @@
 """What the families of networks share: their inputs and their ends."""
 
+import functools
+import inspect
 import operator
 
 import keras
 from keras import ops
 
-from kgen.errors import check_int, check_name, invalid
+from kgen.errors import (
+    check_bool,
+    check_int,
+    check_keywords,
+    check_name,
+    invalid,
+    made,
+)
 from kgen.layers import (
     BatchNormalization,
     ConcatenateLabels,
@@ -14,6 +23,81 @@ from kgen.layers import (
 )
 
 OWNER = "create_model"
+
+
+def builder(function):
+    """Checks the arguments that builders share, before one of them runs.
+
+    What Keras makes of a name or a config is made here, so that a mistake is
+    named by its argument, and so is an argument that there is not.
+    """
+    known = list(inspect.signature(function).parameters)
+    family = function.__module__.rpartition(".")[2]
+
+    @functools.wraps(function)
+    def build(*args, **kwargs):
+        check_keywords(f"{family}.{function.__name__}", known, kwargs)
+        for name, check in _SHARED.items():
+            if name in kwargs:
+                kwargs[name] = check(name, kwargs[name])
+        return function(*args, **kwargs)
+
+    return build
+
+
+def _activation(name, identifier):
+    if identifier == "gated":  # of dense networks, which know it
+        return identifier
+    found = made(
+        name,
+        OWNER,
+        "a Keras activation or its name",
+        keras.activations.get,
+        identifier,
+    )
+    if isinstance(found, type):
+        raise invalid(name, OWNER, "a function, not a class", found)
+    return found
+
+
+def _regularizer(name, identifier):
+    return made(
+        name,
+        OWNER,
+        "a Keras regularizer or its name",
+        keras.regularizers.get,
+        identifier,
+    )
+
+
+def _constraint(name, identifier):
+    """A Keras constraint, None, or `"clip"` and `"clip:LIMIT"`, as an object."""
+    if isinstance(identifier, str):
+        clip, colon, limit = identifier.partition(":")
+        if clip == "clip":
+            return WeightClip(limit) if colon else WeightClip()
+    return made(
+        name,
+        OWNER,
+        '"clip:LIMIT", or a Keras constraint or its name',
+        keras.constraints.get,
+        identifier,
+    )
+
+
+def _boolean(name, value):
+    return check_bool(name, OWNER, value)
+
+
+_SHARED = {
+    "activation": _activation,
+    "output_activation": _activation,
+    "kernel_regularizer": _regularizer,
+    "kernel_constraint": _constraint,
+    "batch_normalization": _boolean,
+    "spectral_normalization": _boolean,
+    "gaussian": _boolean,
+}
 
 
 def check_shape(input_shape, picture=False):
@@ -29,6 +113,14 @@ def check_shape(input_shape, picture=False):
             "a tuple of positive integers, without the batch",
             input_shape,
         )
+    if _is_channels_first(shape):
+        raise invalid(
+            "input_shape",
+            OWNER,
+            f"(height, width, channels), such as {(*shape[1:], shape[0])}; "
+            "`np.moveaxis(x, 1, -1)` puts the channels of a batch last",
+            input_shape,
+        )
     if picture and len(shape) != 3:
         raise invalid(
             "input_shape",
@@ -38,6 +130,14 @@ def check_shape(input_shape, picture=False):
             input_shape,
         )
     return shape
+
+
+def _is_channels_first(shape):
+    """Whether a shape is plainly that of a picture with its channels first."""
+    if len(shape) != 3 or min(shape[1:]) < 8:
+        return False
+    # One row of many channels is rare, but it may be meant.
+    return shape[0] == 3 or (shape[0] == 1 and shape[1] == shape[2])
 
 
 def check_widths(name, widths):
@@ -151,30 +251,14 @@ def cropped(x, size):
     excess = [have - want for have, want in zip(x.shape[1:3], size)]
     if not any(excess):
         return x
-    return keras.layers.Cropping2D([(0, rows) for rows in excess])(x)
+    return keras.layers.Cropping2D(
+        [(0, rows) for rows in excess], data_format="channels_last"
+    )(x)
 
 
 def packed(shape, pack):
     """The shape of `pack` examples side by side in the last axis."""
     return (*shape[:-1], shape[-1] * check_int("pack", OWNER, pack))
-
-
-def constraint(identifier):
-    """A Keras constraint, None, or `"clip"` and `"clip:LIMIT"`, as an object."""
-    if not isinstance(identifier, str):
-        return keras.constraints.get(identifier)
-    name, colon, limit = identifier.partition(":")
-    if name == "clip":
-        return WeightClip(limit) if colon else WeightClip()
-    try:
-        return keras.constraints.get(identifier)
-    except ValueError as error:
-        raise invalid(
-            "kernel_constraint",
-            OWNER,
-            '"clip:LIMIT", or a Keras constraint or its name',
-            identifier,
-        ) from error
 
 
 def normalised(spectral_normalization):

@@ -23,6 +23,7 @@ def stages(input_shape):
     return sizes
 
 
+@common.builder
 def encoder(
     input_shape,
     latent_dim,
@@ -64,16 +65,22 @@ def encoder(
     x = inputs.with_labels(inputs.x)
     for count in _filters(stages(shape), filters, max_filters):
         convolution = layers.Conv2D(
-            count, 3, strides=2, padding="same", **kwargs
+            count,
+            3,
+            strides=2,
+            data_format="channels_last",
+            padding="same",
+            **kwargs,
         )
         x = hidden(convolution(x))
-    x = layers.Flatten()(x)
+    x = layers.Flatten(data_format="channels_last")(x)
     for units in common.check_widths("hidden_units", hidden_units):
         x = hidden(Dense(units, **kwargs)(x))
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
 
 
+@common.builder
 def decoder(
     input_shape,
     latent_dim,
@@ -149,7 +156,9 @@ def _grown(inputs, shape, filters, max_filters, hidden_units, layer, end):
         x = hidden(_double(x, size, count, **kwargs))
     if len(sizes) > 1:
         return _double(x, sizes[0], shape[-1], **end)
-    return layers.Conv2D(shape[-1], 3, padding="same", **end)(x)
+    return layers.Conv2D(
+        shape[-1], 3, data_format="channels_last", padding="same", **end
+    )(x)
 
 
 def _filters(sizes, filters, max_filters):
@@ -167,6 +176,7 @@ def _double(x, size, filters, **kwargs):
         filters,
         4,
         strides=2,
+        data_format="channels_last",
         padding="same",
         output_padding=1 if both_odd else None,
         **kwargs,
@@ -174,6 +184,7 @@ def _double(x, size, filters, **kwargs):
     return common.cropped(x, size)
 
 
+@common.builder
 def generator(
     input_shape,
     latent_dim,
@@ -214,6 +225,7 @@ def generator(
     return inputs.network(x, "generator")
 
 
+@common.builder
 def discriminator(
     input_shape,
     *,
@@ -253,14 +265,20 @@ def discriminator(
     shape = common.packed(shape, pack)
     inputs = common.Inputs(shape, "images", num_classes)
     make = common.normalised(spectral_normalization)
-    kwargs = {"kernel_constraint": common.constraint(kernel_constraint)}
+    kwargs = {"kernel_constraint": kernel_constraint}
     x = inputs.x
     for count in _filters(stages(shape), filters, max_filters):
         layer = layers.Conv2D(
-            count, 4, strides=2, padding="same", activation=activation, **kwargs
+            count,
+            4,
+            strides=2,
+            data_format="channels_last",
+            padding="same",
+            activation=activation,
+            **kwargs,
         )
         x = make(layer)(x)
-    x = layers.Flatten(name="features")(x)
+    x = layers.Flatten(data_format="channels_last", name="features")(x)
     for units in common.check_widths("hidden_units", hidden_units):
         x = make(Dense(units, activation, **kwargs))(x)
     return inputs.network(inputs.logit(x, make, **kwargs), "discriminator")

@@ -9,6 +9,7 @@ from kgen.layers import Dense, GatedDense
 from kgen.networks import common
 
 
+@common.builder
 def encoder(
     input_shape,
     latent_dim,
@@ -37,13 +38,16 @@ def encoder(
     inputs = common.Inputs(
         common.check_shape(input_shape), "images", num_classes
     )
-    x = inputs.with_labels(layers.Flatten()(inputs.x))
+    x = inputs.with_labels(
+        layers.Flatten(data_format="channels_last")(inputs.x)
+    )
     hidden_units = common.check_widths("hidden_units", hidden_units)
     x = _hidden(x, hidden_units, activation, kernel_regularizer)
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
 
 
+@common.builder
 def decoder(
     input_shape,
     latent_dim,
@@ -96,6 +100,7 @@ def _hidden(x, units, activation, kernel_regularizer):
     return x
 
 
+@common.builder
 def generator(
     input_shape,
     latent_dim,
@@ -131,6 +136,7 @@ def generator(
     return inputs.network(layers.Reshape(shape)(x), "generator")
 
 
+@common.builder
 def discriminator(
     input_shape,
     *,
@@ -158,8 +164,8 @@ def discriminator(
     shape = common.packed(common.check_shape(input_shape), pack)
     inputs = common.Inputs(shape, "images", num_classes)
     make = common.normalised(spectral_normalization)
-    kwargs = {"kernel_constraint": common.constraint(kernel_constraint)}
-    x = layers.Flatten()(inputs.x)
+    kwargs = {"kernel_constraint": kernel_constraint}
+    x = layers.Flatten(data_format="channels_last")(inputs.x)
     for units in common.check_widths("hidden_units", hidden_units):
         layer = Dense(
             units, activation, kernel_initializer="he_normal", **kwargs

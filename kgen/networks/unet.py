@@ -9,6 +9,7 @@ from kgen.networks import common
 from kgen.networks.convolutional import stages
 
 
+@common.builder
 def encoder(
     input_shape,
     latent_dim,
@@ -53,10 +54,15 @@ def encoder(
         for _ in range(check_int("blocks", common.OWNER, blocks)):
             x = conv(count)(x)
         maps.append(x)
-    z = common.latent_outputs(layers.Flatten()(x), latent_dim, gaussian=False)
+    z = common.latent_outputs(
+        layers.Flatten(data_format="channels_last")(x),
+        latent_dim,
+        gaussian=False,
+    )
     return inputs.network([z, *maps, inputs.x], "encoder")
 
 
+@common.builder
 def decoder(
     input_shape,
     latent_dim,
@@ -101,13 +107,14 @@ def decoder(
     x = layers.Add()([layers.Reshape(top)(x), maps[-1]])
     x = layers.Activation(activation)(x)
     for size, count, skip in zip(sizes[-2::-1], counts[-2::-1], maps[-2::-1]):
-        x = layers.UpSampling2D(2)(conv(count)(x))
+        x = layers.UpSampling2D(2, data_format="channels_last")(conv(count)(x))
         x = layers.Concatenate()([common.cropped(x, size), skip])
         for _ in range(check_int("blocks", common.OWNER, blocks)):
             x = conv(count)(x)
     x = layers.Conv2D(
         shape[-1],
         3,
+        data_format="channels_last",
         padding="same",
         activation=output_activation,
         dtype="float32",
@@ -128,6 +135,7 @@ def _convolution(activation, kernel_regularizer):
             filters,
             3,
             strides=strides,
+            data_format="channels_last",
             padding="same",
             activation=activation,
             kernel_regularizer=kernel_regularizer,

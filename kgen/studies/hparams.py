@@ -60,9 +60,11 @@ def _write_trial(path, found, trial):
 @contextlib.contextmanager
 def _writer(path):
     writer = tf.summary.create_file_writer(str(path))
-    with writer.as_default():
-        yield
-    writer.close()
+    try:
+        with writer.as_default():
+            yield
+    finally:
+        writer.close()
 
 
 def _domain(one):

@@ -40,6 +40,6 @@ def reading(path):
     except _DAMAGES as error:
         raise InvalidArgument(
             f"{path} can't be read ({type(error).__name__}: {error}). Put it "
-            "back from a copy, or begin anew with --overwrite, which deletes "
-            "all trials."
+            "back from a copy, or move the folder of the trials away and begin "
+            "anew (--overwrite would delete them all)."
         ) from error

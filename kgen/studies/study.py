@@ -43,6 +43,7 @@ _TABLES = {
         "validation": str,
         "image_shape": list,
         "data_dir": str,
+        "background": str,
         "conditional": bool,
         "binarize": bool,
     },
@@ -83,6 +84,7 @@ class Data:
         validation: The split that judges; both or none of them are given.
         image_shape: As in `kgen.data.load`.
         data_dir: As in `kgen.data.load`.
+        background: As in `kgen.data.load`.
         conditional: Whether networks take the labels.
         binarize: As in `kgen.data.load`.
     """
@@ -94,10 +96,13 @@ class Data:
         validation=None,
         image_shape=None,
         data_dir=None,
+        background="white",
         conditional=False,
         binarize=False,
     ):
-        self.source = open_source(source, image_shape, data_dir)
+        self.source = open_source(
+            source, image_shape, data_dir, background=background
+        )
         if (train is None) != (validation is None):
             raise invalid(
                 "data",
@@ -127,7 +132,7 @@ class Data:
                 f"{self.source.name} has one training example: too few to set "
                 "one aside by which trials are judged."
             )
-        return map(train.select, set_aside(len(train)))
+        return map(train.select, set_aside(len(train), train.labels))
 
     def _check(self, train, validation):
         """Raises if the splits that a study names can't judge its trials."""
@@ -294,6 +299,8 @@ def read(path, source=None):
     path = pathlib.Path(path)
     try:
         said = tomllib.loads(path.read_text())
+    except RecursionError as error:
+        raise InvalidArgument(f"{path} is nested too deeply.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{path} can't be read: {error}.") from error
     _check_keys(said, path.name)

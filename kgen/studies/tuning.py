@@ -2,14 +2,12 @@
 
 import contextlib
 import io
-import os
 import shutil
-import socket
 
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.engine import conditions
 
-from kgen import files
+from kgen import files, locks
 from kgen.errors import InvalidArgument, check_int
 from kgen.studies import hparams, kept, oracles, pictures, results, workers
 from kgen.studies.study import check_tuner
@@ -186,23 +184,8 @@ def alone(study):
     Raises:
         InvalidArgument: If another one does.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows has other locks
-        yield
-        return
-    with (study.folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise InvalidArgument(
-                f"{study.path.name} is being run by another process "
-                f"({lock.read()}). Wait for it, or stop it."
-            ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()} on {socket.gethostname()}")
-        lock.flush()
+    what = f"{study.path.name} is being run"
+    with locks.alone(study.folder / "lock", what):
         yield
 
 

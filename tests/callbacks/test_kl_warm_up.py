@@ -1,5 +1,7 @@
 """The weight of the KL term, batch by batch; the order of an epoch."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -63,6 +65,49 @@ def test_a_resume_goes_on_where_it_was():
 def test_the_model_has_its_own_weight_back():
     model = make()
     weights_of(KLWarmUp(100), model, epochs=1)
+    assert float(model.sampling.current_kl_weight) == 2.0
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Ctrl-C in the middle of an epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+ENDS = {
+    "weights of before": lambda: keras.callbacks.EarlyStopping(
+        monitor="elbo", mode="min", patience=9, restore_best_weights=True
+    ),
+    "Ctrl-C": Interrupts,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_warm_up_leaves_nothing_behind(end):
+    """However a training ends, the next one is by the model's own weight."""
+    model, after = make(), Weights()
+    with contextlib.suppress(KeyboardInterrupt):
+        model.fit(
+            X, epochs=2, callbacks=[KLWarmUp(100), ENDS[end]()], verbose=0
+        )
+    assert float(model.sampling.current_kl_weight) == 2.0
+    model.sampling.current_kl_weight.assign(0.1)
+    model.fit(X, batch_size=4, callbacks=[after], verbose=0)
+    assert after.seen == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
+def test_a_model_saved_in_a_warm_up_has_its_own_weight(name, tmp_path):
+    model, path = make(), tmp_path / name
+    saving = keras.callbacks.ModelCheckpoint(
+        path, save_weights_only=name.endswith(".h5")
+    )
+    model.fit(X, callbacks=[KLWarmUp(100), saving], verbose=0)
+    if name.endswith(".keras"):
+        model = kgen.load_model(path)
+    else:
+        model.load_weights(path)
     assert float(model.sampling.current_kl_weight) == 2.0
 
 

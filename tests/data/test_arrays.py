@@ -1,6 +1,8 @@
+import io
 import pathlib
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,7 +15,7 @@ from kgen.data import arrays, examples, load
 from kgen.errors import InvalidArgument
 from tests.data.common import as_floats, random_uint8, read
 
-PICTURES = random_uint8(20, 4, 3)
+PICTURES = random_uint8(20, 6, 5)
 
 
 def read_file(path, split="all"):
@@ -28,7 +30,7 @@ def save(path, array):
 def test_uint8_stays_and_gets_a_channel():
     found = arrays.from_arrays(PICTURES)
     assert found.images.dtype == np.uint8
-    assert found.shape == (4, 3, 1) and len(found) == 20
+    assert found.shape == (6, 5, 1) and len(found) == 20
     np.testing.assert_array_equal(found.images[..., 0], PICTURES)
 
 
@@ -99,6 +101,97 @@ def test_bad_arrays(images, message):
         load(images)
 
 
+X = np.zeros((7, 2))
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        ({"x": X}, r"pair \(images, labels\).* a dict"),
+        ({1, 2}, "a set"),
+        (iter([X]), "a list_iterator"),
+        ([np.zeros((5, 4)), np.zeros((6, 4))], r"shapes \(5, 4\) and \(6, 4\)"),
+        ([np.zeros((5, 4, 3)), np.zeros((5, 4)), X], r"examples of one shape"),
+        (np.ma.masked_equal(X, 0), r"x.filled\(value\)"),
+        (X.astype("datetime64[s]"), "array of datetime64"),
+        (X.astype("complex64"), r"np.abs\(x\)"),
+        (X.astype("V8"), r"array of .V8"),
+        (X.astype("int16"), r"`x.astype\(.float32.\) / 32768`"),
+        (X.astype("int8"), r"`x.astype\(.float32.\) / 128`"),
+        (X.astype("uint16"), r"`x.astype\(.float32.\) / 65535`"),
+        (X.astype("int64"), r"convert with `x.astype\(.float32.\)`"),
+        (PICTURES.astype("int16") - 1, r"`\(x.* \+ 32768\) / 65535`"),
+        (PICTURES.astype("uint16") * 9, r"`x.astype\(.float32.\) / 65535`"),
+        (PICTURES.astype("int64") * 9, "by the largest possible"),
+        (PICTURES.astype("int64"), r"`x.astype\(.uint8.\)` if 255 is white"),
+    ],
+)
+def test_what_is_to_be_done_about_other_arrays(images, message):
+    with pytest.raises(InvalidArgument, match=message):
+        load(images)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (9, 128, 2),
+        (9, 128, 1),
+        (9, 2, 128),
+        (9, 5, 4),
+        (9, 1000, 12),
+        (9, 40, 3),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_arrays_that_could_be_several_things(tmp_path, shape, dtype):
+    x = np.zeros(shape, dtype)
+    save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "x.npz", x=x)
+    message = (
+        rf"`x\[..., None\]` if these are grey pictures of {shape[1]}x{shape[2]}"
+        rf", `x.reshape\(len\(x\), -1\)` for vectors"
+    )
+    for source in (x, tmp_path / "x.npy", tmp_path / "x.npz"):
+        with pytest.raises(InvalidArgument, match=message):
+            load(source)
+    assert read(load(x[..., None], "all")).shape == (*shape, 1)
+    assert read(load(x.reshape(len(x), -1), "all")).ndim == 2
+
+
+@pytest.mark.parametrize(
+    "shape", [(5, 1, 8, 8), (5, 3, 32, 32), (5, 4, 16, 9), (5, 2, 8, 8)]
+)
+def test_channels_first(shape):
+    x = np.zeros(shape, "uint8")
+    with pytest.raises(
+        InvalidArgument, match=r"pass `np.moveaxis\(x, 1, -1\)`"
+    ):
+        load(x)
+    assert read(load(np.moveaxis(x, 1, -1), "all")).shape[-1] == shape[1]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(5, 8, 8), (5, 28, 28), (5, 112, 92), (5, 32, 128), (5, 2, 2), (5, 4, 4, 64),
+     (5, 1, 1, 64), (5, 3, 32, 3), (5, 1, 28, 1), (5, 9, 1, 1), (2, 9, 9, 9)],
+)  # fmt: skip
+def test_arrays_that_are_plain_pictures(shape):
+    found = arrays.from_arrays(np.zeros(shape, "uint8"))
+    assert found.images.shape == (shape if len(shape) == 4 else (*shape, 1))
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1), (8,)])
+def test_a_list_of_two_examples_is_no_pair(shape):
+    one, other = np.zeros(shape, "float32"), np.ones(shape, "float32")
+    x = read(load([one, other], "all"))
+    assert len(x) == 2 and x[0].max() == 0 and x[1].min() == 1
+
+
+def test_a_list_of_images_and_labels_is_a_pair():
+    for labels in (np.arange(20), [*range(20)], np.arange(20)[:, None]):
+        assert len(read(load([PICTURES, labels], "all", labels=True))[1]) == 20
+
+
 @pytest.mark.parametrize("part", [0, 777, 1499])
 def test_no_value_escapes_the_check(monkeypatch, part):
     monkeypatch.setattr(arrays, "_CHECKED_BYTES", 7 * 16)
@@ -123,10 +216,14 @@ def test_labels_become_int32(labels):
     "labels, message",
     [
         (np.arange(19), r"20 labels, one for each .*\(19,\)"),
-        (np.eye(20, dtype=int), r"20 labels, .*\(20, 20\)"),
+        (np.eye(20, dtype=int), r"20 labels, .*argmax.*\(20, 20\)"),
         (3, "20 labels"),
-        (np.arange(20.0), "integers.*float64"),
-        (["a"] * 20, "integers.*<U1"),
+        (np.arange(20.0), r"integers, such as `y.astype\(.int32.\)`.*float64"),
+        (np.arange(20) / 2, r"integers, such as `np.unique\(y, .*float64"),
+        (np.arange(20) > 9, r"integers, such as `y.astype\(.int32.\)`.*bool"),
+        (["a"] * 20, r"integers, such as `np.unique\(y, .*<U1"),
+        ([None] * 20, r"integers, such as `np.unique\(y, .*object"),
+        ({"y": 1}, "a dict"),
         (np.arange(20) - 1, "from 0 to 2147483647.* from -1 to 18"),
         (np.arange(20) + 2**40, "to 2147483647.* from 1099511627776"),
         (np.full(20, 2**64 - 1, "uint64"), "to 2147483647"),
@@ -272,6 +369,50 @@ def test_files_of_another_kind(tmp_path, suffix, damage):
     damage(path)
     with pytest.raises(InvalidArgument, match=f"a{suffix} can't be read"):
         load(path)
+
+
+def with_header(shape, data):
+    """A .npy whose header announces `shape`, and which holds `data`."""
+    file = io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + data
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("budget", [1, 2**30])
+@pytest.mark.parametrize(
+    "shape, size, message",
+    [
+        ((9, 5, 5), 224, "announces 225 bytes of values, .* only 224"),
+        ((9, 5, 5), 226, "announces 225 bytes of values, .* more than"),
+        ((2**40, 5, 5), 225, "announces 27,487,790,694,400 bytes"),
+        ((-1, 5, 5), 225, r"announces the shape \(-1, 5, 5\)"),
+    ],
+)
+def test_headers_that_lie(
+    tmp_path, monkeypatch, suffix, budget, shape, size, message
+):
+    monkeypatch.setattr(examples, "IN_MEMORY_BYTES", budget)
+    path, data = tmp_path / f"a{suffix}", with_header(shape, bytes(size))
+    if suffix == ".npy":
+        path.write_bytes(data)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", data)
+    with pytest.raises(InvalidArgument, match=f"a{suffix} can't be.*{message}"):
+        load(path)
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_what_the_disk_can_t_hold_is_not_unpacked(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", x=PICTURES)
+    usage = shutil.disk_usage(tmp_path)._replace(free=99)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(
+        InvalidArgument, match="728 bytes unpacked, and 99 are f"
+    ):
+        load(tmp_path / "a.npz")
 
 
 def test_a_zip_of_other_things(tmp_path):

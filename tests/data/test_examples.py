@@ -14,7 +14,7 @@ from tests.data.common import as_rows, random_uint8, read
         (-8, 8, 1),
         (8, 8),
         (8, 8, 2),
-        (8, 8, 4),
+        (8, 8, 5),
         (8, 8, 1, 1),
         8,
         "8x8",
@@ -72,7 +72,7 @@ def test_convert_all_is_convert_by_chunks(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(5, 16), (5, 4, 4, 2)])
 def test_what_is_no_picture_has_no_image_shape(shape):
-    with pytest.raises(InvalidArgument, match="no pictures with 1 or 3"):
+    with pytest.raises(InvalidArgument, match="no pictures with 1, 3 or 4"):
         examples.convert_all(np.zeros(shape, "float32"), (2, 2, 1))
 
 
@@ -201,3 +201,22 @@ def test_without_labels(streamed):
         assert without.labels is None and len(without) == 6
         x = read(without.batches(batch_size=4))
         np.testing.assert_array_equal(x[:, 0], np.arange(6))
+
+
+@pytest.mark.parametrize("dtype, white", [("uint8", 255), ("float32", 1.0)])
+def test_opacity(dtype, white):
+    """Red that is hidden, and a half of green."""
+    x = np.zeros((1, 1, 2, 4), dtype)
+    x[0, 0, 0] = [white, 0, 0, 0]
+    x[0, 0, 1] = [0, white, 0, white]
+    for background, expected in (
+        ("white", [[1, 1, 1], [0, 1, 0]]),
+        ("#0000ff", [[0, 0, 1], [0, 1, 0]]),
+    ):
+        found = examples.convert(x, (1, 2, 3), background) / white
+        np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
+    # What is hidden does not colour what is beside it.
+    small = examples.convert(x, (1, 1, 4))[0, 0, 0] / white
+    np.testing.assert_allclose(small, [0, 1, 0, 0.5], atol=0.01)
+    plain = examples.convert(x[..., :3], (1, 2, 4))[0, 0] / white
+    np.testing.assert_array_equal(plain, [[1, 0, 0, 1], [0, 1, 0, 1]])

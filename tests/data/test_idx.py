@@ -1,6 +1,7 @@
 import gzip
 import pathlib
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -139,6 +140,8 @@ WHOLE = encode(TRAIN)
         WHOLE[:-1],
         WHOLE + b"\0",
         WHOLE[:4] + b"\x7f\xff\xff\xff" * 3 + WHOLE[16:],
+        WHOLE[:4] + b"\x80\0\0\0" + WHOLE[8:],
+        WHOLE[:4] + b"\xff\xff\xff\xff" + WHOLE[8:],
         b"\0\0\x08\xff" + WHOLE[4:],
     ],
     ids=[
@@ -151,6 +154,8 @@ WHOLE = encode(TRAIN)
         "short",
         "long",
         "sizes",
+        "sign",
+        "minus-one",
         "axes",
     ],
 )
@@ -162,6 +167,35 @@ def test_damaged_files(tmp_path, data, packed):
         InvalidArgument, match=f"{name} can't be read as an IDX"
     ):
         load(tmp_path, "all")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (WHOLE[:-9], "announces 240 bytes of values, .* holds only 231"),
+        (WHOLE + b"\0", "announces 240 bytes of values, .* holds more than"),
+    ],
+)
+def test_a_header_that_lies_is_told(tmp_path, data, message, packed):
+    path = tmp_path / ("a.gz" if packed else "a")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    with pytest.raises(InvalidArgument, match=message):
+        idx.read_file(path)
+
+
+@pytest.mark.parametrize("count", [2, 2**20])
+def test_no_more_is_unpacked_than_the_header_announces(tmp_path, count):
+    """Of a few bytes that are packed, many would fill the memory."""
+    path = tmp_path / "a.gz"
+    header = b"\0\0\x08\x01" + struct.pack(">I", count * 2**12)
+    path.write_bytes(gzip.compress(header + bytes(2**24)))
+    tracemalloc.start()
+    with pytest.raises(InvalidArgument, match="can't be read as an IDX"):
+        idx.read_file(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**21
 
 
 @pytest.mark.parametrize("cut", [3, 12, -9, -1])

@@ -1,8 +1,10 @@
+import random
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 
-from kgen.data import load, open_source, pictures
+from kgen.data import examples, load, open_source, pictures
 from kgen.errors import InvalidArgument
 from tests.data.common import as_floats, random_uint8, read, save_picture
 
@@ -50,22 +52,150 @@ def test_sixteen_bits(tmp_path):
     np.testing.assert_array_equal(levels(path)[..., 0], expected)
 
 
-@pytest.mark.parametrize("transparency", [None, 3, bytes([0, 99] * 100)])
-def test_palettes(tmp_path, transparency):
+def test_palettes(tmp_path):
     image = Image.fromarray(COLOUR).convert("P")
-    options = {} if transparency is None else {"transparency": transparency}
-    image.save(tmp_path / "a.png", **options)
+    image.save(tmp_path / "a.png")
     expected = np.asarray(image.convert("RGB"))
     np.testing.assert_array_equal(levels(tmp_path / "a.png"), expected)
+
+
+def half_hidden(kind):
+    """A picture of two pixels: 90 in all colours that is hidden, and seen."""
+    grey = Image.fromarray(np.full((1, 2), 90, "uint8"))
+    alpha = Image.fromarray(np.array([[0, 255]], "uint8"))
+    if kind in ("LA", "RGBA"):
+        image = grey.convert(kind)
+        image.putalpha(alpha)
+        return image, {}
+    values = np.array([[90, 91]], "uint8")
+    if kind == "I;16":
+        return Image.fromarray(values * np.uint16(257)), {
+            "transparency": 90 * 257
+        }
+    image = Image.fromarray(values)
+    if kind == "P":
+        image = image.convert("P", palette=Image.Palette.WEB)
+        image.putpalette([90, 90, 90] * 2)
+        image.putdata([0, 1])
+        return image, {"transparency": 0}
+    if kind == "P of opacities":
+        image.putpalette([90, 90, 90] * 92)
+        return image, {"transparency": bytes([255] * 90 + [0, 255])}
+    hidden = 90 if kind == "L" else (90, 90, 90)
+    return image.convert(kind), {"transparency": hidden}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "kind", ["LA", "RGBA", "L", "RGB", "I;16", "P", "P of opacities"]
+)
+def test_what_is_transparent_shows_the_background(
+    tmp_path, monkeypatch, caplog, kind, streamed
+):
+    if streamed:
+        monkeypatch.setattr(examples, "IN_MEMORY_BYTES", 1)
+    image, options = half_hidden(kind)
+    for name in "ab":
+        image.save(tmp_path / f"{name}.png", **options)
+    for background, seen in (
+        ({}, [255, 255, 255]),
+        ({"background": "#ff8000"}, [255, 128, 0]),
+        ({"background": "black", "image_shape": (1, 2, 1)}, [0]),
+        ({"background": "white", "image_shape": (1, 2, 1)}, [255]),
+    ):
+        x = np.round(read(load(tmp_path, "all", **background)) * 255)
+        np.testing.assert_array_equal(x[0, 0, 0], seen[: x.shape[-1]])
+        assert abs(x[0, 0, 1] - 90).max() <= 1
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3, "once for each folder and background"
+    assert f"{tmp_path} holds pictures with transparent parts" in told[0]
+    assert "shown on white" in told[0] and "--background" in told[0]
+
+
+def test_four_channels_keep_the_transparency(tmp_path, caplog):
+    half_hidden("RGBA")[0].save(tmp_path / "a.png")
+    save_picture(tmp_path / "b.png", np.full((1, 2), 90, "uint8"))
+    images = open_source(tmp_path, (1, 2, 4)).examples("all").images
+    assert images[:, 0].tolist() == [
+        [[90, 90, 90, 0], [90, 90, 90, 255]],
+        [[90, 90, 90, 255], [90, 90, 90, 255]],
+    ]
+    assert not caplog.records
+
+
+def test_opaque_pictures_need_no_background(tmp_path, caplog):
+    save_picture(tmp_path / "a.png", COLOUR, "RGBA")
+    np.testing.assert_array_equal(levels(tmp_path / "a.png"), COLOUR)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("background", ["whight", "#12", None, 3, "#ff000080"])
+def test_bad_background(background):
+    with pytest.raises(InvalidArgument, match="`background` of `load`"):
+        load("digits", background=background)
 
 
 @pytest.mark.parametrize(
     "mode, shape", [("LA", (6, 5, 1)), ("RGBA", (6, 5, 3))]
 )
-def test_alpha_is_dropped(tmp_path, mode, shape):
+def test_the_opacity_is_no_channel(tmp_path, mode, shape):
     pixels = GREY if mode == "LA" else COLOUR
     path = save_picture(tmp_path / "a.png", pixels, mode)
     np.testing.assert_array_equal(levels(path), pixels.reshape(shape))
+
+
+@pytest.mark.parametrize("ending", ["webp", "tif", "tiff", "ppm", "JFIF"])
+def test_other_endings(tmp_path, ending):
+    plain = np.full((6, 5, 3), 100, "uint8")
+    save_picture(tmp_path / f"a.{ending}", plain, quality=95)
+    x = levels(tmp_path / f"a.{ending}")
+    np.testing.assert_allclose(x.astype(int), 100, atol=2)
+
+
+def test_floats_from_0_to_1(tmp_path):
+    values = np.array([[0.0, 0.5, 1.0]], "float32")
+    path = save_picture(tmp_path / "a.tif", values)
+    assert levels(path)[0, :, 0].tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize(
+    "pixels, message",
+    [
+        (np.array([[0, 255]], "float32"), "from 0 to 255; expected 0 to 1"),
+        (np.array([[0, np.nan]], "float32"), "expected 0 to 1"),
+        (np.array([[0, 300]], "int32"), "mode I, whose values have no known"),
+        ("LAB", "mode LAB, whose values have no known scale; save it as RGB"),
+    ],
+)
+@pytest.mark.parametrize("budget", [1, 2**30])
+def test_pixels_of_no_known_scale(
+    tmp_path, monkeypatch, pixels, message, budget
+):
+    monkeypatch.setattr(examples, "IN_MEMORY_BYTES", budget)
+    if isinstance(pixels, str):
+        Image.new(pixels, (2, 1)).save(tmp_path / "a.tif")
+    else:
+        save_picture(tmp_path / "a.tif", pixels)
+    with pytest.raises(InvalidArgument, match=f"a.tif can't be.*{message}"):
+        load(tmp_path, "all", image_shape=(1, 2, 1))
+
+
+def test_no_program_is_started_for_a_picture(tmp_path, monkeypatch):
+    """Pillow would run `gs` for PostScript, whatever the file is called."""
+    program = tmp_path / "bin" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "a.png").write_text(
+        "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n"
+        "showpage\n%%EOF\n"
+    )
+    with pytest.raises(InvalidArgument, match=r"a.png can't be read"):
+        load(folder, "all", image_shape=(8, 8, 3))
+    assert not (tmp_path / "started").exists()
 
 
 def test_first_frame_of_a_gif(tmp_path):
@@ -193,7 +323,7 @@ def test_pictures_on_two_levels(class_folders):
         load(class_folders)
 
 
-@pytest.mark.parametrize("name", ["val/cat", "plane", ""])
+@pytest.mark.parametrize("name", ["cat", "plane", ""])
 def test_pictures_outside_the_splits(class_folders, name):
     path = save_picture(class_folders / name / "a.png", GREY)
     with pytest.raises(InvalidArgument, match=f"beside the splits.*{path}"):
@@ -285,3 +415,67 @@ def test_pictures_are_turned_as_the_camera_was_held(tmp_path):
     images = read(load(tmp_path, "all"))
     assert images.shape == (2, 6, 4, 3)
     assert images[0, :3].min() == 1 and images[0, 3:].max() == 0
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_all_orientations(tmp_path, ending, orientation):
+    pixels = np.zeros((16, 24, 3), "uint8")
+    pixels[:8, :8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / f"a.{ending}", exif=exif, quality=95)
+    expected = np.asarray(
+        ImageOps.exif_transpose(Image.open(tmp_path / f"a.{ending}")).convert(
+            "L"
+        )
+    )
+    found = levels(tmp_path / f"a.{ending}")[..., 0]
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found.astype(int), expected, atol=2)
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0garbage",
+        b"Exif\0\0II*\0\x08\0\0\0\xff\xff",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x09\0\0\0\x1a\0\0\0\0abcdefghi",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x63\0\0\0\0\0\0",
+    ],
+    ids=["garbage", "cut", "text", "99"],
+)
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF:UserWarning")
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_exif_that_can_t_be_read_turns_nothing(tmp_path, ending, exif):
+    Image.fromarray(COLOUR).save(tmp_path / f"a.{ending}", exif=exif)
+    assert levels(tmp_path / f"a.{ending}").shape == (6, 5, 3)
+    assert levels(tmp_path / f"a.{ending}", (6, 5, 1)).shape == (6, 5, 1)
+
+
+def test_a_header_is_read_without_the_pixels(tmp_path, monkeypatch):
+    for name in "ab":
+        save_picture(tmp_path / f"{name}.png", GREY)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
+    paths = sorted(tmp_path.iterdir())
+    assert pictures.common_shape(paths) == (6, 5, 1)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("ending", ["png", "jpg", "gif", "bmp", "tif", "webp"])
+def test_damage_is_always_told_with_the_file(tmp_path, ending):
+    """Some bits changed, or cut short: read all the same, or refused by name."""
+    path = save_picture(tmp_path / f"a.{ending}", COLOUR)
+    whole = path.read_bytes()
+    for seed in range(60):
+        rng = random.Random(seed)
+        data = bytearray(whole)
+        for _ in range(3):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data[: rng.randrange(len(data))] if seed % 4 else data)
+        try:
+            pictures.common_shape([path])
+            pictures.read_picture(path, (6, 5, 3))
+        except InvalidArgument as error:
+            assert f"a.{ending}" in str(error)

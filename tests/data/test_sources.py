@@ -46,6 +46,46 @@ def test_labels_are_divided_along():
     np.testing.assert_array_equal(x[:, 0], y)
 
 
+def with_rare_classes(size, count):
+    """Labels of which `count` are at one place only, each in the test fifth."""
+    labels = np.zeros(size, int)
+    labels[np.array(members(numbered(size), "test"), int)[:count]] = range(
+        1, count + 1
+    )
+    return labels
+
+
+def divided(labels):
+    source = open_source((numbered(len(labels)), labels))
+    return [source.examples(split) for split in ("train", "test")]
+
+
+@pytest.mark.parametrize("size, count", [(10, 1), (10, 2), (1000, 150)])
+def test_no_class_is_for_tests_alone(size, count):
+    labels = with_rare_classes(size, count)
+    train, test = divided(labels)
+    assert set(train.labels) == set(labels)
+    assert len(test) == math.ceil(size / 5)
+    both = np.concatenate([train.images[:, 0], test.images[:, 0]])
+    assert sorted(both) == [*range(size)]
+    np.testing.assert_array_equal(
+        labels[train.images[:, 0].astype(int)], train.labels
+    )
+
+
+def test_a_fifth_of_each_class_where_one_would_be_missing():
+    labels = np.arange(1000) % 4
+    labels[members(numbered(1000), "test")[0]] = 9
+    train, test = divided(labels)
+    assert np.bincount(train.labels).tolist() == [200] * 4 + [0] * 5 + [1]
+
+
+@pytest.mark.parametrize("labels", [np.arange(23) % 3, np.arange(23)])
+def test_labels_change_no_split_that_has_all_classes_or_can_t(labels):
+    train, test = divided(labels)
+    assert test.images[:, 0].tolist() == members(numbered(23), "test")
+
+
 def test_one_example_can_t_be_divided():
     with pytest.raises(InvalidArgument, match='one example.* split="all"'):
         load(numbered(1))

@@ -234,15 +234,20 @@ def test_sixteen_bits_are_refused(data_dir):
 
 
 @pytest.mark.usefixtures("budget")
-def test_four_channels_have_no_image_shape(data_dir):
-    assert read(load("kgen_four_channels", "test", data_dir=data_dir)).shape
-    with pytest.raises(InvalidArgument, match="1 or 3 channels"):
-        load(
-            "kgen_four_channels",
-            "test",
-            image_shape=(2, 2, 1),
-            data_dir=data_dir,
+def test_four_channels(data_dir):
+    def of(**options):
+        return read(
+            load("kgen_four_channels", "test", data_dir=data_dir, **options)
         )
+
+    assert of().shape[-1] == 4
+    height, width = of().shape[1:3]
+    white, black = (
+        of(image_shape=(height, width, 1), background=name)
+        for name in ("white", "black")
+    )
+    hidden = 1 - of()[..., 3:]
+    np.testing.assert_allclose(white - black, hidden, atol=0.01)
 
 
 def test_no_image(data_dir):

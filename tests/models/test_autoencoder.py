@@ -99,11 +99,62 @@ def test_logits_of_a_keras_loss():
     assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
 
 
-def test_names_that_are_other_names():
-    assert isinstance(
-        build(likelihood="binary_crossentropy").likelihood,
-        kgen.losses.Bernoulli,
+KERAS_LOSSES = [
+    ("mae", keras.losses.MeanAbsoluteError),
+    ("mean_squared_error", keras.losses.MeanSquaredError),
+    ("MSE", keras.losses.MeanSquaredError),
+    ("msle", keras.losses.MeanSquaredLogarithmicError),
+    ("huber", keras.losses.Huber),
+    ("log_cosh", keras.losses.LogCosh),
+    ("binary_crossentropy", keras.losses.BinaryCrossentropy),
+    ("bce", keras.losses.BinaryCrossentropy),
+    ("BinaryCrossentropy", keras.losses.BinaryCrossentropy),
+    ("binary_focal_crossentropy", keras.losses.BinaryFocalCrossentropy),
+]
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (64,)])
+@pytest.mark.parametrize(("name", "cls"), KERAS_LOSSES)
+def test_a_name_of_keras_means_what_it_means_there(name, cls, shape):
+    """The name, the object and Keras agree, with kgen's networks as well."""
+    x = X.reshape(-1, *shape)
+    one, other = (
+        kgen.create_model(
+            "autoencoder",
+            input_shape=shape,
+            network="dense",
+            hidden_units=(8,),
+            likelihood=likelihood,
+        )
+        for likelihood in (name, cls())
     )
+    other.set_weights(one.get_weights())
+    rebuilt = one(x)
+    one.compile(run_eagerly=True, steps_per_execution=1)
+    other.compile(run_eagerly=True, steps_per_execution=1)
+    logs = [m.evaluate(x, verbose=0, return_dict=True) for m in (one, other)]
+    assert logs[0] == pytest.approx(logs[1], rel=1e-6)
+    flat = [keras.ops.reshape(each, (len(x), -1)) for each in (x, rebuilt)]
+    expected = 64 * float(cls()(*flat))
+    assert logs[0]["reconstruction_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *("categorical_crossentropy", "hinge", "cosine_similarity", "kld"),
+        keras.losses.CategoricalCrossentropy(),
+        keras.losses.SparseCategoricalCrossentropy(),
+        keras.losses.Dice(),
+        keras.losses.CTC(),
+        keras.losses.squared_hinge,
+        keras.losses.KLDivergence(),
+    ],
+    ids=lambda loss: getattr(loss, "name", getattr(loss, "__name__", loss)),
+)
+def test_losses_of_classes_are_refused(loss):
+    with pytest.raises(InvalidArgument, match="`likelihood` of"):
+        build(likelihood=loss)
 
 
 @pytest.mark.parametrize(

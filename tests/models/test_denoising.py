@@ -304,3 +304,29 @@ def test_bad_arguments(options, message):
     with pytest.raises(InvalidArgument) as error:
         build(**options)
     assert message in str(error.value)
+
+
+def test_an_error_in_a_corruption_leaves_the_stream_of_training():
+    class Fails(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seed_generator = keras.random.SeedGenerator(5)
+            self.fails = False
+
+        def call(self, x):
+            noise = keras.random.normal(x.shape[1:], seed=self.seed_generator)
+            if self.fails:
+                raise RuntimeError("stop here")
+            return x + noise
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    corruption = Fails()
+    model = build(corruption=corruption)
+    before = corruption.seed_generator.state.numpy()
+    corruption.fails = True
+    with pytest.raises(RuntimeError, match="stop here"):
+        model.corrupt(X)
+    after = corruption.seed_generator.state.numpy()
+    np.testing.assert_array_equal(after, before)

@@ -5,7 +5,7 @@ import pytest
 
 from kgen.errors import InvalidArgument
 from kgen.models.base import prior_draws
-from kgen.models.paths import PATHS
+from kgen.models.paths import PATHS, between
 from tests.models import contract
 from tests.models.contract import X, Y
 
@@ -106,11 +106,67 @@ def test_the_spherical_path_is_an_arc():
     np.testing.assert_allclose(angles, 15.0 * np.arange(7), atol=1e-9)
 
 
-@pytest.mark.parametrize("other", [[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0]])
+@pytest.mark.parametrize("other", [[1.0, 2.0], [3.0, 6.0], [0.0, 0.0]])
 def test_where_there_is_no_arc_it_is_straight(other):
     one, times = np.array([[1.0, 2.0]]), np.linspace(0, 1, 5)[:, None]
     z = PATHS["spherical"](one, np.array([other]), times)
-    np.testing.assert_allclose(z, one + times * (np.array([other]) - one))
+    np.testing.assert_allclose(
+        z, one + times * (np.array([other]) - one), atol=1e-9
+    )
+
+
+def _hard_pairs(latent_dim):
+    """Codes of float32, each with the same, the opposite, 0, and others."""
+    rng = np.random.default_rng(latent_dim)
+    z1 = rng.normal(size=(400, latent_dim)).astype("float32")
+    scale = np.exp(rng.normal(scale=3.0, size=(400, 1))).astype("float32")
+    other = rng.normal(size=z1.shape).astype("float32")
+    seconds = [z1, -z1, scale * z1, -scale * z1, 0 * z1, scale * other]
+    return np.tile(z1, (len(seconds), 1)), np.concatenate(seconds)
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3, 8])
+def test_a_spherical_way_stays_between_its_ends(latent_dim):
+    """Its norm is that of float64, it ends right, and turns at even speed."""
+    z1, z2 = _hard_pairs(latent_dim)
+    steps = 9
+    z = between(z1, z2, steps, "spherical")
+    assert z.dtype == "float32"
+    np.testing.assert_array_equal(z, between(z1, z2, steps, "spherical"))
+    z = z.reshape(len(z1), steps, latent_dim).astype("float64")
+    norms = [
+        np.linalg.norm(each.astype("float64"), axis=1) for each in (z1, z2)
+    ]
+    times = np.linspace(0.0, 1.0, steps)
+    expected = np.outer(norms[0], 1.0 - times) + np.outer(norms[1], times)
+    got = np.linalg.norm(z, axis=2)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    np.testing.assert_allclose(z[:, 0], z1, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        z[:, -1], z2, rtol=1e-6, atol=1e-6 * norms[1].max()
+    )
+    inner = (norms[0] > 0) & (norms[1] > 0)
+    unit = z[inner] / got[inner, :, None]
+    cosines = np.sum(unit[:, 1:] * unit[:, :-1], axis=2)
+    np.testing.assert_allclose(cosines, cosines[:, :1] + 0 * cosines, atol=1e-6)
+
+
+def test_a_spherical_way_is_that_of_the_formula():
+    z1, z2 = np.random.default_rng(0).normal(size=(2, 50, 8))
+    z2 *= (np.linalg.norm(z1, axis=1) / np.linalg.norm(z2, axis=1))[:, None]
+    product = np.sum(z1 * z2, axis=1) / np.sum(z1**2, axis=1)
+    angle = np.arccos(product)[:, None]
+    for t in (0.2, 0.7):
+        expected = np.sin((1 - t) * angle) * z1 + np.sin(t * angle) * z2
+        np.testing.assert_allclose(
+            PATHS["spherical"](z1, z2, t), expected / np.sin(angle), rtol=1e-9
+        )
+
+
+def test_in_one_dimension_the_way_between_signs_leads_through_zero():
+    z = between(np.array([[2.0]]), np.array([[-2.0]]), 5, "spherical")
+    np.testing.assert_allclose(z[[0, 2, 4], 0], [2.0, 0.0, -2.0], atol=1e-9)
+    assert np.all(np.diff(z[:, 0]) < 0)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -348,3 +348,14 @@ class TestRefused:
             model = build("gan", compile={"discriminator_steps": 3})
         with pytest.raises(InvalidArgument, match="of 5 for 2 devices"):
             model.fit(X, batch_size=5)
+
+
+def test_numbers_of_steps_are_exact(strategy):
+    with strategy.scope():
+        model = build("vae")
+    data = batches(model)
+    model.fit(data.repeat(), steps_per_epoch=3, epochs=2, verbose=0)
+    assert int(model.optimizer.iterations) == 6
+    model.evaluate(data, steps=2, verbose=0)
+    seen = sum(strategy.experimental_local_results(model.log_means.count))
+    assert int(seen) == sum(SIZES[:2])

@@ -1,0 +1,114 @@
+"""model.keras: Keras's archive of a model, and how far it was trained."""
+
+import json
+import tempfile
+import zipfile
+
+from kgen import files
+from kgen.errors import InvalidArgument
+from kgen.models import factory
+
+# Beside Keras's own files in the archive.
+_FACTS = "kgen.json"
+
+
+def save(path, model, facts):
+    """Writes the archive, whole or not at all.
+
+    Args:
+        path: The file.
+        model: A `keras.Model`.
+        facts: What `facts` will return.
+    """
+    with files.new_file(path) as temporary:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_FACTS, json.dumps(facts))
+
+
+def facts(path):
+    """What `save` was given; `{}` where the file does not tell.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Dictionary.
+
+    Raises:
+        ValueError: If what the file tells can't be understood.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if _FACTS not in archive.namelist():
+            return {}
+        try:
+            found = json.loads(archive.read(_FACTS))
+        except (RecursionError, zipfile.BadZipFile) as error:
+            raise ValueError(str(error)) from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{_FACTS} in it is no object")
+    return found
+
+
+def load(path, again):
+    """Loads a model.
+
+    Args:
+        path: The file.
+        again: How the file is made anew, in a sentence.
+
+    Returns:
+        The model.
+
+    Raises:
+        InvalidArgument: If the file is damaged, or needs a class that is not
+            known.
+        OSError: If the fault is the system's: a full disk, no permission, ...
+    """
+    try:
+        return factory.load_model(path)
+    except (MemoryError, factory.UnknownClass):
+        raise
+    except Exception as error:
+        _raise_systems(error, path)
+        damage = _damage(path)
+        if damage:
+            raise InvalidArgument(
+                f"{path} can't be read: it is damaged ({damage}). {again}"
+            ) from error
+        raise InvalidArgument(
+            f"{path} can't be loaded, though it is as it was written: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _raise_systems(error, path):
+    """Raises an error of the system's, which says nothing about the content."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return
+    if error.filename is None and error.errno in files.ADVICE:
+        folder = tempfile.gettempdir()
+        raise OSError(
+            error.errno,
+            f"{error.strerror} (Keras unpacks {path} there)",
+            folder,
+        ) from error
+    raise error
+
+
+def _damage(path):
+    """What is wrong with the archive by its own checksums, or None."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+            names = archive.namelist()
+    except OSError:
+        raise
+    except Exception as error:  # zipfile raises much where headers are damaged
+        return " ".join(str(error).split()) or type(error).__name__
+    if bad:
+        return f"{bad} in it has a wrong checksum"
+    for name in ("config.json", "model.weights.h5"):
+        if name not in names:
+            return f"it lacks {name}"
+    return None

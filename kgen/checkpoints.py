@@ -1,0 +1,365 @@
+"""Checkpoints of a training: whole ones, with checksums."""
+
+import dataclasses
+import io
+import json
+import math
+import pathlib
+import re
+import time
+import warnings
+
+import h5py
+import keras
+from keras.src.saving import saving_lib
+
+from kgen import files
+from kgen.errors import InvalidArgument, check_number, say
+
+_NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.weights\.h5")
+_EVERY = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m")
+_KEPT = 2
+# What Keras and h5py raise for a file that they can't use.
+_UNUSABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    UserWarning,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """How often a checkpoint is kept within an epoch.
+
+    Args:
+        steps: After so many; None for no such rule.
+        seconds: After so many; None for no such rule.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def of(cls, text):
+        """The interval that `--checkpoint-every` means.
+
+        Args:
+            text: A number of steps, such as `"500"`, or of minutes, such as
+                `"10m"`.
+        """
+        match = _EVERY.fullmatch(str(text))
+        number = float(match[1] or match[2]) if match else 0
+        if not number:
+            raise InvalidArgument(
+                "--checkpoint-every: expected a number of steps, such as 500, or "
+                f"of minutes, such as 10m. Received: {text}"
+            )
+        if match[1]:
+            return cls(steps=int(match[1]))
+        return cls(seconds=60 * check_number("minutes", "Interval", number))
+
+    def is_over(self, steps, seconds):
+        """Whether it has passed.
+
+        Args:
+            steps: How many since the last checkpoint.
+            seconds: How many since then.
+        """
+        if self.steps is not None:
+            return steps >= self.steps
+        return seconds >= self.seconds
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Checkpoint:
+    """A file of weights, optimizer and random streams.
+
+    Args:
+        epochs: How many whole ones the training has seen.
+        steps: How many it has seen of the next one.
+        path: The file.
+    """
+
+    epochs: int
+    steps: int
+    path: pathlib.Path
+
+    @classmethod
+    def named(cls, folder, epochs, steps=0):
+        """The one of a folder that belongs to a moment of the training."""
+        within = f"-step-{steps:08d}" if steps else ""
+        name = f"epoch-{epochs:05d}{within}.weights.h5"
+        return cls(epochs, steps, pathlib.Path(folder, name))
+
+    @property
+    def note_file(self):
+        """The file that holds its checksum and, within an epoch, its sums."""
+        stem = self.path.name.removesuffix(".weights.h5")
+        return self.path.with_name(f"{stem}.json")
+
+    def note(self):
+        """What `note_file` holds; `{}` where there is none that can be read."""
+        try:
+            found = files.read_json(self.note_file)
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def write(self, content, sums=None):
+        """Writes the file, whole or not at all, and its note.
+
+        Args:
+            content: Its bytes.
+            sums: The logs' sums over the epoch so far, or None.
+        """
+        checksum = files.digest_of(content + _as_bytes(sums))
+        note = {"blake2b": checksum, "sums": sums}
+        files.write_json(self.note_file, note)
+        try:
+            with files.new_file(self.path) as temporary:
+                temporary.write_bytes(content)
+        except OSError:
+            self.note_file.unlink(missing_ok=True)
+            raise
+
+    def load(self, model):
+        """Brings a model to the checkpoint's state.
+
+        Raises:
+            InvalidArgument: If the file is whole, and of another model.
+            OSError: If the system can't read it.
+            Damaged: If it isn't what was written.
+        """
+        note = self.note()
+        expected, sums = note.get("blake2b"), _as_bytes(note.get("sums"))
+        if expected and files.digest(self.path, sums) != expected:
+            raise Damaged(f"{self.path} is damaged: its checksum is wrong")
+        if self.steps and not expected:
+            raise Damaged(f"{self.note_file} is damaged, or not there")
+        try:
+            with warnings.catch_warnings():
+                # By which Keras tells that it has left something out.
+                warnings.simplefilter("error", UserWarning)
+                model.load_weights(self.path)
+        except _UNUSABLE as error:
+            if files.error_number(error) in files.ADVICE:
+                raise
+            if not expected and not _is_hdf5(self.path):
+                raise Damaged(f"{self.path} is damaged") from error
+            raise InvalidArgument(
+                f"{self.path} and config.json do not fit each other: the "
+                "checkpoint is whole, but of another model than config.json "
+                "describes. Was config.json changed? Then change it back. "
+                f"({_first_line(error)})"
+            ) from error
+
+    def set_aside(self):
+        """Keeps it by another name, where nothing takes it for a good one."""
+        self.path.rename(f"{self.path}.damaged")
+        self.note_file.unlink(missing_ok=True)
+
+    def delete(self):
+        """Deletes the file and its note."""
+        self.path.unlink(missing_ok=True)
+        self.note_file.unlink(missing_ok=True)
+
+
+def _as_bytes(sums):
+    return json.dumps(sums).encode()
+
+
+class Damaged(InvalidArgument):
+    """A checkpoint is not what was written."""
+
+
+def _first_line(error):
+    return str(error).strip().partition("\n")[0]
+
+
+def _is_hdf5(path):
+    """Whether all of an HDF5 file can be read."""
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(
+                lambda _, item: (
+                    item[()] if isinstance(item, h5py.Dataset) else None
+                )
+            )
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return False
+    return True
+
+
+def content_of(model):
+    """What `model.save_weights` would write, as bytes.
+
+    HDF5 does not write to the disk itself: where that is full, it prints
+    tracebacks and may end the process by a segmentation fault. Keras's
+    function for this is private; `test_a_checkpoint_is_keras_s` compares the two.
+
+    Args:
+        model: A built `keras.Model`.
+    """
+    buffer = io.BytesIO()
+    store = saving_lib.H5IOStore(buffer, mode="w")
+    saving_lib._save_state(
+        model,
+        weights_store=store,
+        assets_store=None,
+        inner_path="",
+        visited_saveables=set(),
+    )
+    store.close()
+    return buffer.getvalue()
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Keeps the states after the last epochs: weights, optimizer, random streams.
+
+    Each is one file that appears whole, with the epoch in its name, and a note of
+    its checksum. The last two are kept; where checkpoints are kept within
+    epochs, the one after the last whole epoch, too.
+
+    Args:
+        directory: Where to keep them.
+        every: `Interval` for checkpoints within an epoch, or None.
+    """
+
+    def __init__(self, directory, every=None):
+        super().__init__()
+        self.directory = pathlib.Path(directory)
+        self.every = every
+        self.restored = None  # the file that `restore` has read
+        self._begun = None  # the checkpoint within an epoch to go on from
+        self._last = 0, time.monotonic()
+
+    def found(self):
+        """All checkpoints, the newest one first."""
+        every = [
+            Checkpoint(int(match[1]), int(match[2] or 0), path)
+            for path in self.directory.glob("epoch-*.weights.h5")
+            if (match := _NAME.fullmatch(path.name))
+        ]
+        return sorted(every, reverse=True)
+
+    def newest(self):
+        """The newest file and the number of whole epochs it has seen; or None, 0."""
+        for one in self.found():
+            return one.path, one.epochs
+        return None, 0
+
+    def restore(self, model, within=True, say=say):
+        """Loads the newest state that is whole; a damaged one is set aside.
+
+        The callback goes on from there in the epoch's first pass.
+
+        Args:
+            model: The model.
+            within: Whether the state may be one within an epoch.
+            say: What is called with a line for each damaged checkpoint.
+
+        Returns:
+            The number of whole epochs that it has seen.
+
+        Raises:
+            InvalidArgument: If no checkpoint is whole, or it doesn't fit.
+        """
+        lost = None
+        for one in self.found():
+            if one.steps and not within:
+                continue
+            try:
+                one.load(model)
+            except Damaged as error:
+                lost = error
+                one.set_aside()
+                say(f"{error}. It is set aside as *.damaged.")
+                continue
+            if lost:
+                say(f"Going on from {one.path}, the one before.")
+            self.restored, self._begun = one.path, one if one.steps else None
+            return one.epochs
+        if lost:
+            raise InvalidArgument(
+                f"{lost}, and there is no other checkpoint in {self.directory}. "
+                "Train anew in another --out."
+            ) from lost
+        return 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._steps = epoch, 0
+        self._last = 0, time.monotonic()
+        begun, self._begun = self._begun, None
+        if begun and begun.epochs == epoch:
+            _set_sums(self.model, begun.note()["sums"])
+            self.model.train_function = PassOver(self.model, begun.steps)
+            self._last = begun.steps, time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._steps = batch + 1
+        steps, moment = self._last
+        over = self.every and self.every.is_over(
+            self._steps - steps, time.monotonic() - moment
+        )
+        if over and self._steps > steps and _is_finite(logs):
+            self._save(Checkpoint.named(self.directory, self._epoch, batch + 1))
+            self._last = self._steps, time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if _is_finite(logs):  # else the state before is the one worth keeping
+            self._save(Checkpoint.named(self.directory, epoch + 1))
+
+    def _save(self, checkpoint):
+        sums = _sums(self.model) if checkpoint.steps else None
+        checkpoint.write(content_of(self.model), sums)
+        found = self.found()
+        whole = [one for one in found if not one.steps]
+        for one in found:
+            if one not in found[:_KEPT] and one not in whole[:1]:
+                one.delete()
+
+
+def _is_finite(logs):
+    return math.isfinite(float((logs or {}).get("loss", 0.0)))
+
+
+def _sums(model):
+    """The values of all variables of the metrics, as JSON can hold them."""
+    return [
+        variable.numpy().tolist()
+        for metric in model.metrics
+        for variable in metric.variables
+    ]
+
+
+def _set_sums(model, sums):
+    variables = [v for metric in model.metrics for v in metric.variables]
+    for variable, value in zip(variables, sums, strict=True):
+        variable.assign(value)
+
+
+class PassOver:
+    """Takes a train function's place for batches that were trained on before.
+
+    It reads them and does nothing, and then gives the place back: the callbacks
+    see the numbers that the batches always had.
+
+    Args:
+        model: The model, within `fit`.
+        batches: How many.
+    """
+
+    def __init__(self, model, batches):
+        self.model, self.left = model, batches
+        self.function = model.train_function
+
+    def __call__(self, iterator):
+        for _ in range(min(self.left, self.model.steps_per_execution)):
+            next(iterator, None)
+            self.left -= 1
+        if not self.left:
+            self.model.train_function = self.function
+        return self.model.get_metrics_result()

@@ -1,0 +1,248 @@
+"""Folders of pictures: which folders are splits, classes, or neither."""
+
+import collections
+import concurrent.futures
+import math
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from kgen.data import background as colours
+from kgen.data import examples, pictures, reading
+from kgen.data.examples import Examples
+from kgen.errors import InvalidArgument
+
+_SPLITS = ("train", "validation", "test")
+# train, Training, test_set, val-images, ...
+_SPLIT = re.compile(
+    "(?:(?P<train>train|training)|(?P<validation>val|valid|validation|dev)"
+    "|(?P<test>test|testing))(?:[-_ ]?(?:set|data|images|split))?",
+    re.IGNORECASE,
+)
+# Besides hidden ones, what computers leave in folders.
+_JUNK = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX")
+_CHECKED = 1000  # files at a time
+
+
+def find(folder, image_shape=None, background=colours.WHITE):
+    """Finds a folder's pictures.
+
+    Folders named train, validation and test, or alike, are splits; folders in
+    them, or in `folder` itself, are classes, numbered in the order of their
+    names. A folder that holds nothing but another one stands for that one.
+
+    Args:
+        folder: Path of the folder.
+        image_shape: `(height, width, channels)`, or None for the pictures' own.
+        background: The colour on which transparent pictures are shown.
+
+    Returns:
+        Dictionary from splits to functions that give their `Examples`, and the
+        classes' names, `()` if there are none.
+
+    Raises:
+        InvalidArgument: If there are no pictures, or if it can't be told what is
+            a split and what is a class.
+    """
+    given = pathlib.Path(folder)
+    folder = _unwrapped(given)
+    roots = _split_folders(folder)
+    left_out = collections.Counter()
+    files = {
+        split: _files(root, left_out)
+        for split, root in (roots or {"all": folder}).items()
+    }
+    files = {split: found for split, found in files.items() if found}
+    if not files:
+        raise _nothing(given, left_out)
+    names = _class_names(folder, files)
+    _tell_left_out(given, left_out)
+    _tell_empty(given, roots.values() or [folder], names)
+    shape = image_shape or pictures.common_shape(
+        [path for found in files.values() for path, _ in found], background
+    )
+
+    def read(found):
+        paths = [path for path, _ in found]
+        images = pictures.PictureFiles(paths, shape, background, given)
+        return _examples(images, [name for _, name in found], names)
+
+    return {
+        split: lambda found=found: read(found) for split, found in files.items()
+    }, names
+
+
+def _unwrapped(folder):
+    """The folder with the splits, classes or pictures, in however many others."""
+    while True:
+        entries = _entries(folder)
+        inner = [entry for entry in entries if _holds_pictures(entry)]
+        if len(inner) != 1 or any(map(_is_picture, entries)):
+            return folder
+        if _split_of(inner[0]) or any(map(_is_picture, _entries(inner[0]))):
+            return folder
+        reading.tell(f"The pictures of {folder} are all in {inner[0]}.")
+        folder = inner[0]
+
+
+def _split_folders(folder):
+    """The folders that are splits, by the split; `{}` if there are none."""
+    roots, beside = {}, []
+    for entry in _entries(folder):
+        split = entry.is_dir() and _split_of(entry)
+        if split in roots:
+            raise InvalidArgument(
+                f"{roots[split]} and {entry} are both the split {split!r} by "
+                "their names. Keep one of them, or put all into one."
+            )
+        if split:
+            roots[split] = entry
+        elif _is_picture(entry):
+            beside.append(entry)
+        elif entry.is_dir():
+            beside += [path for path in _below(entry) if _is_picture(path)][:1]
+    if roots and beside:
+        raise InvalidArgument(
+            f"{folder} holds pictures beside the splits "
+            f"{', '.join(root.name for root in roots.values())}: {beside[0]}. "
+            f"Splits are called {', '.join(_SPLITS)}; move the other pictures "
+            "away, or rename what is a class and not a split."
+        )
+    return {split: roots[split] for split in _SPLITS if split in roots}
+
+
+def _split_of(path):
+    """The split that a folder's name means, or None."""
+    match = _SPLIT.fullmatch(path.name)
+    return match and match.lastgroup
+
+
+def _files(root, left_out):
+    """Pairs of a picture's path and its class (None at the top level).
+
+    The endings of files that are not read are counted in `left_out`.
+    """
+    pairs = []
+    for entry in _entries(root):
+        is_class = entry.is_dir()
+        if is_class:
+            _check_class(entry)
+        for path in sorted(_below(entry)) if is_class else [entry]:
+            if _is_picture(path):
+                pairs.append((path, entry.name if is_class else None))
+            else:
+                left_out[path.suffix.lower() or "(without ending)"] += 1
+    return pairs
+
+
+def _check_class(folder):
+    """Raises if a class holds splits: they would be mixed."""
+    splits = [e for e in _entries(folder) if e.is_dir() and _split_of(e)]
+    if len({_split_of(entry) for entry in splits}) > 1:
+        first = splits[0]
+        raise InvalidArgument(
+            f"{folder} holds the splits "
+            f"{', '.join(entry.name for entry in splits)}. Expected the classes "
+            f"in the splits: {first.name}/{folder.name} in the place of "
+            f"{folder.name}/{first.name}."
+        )
+
+
+def _entries(folder):
+    """What is in a folder, sorted, without hidden and left-over things."""
+    found = sorted(
+        entry for entry in folder.iterdir() if not _is_junk(entry.name)
+    )
+    whole = (folder.resolve(), *folder.resolve().parents)
+    for entry in found:
+        if entry.is_symlink() and entry.resolve() in whole:
+            raise InvalidArgument(
+                f"{entry} is a link to a folder that holds it. Remove it."
+            )
+    return found
+
+
+def _below(folder):
+    """The files in a folder and, links aside, in the folders in it."""
+
+    def fail(error):
+        raise error
+
+    for place, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not _is_junk(name)]
+        for name in names:
+            if not _is_junk(name):
+                yield pathlib.Path(place, name)
+
+
+def _is_junk(name):
+    return name.startswith(".") or name in _JUNK
+
+
+def _is_picture(path):
+    return path.suffix.lower() in pictures.ENDINGS and not path.is_dir()
+
+
+def _holds_pictures(folder):
+    return folder.is_dir() and any(map(_is_picture, _below(folder)))
+
+
+def _class_names(folder, files):
+    """The names of all classes; raises where only some pictures have one."""
+    found = {name for pairs in files.values() for _, name in pairs}
+    names = tuple(sorted(found - {None}))
+    if names and None in found:
+        raise InvalidArgument(
+            f"{folder} holds pictures both beside and inside class folders "
+            f"({', '.join(names)}). Move them to one level."
+        )
+    return names
+
+
+def _nothing(folder, left_out):
+    other = f" It holds {_counted(left_out)}." if left_out else ""
+    return InvalidArgument(
+        f"{folder} holds no data. Expected pictures "
+        f"({', '.join(pictures.ENDINGS)}) or IDX files "
+        f"(train-images-idx3-ubyte).{other}"
+    )
+
+
+def _counted(left_out):
+    kinds = ", ".join(f"{n:,} {kind}" for kind, n in left_out.most_common(9))
+    return f"{left_out.total():,} other files: {kinds}"
+
+
+def _tell_left_out(folder, left_out):
+    if left_out:
+        reading.tell(f"{folder}: left out are {_counted(left_out)}.")
+
+
+def _tell_empty(folder, roots, names):
+    """Names the folders that would be classes if they held a picture."""
+    if not names:
+        return
+    found = {e.name for root in roots for e in _entries(root) if e.is_dir()}
+    empty = sorted(found - set(names))
+    if empty:
+        reading.tell(
+            f"{folder}: without a picture that can be read, and no classes, are "
+            f"{', '.join(empty)}."
+        )
+
+
+def _examples(images, classes, names):
+    labels = None
+    if names:
+        numbers = {name: number for number, name in enumerate(names)}
+        labels = np.array([numbers[name] for name in classes], "int32")
+    if math.prod(images.shape) > examples.IN_MEMORY_BYTES:
+        # An unreadable one is to be named now, not hours into a training.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for start in range(0, len(images), _CHECKED):
+                some = images.paths[start : start + _CHECKED]
+                list(pool.map(pictures.check_readable, some))
+        return Examples(images, labels)
+    return Examples(images[np.arange(len(images))], labels)

@@ -1,0 +1,46 @@
+"""What the readers of files share."""
+
+import functools
+import logging
+import os
+import stat
+
+from kgen.errors import InvalidArgument
+
+
+def check_regular(path):
+    """Raises if `path` is a pipe, a socket or a device.
+
+    Reading these could wait, or go on, for ever. What does not exist is left to
+    the reader, whose error names it.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InvalidArgument(
+            f"{path} is not a regular file, but a pipe, a socket or a device. "
+            "Copy what it gives into a file, or remove it."
+        )
+
+
+def check_size(found, expected):
+    """Raises ValueError unless a file holds the bytes that its header announces.
+
+    Args:
+        found: How many bytes follow the header.
+        expected: How many bytes the header announces.
+    """
+    if found != expected:
+        what = f"only {found:,}" if found < expected else "more than these"
+        raise ValueError(
+            f"its header announces {expected:,} bytes of values, but the file "
+            f"holds {what}"
+        )
+
+
+@functools.cache
+def tell(text):
+    """Logs a line about the data, once in a process."""
+    logging.getLogger("kgen.data").warning("%s", text)

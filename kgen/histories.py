@@ -1,0 +1,147 @@
+"""A run's logs by epoch, as history.csv keeps them."""
+
+import csv
+import io
+import math
+import os
+import pathlib
+
+import keras
+
+from kgen import files
+from kgen.errors import say
+
+_ENDING = ".damaged"
+
+
+class Damaged(ValueError):
+    """A history is not what a training wrote."""
+
+
+class History(keras.callbacks.Callback):
+    """Writes a row of logs after each epoch, in the form of Keras's `CSVLogger`.
+
+    A file that is no history any more is set aside: the model and its
+    checkpoints do not need it.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = pathlib.Path(path)
+
+    def read(self, before=None):
+        """The logs by epoch, those from epoch `before` on left out.
+
+        Returns:
+            Dictionary from names to lists of floats; `{}` where there are none.
+
+        Raises:
+            Damaged: If the file is not what a training wrote.
+        """
+        if not self.path.exists():
+            return {}
+        try:
+            text = self.path.read_bytes().decode()
+            rows = list(csv.DictReader(io.StringIO(text), strict=True))
+            rows = [row for row in rows if None not in row.values()]
+            _check_names(rows)
+            names = [k for k in rows[:1] and rows[0] if _is_there(k, rows)]
+            rows = [{k: _number(row[k]) for k in names} for row in rows]
+        except (ValueError, csv.Error) as error:
+            raise Damaged(f"{self.path} is damaged: {error}") from error
+        epochs = [row["epoch"] for row in rows]
+        if any(
+            later <= one or one != int(one)
+            for one, later in zip(epochs, [*epochs[1:], math.inf])
+        ):
+            raise Damaged(
+                f"{self.path} is damaged: its epochs are not in order"
+            )
+        rows = [row for row in rows if before is None or row["epoch"] < before]
+        return {name: [row[name] for row in rows] for name in names if rows}
+
+    def trim(self, before):
+        """Drops the rows from epoch `before` on, which a resume repeats.
+
+        A damaged file is set aside.
+
+        Args:
+            before: Integer.
+        """
+        try:
+            history = self.read(before)
+        except Damaged as error:
+            self._set_aside(error)
+            return
+        if not history:
+            self.path.unlink(missing_ok=True)
+            return
+        history["epoch"] = [int(epoch) for epoch in history["epoch"]]
+        lines = io.StringIO(newline="")
+        writer = csv.writer(lines)
+        writer.writerow(history)
+        writer.writerows(zip(*history.values()))
+        with files.new_file(self.path) as temporary:
+            temporary.write_bytes(lines.getvalue().encode())
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {name: float(logs[name]) for name in sorted(logs or {})}
+        row = {"epoch": epoch, **logs}
+        if list(row) != self._names():
+            self._begin(list(row))
+        with files.naming(self.path):
+            self._append(row.values())
+
+    def _names(self):
+        """The names in the file's first line."""
+        try:
+            with open(self.path, newline="") as lines:
+                return next(csv.reader(lines), [])
+        except (FileNotFoundError, UnicodeDecodeError, csv.Error):
+            return []
+
+    def _begin(self, names):
+        """Starts the file anew, with its first line."""
+        if self.path.exists() and self.path.stat().st_size:
+            self._set_aside(f"{self.path} holds other logs")
+        with files.naming(self.path):
+            self._append(names)
+
+    def _append(self, fields):
+        line = io.StringIO(newline="")
+        csv.writer(line).writerow(fields)
+        # Without Python's buffer, which would fail a second time when closed.
+        with open(self.path, "ab", buffering=0) as file:
+            file.write(line.getvalue().encode())
+            os.fsync(file.fileno())
+
+    def _set_aside(self, reason):
+        place = self.path.with_name(self.path.name + _ENDING)
+        number = 1
+        while place.exists():
+            number += 1
+            place = self.path.with_name(f"{self.path.name}{_ENDING}-{number}")
+        self.path.rename(place)
+        say(f"{reason}. It is now {place.name}; a new one begins.")
+
+
+def _check_names(rows):
+    """Raises unless every row has the same fields, among them the epoch."""
+    for row in rows:
+        if None in row:
+            raise ValueError("a row is longer than the first line")
+        if "epoch" not in row or "loss" not in row:
+            raise ValueError("the first line lacks `epoch` or `loss`")
+
+
+def _is_there(name, rows):
+    """Whether there are such logs: without validation, Keras writes only NA."""
+    return any(row[name] != "NA" for row in rows)
+
+
+def _number(text):
+    """A field as a float; Keras writes NA for what was not computed."""
+    return math.nan if text == "NA" else float(text)

@@ -1,0 +1,70 @@
+"""SIGTERM, which ends a command as Ctrl-C does."""
+
+import contextlib
+import signal
+import threading
+
+_BOTH = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """Another process, such as a scheduler, has asked this one to end."""
+
+
+def status(error):
+    """The exit status by which shells know how a process ended.
+
+    Args:
+        error: A KeyboardInterrupt.
+    """
+    return 143 if isinstance(error, Terminated) else 130
+
+
+@contextlib.contextmanager
+def heeding_sigterm():
+    """Within it, SIGTERM raises `Terminated`.
+
+    Where it has been told otherwise, as to be ignored, it stays as it is.
+    """
+    is_free = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if not _in_main_thread() or not is_free:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _raise)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def unheeded():
+    """From now on, SIGTERM ends this process at once: who waits in TensorFlow's
+    code, or for other processes, could not heed it."""
+    if _in_main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _in_main_thread():
+    """Whether this thread may set handlers."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _raise(number, frame):
+    raise Terminated
+
+
+@contextlib.contextmanager
+def ignored():
+    """Within it, a second Ctrl-C or SIGTERM does not cut short what must end."""
+    if not _in_main_thread():
+        yield
+        return
+    kept = [signal.signal(number, signal.SIG_IGN) for number in _BOTH]
+    try:
+        yield
+    finally:
+        for number, handler in zip(_BOTH, kept):
+            # None is a handler that was not set from Python.
+            signal.signal(
+                number, signal.SIG_DFL if handler is None else handler
+            )

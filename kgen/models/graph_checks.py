@@ -1,0 +1,142 @@
+"""Looks at each batch while a model trains, is evaluated, or is applied.
+
+A check here is part of the graph. Where one fails, TensorFlow raises an error
+that tells of nodes and stacks; `in_words` puts kgen's own in its place.
+"""
+
+import contextlib
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from kgen.errors import InvalidArgument, invalid
+from kgen.models import checks
+
+_OUTSIDE = "values outside of them, or NaN"
+_OURS = re.compile(
+    r"Invalid value for argument `\w+` of `[\w.]+`\. Expected .*? Received: \w+="
+    + _OUTSIDE
+)
+
+
+@contextlib.contextmanager
+def in_words():
+    """Within it, a check that fails in the graph raises `InvalidArgument`."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = _OURS.search(str(error))
+        if found is None:
+            raise
+        # Without TensorFlow's own message, whose pages would hide this line.
+        raise InvalidArgument(found.group()) from None
+
+
+def examples(x, shape, owner):
+    """Examples as a float32 tensor of known shape.
+
+    Args:
+        x: Tensor or array of one batch.
+        shape: Shape of one example.
+        owner: Whose argument it is, for the message.
+
+    Returns:
+        Tensor of shape `(batch, *shape)`.
+    """
+    try:
+        x = tf.convert_to_tensor(x)
+    except (TypeError, ValueError) as error:
+        raise invalid("x", owner, "an array", type(x).__name__) from error
+    if not x.shape.is_compatible_with((None, *shape)):
+        raise checks.wrong_shape(x.shape, shape, owner)
+    if not x.dtype.is_floating:
+        found = f"an array of {x.dtype.name}"
+        raise invalid("x", owner, checks.floats(shape), found)
+    if x.shape.rank is None or not x.shape[1:].is_fully_defined():
+        x = tf.ensure_shape(x, (None, *shape))
+    return tf.cast(x, "float32")
+
+
+def check_values(x, support, owner):
+    """Raises unless `x` is finite and within `support`.
+
+    Args:
+        x: Tensor of floats.
+        support: Pair of bounds, or None.
+        owner: Whose argument it is, for the message.
+    """
+    expected, good = "finite numbers", tf.math.is_finite(x)
+    if support:
+        expected = checks.within(support)
+        good = tf.logical_and(x >= support[0], x <= support[1])
+    _check(good, invalid("x", owner, expected, _OUTSIDE))
+
+
+def labels(y, num_classes, owner, lowest=0):
+    """Labels, once they are seen to be classes.
+
+    Args:
+        y: Tensor or array of one batch, or None.
+        num_classes: How many classes there are, if known.
+        owner: Whose argument it is, for the message.
+        lowest: The least that a label may be.
+
+    Returns:
+        Tensor of integers, of shape `(batch,)`.
+    """
+    if y is None:
+        raise checks.no_labels(owner)
+    y = tf.convert_to_tensor(y)
+    if not y.dtype.is_integer:
+        raise invalid("labels", owner, "integers", f"{y.dtype.name}")
+    if not y.shape.is_compatible_with((None,)):
+        raise invalid(
+            "labels", owner, "shape (batch,)", f"shape {tuple(y.shape)}"
+        )
+    if y.shape.rank is None:
+        y = tf.ensure_shape(y, (None,))
+    good, expected = y >= lowest, f"integers of at least {lowest}"
+    if num_classes:
+        good = tf.logical_and(good, y < num_classes)
+        expected = f"integers from {lowest} to {num_classes - 1}"
+    check = _check(good, invalid("labels", owner, expected, _OUTSIDE))
+    # The check comes first: a layer that looks them up has an error of its own.
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.identity(y)
+
+
+def _check(good, error):
+    """An operation that raises `error`; outside of a graph it does at once."""
+    return tf.debugging.Assert(tf.reduce_all(good), [str(error)])
+
+
+class CheckedBatches:
+    """A dataset as a model's methods take it, each batch looked at.
+
+    Args:
+        model: A `GenerativeModel`.
+        dataset: `tf.data.Dataset` of examples, or of pairs with labels.
+        support: Pair of bounds that values must keep, or None.
+    """
+
+    def __init__(self, model, dataset, support):
+        @tf.autograph.experimental.do_not_convert
+        def inputs_of(*batch):
+            inputs, _ = model.unpack(batch)
+            return tuple(inputs) if isinstance(inputs, list) else inputs
+
+        self._model, self._support = model, support
+        self._batches = dataset.map(inputs_of)
+        self.element_spec = self._batches.element_spec
+        self.cardinality = self._batches.cardinality
+
+    def __iter__(self):
+        owner = type(self._model).__name__
+        shape = self._model.input_shapes[0]
+        with in_words():
+            for inputs in self._batches:
+                pair = isinstance(inputs, tuple)
+                x = np.asarray(inputs[0] if pair else inputs)
+                checks.check_images(x, shape, self._support, owner)
+                yield inputs

@@ -1,0 +1,277 @@
+"""What the end of a network lets its output be, and whether that fits its use.
+
+A discriminator that ends in a sigmoid trains as if its probabilities were
+logits, and nothing fails: the result is only bad. The checks here turn that into
+an error when the model is made.
+"""
+
+import contextlib
+import contextvars
+import typing
+import warnings
+
+import keras
+import numpy as np
+
+from kgen.errors import invalid
+
+# An output that can go this far in a direction counts as unbounded there.
+_FAR = 5.0
+_GRID = np.concatenate(
+    [-np.geomspace(1e3, 1e-3, 200), [0.0], np.geomspace(1e-3, 1e3, 200)]
+).astype("float32")[None]
+
+# Layers and operations that leave each number as it is.
+_KEEPS = {
+    *("ActivityRegularization", "AlphaDropout", "Cast", "Cropping1D"),
+    *("Cropping2D", "Cropping3D", "Dropout", "ExpandDims", "Flatten"),
+    *("GaussianNoise", "GetItem", "Identity", "Permute", "Reshape"),
+    *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Split"),
+    *("Squeeze", "Transpose"),
+}
+# Layers and operations that are an activation by themselves.
+_ACTIVATES = {
+    *("Celu", "ELU", "Elu", "Exp", "Gelu", "HardSigmoid", "HardSilu"),
+    *("HardTanh", "LeakyReLU", "LeakyRelu", "LogSigmoid", "LogSoftmax"),
+    *("ReLU", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Softmax"),
+    *("Softplus", "Softsign", "SparseSigmoid", "Squareplus", "Tanh"),
+}
+
+_warns_only = contextvars.ContextVar("warns_only", default=False)
+
+
+class End(typing.NamedTuple):
+    """The activation of a network's output.
+
+    Args:
+        name: Its name.
+        low: The least value that it gives.
+        high: The greatest.
+    """
+
+    name: str
+    low: float
+    high: float
+
+    @property
+    def is_bounded(self):
+        """Whether it can't go far in either direction."""
+        return self.low > -_FAR and self.high < _FAR
+
+    def __str__(self):
+        low = "" if self.low <= -_FAR else f" not below {self.low:.3g}"
+        high = "" if self.high >= _FAR else f" not above {self.high:.3g}"
+        both = " and" if low and high else ""
+        return (
+            f"a network that ends in {self.name}, whose values are"
+            f"{low}{both}{high}"
+        )
+
+
+@contextlib.contextmanager
+def only_warn():
+    """Within it, what these checks find is a warning.
+
+    A model that was saved before there were checks must load.
+    """
+    token = _warns_only.set(True)
+    try:
+        yield
+    finally:
+        _warns_only.reset(token)
+
+
+def end_of(network, index=0):
+    """The activation of an output.
+
+    Args:
+        network: A built `keras.Model`.
+        index: Which of its outputs.
+
+    Returns:
+        An `End`, or None where the last layer is of a kind that can't be told.
+    """
+    return _end_at(network.outputs[index])
+
+
+def _end_at(tensor):
+    operation, node_index, tensor_index = tensor._keras_history
+    while isinstance(operation, keras.layers.Wrapper):
+        operation = operation.layer
+    if isinstance(operation, keras.Model):
+        outputs = getattr(operation, "outputs", None)
+        return _end_at(outputs[tensor_index]) if outputs else None
+    activation = _activation_of(operation)
+    if activation is None:
+        return None
+    end = _range_of(activation)
+    if not _keeps(operation) or end is None or end.name != "linear":
+        return end
+    # What changes nothing: the layer before it has the say.
+    before = operation._inbound_nodes[node_index].input_tensors
+    return _end_at(before[0]) if len(before) == 1 else None
+
+
+def _keeps(operation):
+    is_activation = isinstance(operation, keras.layers.Activation)
+    return is_activation or type(operation).__name__ in _KEEPS
+
+
+def _activation_of(operation):
+    """The function of numbers that an operation ends in, or None."""
+    kind = type(operation).__name__
+    if kind in _KEEPS:
+        return keras.activations.linear
+    if kind in _ACTIVATES:
+        return operation
+    if isinstance(operation, (keras.layers.RNN, keras.layers.InputLayer)):
+        return None  # a gate follows the activation of a recurrent layer
+    return getattr(operation, "activation", None)
+
+
+def _range_of(activation):
+    name = getattr(activation, "__name__", type(activation).__name__)
+    try:
+        values = keras.ops.convert_to_numpy(activation(_GRID))
+    except Exception:  # one's own function may do anything
+        return None
+    if not len(values) or np.isnan(values).any():
+        return None
+    return End(name.lower(), float(values.min()), float(values.max()))
+
+
+def _refuse(argument, owner, expected, end):
+    error = invalid(argument, owner, expected, end)
+    if not _warns_only.get():
+        raise error
+    warnings.warn(str(error), stacklevel=2)
+
+
+def check_logits(argument, owner, network, way_out):
+    """Raises if the output can't be just any number, as a logit is.
+
+    Args:
+        argument: The network's name.
+        owner: Name of the model.
+        network: The network.
+        way_out: How to end it instead, in words.
+
+    Raises:
+        InvalidArgument: The message says what the network ends in.
+    """
+    end = end_of(network)
+    if end is not None and (end.low > -_FAR or end.high < _FAR):
+        _refuse(
+            argument, owner, f"logits, which can be any number: {way_out}", end
+        )
+
+
+def check_log_var(owner, encoder):
+    """Raises if the log-variance of a posterior can't be below 0.
+
+    Args:
+        owner: Name of the model.
+        encoder: The encoder, whose second output it is.
+
+    Raises:
+        InvalidArgument: The message says what the output ends in.
+    """
+    end = end_of(encoder, 1)
+    if end is not None and end.low > -0.5:
+        _refuse(
+            "encoder",
+            owner,
+            "a log-variance as the second output, which is negative where the "
+            "posterior is narrower than the prior: end it in a Dense layer "
+            "without activation, or take `keras.ops.log` of a variance",
+            end,
+        )
+
+
+def check_within(argument, owner, network, bounds, way_out):
+    """Raises if the output can leave bounds that it must keep.
+
+    Args:
+        argument: The network's name.
+        owner: Name of the model.
+        network: The network.
+        bounds: The least value and the greatest.
+        way_out: How to end it instead, in words.
+
+    Raises:
+        InvalidArgument: The message says what the network ends in.
+    """
+    end = end_of(network)
+    if end is not None and (end.low < bounds[0] or end.high > bounds[1]):
+        _refuse(
+            argument,
+            owner,
+            f"values from {bounds[0]:g} to {bounds[1]:g}: {way_out}",
+            end,
+        )
+
+
+def check_decoder(owner, decoder, likelihood):
+    """Bounds of the data, once a decoder ends in a likelihood's parameters.
+
+    Args:
+        owner: Name of the model.
+        decoder: The decoder.
+        likelihood: The `Likelihood` that takes its output.
+
+    Returns:
+        Pair of numbers that the data must keep, or None.
+
+    Raises:
+        InvalidArgument: The message says what the decoder ends in.
+    """
+    if likelihood.parameters_are_logits:
+        check_logits(
+            "decoder",
+            owner,
+            decoder,
+            "end it in a layer without activation, since the likelihood "
+            "applies the sigmoid itself",
+        )
+    if likelihood.parameter_bounds is not None:
+        check_within(
+            "decoder",
+            owner,
+            decoder,
+            likelihood.parameter_bounds,
+            "end it in a sigmoid, or use a likelihood that takes logits",
+        )
+    if likelihood.support is not None or not likelihood.parameters_are_mean:
+        return likelihood.support
+    return bounds_of("decoder", owner, decoder)
+
+
+def bounds_of(argument, owner, network):
+    """Bounds that data must keep, since a network's output can't leave them.
+
+    Args:
+        argument: The network's name.
+        owner: Name of the model.
+        network: One whose output is an example.
+
+    Returns:
+        Pair of numbers, or None where the output is not bounded.
+
+    Raises:
+        InvalidArgument: If the examples are pictures, whose values are in
+            [0, 1], and the output's bounds are others.
+    """
+    end = end_of(network)
+    if end is None or not end.is_bounded:
+        return None
+    is_picture = len(network.outputs[0].shape) == 4
+    if is_picture and (end.low, end.high) != (0.0, 1.0):
+        _refuse(
+            argument,
+            owner,
+            "values from 0 to 1, as pictures have: end it in a sigmoid, and "
+            "give `fit` pictures in [0, 1]",
+            end,
+        )
+        return None
+    return end.low, end.high

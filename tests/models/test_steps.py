@@ -1,0 +1,120 @@
+"""Numbers of steps, and the figures that Keras's methods return."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kgen
+from kgen.errors import InvalidArgument
+
+ROWS = np.random.default_rng(0).random((80, 4), "float32")
+
+
+class Parts(keras.utils.PyDataset):
+    """40 batches of 2 rows."""
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, number):
+        return ROWS[2 * number : 2 * number + 2]
+
+
+def batches():
+    """The same as a `tf.data.Dataset`."""
+    return tf.data.Dataset.from_tensor_slices(ROWS).batch(2)
+
+
+def generated():
+    """The same without an end, as a generator."""
+    while True:
+        yield (ROWS[:2],)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A model whose calls into TensorFlow run 16 steps."""
+    found = kgen.create_model(
+        "vae",
+        input_shape=(4,),
+        network="dense",
+        hidden_units=[4],
+        latent_dim=2,
+    )
+    found.compile()
+    return found
+
+
+DATA = {
+    "array": lambda: ROWS,
+    "dataset": batches,
+    "endless dataset": lambda: batches().repeat(),
+    "PyDataset": Parts,
+    "generator": generated,
+}
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_steps_are_those_asked_for(model, kind):
+    data, size = DATA[kind](), {"batch_size": 2} if kind == "array" else {}
+    before = int(model.optimizer.iterations)
+    model.fit(data, epochs=3, steps_per_epoch=10, verbose=0, **size)
+    assert int(model.optimizer.iterations) - before == 30
+    model.evaluate(data, steps=3, verbose=0, **size)
+    assert int(model.log_means.count) == 3 * 2
+    assert len(model.predict(data, steps=3, verbose=0, **size)) == 3 * 2
+    assert model.steps_per_execution == 16
+
+
+def test_steps_of_validation(model):
+    before = int(model.optimizer.iterations)
+    model.fit(
+        batches(),
+        validation_data=batches().repeat(),
+        validation_steps=3,
+        verbose=0,
+    )
+    assert int(model.optimizer.iterations) - before == 40
+    assert int(model.log_means.count) == 3 * 2
+
+
+def test_epochs_of_some_steps_go_on_where_the_last_one_ended(model):
+    furthest = tf.Variable(-1, dtype="int64")
+
+    def note(number, rows):
+        furthest.assign(tf.maximum(furthest, number))
+        return rows
+
+    noting = batches().enumerate().map(note)
+    model.fit(noting, epochs=4, steps_per_epoch=10, verbose=0)
+    assert int(furthest) == 39
+
+
+def test_wrong_numbers(model):
+    for wrong in (
+        {"steps_per_epoch": 0},
+        {"steps_per_epoch": 1.5},
+        {"batch_size": 0},
+        {"epochs": 1.5},
+        {"initial_epoch": -1},
+        {"validation_split": 2},
+    ):
+        (name,) = wrong
+        with pytest.raises(InvalidArgument, match=f"`{name}` of `VAE.fit`"):
+            model.fit(ROWS, verbose=0, **wrong)
+    for method in (model.evaluate, model.predict):
+        for name in ("batch_size", "steps"):
+            with pytest.raises(InvalidArgument, match=f"`{name}` of `VAE."):
+                method(ROWS, verbose=0, **{name: 0})
+
+
+def test_figures_are_in_the_order_of_their_names(model):
+    by_name = model.evaluate(ROWS, verbose=0, return_dict=True)
+    figures = model.test_on_batch(ROWS)
+    assert model.metrics_names[0] == "loss"
+    assert model.metrics_names == list(model.log_means.names)
+    assert set(model.metrics_names) == set(by_name)
+    by_name = dict(zip(model.metrics_names, figures, strict=True))
+    assert by_name["loss"] == pytest.approx(-by_name["elbo"], rel=1e-6)
+    assert by_name["elbo"] < 0 < by_name["reconstruction_loss"]

@@ -1,0 +1,261 @@
+"""Checkpoints: whole ones, and what is left when one is damaged."""
+
+import json
+import os
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kgen import checkpoints as module
+from kgen import cli, files
+from kgen.checkpoints import Checkpoints, Interval
+from kgen.errors import InvalidArgument
+from tests.test_cli import SMALL, assert_same_model, kgen, refused
+
+
+def model_of(value, size=2):
+    model = keras.Sequential([keras.Input((size,)), keras.layers.Dense(1)])
+    model.set_weights([np.full(w.shape, value) for w in model.get_weights()])
+    return model
+
+
+def value_of(model):
+    (value,) = {float(x) for w in model.get_weights() for x in np.ravel(w)}
+    return value
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    """Of two epochs: the weights are 1 and 2."""
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    for epoch in range(2):
+        checkpoints.set_model(model_of(epoch + 1.0))
+        checkpoints.on_epoch_end(epoch)
+    return checkpoints
+
+
+def weights_in(checkpoints):
+    return sorted(path.name for path in checkpoints.directory.glob("*.h5"))
+
+
+def flip(path, bits=200):
+    """Flips bits in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    places = np.random.default_rng(0).integers(0, 8 * len(content), bits)
+    for place in places:
+        content[place // 8] ^= 1 << (place % 8)
+    path.write_bytes(content)
+
+
+def test_the_last_two_are_kept(checkpoints):
+    for epoch in range(2, 11):
+        checkpoints.set_model(model_of(epoch + 1.0))
+        checkpoints.on_epoch_end(epoch)
+    names = ["epoch-00010.weights.h5", "epoch-00011.weights.h5"]
+    assert weights_in(checkpoints) == names
+    assert len(os.listdir(checkpoints.directory)) == 4  # each with its note
+    model = model_of(0.0)
+    assert checkpoints.restore(model) == 11
+    assert value_of(model) == 11.0
+
+
+def test_no_checkpoint_is_epoch_0(tmp_path):
+    model = model_of(5.0)
+    assert Checkpoints(tmp_path / "none").restore(model) == 0
+    assert value_of(model) == 5.0
+
+
+def test_a_checkpoint_is_keras_s(checkpoints, tmp_path):
+    """What is written in memory loads as what Keras writes, and the reverse."""
+    own = checkpoints.found()[0]
+    model = model_of(0.0)
+    model.load_weights(own.path)
+    assert value_of(model) == 2.0
+    model_of(7.0).save_weights(own.path)
+    own.note_file.unlink()  # as of a run of before there were checksums
+    assert checkpoints.restore(model) == 2
+    assert value_of(model) == 7.0
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_damaged_checkpoint_falls_back(checkpoints, noted, capsys):
+    newest = checkpoints.found()[0]
+    if noted:
+        flip(newest.path)
+    else:  # then HDF5 must see it
+        newest.note_file.unlink()
+        newest.path.write_bytes(newest.path.read_bytes()[:1000])
+    model = model_of(0.0)
+    assert checkpoints.restore(model) == 1
+    assert value_of(model) == 1.0
+    told = capsys.readouterr().err.splitlines()
+    assert "epoch-00002.weights.h5 is damaged" in told[0]
+    assert "epoch-00001.weights.h5, the one before" in told[1]
+    assert len(told) == 2
+    # It is no longer taken for one of the two that are kept.
+    assert weights_in(checkpoints) == ["epoch-00001.weights.h5"]
+    checkpoints.set_model(model)
+    checkpoints.on_epoch_end(1)
+    assert len(weights_in(checkpoints)) == 2
+
+
+def test_no_whole_checkpoint(checkpoints):
+    for one in checkpoints.found():
+        flip(one.path)
+    with pytest.raises(InvalidArgument, match="is no other checkpoint"):
+        checkpoints.restore(model_of(0.0))
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_checkpoint_of_another_model_is_not_to_blame(checkpoints, noted):
+    before = weights_in(checkpoints)
+    if not noted:
+        checkpoints.found()[0].note_file.unlink()
+    with pytest.raises(InvalidArgument, match="do not fit each other") as error:
+        checkpoints.restore(model_of(0.0, size=3))
+    assert "damaged" not in str(error.value)
+    assert weights_in(checkpoints) == before
+
+
+def test_a_checkpoint_that_fails_leaves_the_older_one(checkpoints, monkeypatch):
+    before = weights_in(checkpoints)
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space.*epoch-00003.weights.h5"):
+        checkpoints.on_epoch_end(2)
+    assert weights_in(checkpoints) == before
+    assert checkpoints.restore(model_of(0.0)) == 2
+
+
+def full(path, content):
+    """Stands for a disk that has room for a part."""
+    with open(path, "wb") as file:
+        file.write(content[:100])
+    raise OSError(28, "No space left on device")
+
+
+# Within an epoch
+
+
+@pytest.mark.parametrize(
+    "text, interval",
+    [
+        ("500", Interval(500)),
+        ("10m", Interval(None, 600.0)),
+        ("0.5m", Interval(None, 30.0)),
+    ],
+)
+def test_intervals(text, interval):
+    assert Interval.of(text) == interval
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "0m", "m", "-3", "10s", "1.5", "", "ten", "1e3"]
+)
+def test_no_intervals(text):
+    with pytest.raises(InvalidArgument, match="such as 500, or of minutes"):
+        Interval.of(text)
+
+
+@pytest.mark.parametrize(
+    "model, batch, options",
+    [
+        (
+            "vae",
+            17,
+            (
+                *("--kl-warmup", 3, "--binarize", "--conditional"),
+                *("--set", "steps_per_execution=4"),
+            ),
+        ),
+        ("gan", 13, ()),
+    ],
+    ids=["vae", "gan"],
+)
+def test_a_training_killed_within_an_epoch_goes_on(
+    tmp_path, monkeypatch, model, batch, options
+):
+    """From the checkpoint within it, to the very same weights and logs."""
+    monkeypatch.chdir(tmp_path)
+    base = ("train", model, *SMALL, *options, "--epochs", 2)
+    kgen(*base, "--out", "unbroken")
+
+    class Killed(Exception):
+        pass
+
+    def kill(self, number, logs=None):
+        original(self, number, logs)
+        if self._epoch == 1 and number >= batch:
+            raise Killed
+
+    original = Checkpoints.on_train_batch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "on_train_batch_end", kill)
+        args = [*base, "--checkpoint-every", 5, "--out", "run"]
+        result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
+    assert isinstance(result.exception, Killed)
+    newest = Checkpoints("run/checkpoints").found()[0]
+    assert newest.epochs == 1 and newest.steps >= 10
+    trained = []
+    patched = module.PassOver.__call__
+    monkeypatch.setattr(
+        module.PassOver, "__call__", lambda *a: trained.append(1) or patched(*a)
+    )
+    kgen("train", model, "--resume", "--out", "run")
+    assert trained  # it has gone on from there
+    assert_same_model(tmp_path / "unbroken", tmp_path / "run")
+    histories = [
+        pathlib.Path(name, "history.csv").read_bytes()
+        for name in ("unbroken", "run")
+    ]
+    assert histories[0] == histories[1]
+    assert (
+        json.loads(pathlib.Path("run/config.json").read_text())[
+            "checkpoint_every"
+        ]
+        == "5"
+    )
+
+
+def test_after_a_whole_epoch_there_is_always_one(checkpoints):
+    """Several devices can't go on within one."""
+    model = model_of(3.0)
+    checkpoints.set_model(model)
+    checkpoints.every = Interval(1)
+    checkpoints.on_epoch_begin(2)
+    for batch in range(4):
+        checkpoints.on_train_batch_end(batch, {"loss": 1.0})
+    assert weights_in(checkpoints) == [
+        "epoch-00002-step-00000003.weights.h5",
+        "epoch-00002-step-00000004.weights.h5",
+        "epoch-00002.weights.h5",
+    ]
+    assert checkpoints.restore(model, within=False) == 2
+    assert value_of(model) == 2.0
+    checkpoints.found()[0].note_file.write_text("{")  # its sums are lost
+    assert checkpoints.restore(model) == 2
+    assert checkpoints.restored.name == "epoch-00002-step-00000003.weights.h5"
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (("vae", "--checkpoint-every", "10s"), "expected a number of steps"),
+        (
+            ("bayes_classifier", "--checkpoint-every", "5"),
+            "bayes_classifier counts over an epoch",
+        ),
+    ],
+)
+def test_checkpoints_that_can_t_be(tmp_path, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in refused("train", *options, *SMALL, "--out", "run")
+    assert not os.listdir()
+
+
+def test_digests(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    assert files.digest(path, b"two") == files.digest_of(b"onetwo")

@@ -1,0 +1,86 @@
+"""history.csv: what it was, what a kill left of it, and what is none."""
+
+import os
+
+import pytest
+
+from kgen import histories
+
+HEAD = "epoch,loss,val_loss\n"
+ROWS = "0,1.5,2.5\n1,0.1,1e-07\n"
+
+
+@pytest.fixture
+def history(tmp_path):
+    return histories.History(tmp_path / "history.csv")
+
+
+@pytest.mark.parametrize(
+    "text", [HEAD + ROWS, HEAD + ROWS + "2,0.", HEAD + ROWS + "2"]
+)
+def test_a_row_that_was_cut_is_left_out(history, text):
+    history.path.write_text(text)
+    assert history.read() == {
+        "epoch": [0.0, 1.0],
+        "loss": [1.5, 0.1],
+        "val_loss": [2.5, 1e-07],
+    }
+
+
+@pytest.mark.parametrize("text", [None, "", "epo", HEAD, HEAD + "0"])
+def test_no_history(history, text):
+    if text is not None:
+        history.path.write_text(text)
+    assert history.read() == {}
+    history.trim(0)
+    assert not history.path.exists()
+
+
+@pytest.mark.parametrize("more", ["", "2,0.", "2,0.3,0.4\n3,0.2,0.3\n"])
+def test_trim_keeps_the_rows_as_they_were(history, more):
+    history.path.write_text(HEAD + ROWS + more)
+    history.trim(2)
+    assert history.path.read_text().split() == (HEAD + ROWS).split()
+
+
+def test_what_keras_wrote_without_validation_goes_on(history):
+    """Its CSVLogger made columns for logs that there are not."""
+    history.path.write_text(HEAD + "0,1.5,NA\n")
+    history.trim(1)
+    history.on_epoch_end(1, {"loss": 0.5})
+    assert history.read() == {"epoch": [0.0, 1.0], "loss": [1.5, 0.5]}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"\x00\xff\x93garbage" * 99,
+        b"loss,val_loss\n1.5,2.5\n",
+        b"epoch,val_loss\n0,2.5\n",
+        b"epoch,loss,val_loss\n0,abc,2.5\n",
+        b"epoch,lo\n0,1.5,2.5\n",
+        b"epoch,loss\n0,1.5\n0,1.4\n",
+        b"epoch,loss\n1,1.5\n0,1.4\n",
+        b"epoch,loss\n0.5,1.5\n",
+    ],
+)
+def test_a_damaged_history_is_set_aside(history, damaged, capsys):
+    """A resume needs the checkpoint alone."""
+    for name in ("history.csv.damaged", "history.csv.damaged-2"):
+        history.path.write_bytes(damaged)
+        history.trim(5)
+        assert (history.path.parent / name).read_bytes() == damaged
+        line = capsys.readouterr().err
+        assert line.startswith(f"kgen: {history.path} is damaged: ")
+        assert line.endswith(f"It is now {name}; a new one begins.\n")
+        assert line.count("\n") == 1
+    history.on_epoch_end(5, {"loss": 1.0})
+    assert history.read() == {"epoch": [5.0], "loss": [1.0]}
+
+
+def test_other_logs_begin_a_new_history(history, capsys):
+    history.on_epoch_end(0, {"loss": 1.0})
+    history.on_epoch_end(1, {"loss": 1.0, "accuracy": 0.5})
+    assert history.read()["epoch"] == [1.0]
+    assert "holds other logs" in capsys.readouterr().err
+    assert len(os.listdir(history.path.parent)) == 2
