@@ -30,7 +30,7 @@ setup(
         "lazy_loader>=0.4",
         "matplotlib>=3.9",
         "numpy>=2.0",
-        "pillow>=10.3",
+        "pillow>=12.3",  # older ones have faults that a picture can use
         "scikit-learn>=1.8",
         "scipy>=1.14",
         "tensorboard>=2.20",
@@ -40,6 +40,7 @@ setup(
     ],
     extras_require={
         "test": [
+            "hypothesis>=6.100",
             "playwright>=1.65",  # drives the Chromium that is installed
             "pytest>=8",
             "pytest-xdist>=3.6.1",

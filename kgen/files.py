@@ -122,7 +122,9 @@ def new_directory(path, overwrite=False):
         _temporary(path, _ENDING) as temporary,
         naming(path, temporary),
     ):
-        os.chmod(temporary, 0o755)  # mkdtemp's is 0700: a server can't read it
+        # mkdtemp's is 0700, and a server could not read that. None but the
+        # owner may write.
+        os.chmod(temporary, 0o755)  # nosec B103
         yield temporary
         _sync_tree(temporary)
         with contextlib.ExitStack() as stack:

@@ -225,7 +225,8 @@ def _arguments(study, trials, source):
 def _start(stack, arguments, environment, log=None):
     """A process that does not outlive the stack."""
     with contextlib.nullcontext() if log is None else log.open("a") as output:
-        process = subprocess.Popen(
+        # kgen itself: no shell, and no program that a study could name.
+        process = subprocess.Popen(  # nosec B603
             arguments,
             env={**os.environ, **environment},
             stdin=subprocess.PIPE,  # see `end_with_parent`
