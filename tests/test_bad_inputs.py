@@ -200,7 +200,7 @@ MODELS = {
     ),
     "a level of -1": (lambda: layers.GaussianCorruption(-1), "level"),
     "no metric": (
-        lambda: callbacks.Evaluation("digits", metrics=["psrn"]),
+        lambda: callbacks.Evaluation(["psrn"], "digits"),
         "'psnr'",
     ),
     "a warm-up of text": (lambda: callbacks.KLWarmUp("x"), "epochs"),
@@ -397,11 +397,11 @@ COMMANDS = {
     "train vae --epochs many": "'many' is not a valid integer",
     "train vae --image-shape 8": "expected HxWxC",
     "train vae --set kl_weight": "expected NAME=VALUE",
-    "train vae --set kl_weigth=2": "did you mean 'kl_weight'?",
-    "train vae --set latent_dim=3": "--latent-dim",
-    "train vae --set optimizer=adm": "adm",
+    "train vae --data x.npy --network dense --set kl_weigth=2": "did you mean 'kl_weight'?",
+    "train vae --data x.npy --network dense --set latent_dim=3": "--latent-dim",
+    "train vae --data x.npy --network dense --set optimizer=adm": "adm",
     "train vae --resume": "--resume needs --out",
-    "train gan --kl-warmup 2": "has no KL term",
+    "train gan --data x.npy --network dense --kl-warmup 2": "has no KL term",
     "train vae --strategy miror": "Did you mean 'mirrored'?",
     "train vae --from-study no.toml": "no.",
     "sample empty": "holds no run",
@@ -410,7 +410,7 @@ COMMANDS = {
     "sample run --label 3": "not conditional",
     "denoise run": "can't denoise",
     "classify run": "can't classify",
-    "encode run --data digits": "shape (batch, 4, 4, 1)",
+    "encode run --data rows.npy": "shape (batch, 4, 4, 1)",
     "evaluate run --metrics psrn": "did you mean 'psnr'?",
     "evaluate run --metrics accuracy": "no accuracy",
     "evaluate run --extractor no.keras": "no.keras",
@@ -419,7 +419,7 @@ COMMANDS = {
     "export run --version 0": "not in the range",
     "export run --quantize int4": "Known: float16, int8",
     "compare --data empty": "holds no data",
-    "compare --limit 3": "--limit 3 is too low",
+    "compare --data xy.npz --limit 3": "--limit 3 is too low",
     "tune no.toml": "no.toml",
     "tune notes.txt": "can't be read",
     "tune notes.txt --resume --overwrite": "exclude each other",
@@ -442,6 +442,8 @@ def place(tmp_path_factory):
     file = place / "idx" / "train-images-idx3-ubyte"
     file.write_bytes(b"\0\0\x08\x03" + bytes(9))
     np.save(place / "x.npy", X)
+    np.save(place / "rows.npy", ROWS)
+    np.savez(place / "xy.npz", x=X, y=Y)
     config = {
         "model": "vae",
         "data": str(place / "x.npy"),

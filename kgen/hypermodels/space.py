@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import re
 import string
 
 from kgen.errors import InvalidArgument, check_name, invalid
@@ -12,6 +13,11 @@ _FORMS = (
     '{"min": 4, "max": 64, "log": True}, {"values": [...]}, '
     '{"text": "adam:{rate}", "rate": {...}}, or a fixed value'
 )
+# Of a range with a step; all of them are listed.
+_MOST_STEPS = 10_000
+_LARGEST = 3.4e38  # what float32 can hold
+# Of the places of a text: wide ones would fill the memory.
+_WIDE = re.compile(r"\{|\d{4}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Range:
         )
         end = self.high + 1e-9 * (self.high - self.low)
         kept = itertools.takewhile(lambda value: value <= end, raw)
+        kept = itertools.islice(kept, _MOST_STEPS + 1)
         if isinstance(self.low, int):
             return list(kept)
         return [float(f"{value:.12g}") for value in kept]
@@ -269,7 +276,7 @@ def _range(entry, name, owner):
     is_right = (
         all(type(number) in (int, float) for number in numbers)
         and isinstance(log, bool)
-        and -float("inf") < low < high < float("inf")
+        and -_LARGEST <= low < high <= _LARGEST
         and (not log or low > 0)
         and (step is None or step > (1 if log else 0))
     )
@@ -284,9 +291,12 @@ def _range(entry, name, owner):
     if any(isinstance(number, float) for number in numbers):
         low, high = float(low), float(high)
     found = Range(low, high, log, step)
-    if step is not None and len(found.steps()) < 2:
+    if step is not None and not 2 <= len(found.steps()) <= _MOST_STEPS:
         raise invalid(
-            name, f"{owner}.space", "a step that reaches two values", entry
+            name,
+            f"{owner}.space",
+            f"a step that reaches 2 to {_MOST_STEPS} values",
+            entry,
         )
     return found
 
@@ -295,9 +305,14 @@ def _text(entry, name, owner):
     text = entry["text"]
     parts = {key: part for key, part in entry.items() if key != "text"}
     try:
-        places = [place for _, place, _, _ in string.Formatter().parse(text)]
+        fields = list(string.Formatter().parse(text))
     except (TypeError, ValueError):
-        places = []
+        fields = []
+    places = [place for _, place, _, _ in fields]
+    if any(_WIDE.search(form or "") for _, _, form, _ in fields):
+        raise invalid(
+            name, f"{owner}.space", "places of a fixed, small width", text
+        )
     if not parts or {place for place in places if place} != set(parts):
         raise invalid(
             name,
