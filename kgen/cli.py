@@ -610,6 +610,8 @@ def _resumed(ctx, run, config):
             f"{config['model']}. Go on with: kgen train {kept['model']} --resume "
             f"--out {run.path}"
         )
+    if ctx.params["strategy"]:
+        kept["checkpoint_every"] = None  # which is for one device
     for name, value in config.items():
         source = ctx.get_parameter_source(name)
         given = source == click.core.ParameterSource.COMMANDLINE

@@ -260,10 +260,11 @@ class VAETransformer(_Transformer):
 class GenerativeClassifier(ClassifierMixin, _Estimator):
     """`kgen.BayesClassifier` as a scikit-learn classifier.
 
-    A density of the rows of each class, and Bayes' rule. Features of different
-    scales, or far from 0, should be standardised first, in a `Pipeline`:
-    shrinkage, smoothing and networks treat all features alike, and what comes
-    in is rounded to float32.
+    A density of the rows of each class, and Bayes' rule. The defaults of
+    `"full"` and `"shared"` do not depend on the features' units. For the other
+    densities, and with a `shrinkage`, features of different scales should be
+    standardised first, in a `Pipeline`. So should features far from 0, since
+    rows are rounded to float32.
 
     Densities in closed form are counted, in one pass. A VAE is trained by
     gradient, and so is, from there, what was counted, if there is a

@@ -288,16 +288,33 @@ def test_overwrite_begins_anew(tmp_path):
 
 def test_a_rare_class_counts_wherever_it_fell(tmp_path):
     """The highest label may be in the test split alone."""
-    labels = np.zeros(40, "int64")
-    tests = np.sort(np.random.default_rng(0).permutation(40)[:8])
-    labels[tests[0]] = 7
-    np.savez("x.npz", x=np.zeros((40, 4, 4, 1), "uint8"), y=labels)
+    x, labels = np.zeros((32, 4, 4, 1), "uint8"), np.zeros(32, "int64")
+    parts = {"x_train": x, "y_train": labels, "x_test": x[:8]}
+    np.savez("x.npz", **parts, y_test=[7] + [0] * 7)
     kgen(
         *("train", "vae", *SMALL, "--data", "x.npz", "--conditional"),
         *("--epochs", 1, "--out", "run"),
     )
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
     assert model.num_classes == 8
+
+
+def test_transparent_pictures_are_shown_on_a_background(tmp_path):
+    """Which the run remembers, and one line tells."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(8):
+        image = Image.new("RGBA", (4, 4), (200, number, 0, 0))
+        image.save(pictures / f"{number}.png")
+    args = ["train", "vae", *SMALL, "--data", "pictures", "--epochs", 1]
+    args += ["--background", "#0000ff", "--out", "run"]
+    result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"kgen: {pictures} holds pictures with tra")
+    assert config(tmp_path / "run")["background"] == "#0000ff"
+    found = runs.Run("run").source().examples("all").images
+    assert (found == [0, 0, 255]).all()
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
@@ -910,6 +927,8 @@ def mistakes(tmp_path):
         ("vae --kl-warmup nan", "Expected a finite number"),
         ("vae --kl-warmup -2", "of at least 0"),
         ("vae --image-shape 8x8", "expected HxWxC"),
+        ("vae --background whight", "`background` of `load`. Expected an op"),
+        ("vae --set background=red", "option of its own, --background"),
         ("vae --out project", "something that is not a run"),
         ("vae --out file.txt", "is a file"),
         ("vae --out file.txt/run", "Not a directory"),
@@ -1000,6 +1019,7 @@ def test_commands_refuse(mistakes, args, words):
         ("train vae --resume --out RUN --latent-dim 9", "latent-dim 16"),
         ("train vae --resume --out RUN --set kl_weight=2", "hidden_units"),
         ("train vae --resume --out RUN --seed 1", "--seed 0"),
+        ("train vae --resume --out RUN --background red", "background white"),
         ("train vae --resume --out RUN --data good.npy", "--data digits"),
         ("train vae --resume --out RUN --conditional", "--conditional False"),
         ("train vae --resume --out RUN --epochs 1", "seen 2 epochs already"),

@@ -155,9 +155,10 @@ def _entries(folder):
     found = sorted(
         entry for entry in folder.iterdir() if not _is_junk(entry.name)
     )
-    whole = (folder.resolve(), *folder.resolve().parents)
+    here = pathlib.Path(os.path.realpath(folder))
+    whole = [str(path) for path in (here, *here.parents)]
     for entry in found:
-        if entry.is_symlink() and entry.resolve() in whole:
+        if entry.is_symlink() and os.path.realpath(entry) in whole:
             raise InvalidArgument(
                 f"{entry} is a link to a folder that holds it. Remove it."
             )

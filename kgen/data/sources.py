@@ -187,7 +187,7 @@ def open_source(
         raise invalid("source", "load", "a path or a data set's name", "''")
     if source == "digits":  # built in, whatever lies beside
         return _open_tfds(source, data_dir, *look)
-    path = pathlib.Path(source).expanduser()
+    path = pathlib.Path(os.path.expanduser(source))
     reading.check_regular(path)
     if path.is_dir():
         return _open_folder(path, *look)

@@ -180,7 +180,18 @@ class ClosedForm(Density):
     def finish(self):
         """Sets the parameters to the best ones for what was observed.
 
+        Raises:
+            InvalidArgument: If too little was seen.
+        """
+        assign(self.counted())
+
+    def counted(self):
+        """The best parameters for what was observed; changes nothing.
+
         A class of which nothing was seen keeps those that it had.
+
+        Returns:
+            List of pairs of a weight and its new value.
 
         Raises:
             InvalidArgument: If too little was seen.
@@ -197,11 +208,13 @@ class ClosedForm(Density):
                 f"`{type(self).__name__}`: no example has a label. Pass pairs "
                 "(x, y), with y from 0."
             )
+        pairs = []
         for variable, value in self._solve(sums, seen):
             kept = np.reshape(seen, (-1,) + (1,) * (value.ndim - 1))
             if len(value) == 1:  # shared by all classes
                 kept = True
-            variable.assign(np.where(kept, value, variable.numpy()))
+            pairs.append((variable, np.where(kept, value, variable.numpy())))
+        return pairs
 
     def _solve(self, sums, seen):
         """Pairs of a weight and its best value, from sums as arrays."""
@@ -226,3 +239,19 @@ class ClosedForm(Density):
         return tf.random.stateless_normal(
             shape, tf.stack([seed, stream]), dtype="float64"
         )
+
+
+def assign(pairs):
+    """Sets weights to new values: all of them, or none if it is interrupted.
+
+    Args:
+        pairs: List of pairs of a weight and its new value.
+    """
+    before = [variable.numpy() for variable, _ in pairs]
+    try:
+        for variable, value in pairs:
+            variable.assign(value)
+    except BaseException:  # Ctrl-C, too
+        for (variable, _), value in zip(pairs, before):
+            variable.assign(value)
+        raise

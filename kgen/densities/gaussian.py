@@ -8,9 +8,13 @@ import tensorflow as tf
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
+from kgen.densities.covariances import is_singular, isotropic, of_columns
 from kgen.errors import InvalidArgument, check_bool, check_number, invalid
 
 LOG_2_PI = math.log(2 * math.pi)
+
+# The shrinkage of pictures, whose pixels may be constant in a class.
+_PICTURES = 0.05
 
 
 class GaussianBase(ClosedForm):
@@ -19,28 +23,25 @@ class GaussianBase(ClosedForm):
     Args:
         input_shape: Shape of one example.
         num_classes: How many classes there are.
-        shrinkage: From 0 to 1: how far a covariance S is drawn to one that is
-            the same in all directions, `(1 - a) S + a tr(S) / size I`.
+        shrinkage: None, or a number from 0 to 1: how far a covariance S is drawn
+            to one that is the same in all directions,
+            `(1 - a) S + a tr(S) / size I`.
     """
 
     def __init__(self, input_shape, num_classes, shrinkage, **kwargs):
         super().__init__(input_shape, num_classes, **kwargs)
-        self.shrinkage = check_number(
-            "shrinkage", type(self).__name__, shrinkage, maximum=1.0
-        )
+        if shrinkage is not None:
+            shrinkage = check_number(
+                "shrinkage", type(self).__name__, shrinkage, maximum=1.0
+            )
+        self.shrinkage = shrinkage
         self.mean = self._parameter("mean", self.num_classes, self.size)
-
-    def _shrunk(self, covariance):
-        spread = np.trace(covariance) / self.size
-        return (1.0 - self.shrinkage) * covariance + (
-            self.shrinkage * spread * np.eye(self.size)
-        )
 
     def _flat(self, what, seen, advice="a larger shrinkage"):
         return InvalidArgument(
             f"`{type(self).__name__}`: the covariance of {what} is singular: in "
             f"some direction its {int(seen)} examples with {self.size} features "
-            f"don't vary. Pass {advice} (it is {self.shrinkage:g}), more and "
+            f"don't vary. Pass {advice} (it is {self.shrinkage}), more and "
             'different examples, or the density "naive_gaussian".'
         )
 
@@ -57,10 +58,12 @@ class FullGaussian(GaussianBase):
     """One Gaussian for each class, with a full covariance, its own or shared.
 
     With Bayes' rule this is quadratic, or with `shared=True` linear,
-    discriminant analysis. The maximum of likelihood: scikit-learn's
+    discriminant analysis: with the defaults and columns of a table,
+    scikit-learn's `QuadraticDiscriminantAnalysis()` and
+    `LinearDiscriminantAnalysis()` with the counted prior (both divide by the
+    count since version 1.9). With a number as `shrinkage`, it is
     `QuadraticDiscriminantAnalysis(solver="eigen")` and
-    `LinearDiscriminantAnalysis(solver="lsqr")` with that `shrinkage` and
-    the counted prior.
+    `LinearDiscriminantAnalysis(solver="lsqr")` with that `shrinkage`.
 
     Args:
         input_shape: Shape of one example.
@@ -68,7 +71,14 @@ class FullGaussian(GaussianBase):
         shared: Whether all classes have one covariance.
         shrinkage: From 0 to 1: how far a covariance S is drawn to one that is
             the same in all directions, `(1 - a) S + a tr(S) / size I`. With 0, a
-            class needs more examples than features, and no constant ones.
+            class needs more examples than features, and no constant ones. None
+            for 0.05 where examples are pictures (their shape has two axes or
+            more), whose numbers share one unit. For columns, None leaves
+            covariances as they are where they can be inverted; where they can't
+            be, `(1 - a) S + a diag(S_within)` with a = 0.1 in all classes, by
+            the columns' own variances. So P(y|x) does not depend on the
+            columns' units. Columns that are constant in all the data, or copies
+            or sums of others, count for nothing.
         pooling: From 0 to 1: how far, before that, the classes' own covariances
             are drawn to the one that they would share,
             `(1 - b) S_class + b S`; for few examples of a class.
@@ -87,7 +97,7 @@ class FullGaussian(GaussianBase):
         input_shape,
         num_classes,
         shared=False,
-        shrinkage=0.05,
+        shrinkage=None,
         pooling=0.0,
         **kwargs,
     ):
@@ -186,35 +196,42 @@ class FullGaussian(GaussianBase):
         moments.add(self._sums, self._rows(x), weights, moments.full)
 
     def _solve(self, sums, seen):
-        count = sums["count"]
+        count, mean = sums["count"][seen], sums["mean"][seen]
+        of_pictures = _PICTURES if len(self.input_shape) > 1 else None
+        share = of_pictures if self.shrinkage is None else self.shrinkage
+        within = sums["scatter"].sum(axis=0) / count.sum()
         if self.shared:
-            one = self._factor_of(
-                sums["scatter"][0] / count.sum(), "all classes", count.sum()
-            )
-            return [(self.mean, sums["mean"]), (self.factor, one[None])]
-        pooled = self.pooling * sums["scatter"].sum(axis=0) / count.sum()
-        factors = [
-            self._factor_of(
-                (1.0 - self.pooling) * scatter / number + pooled,
-                f"class {label}",
-                number,
-            )
-            if number
-            else np.zeros_like(scatter)
-            for label, (scatter, number) in enumerate(
-                zip(sums["scatter"], count)
-            )
-        ]
-        return [(self.mean, sums["mean"]), (self.factor, np.stack(factors))]
+            covariances = within[None]
+        else:
+            own = sums["scatter"][seen] / count[:, None, None]
+            covariances = (1.0 - self.pooling) * own + self.pooling * within
+        if share is None:
+            self._check_counts(sums["count"])
+            covariances = of_columns(covariances, mean, count, within)
+        else:
+            covariances = [isotropic(one, share) for one in covariances]
+        self._check_regular(covariances, sums["count"])
+        factors = np.zeros(self.factor.shape)
+        places = [0] if self.shared else np.flatnonzero(seen)
+        for place, covariance in zip(places, covariances):
+            factors[place] = _factor(covariance)
+        return [(self.mean, sums["mean"]), (self.factor, factors)]
 
-    def _factor_of(self, covariance, what, seen):
-        covariance = self._shrunk(covariance)
-        values = np.linalg.eigvalsh(covariance)
-        if values[0] <= 1e-12 * values[-1]:
-            raise self._flat(what, seen)
-        factor = np.linalg.cholesky(covariance)
-        np.fill_diagonal(factor, np.log(np.diag(factor)))
-        return factor
+    def _check_counts(self, count):
+        """Raises where examples can't tell how columns vary in a class."""
+        if self.shared and count.sum() <= np.sum(count > 0):
+            raise self._flat("all classes", count.sum())
+        single = np.flatnonzero((count > 0) & (count <= 1))
+        if not self.shared and not self.pooling and len(single):
+            raise self._flat(f"class {single[0]}", count[single[0]])
+
+    def _check_regular(self, covariances, count):
+        labels = [None] if self.shared else np.flatnonzero(count)
+        for label, covariance in zip(labels, covariances):
+            if is_singular(covariance, 1e-12):
+                what = "all classes" if label is None else f"class {label}"
+                own = count.sum() if label is None else count[label]
+                raise self._flat(what, own)
 
     def get_config(self):
         return {
@@ -222,3 +239,10 @@ class FullGaussian(GaussianBase):
             "shared": self.shared,
             "pooling": self.pooling,
         }
+
+
+def _factor(covariance):
+    """The Cholesky factor, its diagonal as logarithms."""
+    factor = np.linalg.cholesky(covariance)
+    np.fill_diagonal(factor, np.log(np.diag(factor)))
+    return factor

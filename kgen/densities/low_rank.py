@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy import linalg
 
 from kgen.densities import moments
+from kgen.densities.covariances import isotropic, spectrum
 from kgen.densities.gaussian import LOG_2_PI, GaussianBase
 from kgen.errors import check_int, invalid
 
@@ -24,7 +25,9 @@ class LowRankGaussian(GaussianBase):
         num_classes: How many classes there are.
         rank: q, how many directions have a variance of their own; below the
             number of features.
-        shrinkage: From 0 to 1, as in `FullGaussian`.
+        shrinkage: From 0 to 1, as a number is in `FullGaussian`. As every
+            analysis of principal components, this one goes by the columns'
+            units: standardise those that differ.
 
     References:
         Tipping & Bishop (1999), Probabilistic Principal Component Analysis,
@@ -64,13 +67,18 @@ class LowRankGaussian(GaussianBase):
         factor = tf.linalg.cholesky(inner)
         coded = tf.einsum("cdq,bcd->bcq", loadings, rows)
         if mask is None:
-            coded = tf.transpose(coded, (1, 2, 0))
-            white = tf.linalg.triangular_solve(factor, coded)
-            known = tf.transpose(tf.reduce_sum(tf.square(white), axis=1))
+            code = tf.linalg.cholesky_solve(
+                factor, tf.transpose(coded, (1, 2, 0))
+            )
+            code = tf.transpose(code, (2, 0, 1))
         else:
-            white = tf.linalg.triangular_solve(factor, coded[..., None])
-            known = tf.reduce_sum(tf.square(white), axis=(2, 3))
-        square = (tf.reduce_sum(tf.square(rows), axis=-1) - known) / noise
+            code = tf.linalg.cholesky_solve(factor, coded[..., None])[..., 0]
+        # The least of |x - W z|^2 / sigma^2 + |z|^2 over z. The usual form is a
+        # difference, which loses all digits where sigma is small beside W.
+        fitted = tf.einsum("cdq,bcq->bcd", loadings, code)
+        rest = self._only_seen(rows - fitted, mask)
+        square = tf.reduce_sum(tf.square(rest), axis=-1) / noise
+        square += tf.reduce_sum(tf.square(code), axis=-1)
         log_det = 2.0 * tf.reduce_sum(
             tf.math.log(tf.linalg.diag_part(factor)), axis=-1
         )
@@ -107,14 +115,9 @@ class LowRankGaussian(GaussianBase):
         for label in np.flatnonzero(seen):
             number = sums["count"][label]
             covariance = sums["scatter"][label] / max(number - 1.0, 1e-300)
-            covariance = self._shrunk(covariance)
-            values, vectors = linalg.eigh(
-                covariance,
-                subset_by_index=(self.size - self.rank, self.size - 1),
-            )
-            rest = np.trace(covariance) - values.sum()
-            noise = rest / (self.size - self.rank)
-            if noise <= 1e-12 * values[-1] or number <= 1:
+            covariance = isotropic(covariance, self.shrinkage)
+            values, vectors, noise = _largest(covariance, self.rank)
+            if noise <= 0.0 or number <= 1:
                 raise self._flat(
                     f"class {label}",
                     number,
@@ -131,3 +134,18 @@ class LowRankGaussian(GaussianBase):
 
     def get_config(self):
         return {**super().get_config(), "rank": self.rank}
+
+
+def _largest(covariance, rank):
+    """The largest eigenvalues, their vectors, and the mean of all others."""
+    size = len(covariance)
+    values, vectors = linalg.eigh(
+        covariance, subset_by_index=(size - rank, size - 1)
+    )
+    rest = np.trace(covariance) - values.sum()
+    if rest <= 1e-6 * values[-1]:
+        # The difference has lost its digits: columns may have any scale.
+        every, axes = spectrum(covariance)
+        values, vectors = every[:rank], axes[:, :rank]
+        rest = every[rank:].sum()
+    return values, vectors, rest / (size - rank)

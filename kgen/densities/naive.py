@@ -6,8 +6,12 @@ import tensorflow as tf
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
+from kgen.densities.covariances import total
 from kgen.errors import InvalidArgument, check_number
 from kgen.losses import gaussian_log_prob
+
+# What the largest variance is multiplied by, to be added to all.
+_PICTURES, _COLUMNS = 0.01, 1e-9
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -21,15 +25,22 @@ class NaiveGaussian(ClosedForm):
     Args:
         input_shape: Shape of one example.
         num_classes: How many classes there are.
-        smoothing: Number >= 0. Pixels that hardly vary in a class need it.
+        smoothing: Number >= 0. None for `GaussianNB`'s default, 1e-9, where
+            examples are columns of a table: the smallest columns are smoothed
+            by the largest, so standardise columns whose standard deviations
+            differ by a factor above 1000. For pictures (whose shape has two
+            axes or more), None is 0.01: pixels that hardly vary in a class need
+            it, and all have one unit.
 
     References:
         Hastie et al. (2009), The Elements of Statistical Learning, 6.6.3.
     """
 
-    def __init__(self, input_shape, num_classes, smoothing=0.01, **kwargs):
+    def __init__(self, input_shape, num_classes, smoothing=None, **kwargs):
         super().__init__(input_shape, num_classes, **kwargs)
-        self.smoothing = check_number("smoothing", "NaiveGaussian", smoothing)
+        if smoothing is not None:
+            smoothing = check_number("smoothing", "NaiveGaussian", smoothing)
+        self.smoothing = smoothing
         self.mean = self._parameter("mean", self.num_classes, self.size)
         self.log_var = self._parameter("log_var", self.num_classes, self.size)
 
@@ -54,12 +65,13 @@ class NaiveGaussian(ClosedForm):
         moments.add(self._sums, self._rows(x), weights, moments.diagonal)
 
     def _solve(self, sums, seen):
-        count, mean = sums["count"][:, None], sums["mean"]
-        var = sums["scatter"] / np.maximum(count, 1e-300)
-        centre = np.sum(count * mean, axis=0) / count.sum()
-        between = count * np.square(mean - centre)
-        whole = np.sum(sums["scatter"] + between, axis=0) / count.sum()
-        var = var + self.smoothing * whole.max()
+        count, mean = sums["count"], sums["mean"]
+        var = sums["scatter"] / np.maximum(count, 1e-300)[:, None]
+        within = sums["scatter"].sum(axis=0) / count.sum()
+        smoothing = self.smoothing
+        if smoothing is None:
+            smoothing = _PICTURES if len(self.input_shape) > 1 else _COLUMNS
+        var = var + smoothing * total(mean, count, within).max()
         if var[seen].min() <= 0.0:
             raise InvalidArgument(
                 "`NaiveGaussian`: a feature has one value only in a class, and "

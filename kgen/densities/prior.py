@@ -4,8 +4,32 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen.densities.base import Sums
+from kgen.densities.base import Sums, assign
 from kgen.errors import InvalidArgument, invalid
+
+
+class ClassCounts:
+    """How many examples of each class there were, of all replicas together.
+
+    Args:
+        num_classes: How many classes there are.
+    """
+
+    def __init__(self, num_classes):
+        self._num_classes = num_classes
+        self._sums = Sums()
+
+    def start(self):
+        """Sets the counts to 0."""
+        self._sums.start({"count": (self._num_classes,)})
+
+    def add(self, weights):
+        """Adds `weights`, of shape `(batch, num_classes)`, float64."""
+        self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
+
+    def array(self):
+        """The counts, of shape `(num_classes,)`."""
+        return self._sums.arrays()["count"]
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -31,37 +55,48 @@ class ClassPrior(keras.layers.Layer):
             autocast=False,
         )
         self.log_prior.assign(_log_prior(num_classes, probabilities))
-        self._sums = Sums()
+        self._counts = ClassCounts(num_classes)
         self.built = True
 
     def start(self):
         """Sets the counts to 0."""
-        self._sums.start({"count": (self.num_classes,)})
+        self._counts.start()
 
     def observe(self, weights):
         """Adds `weights`, of shape `(batch, num_classes)`, to the counts."""
-        self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
+        self._counts.add(weights)
 
     def finish(self):
         """Sets P(y) by the counts, unless it was given.
 
+        Raises:
+            InvalidArgument: As `counted` does.
+        """
+        assign(self.counted())
+
+    def counted(self):
+        """P(y) by the counts, unless it was given; changes nothing.
+
         A class without an example gets the probability 0.
+
+        Returns:
+            List of pairs of a weight and its new value.
 
         Raises:
             InvalidArgument: If the counts are no numbers, or a given prior
                 allows for a class that the data does not show, or rules one out
                 that it shows.
         """
-        counts = self._sums.arrays()["count"]
+        counts = self._counts.array()
         if not np.isfinite(counts).all():
             raise InvalidArgument(
                 "`BayesClassifier`: P(y|x) of some example without a label is not "
                 "finite. Leave out examples with NaN, and scale the others."
             )
         if self.probabilities is None:
-            if counts.sum():
-                self.log_prior.assign(_log(counts / counts.sum()))
-            return
+            if not counts.sum():
+                return []
+            return [(self.log_prior, _log(counts / counts.sum()))]
         possible = np.isfinite(self.log_prior.numpy())
         ruled_out = np.flatnonzero((counts > 0) & ~possible)
         if len(ruled_out):
@@ -81,6 +116,7 @@ class ClassPrior(keras.layers.Layer):
                 "None, to count",
                 self.probabilities,
             )
+        return []
 
     def get_config(self):
         return {

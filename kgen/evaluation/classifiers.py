@@ -1,6 +1,7 @@
 """What a classifier by Bayes' rule is worth."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -28,18 +29,36 @@ def _classification(evidence):
     log_proba = log_softmax(joint, axis=1)
     check_finite("log densities", joint.max(axis=1))
     right = joint.argmax(axis=1) == labels
+    missed = -log_proba[np.arange(len(labels)), labels]
+    missed = missed[_judged(joint, labels)]
     return {
         "accuracy": dataclasses.replace(
             share(right.mean(), len(right)), each=right
         ),
-        "negative_log_likelihood": mean(
-            -log_proba[np.arange(len(labels)), labels]
-        ),
+        "negative_log_likelihood": mean(missed),
         "calibration_error": Figure(
             metrics.calibration_error(np.exp(log_proba), labels)
         ),
         "log_prob": mean(logsumexp(joint, axis=1)),
     }
+
+
+def _judged(joint, labels):
+    """Which examples are of a class that the model's prior allows for.
+
+    Where none is, all are judged: the model is infinitely wrong.
+    """
+    ruled_out = np.isneginf(joint).all(axis=0)
+    for label in np.flatnonzero(ruled_out):
+        if count := np.sum(labels == label):
+            warnings.warn(
+                f"-log P(y|x) leaves out {count} examples of class {label}, of "
+                "which the model saw no training example. They count as wrong "
+                "in the accuracy.",
+                stacklevel=2,
+            )
+    judged = ~ruled_out[labels]
+    return judged if judged.any() else ~judged
 
 
 CLASSES = Group(

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kgen.errors import InvalidArgument, check_name, invalid
 from kgen.extractors.base import Extractor
+from kgen.models.factory import load_model
 from kgen.networks.common import layer_output
 
 _OWNER = "ModelExtractor"
@@ -89,7 +90,7 @@ def _load(path):
     try:
         if path.is_dir():
             return tf.saved_model.load(os.fspath(path))
-        return keras.saving.load_model(path, compile=False)
+        return load_model(path, compile=False)
     except Exception as error:  # whatever a damaged file or a layer raises
         raise InvalidArgument(
             f"{path} can't be read as a model: {error}"

@@ -7,7 +7,13 @@ import itertools
 import keras_tuner
 import tensorflow as tf
 
-from kgen.errors import InvalidArgument, check_int, check_seed, invalid
+from kgen.errors import (
+    InvalidArgument,
+    check_int,
+    check_keywords,
+    check_seed,
+    invalid,
+)
 from kgen.hypermodels import finite
 from kgen.hypermodels.defaults import SPACES
 from kgen.hypermodels.space import Space
@@ -51,8 +57,10 @@ class HyperModel(keras_tuner.HyperModel):
     def __init__(
         self, input_shape, space=None, num_classes=None, seed=None, **kwargs
     ):
-        super().__init__(**kwargs)
         owner = type(self).__name__
+        known = ("input_shape", "space", "num_classes", "seed")
+        check_keywords(owner, (*known, "name", "tunable"), kwargs)
+        super().__init__(**kwargs)
         self.input_shape = check_shape(input_shape)
         self.num_classes = num_classes
         self.seed = check_seed(owner, seed)
@@ -61,7 +69,8 @@ class HyperModel(keras_tuner.HyperModel):
         usual = "conv" if len(self.input_shape) == 3 else "dense"
         if space is None:
             known = self.names([usual])
-            space = {k: v for k, v in SPACES[self.model].items() if k in known}
+            usual_space = SPACES.get(self.model, {})
+            space = {k: v for k, v in usual_space.items() if k in known}
         self._families = _families(space, usual, owner)
         self._usual = usual
         self.space = Space(space, self.names(self._families), owner)
@@ -229,6 +238,9 @@ class HyperModel(keras_tuner.HyperModel):
             InvalidArgument: If one can't be built; the message tells which.
         """
         first = self.first()
+        if "batch_size" in first:
+            owner = f"{type(self).__name__}.space"
+            check_int("batch_size", owner, first["batch_size"])
         with _explained("The space's first values"):
             model = self.build_from(first)
         for name, parameter in self.space.searched.items():

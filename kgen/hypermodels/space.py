@@ -4,18 +4,19 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import math
 import re
 import string
 
 from kgen.errors import InvalidArgument, check_name, invalid
 
+# Of a number that is searched, and of the values that a step may reach.
+_LARGEST = 1e30
+_MOST_STEPS = 100_000
 _FORMS = (
     '{"min": 4, "max": 64, "log": True}, {"values": [...]}, '
     '{"text": "adam:{rate}", "rate": {...}}, or a fixed value'
 )
-# Of a range with a step; all of them are listed.
-_MOST_STEPS = 10_000
-_LARGEST = 3.4e38  # what float32 can hold
 # Of the places of a text: wide ones would fill the memory.
 _WIDE = re.compile(r"\{|\d{4}")
 
@@ -57,7 +58,6 @@ class Range:
         )
         end = self.high + 1e-9 * (self.high - self.low)
         kept = itertools.takewhile(lambda value: value <= end, raw)
-        kept = itertools.islice(kept, _MOST_STEPS + 1)
         if isinstance(self.low, int):
             return list(kept)
         return [float(f"{value:.12g}") for value in kept]
@@ -291,11 +291,14 @@ def _range(entry, name, owner):
     if any(isinstance(number, float) for number in numbers):
         low, high = float(low), float(high)
     found = Range(low, high, log, step)
-    if step is not None and not 2 <= len(found.steps()) <= _MOST_STEPS:
+    if step is None:
+        return found
+    span = math.log(high / low, step) if log else (high - low) / step
+    if not 0.999999 <= span <= _MOST_STEPS:
         raise invalid(
             name,
             f"{owner}.space",
-            f"a step that reaches 2 to {_MOST_STEPS} values",
+            f"a step that reaches from 2 to {_MOST_STEPS} values",
             entry,
         )
     return found
@@ -331,7 +334,7 @@ def _text(entry, name, owner):
     one = Text(text, found)
     try:
         one.probes()
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, MemoryError) as error:
         raise invalid(
             name,
             f"{owner}.space",
@@ -347,7 +350,7 @@ def _plain(value, name, owner):
         return None
     try:
         return json.loads(json.dumps(value))
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise invalid(
             name, f"{owner}.space", "a number, a text or a list", value
         ) from error

@@ -399,7 +399,7 @@ def get(identifier, owner="VAE", losses=False):
         return KerasLoss(identifier)
     name, colon, argument = str(identifier).partition(":")
     if name not in LIKELIHOODS or (colon and name != "gaussian"):
-        known = [*LIKELIHOODS, *(_LOSSES if losses else ())]
+        known = [*LIKELIHOODS, *(KERAS_LOSSES if losses else ())]
         raise unknown_name("likelihood", owner, known, identifier)
     if not colon:
         return LIKELIHOODS[name]()
@@ -409,7 +409,7 @@ def get(identifier, owner="VAE", losses=False):
 
 
 # Those of Keras's losses that compare pixel by pixel, and their other names.
-_LOSSES = {
+KERAS_LOSSES = {
     "mean_absolute_error": ("mae", "MAE", "MeanAbsoluteError"),
     "mean_squared_error": ("mse", "MSE", "MeanSquaredError"),
     "mean_squared_logarithmic_error": (
@@ -420,7 +420,7 @@ _LOSSES = {
     "binary_crossentropy": ("bce", "BCE", "BinaryCrossentropy"),
     "binary_focal_crossentropy": ("BinaryFocalCrossentropy",),
 }
-_LOSS_NAMES = {*_LOSSES, *itertools.chain(*_LOSSES.values())}
+_LOSS_NAMES = {*KERAS_LOSSES, *itertools.chain(*KERAS_LOSSES.values())}
 _OF_PROBABILITIES = {"binary_crossentropy", "binary_focal_crossentropy"}
 # Those that are of classes, of whole vectors, or of all pixels of a batch.
 _NOT_OF_PIXELS = {

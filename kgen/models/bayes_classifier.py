@@ -2,6 +2,8 @@
 
 import inspect
 import types
+import warnings
+import weakref
 
 import keras
 import numpy as np
@@ -11,7 +13,9 @@ from scipy.special import log_softmax, logsumexp
 
 from kgen import replicas
 from kgen.densities import ClassPrior, Density
-from kgen.errors import check_int, check_number, invalid
+from kgen.densities.base import assign
+from kgen.densities.prior import ClassCounts
+from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.export import guards
 from kgen.models import checks, faults, graph_checks
 from kgen.models.base import (
@@ -25,7 +29,6 @@ from kgen.models.base import (
 from kgen.models.logs import LogMeans
 
 _LOGS = ("loss", "generative_loss", "regularization_loss")
-_LABELLED_LOGS = ("discriminative_loss", "accuracy")
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -99,6 +102,14 @@ class BayesClassifier(GenerativeModel):
                 "a kgen.densities.Density; `create_model` takes their names",
                 density,
             )
+        if not hasattr(density, "num_classes"):
+            raise invalid(
+                "density",
+                "BayesClassifier",
+                "one whose `__init__` calls `super().__init__(input_shape, "
+                "num_classes)`",
+                density,
+            )
         self.density = density
         self._counting = False
         if isinstance(prior, np.ndarray):
@@ -113,7 +124,12 @@ class BayesClassifier(GenerativeModel):
             dtype="float64",
             trainable=False,
         )
-        self.labelled_means = LogMeans(_LABELLED_LOGS, "labelled_means")
+        self.labelled_means = LogMeans(
+            ("discriminative_loss",), "labelled_means"
+        )
+        self.accuracy_mean = LogMeans(("accuracy",), "accuracy_mean")
+        # How many examples of each class are judged though it is impossible.
+        self._unjudged = ClassCounts(density.num_classes)
         self._set_data(
             _LOGS,
             [density.input_shape, ()],
@@ -179,7 +195,7 @@ class BayesClassifier(GenerativeModel):
 
     @property
     def metrics(self):
-        return [self.log_means, self.labelled_means]
+        return [self.log_means, self.labelled_means, self.accuracy_mean]
 
     @property
     def counts(self):
@@ -197,6 +213,7 @@ class BayesClassifier(GenerativeModel):
             InvalidArgument: As in every model; and if a class has too few
                 examples for its density.
         """
+        self._tell_if_shared()
         unfitted = self.density.closed_form and not self.fitted.numpy()
         if unfitted and self.compiled and not self.counts:
             if isinstance(x, types.GeneratorType):
@@ -210,6 +227,45 @@ class BayesClassifier(GenerativeModel):
             # A gradient needs a place to start from.
             self._count_once(x, y, batch_size, *args, **kwargs)
         return super().fit(x, y, batch_size, *args, **kwargs)
+
+    def train_on_batch(self, *args, **kwargs):
+        """`keras.Model.train_on_batch`, where no counts are needed.
+
+        What is counted, a density in closed form or P(y), takes all the data of
+        an epoch. After a `fit`, or with P(y) given as `prior`, densities are
+        trained by gradient on one batch; P(y) stays as it is.
+
+        Raises:
+            InvalidArgument: If something would have to be counted.
+        """
+        owner = f"{type(self).__name__}.train_on_batch"
+        if self.counts:
+            raise InvalidArgument(
+                f"`{owner}`: a {type(self.density).__name__} is fitted by "
+                "counting all examples, not one batch. Call `fit`: one epoch is "
+                "enough, and data may be a tf.data.Dataset or a generator."
+            )
+        uncounted = self.density.closed_form or self.prior is None
+        if uncounted and not self.fitted.numpy():
+            raise InvalidArgument(
+                f"`{owner}`: P(y), or the density to start from, is not counted "
+                "yet. Call `fit` first; or, of a density that is trained by "
+                'gradient, pass P(y) as `prior`, such as "uniform".'
+            )
+        return super().train_on_batch(*args, **kwargs)
+
+    def _tell_if_shared(self):
+        """Warns if another classifier, which is still in use, trains this."""
+        other = getattr(self.density, "_trained_by", lambda: None)()
+        if other not in (None, self):
+            warnings.warn(
+                f"`BayesClassifier.fit`: the classifier {other.name!r} is trained "
+                f"by the same {type(self.density).__name__}, and changes with "
+                "it. Make a density for each: `type(density).from_config("
+                "density.get_config())`.",
+                stacklevel=3,
+            )
+        self.density._trained_by = weakref.ref(self)
 
     def _count_once(self, *args, **kwargs):
         """One epoch of counting over what `fit` is given."""
@@ -225,10 +281,31 @@ class BayesClassifier(GenerativeModel):
         finally:
             self._counting, self.train_function = False, None
 
+    def evaluate(self, *args, **kwargs):
+        """`keras.Model.evaluate`; examples of impossible classes are errors.
+
+        If P(y) is 0 for an example's class, of which there was no training
+        example, -log p(x, y) is infinite. The losses leave such examples out,
+        `accuracy` counts them as wrong, and a warning says how many they are.
+        """
+        self._unjudged.start()
+        found = super().evaluate(*args, **kwargs)
+        counts = self._unjudged.array()
+        for label in np.flatnonzero(counts):
+            warnings.warn(
+                f"`BayesClassifier`: {counts[label]:.0f} examples of class {label} "
+                "can't be judged by a loss, since P(y) is 0: there was no "
+                "training example of this class. They count as wrong in "
+                "`accuracy`, and are left out of the losses.",
+                stacklevel=2,
+            )
+        return found
+
     def _with_own_callbacks(self, callbacks):
         return own_and_given(callbacks, lambda given: [_Count(), *given])
 
     def _start(self):
+        self._unjudged.start()
         self.class_prior.start()
         if self.density.closed_form and (
             self.counts or not self.fitted.numpy()
@@ -236,10 +313,11 @@ class BayesClassifier(GenerativeModel):
             self.density.start()
 
     def _finish(self, counted=True):
-        self.class_prior.finish()
+        """Ends an epoch's counts: all that they change, or nothing on error."""
+        pairs = self.class_prior.counted()
         if self.density.closed_form and counted:
-            self.density.finish()
-        self.fitted.assign(1.0)
+            pairs += self.density.counted()
+        assign([*pairs, (self.fitted, np.ones(()))])
 
     def _known(self, y):
         return tf.one_hot(y, self.num_classes, dtype="float64")
@@ -281,37 +359,57 @@ class BayesClassifier(GenerativeModel):
     def test_step(self, data):
         x, y = self._pair(data)
         graph_checks.check_values(x, self.support, type(self).__name__)
-        return self._logged(self._losses_of_all(x, y, training=False), y)
+        prior = tf.gather(self.class_prior.log_prior.value, tf.maximum(y, 0))
+        judged = tf.logical_or(y < 0, tf.math.is_finite(prior))
+        unjudged = tf.where(judged, -1, y)  # which is no class
+        self._unjudged.add(self._known(replicas.own(unjudged)))
+        parts = self._losses_of_all(x, y, training=False, judged=judged)
+        return self._logged(parts, y, judged)
 
-    def _logged(self, parts, y):
-        self.log_means.update_state(parts, replicas.examples(y))
+    def _logged(self, parts, y, judged=None):
+        if judged is None:
+            judged = tf.ones_like(y, "bool")
+        y, judged = replicas.own(y), replicas.own(judged)
+        self.log_means.update_state(parts, _number_of(judged))
         logs = self.log_means.result()
         if "accuracy" in parts:
-            known = tf.reduce_sum(tf.cast(replicas.own(y) >= 0, "float32"))
+            known = _number_of((y >= 0) & judged)
             self.labelled_means.update_state(parts, known)
+            self.accuracy_mean.update_state(parts, _number_of(y >= 0))
             logs.update(self.labelled_means.result())
+            logs.update(self.accuracy_mean.result())
         return logs
 
-    def _losses_of_all(self, x, y, training):
-        """The losses by every class's density."""
+    def _losses_of_all(self, x, y, training, judged=True):
+        """The losses by every class's density.
+
+        Args:
+            x: Tensor of shape `(batch, *input_shape)`.
+            y: Labels of shape `(batch,)`, or -1.
+            training: Whether they are to be differentiated.
+            judged: Truth values of shape `(batch,)`: which of the examples the
+                losses are means over.
+
+        Returns:
+            Dictionary of scalars, and `guessed`, of shape `(batch, classes)`.
+        """
         joint = self._joint(x, training=training)
         own = tf.gather(joint, tf.maximum(y, 0), axis=1, batch_dims=1)
         marginal = tf.reduce_logsumexp(joint, axis=1)
-        known = tf.cast(y >= 0, "float64")
-        count = tf.reduce_sum(known)
+        known = tf.logical_and(y >= 0, judged)
         # where, not a product: a class may be impossible, its log infinite.
-        missed = tf.reduce_sum(tf.where(y >= 0, marginal - own, 0.0))
+        missed = tf.reduce_sum(tf.where(known, marginal - own, 0.0))
+        each = tf.where(y >= 0, own, self.unlabelled_weight * marginal)
+        judged = tf.broadcast_to(judged, tf.shape(y))
+        total = tf.reduce_sum(tf.where(judged, each, 0.0))
         right = tf.equal(tf.argmax(joint, axis=1, output_type="int32"), y)
-        right = tf.reduce_sum(tf.cast(right, "float64"))
         return {
             **self._summed(
-                -tf.reduce_mean(
-                    tf.where(y >= 0, own, self.unlabelled_weight * marginal)
-                ),
-                missed / tf.cast(tf.size(y), "float64"),
+                _over(-total, _number_of(judged)),
+                _over(missed, _number_of(judged)),
             ),
-            "discriminative_loss": tf.math.divide_no_nan(missed, count),
-            "accuracy": tf.math.divide_no_nan(right, count),
+            "discriminative_loss": _over(missed, _number_of(known)),
+            "accuracy": _over(_number_of(right), _number_of(y >= 0)),
             "guessed": tf.where(
                 (y < 0)[:, None],
                 self.unlabelled_weight * tf.nn.softmax(joint),
@@ -357,6 +455,14 @@ class BayesClassifier(GenerativeModel):
 
     def _with_prior(self, log_prob):
         """log p(x, y) from log p(x|y)."""
+        if not log_prob.shape.is_compatible_with((None, self.num_classes)):
+            raise invalid(
+                "density",
+                "BayesClassifier",
+                f"one whose `log_prob` has the shape (batch, {self.num_classes})",
+                f"a {type(self.density).__name__} that gives the shape "
+                f"{tuple(log_prob.shape)}",
+            )
         return tf.cast(log_prob, "float64") + self.class_prior.log_prior.value
 
     # Once trained
@@ -540,6 +646,16 @@ class BayesClassifier(GenerativeModel):
             "log_joint": (log_joint, images),
             "sample": (sample, [scalar, seed, *self.label_specs()]),
         }
+
+
+def _number_of(truths):
+    """How many are true, float64."""
+    return tf.reduce_sum(tf.cast(truths, "float64"))
+
+
+def _over(value, count):
+    """A mean, or 0 of nothing."""
+    return tf.math.divide_no_nan(value, count)
 
 
 def _without_labels(inputs):

@@ -135,7 +135,8 @@ def _direction(figure):
 
 
 def _instead(hypermodel):
-    return f"Take {_INSTEAD[hypermodel.model]}."
+    instead = _INSTEAD.get(hypermodel.model, "another objective")
+    return f"Take {instead}."
 
 
 def _check_comparable(figure, model, hypermodel, logs, owner):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
-from sklearn.datasets import load_digits
+from scipy import special, stats
+from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
@@ -75,6 +75,148 @@ def test_log_probabilities_are_those_of_scikit_learn(
     np.testing.assert_allclose(
         model.predict(x, verbose=0), np.exp(expected), atol=1e-6
     )
+
+
+class ByPCA:
+    """Bayes' rule by scikit-learn's probabilistic PCA of each class."""
+
+    def fit(self, x, y):
+        self.log_prior = np.log(np.bincount(y) / len(y))
+        self.parts = [
+            PCA(2, svd_solver="full").fit(x[y == label])
+            for label in range(len(self.log_prior))
+        ]
+        return self
+
+    def predict_proba(self, x):
+        scores = [pca.score_samples(x) for pca in self.parts]
+        return special.softmax(np.stack(scores, 1) + self.log_prior, axis=1)
+
+
+def columns(units=(1e-3, 1.0, 1e4, 1e-20), offset=3.0):
+    """Rows of a table in float32, of three classes that overlap."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [70, 50, 30])
+    x = rng.normal(size=(150, 4)) @ rng.normal(size=(4, 4))
+    x = x + rng.normal(size=(3, 4))[y] + offset
+    return (x * units).astype("float32"), y
+
+
+@pytest.mark.parametrize(
+    "density, reference",
+    [
+        ("naive_gaussian", GaussianNB()),
+        ("full", QuadraticDiscriminantAnalysis(tol=0.0)),
+        ("shared", LinearDiscriminantAnalysis()),
+        ("low_rank:2", ByPCA()),
+    ],
+)
+@pytest.mark.parametrize(
+    "x, y",
+    [
+        columns(),
+        columns([1.0] * 4, offset=1e4),
+        columns([1e15] * 4),
+        load_wine(return_X_y=True),
+    ],
+    ids=["of many scales", "far from 0", "large", "wine"],
+)
+def test_defaults_are_those_of_scikit_learn_for_columns(
+    density, reference, x, y
+):
+    x = x.astype("float32")
+    found = fitted(density, x, y).predict(x, verbose=0)
+    exact = x.astype("float64")
+    expected = reference.fit(exact, y).predict_proba(exact)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_bits_by_default_are_those_of_scikit_learn():
+    x, y = columns()
+    bits = (x > np.median(x, axis=0)).astype("float32")
+    found = fitted("naive_bernoulli", bits, y).predict(bits, verbose=0)
+    expected = BernoulliNB().fit(bits, y).predict_proba(bits)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("density", ["full", "shared"])
+@pytest.mark.parametrize("other", ["constant", "copy", "sum", "all"])
+def test_columns_that_say_nothing_new_count_for_nothing(density, other):
+    """As in scikit-learn's linear discriminant analysis; the quadratic fails."""
+    x, y = columns([1e-2, 1.0, 100.0, 1.0])
+    more = {
+        "constant": np.full(150, 3.3e5),
+        "copy": -1e3 * x[:, 2],
+        "sum": x[:, 1] + x[:, 3],
+    }
+    more = np.stack([*more.values()] if other == "all" else [more[other]], 1)
+    more = np.concatenate([x, more], axis=1).astype("float32")
+    found = fitted(density, more, y).predict(more, verbose=0)
+    expected = fitted(density, x, y).predict(x, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    if density == "shared":
+        more = more.astype("float64")
+        theirs = LinearDiscriminantAnalysis().fit(more, y).predict_proba(more)
+        np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("density", ["full", "shared"])
+@pytest.mark.parametrize("why", ["constant in a class", "few examples"])
+def test_units_of_columns_change_nothing_where_a_covariance_is_singular(
+    density, why
+):
+    x, y = columns([1.0] * 4)
+    if why == "few examples":
+        some = np.arange(0, 150, 30)[:, None] + np.arange(3)
+        x, y = x[some.ravel()], y[some.ravel()]
+        x = np.concatenate([x, x**2, x**3, np.abs(x)], axis=1)
+    else:
+        x[y == 1, 2] = 2.0
+    units = 10.0 ** np.random.default_rng(0).integers(-6, 7, x.shape[1])
+    found = [
+        fitted(density, rows, y).predict_log_proba(rows)
+        for rows in (x, (x * units).astype("float32"))
+    ]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-4)
+    assert np.mean(found[0].argmax(axis=1) == y) > 0.7
+
+
+@pytest.mark.parametrize(
+    "density, least",
+    [
+        ("naive_gaussian", 0.92),
+        ("full", 0.98),
+        ("shared", 0.945),
+        ("low_rank:8", 0.975),
+    ],
+)
+def test_pixels_that_are_constant_in_a_class(density, least):
+    """Pictures are smoothed and shrunk by one unit, as what is given as such."""
+    train, test = (
+        part.reshape(-1, 8, 8, 1).astype("float32")
+        for part in (X_TRAIN, X_TEST)
+    )
+    model = fitted(density, train)
+    assert np.mean(model.classify(test) == Y_TEST) > least
+    by_hand = {
+        "naive_gaussian": {"smoothing": 0.01},
+        "low_rank:8": {"shrinkage": 0.0},
+    }.get(density, {"shrinkage": 0.05})
+    expected = fitted(density, train, **by_hand).log_joint(test)
+    np.testing.assert_allclose(model.log_joint(test), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("density", ["naive_gaussian", "full", "shared"])
+def test_a_saved_model_keeps_the_meaning_of_its_arguments(density):
+    """Of before None: as a configuration holds them."""
+    name = "smoothing" if density == "naive_gaussian" else "shrinkage"
+    old = fitted(density, *columns(), **{name: 0.05})
+    config = old.density.get_config()
+    assert config[name] == 0.05
+    copy = type(old.density).from_config(config)
+    assert getattr(copy, name) == 0.05
+    new = fitted(density, *columns()).density
+    assert type(new).from_config(new.get_config()).get_config()[name] is None
 
 
 def test_without_shrinkage_on_what_has_full_rank():

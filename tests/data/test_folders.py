@@ -121,6 +121,15 @@ def test_a_link_to_what_holds_it(tmp_path):
         load(tmp_path)
 
 
+def test_a_link_to_itself(tmp_path):
+    make(tmp_path, "a.png")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert len(open_source(tmp_path).examples("all")) == 1
+    (tmp_path / "b.png").symlink_to(tmp_path / "b.png")
+    with pytest.raises(InvalidArgument, match=r"b.png can't be read.* levels"):
+        load(tmp_path)
+
+
 def fifo(path):
     os.mkfifo(path)
 

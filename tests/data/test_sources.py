@@ -165,7 +165,9 @@ def test_missing_paths(tmp_path, monkeypatch, as_path):
             load(as_path(path))
 
 
-@pytest.mark.parametrize("source", ["./mnist", "../no", "~/no-such", "no.npz"])
+@pytest.mark.parametrize(
+    "source", ["./mnist", "../no", "~/no-such", "~no-such-user/x", "no.npz"]
+)
 def test_names_that_look_like_paths(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="no file or folder"):

@@ -126,9 +126,9 @@ class TestObjective:
             {"discriminative_weight": weight},
             keras.optimizers.SGD(0.1),
             kernel_regularizer="l2",
+            prior=[0.5, 0.3, 0.2],
             **options,
         )
-        model.class_prior.log_prior.assign(np.log([0.5, 0.3, 0.2]))
         # No noise: what is left is a function of the weights.
         vae = model.density.models
         vae.sampling.draw = lambda mean, log_var, shape=None: tf.zeros(shape)
@@ -174,8 +174,9 @@ class TestObjective:
         self.stepped(y, weight)
 
     def test_no_gradient_of_an_impossible_class_is_nan(self):
-        model = build("vae", {"discriminative_weight": 1.0})
-        model.class_prior.log_prior.assign([0.0, 0.0, -np.inf])
+        model = build(
+            "vae", {"discriminative_weight": 1.0}, prior=[0.5, 0.5, 0.0]
+        )
         model.train_on_batch(X, np.minimum(Y, 1))
         for variable in model.trainable_variables:
             assert np.isfinite(variable.numpy()).all()
@@ -245,12 +246,147 @@ def test_what_is_counted_takes_no_state_of_an_optimizer():
     assert len(model.optimizer.variables) > 2
 
 
-def test_a_class_that_is_new_in_validation_costs_infinity():
-    """Without a NaN, which no callback could compare."""
+def test_a_class_that_is_new_in_validation():
+    """What can be judged is judged; a warning says what can't be."""
     model = build()
-    y = np.minimum(Y, 1)
-    history = model.fit(X, y, validation_data=(X, Y), verbose=0).history
-    assert history["val_loss"] == [np.inf]
+    model.fit(X, np.minimum(Y, 1), verbose=0)
+    known = model.evaluate(X[Y < 2], Y[Y < 2], verbose=0, return_dict=True)
+    count = np.sum(Y == 2)
+    with pytest.warns(UserWarning, match=f"{count} examples of class 2 can't"):
+        found = model.evaluate(X, Y, 16, verbose=0, return_dict=True)
+    share = found.pop("accuracy") / known.pop("accuracy")
+    assert share == pytest.approx(1.0 - count / len(Y))
+    assert found == pytest.approx(known, rel=1e-5)
+    with pytest.warns(UserWarning, match=f"{count} examples of class 2 can't"):
+        history = model.fit(
+            X, np.minimum(Y, 1), validation_data=(X, Y), verbose=0
+        ).history
+    assert history["val_loss"] == pytest.approx([known["loss"]], rel=1e-5)
+
+
+class TestCountsOfABatch:
+    """They are none: what is counted takes all the data."""
+
+    @pytest.mark.parametrize("weight", [0.0, 1.0])
+    def test_closed_form(self, weight):
+        model = build(training={"discriminative_weight": weight})
+        with pytest.raises(InvalidArgument, match="Call `fit`"):
+            model.train_on_batch(X, Y)
+
+    def test_prior(self):
+        model = build("vae")
+        with pytest.raises(InvalidArgument, match="Call `fit` first"):
+            model.train_on_batch(X, Y)
+        model.fit(X, np.minimum(Y, 1), verbose=0)
+        prior = model.class_prior.log_prior.numpy()
+        model.train_on_batch(X[Y < 2], Y[Y < 2])
+        np.testing.assert_array_equal(model.class_prior.log_prior, prior)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ctrl-C in some epoch and batch."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.place, self.epoch = (epoch, batch), None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.place:
+            raise KeyboardInterrupt
+
+
+class TestInterruptedCounts:
+    def weights(self, model):
+        return [weight.numpy() for weight in model.weights]
+
+    def fit(self, model, epochs, *callbacks):
+        model.fit(
+            X, SOME, 32, epochs, callbacks=callbacks, verbose=0, shuffle=False
+        )
+
+    @pytest.mark.parametrize("epoch", [0, 1])
+    def test_the_last_whole_epoch_is_left(self, epoch):
+        """And a new `fit` counts anew."""
+        stopped, whole = (
+            build("full", {"steps_per_execution": 1}) for _ in range(2)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            self.fit(stopped, 3, Stop(epoch, 1))
+        if epoch:
+            self.fit(whole, epoch)
+        np.testing.assert_array_equal(stopped.log_joint(X), whole.log_joint(X))
+        for model in (stopped, whole):
+            self.fit(model, 1)
+        np.testing.assert_array_equal(stopped.log_joint(X), whole.log_joint(X))
+
+    @pytest.mark.parametrize(
+        "options, y",
+        [
+            ({"density": "full"}, np.where(np.arange(len(Y)) == 3, 2, Y % 2)),
+            ({"prior": "uniform"}, np.minimum(Y, 1)),
+        ],
+        ids=["density", "prior"],
+    )
+    def test_counts_that_do_not_do_change_nothing(self, options, y):
+        """Neither the density nor P(y)."""
+        model = build(**options)
+        self.fit(model, 1)
+        before = self.weights(model)
+        with pytest.raises(InvalidArgument):
+            model.fit(X, y, verbose=0)
+        for old, new in zip(before, self.weights(model)):
+            np.testing.assert_array_equal(old, new)
+
+    def test_ctrl_c_while_weights_are_set(self, monkeypatch):
+        model = build()
+        self.fit(model, 1)
+        before, log_var = self.weights(model), model.density.log_var
+        assign = type(log_var).assign
+
+        def stop_once(variable, value):
+            if variable is log_var and model.density.mean is not None:
+                monkeypatch.undo()
+                raise KeyboardInterrupt
+            return assign(variable, value)
+
+        monkeypatch.setattr(type(log_var), "assign", stop_once)
+        with pytest.raises(KeyboardInterrupt):
+            model._finish()
+        for old, new in zip(before, self.weights(model)):
+            np.testing.assert_array_equal(old, new)
+
+
+class TestDensitiesOfOnesOwn:
+    def test_one_that_two_classifiers_train(self):
+        density = densities.NaiveGaussian((8, 8, 1), CLASSES)
+        one, other = (kgen.BayesClassifier(density) for _ in range(2))
+        for model in (one, other):
+            model.compile()
+        one.fit(X, Y, verbose=0)
+        one.fit(X, Y, verbose=0)
+        with pytest.warns(UserWarning, match="Make a density for each"):
+            other.fit(X, Y, verbose=0)
+
+    def test_one_of_another_size_than_it_says(self):
+        density = Laplace((8, 8, 1), CLASSES)
+        density.log_prob = lambda x, mask=None, training=False: x[:, 0, 0]
+        model = kgen.BayesClassifier(density)
+        model.compile()
+        for method in (model.predict, model.fit):
+            data = (X, Y)[: 1 + (method == model.fit)]
+            with pytest.raises(InvalidArgument, match=r"shape \(batch, 3\)"):
+                method(*data, verbose=0)
+
+    def test_one_without_what_all_have(self):
+        class Empty(densities.Density):
+            def __init__(self):
+                keras.layers.Layer.__init__(self)
+
+        with pytest.raises(InvalidArgument, match="`super"):
+            kgen.BayesClassifier(Empty())
 
 
 def test_a_list_of_callbacks_of_keras_own():
@@ -268,7 +404,9 @@ def test_xla_gives_the_same(y):
     for compiled in (False, True):
         keras.utils.set_random_seed(0)
         model = build(
-            "vae", {"jit_compile": compiled, "steps_per_execution": 1}
+            "vae",
+            {"jit_compile": compiled, "steps_per_execution": 1},
+            prior="uniform",
         )
         # Both draw as many numbers as they need: not the same ones.
         model.density._noise = lambda x: tf.zeros((tf.shape(x)[0], 3))

@@ -353,9 +353,6 @@ class TestRefused:
 def test_numbers_of_steps_are_exact(strategy):
     with strategy.scope():
         model = build("vae")
-    data = batches(model)
-    model.fit(data.repeat(), steps_per_epoch=3, epochs=2, verbose=0)
-    assert int(model.optimizer.iterations) == 6
-    model.evaluate(data, steps=2, verbose=0)
-    seen = sum(strategy.experimental_local_results(model.log_means.count))
-    assert int(seen) == sum(SIZES[:2])
+    data = batches(model).repeat()
+    model.fit(data, steps_per_epoch=3, epochs=2, verbose=0)
+    assert model.optimizer.iterations.numpy() == 6

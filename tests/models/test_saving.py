@@ -1,11 +1,14 @@
 """Models with networks of one's own: their files, layers and precision."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 import kgen
+from kgen import runs
 from kgen.errors import InvalidArgument
 from tests.models.contract import X
 
@@ -70,6 +73,17 @@ def test_a_class_that_is_not_known_is_named_first(tmp_path):
         tmp_path / "model.keras", custom_objects={"Double": Double}
     )
     np.testing.assert_array_equal(loaded.encode(X), model.encode(X))
+
+
+def test_a_run_with_a_class_that_is_not_known(tmp_path):
+    settings = dict.fromkeys(runs._SETTINGS, "vae")
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    model = kgen.VAE(encoder(Double()), decoder())
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(InvalidArgument) as error:
+        runs.Run(tmp_path).model()
+    assert "`Double`" in str(error.value) and "in Python" in str(error.value)
+    assert "Delete" not in str(error.value)
 
 
 def test_safe_mode(tmp_path):

@@ -1,0 +1,133 @@
+"""Commands as processes: forked from one that has imported TensorFlow."""
+
+import contextlib
+import dataclasses
+import functools
+import multiprocessing
+import os
+import pathlib
+import signal
+import time
+
+import numpy as np
+
+from tests.faults import child
+
+_LONGEST = 600  # seconds
+
+
+@functools.cache
+def _context():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.warm"])
+    return context
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a process ended.
+
+    Args:
+        status: Its exit status; of a signal, the signal's number below 0.
+        text: What it has printed.
+        seconds: How long it took.
+    """
+
+    status: int
+    text: str
+    seconds: float
+
+    def problems(self):
+        """What must not be where a command should have done its work."""
+        if self.status or "Traceback" in self.text:
+            return [f"it ended with status {self.status}: {self.text[-600:]}"]
+        return []
+
+    def refused(self):
+        """Whether it ended with one line that says why."""
+        lines = self.text.strip().splitlines()
+        told = bool(lines) and lines[-1].startswith("kgen: ")
+        return self.status > 0 and told and "Traceback" not in self.text
+
+
+class Command:
+    """A `kgen` command that runs.
+
+    Args:
+        folder: `pathlib.Path` in which it runs.
+        arguments: Those of `kgen`.
+        **fault: Passed to `child.run`.
+    """
+
+    def __init__(self, folder, arguments, **fault):
+        self._folder, self._begun = folder, time.monotonic()
+        self._process = _context().Process(
+            target=child.run, args=(str(folder), arguments), kwargs=fault
+        )
+        self._process.start()
+        self.pid = self._process.pid
+
+    def wait(self, seconds):
+        """Whether it has ended within so many seconds."""
+        self._process.join(max(0.0, seconds))
+        return self._process.exitcode is not None
+
+    def send(self, sign, pid=None):
+        """Sends a signal, such as `"KILL"`, to it, or to one it has started."""
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(pid or self.pid, signal.Signals[f"SIG{sign}"])
+
+    def members(self):
+        """The processes that it has started, the oldest first."""
+        found = [
+            int(path.name)
+            for path in pathlib.Path("/proc").glob("[0-9]*")
+            if _session(path) == self.pid
+        ]
+        return sorted(set(found) - {self.pid})
+
+    def end(self):
+        """Waits for it and for all that it has started; an `Ended`."""
+        if not self.wait(_LONGEST):
+            self.send("KILL")
+            self._process.join()
+        seconds = time.monotonic() - self._begun
+        deadline = time.monotonic() + 60
+        while self.members():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.members()} have outlived kgen")
+            time.sleep(0.1)
+        text = self._folder.with_name(f"{self._folder.name}.log").read_text()
+        return Ended(self._process.exitcode, text, seconds)
+
+
+def _session(path):
+    """The session of a process that lives; None of one that does not."""
+    try:
+        state, _, _, session = (
+            (path / "stat").read_text().rpartition(")")[2].split()[:4]
+        )
+    except OSError:
+        return None
+    return None if state in "ZX" else int(session)
+
+
+def run(folder, arguments, **fault):
+    """Runs a command to its end; an `Ended`."""
+    return Command(folder, arguments, **fault).end()
+
+
+def answers(path):
+    """What a SavedModel answers: a dictionary of arrays.
+
+    Args:
+        path: `pathlib.Path` of a version of an export.
+    """
+    file = path.with_name(f"{path.name}.npz")
+    if not file.exists():
+        process = _context().Process(target=child.answer, args=(str(path),))
+        process.start()
+        process.join(_LONGEST)
+        if process.exitcode:
+            raise OSError(f"{path} can't be loaded")
+    return dict(np.load(file))

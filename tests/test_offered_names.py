@@ -1,0 +1,83 @@
+"""Every name that is offered can be built."""
+
+import keras
+import numpy as np
+import pytest
+
+import kgen
+from kgen import densities, evaluation, hypermodels, names, optimizers
+from kgen.errors import InvalidArgument
+from kgen.layers import corruption
+from kgen.losses import adversarial, likelihoods, penalties
+from kgen.models import factory
+from kgen.studies import objectives
+
+
+@pytest.mark.parametrize("name", optimizers.by_name())
+def test_optimizers(name):
+    """They are built, saved and loaded."""
+    optimizer = optimizers.get(f"{name}:0.01")
+    optimizer.build([keras.Variable(np.zeros((2, 2), "float32"))])
+    config = keras.saving.serialize_keras_object(optimizer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(optimizer)
+
+
+def test_an_unknown_optimizer_is_offered_the_nearest():
+    with pytest.raises(InvalidArgument, match="did you mean 'lamb'"):
+        optimizers.get("lambb")
+
+
+@pytest.mark.parametrize(
+    ("get", "offered"),
+    [
+        (adversarial.get, adversarial.LOSSES),
+        (penalties.get, penalties.PENALTIES),
+        (likelihoods.get, likelihoods.LIKELIHOODS),
+        (
+            lambda name: likelihoods.get(name, losses=True),
+            likelihoods.KERAS_LOSSES,
+        ),
+        (
+            lambda name: corruption.get(f"{name}:0.2", "test"),
+            corruption.CORRUPTIONS,
+        ),
+        (
+            lambda name: densities.get(name, (30,), 2),
+            densities.factory.DENSITIES,
+        ),
+        (hypermodels.get, names.MODELS),
+    ],
+    ids=["losses", "penalties", "likelihoods", "keras losses", "corruptions"]
+    + ["densities", "hypermodels"],
+)
+def test_what_is_offered_is_built(get, offered):
+    for name in offered:
+        assert get(name) is not None
+
+
+@pytest.mark.parametrize("model", names.MODELS)
+@pytest.mark.parametrize("network", names.NETWORKS)
+def test_models_and_networks(model, network):
+    if network == "unet" and model != "denoising_autoencoder":
+        with pytest.raises(InvalidArgument, match="skip connections"):
+            factory.options_of(model, network)
+        return
+    small = {"filters": 2, "hidden_units": (4,)}
+    known = factory.options_of(model, network)
+    found = kgen.create_model(
+        model,
+        input_shape=(8, 8, 1),
+        network=network,
+        latent_dim=2,
+        num_classes=2 if factory.MODELS[model].needs_labels else None,
+        **{name: value for name, value in small.items() if name in known},
+    )
+    found.compile()
+
+
+def test_the_lists_agree():
+    assert set(names.MODELS) == set(factory.MODELS)
+    assert set(names.NETWORKS) == set(factory.NETWORKS)
+    assert set(names.MODELS) == set(objectives._INSTEAD)
+    assert all(metric.better for metric in evaluation.METRICS.values())
