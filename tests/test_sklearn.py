@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -228,6 +231,9 @@ def naive(**options):
 @pytest.mark.parametrize(
     ("theirs", "density", "options", "prior"),
     [
+        (LinearDiscriminantAnalysis(), "shared", None, None),
+        (QuadraticDiscriminantAnalysis(), "full", None, None),
+        (GaussianNB(), "naive_gaussian", None, None),
         (lda(), "shared", {"shrinkage": 0.1}, None),
         (naive(), "naive_gaussian", {"smoothing": 0.02}, None),
         (

@@ -38,6 +38,8 @@ class GaussianBase(ClosedForm):
         self.mean = self._parameter("mean", self.num_classes, self.size)
 
     def _flat(self, what, seen, advice="a larger shrinkage"):
+        if self.shrinkage is None:
+            advice = "a number as shrinkage, such as 0.1"
         return InvalidArgument(
             f"`{type(self).__name__}`: the covariance of {what} is singular: in "
             f"some direction its {int(seen)} examples with {self.size} features "

@@ -8,7 +8,7 @@ from scipy import linalg
 from kgen.densities import moments
 from kgen.densities.covariances import isotropic, spectrum
 from kgen.densities.gaussian import LOG_2_PI, GaussianBase
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_number, invalid
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -37,6 +37,9 @@ class LowRankGaussian(GaussianBase):
     def __init__(
         self, input_shape, num_classes, rank=20, shrinkage=0.0, **kwargs
     ):
+        shrinkage = check_number(
+            "shrinkage", "LowRankGaussian", shrinkage, maximum=1.0
+        )
         super().__init__(input_shape, num_classes, shrinkage, **kwargs)
         self.rank = check_int("rank", "LowRankGaussian", rank)
         if self.rank >= self.size:

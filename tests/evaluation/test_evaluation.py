@@ -483,6 +483,26 @@ def test_a_classifier():
     assert found["sample_accuracy"].value > 0.6
 
 
+def test_a_classifier_that_never_saw_a_class():
+    """It is judged by the others; a warning says what is left out."""
+    data, test = pictures(200), pictures(100, 1)
+    model = kgen.create_model(
+        "bayes_classifier", input_shape=SHAPE, num_classes=2, density="full"
+    )
+    model.compile()
+    only = data.labels == 0
+    model.fit(data.images[only], np.zeros(only.sum(), "int32"), verbose=0)
+    count = np.sum(test.labels == 1)
+    with pytest.warns(UserWarning, match=f"{count} examples of class 1"):
+        found, _ = compute(
+            evidence(model, test, data),
+            ["accuracy", "negative_log_likelihood", "log_prob"],
+        )
+    assert found["accuracy"].value == 1.0 - count / 100
+    assert found["negative_log_likelihood"].value == 0.0
+    assert np.isfinite(found["log_prob"].value)
+
+
 def test_vectors_have_no_sharpness():
     x = RNG.normal(size=(100, 5)).astype("float32")
     model = kgen.create_model(
