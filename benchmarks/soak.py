@@ -6,7 +6,8 @@ Each round runs the commands `kgen train`, `sample`, `export` and `evaluate` on 
 pictures, with a model of its own, and then asks a model that lives through all
 rounds for an epoch of training, samples and reconstructions. A line tells the
 resident memory, how many graphs TensorFlow has traced for the commands and for the
-lasting model, and how many objects Python knows.
+lasting model, how many gradients it has registered since it was imported, and how
+many objects Python knows.
 
 The status is 1 if memory has grown by more than 5 % since the warm-up of three
 rounds, if a round of the commands traces more than one before, or if the lasting
@@ -110,7 +111,8 @@ class Lasting:
             ("discriminate", self.x),
         ):
             if hasattr(self.model, method):
-                getattr(self.model, method)(argument)
+                with contextlib.redirect_stdout(io.StringIO()):  # progress
+                    getattr(self.model, method)(argument)
 
 
 def resident():
