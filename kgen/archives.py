@@ -71,7 +71,7 @@ def load(path, again):
         raise
     except Exception as error:
         _raise_systems(error, path)
-        damage = _damage(path)
+        damage = files.archive_damage(path, factory.MEMBERS)
         if damage:
             raise InvalidArgument(
                 f"{path} can't be read: it is damaged ({damage}). {again}"
@@ -94,21 +94,3 @@ def _raise_systems(error, path):
             folder,
         ) from error
     raise error
-
-
-def _damage(path):
-    """What is wrong with the archive by its own checksums, or None."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-            names = archive.namelist()
-    except OSError:
-        raise
-    except Exception as error:  # zipfile raises much where headers are damaged
-        return " ".join(str(error).split()) or type(error).__name__
-    if bad:
-        return f"{bad} in it has a wrong checksum"
-    for name in ("config.json", "model.weights.h5"):
-        if name not in names:
-            return f"it lacks {name}"
-    return None

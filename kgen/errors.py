@@ -2,6 +2,7 @@
 
 import difflib
 import operator
+import pathlib
 import sys
 
 # Characters of a value in a message.
@@ -157,6 +158,14 @@ def check_bool(argument, owner, value):
 def _is_boolean(value):
     """Whether it is True or False, NumPy's too, without importing NumPy."""
     return type(value).__name__ in ("bool", "bool_")
+
+
+def check_path(argument, owner, value):
+    """Returns `value` as a `pathlib.Path`, or raises if it is no path."""
+    try:
+        return pathlib.Path(value)
+    except TypeError as error:
+        raise invalid(argument, owner, "a path", repr(value)) from error
 
 
 def check_seed(owner, seed, optional=True):

@@ -11,6 +11,7 @@ import shutil
 import socket
 import tempfile
 import time
+import zipfile
 
 # Ends the names of what is not done yet; after so many seconds it never will be.
 _ENDING = ".kgen-new"
@@ -333,3 +334,26 @@ def read_json(path):
         return json.loads(pathlib.Path(path).read_bytes())
     except RecursionError as error:
         raise ValueError("it nests too deep") from error
+
+
+def archive_damage(path, members=()):
+    """What is wrong with a zip archive by its own checksums, or None.
+
+    Args:
+        path: The file.
+        members: What there must be in it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+            names = archive.namelist()
+    except OSError:
+        raise
+    except Exception as error:  # zipfile raises much where headers are damaged
+        return " ".join(str(error).split()) or type(error).__name__
+    if bad:
+        return f"{bad} in it has a wrong checksum"
+    for name in members:
+        if name not in names:
+            return f"it lacks {name}"
+    return None

@@ -7,7 +7,6 @@ any work, names what was wrong and says what would be right.
 import functools
 import json
 import os
-import warnings
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from click.testing import CliRunner
 
 import kgen
 from kgen import callbacks, cli, extractors, layers, losses, metrics, studies
-from kgen.errors import InvalidArgument
 from kgen.models.factory import load_model
 
 _RANDOM = np.random.default_rng(0)
@@ -76,14 +74,9 @@ def denoiser():
     )
 
 
-def classifier():
-    """Fitted, so that it can say something."""
-    found = fitted_classifier()
-    return found
-
-
 @functools.cache
-def fitted_classifier():
+def classifier():
+    """A fitted one, so that it can say something."""
     found = model("bayes_classifier", num_classes=2, density="naive_gaussian")
     found.fit(X, Y, verbose=0)
     return found
@@ -200,7 +193,7 @@ MODELS = {
     ),
     "a level of -1": (lambda: layers.GaussianCorruption(-1), "level"),
     "no metric": (
-        lambda: callbacks.Evaluation("digits", metrics=["psrn"]),
+        lambda: callbacks.Evaluation(["psrn"], "digits"),
         "'psnr'",
     ),
     "a warm-up of text": (lambda: callbacks.KLWarmUp("x"), "epochs"),
@@ -308,9 +301,12 @@ USE = {
 }
 
 FILES = {
-    "no model there": (lambda: load_model("no.keras"), "no.keras"),
-    "text as a model": (lambda: load_model("notes.txt"), "notes.txt"),
-    "a damaged model": (lambda: load_model("damaged.keras"), "damaged.keras"),
+    "no model there": (lambda: load_model("no.keras"), "There is no file no"),
+    "text as a model": (
+        lambda: load_model("notes.txt"),
+        "only supports V3 `.keras`",
+    ),
+    "a damaged model": (lambda: load_model("damaged.keras"), "it is damaged ("),
     "save to nowhere": (lambda: vae().save("x.txt"), ".keras"),
     "export over it": (lambda: vae().export("empty"), "exists already"),
     "another format": (lambda: vae().export("m", format="onnx"), "quantize"),
@@ -390,6 +386,7 @@ STUDIES = {
 
 PYTHON = {**DATA, **MODELS, **COMPILE, **FIT, **USE, **FILES, **STUDIES}
 
+_SMALL = "train vae --data x.npy --network dense"
 COMMANDS = {
     "trian vae": "Did you mean 'train'?",
     "train vea": "Did you mean 'vae'?",
@@ -397,11 +394,11 @@ COMMANDS = {
     "train vae --epochs many": "'many' is not a valid integer",
     "train vae --image-shape 8": "expected HxWxC",
     "train vae --set kl_weight": "expected NAME=VALUE",
-    "train vae --set kl_weigth=2": "did you mean 'kl_weight'?",
-    "train vae --set latent_dim=3": "--latent-dim",
-    "train vae --set optimizer=adm": "adm",
+    f"{_SMALL} --set kl_weigth=2": "did you mean 'kl_weight'?",
+    f"{_SMALL} --set latent_dim=3": "--latent-dim",
+    f"{_SMALL} --set optimizer=adm": "adm",
     "train vae --resume": "--resume needs --out",
-    "train gan --kl-warmup 2": "has no KL term",
+    f"{_SMALL} --kl-warmup -2": "of at least 0",
     "train vae --strategy miror": "Did you mean 'mirrored'?",
     "train vae --from-study no.toml": "no.",
     "sample empty": "holds no run",
@@ -410,7 +407,7 @@ COMMANDS = {
     "sample run --label 3": "not conditional",
     "denoise run": "can't denoise",
     "classify run": "can't classify",
-    "encode run --data digits": "shape (batch, 4, 4, 1)",
+    "encode run --data rows.npy": "shape (batch, 4, 4, 1)",
     "evaluate run --metrics psrn": "did you mean 'psnr'?",
     "evaluate run --metrics accuracy": "no accuracy",
     "evaluate run --extractor no.keras": "no.keras",
@@ -419,7 +416,7 @@ COMMANDS = {
     "export run --version 0": "not in the range",
     "export run --quantize int4": "Known: float16, int8",
     "compare --data empty": "holds no data",
-    "compare --limit 3": "--limit 3 is too low",
+    "compare --data xy.npz --limit 3": "--limit 3 is too low",
     "tune no.toml": "no.toml",
     "tune notes.txt": "can't be read",
     "tune notes.txt --resume --overwrite": "exclude each other",
@@ -442,6 +439,8 @@ def place(tmp_path_factory):
     file = place / "idx" / "train-images-idx3-ubyte"
     file.write_bytes(b"\0\0\x08\x03" + bytes(9))
     np.save(place / "x.npy", X)
+    np.save(place / "rows.npy", ROWS)
+    np.savez(place / "xy.npz", x=X, y=Y)
     config = {
         "model": "vae",
         "data": str(place / "x.npy"),
@@ -467,15 +466,10 @@ def place(tmp_path_factory):
 def test_in_python(place, monkeypatch, line):
     monkeypatch.chdir(place)
     do, words = PYTHON[line]
-    with (
-        warnings.catch_warnings(),
-        pytest.raises(
-            (InvalidArgument, OSError, ValueError, TypeError)
-        ) as told,
-    ):
+    # Keras's own words are a ValueError, as kgen's are.
+    with pytest.raises((OSError, ValueError)) as told:
         do()
     assert words in str(told.value), told.value
-    print(f"{line}: {type(told.value).__name__}: {told.value}")
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -489,7 +483,6 @@ def test_on_the_command_line(place, monkeypatch, line):
     assert result.stderr.count("\n") == 1
     assert COMMANDS[line] in result.stderr
     assert sorted(os.listdir(place)) == before
-    print(result.stderr)
 
 
 def test_there_are_lines_enough():

@@ -64,7 +64,7 @@ class Evaluation(keras.callbacks.Callback):
         self, metrics, test, train=None, extractor=None, every=1, **options
     ):
         super().__init__()
-        if isinstance(metrics, str) or not metrics:
+        if not metrics:
             raise invalid("metrics", "Evaluation", "a list of names", metrics)
         self.names = check_metrics("Evaluation", metrics)
         self.every = check_int("every", "Evaluation", every)

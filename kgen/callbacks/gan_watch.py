@@ -45,7 +45,7 @@ class GANWatch(keras.callbacks.Callback):
         super().__init__()
         try:
             self.x = np.asarray(x, "float32")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             self.x = np.empty(())
         least = self.x.ndim > 1 and len(self.x) > 1
         if not least or not np.isfinite(self.x).all():

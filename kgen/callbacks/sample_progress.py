@@ -1,6 +1,5 @@
 """The same latent points, drawn after each epoch."""
 
-import pathlib
 import re
 import time
 
@@ -8,7 +7,7 @@ import keras
 import numpy as np
 
 from kgen import files, plots
-from kgen.errors import check_int, check_number, invalid
+from kgen.errors import check_int, check_number, check_path, invalid
 
 _FRAME = re.compile(r"epoch-(\d+)\.npy$")
 
@@ -29,8 +28,9 @@ class SampleProgress(keras.callbacks.Callback):
 
     def __init__(self, directory, picture, count=12, seconds=10.0):
         super().__init__()
-        self.directory = pathlib.Path(directory)
-        self.picture = pathlib.Path(picture)
+        owner = "SampleProgress"
+        self.directory = check_path("directory", owner, directory)
+        self.picture = check_path("picture", owner, picture)
         self.count = check_int("count", "SampleProgress", count)
         self.seconds = check_number("seconds", "SampleProgress", seconds)
         self._drawn = 0.0

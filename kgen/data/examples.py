@@ -17,6 +17,7 @@ IN_MEMORY_BYTES = 2**30
 
 _CHUNK = 1000
 _ASIDE = 5  # one in five
+_LONGEST = 2**15  # pixels of a side that pictures are resized to
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,14 +273,15 @@ def check_image_shape(image_shape):
     """Returns `(height, width, channels)` with 1, 3 or 4 channels, or raises."""
     try:
         shape = tuple(int(size) for size in image_shape)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         shape = ()
-    if len(shape) != 3 or min(shape) < 1 or shape[2] not in (1, 3, 4):
+    fits = len(shape) == 3 and min(shape) >= 1 and max(shape) <= _LONGEST
+    if not fits or shape[2] not in (1, 3, 4):
         raise invalid(
             "image_shape",
             "load",
             "(height, width, channels), with 1 channel (grey), 3 (colour) or 4 "
-            "(colour and opacity)",
+            f"(colour and opacity), and sides of at most {_LONGEST} pixels",
             image_shape,
         )
     return shape

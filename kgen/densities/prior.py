@@ -138,7 +138,7 @@ def _log_prior(count, probabilities):
         return np.full(count, -np.log(count))
     try:
         values = np.asarray(probabilities, "float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.zeros(0)
     fits = values.shape == (count,) and np.all(values >= 0.0)
     if not fits or abs(values.sum() - 1.0) > 1e-6:

@@ -1,6 +1,8 @@
 """The metrics that a model can be judged by, by name."""
 
-from kgen.errors import InvalidArgument, unknown_name
+from collections.abc import Iterable
+
+from kgen.errors import InvalidArgument, check_name, invalid
 from kgen.evaluation import (
     classifiers,
     codes,
@@ -35,10 +37,9 @@ def check_metrics(owner, names):
     """Returns `names` as a tuple, None as all there are; or raises."""
     if names is None:
         return tuple(METRICS)
-    for name in names:
-        if name not in METRICS:
-            raise unknown_name("metrics", owner, METRICS, name)
-    return tuple(names)
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise invalid("metrics", owner, "a list of names", names)
+    return tuple(check_name("metrics", owner, METRICS, name) for name in names)
 
 
 def suits(name, model):

@@ -5,7 +5,7 @@ import tarfile
 
 import tensorflow as tf
 
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument, check_path, invalid
 from kgen.extractors.base import Extractor
 
 _GRAPH = "classify_image_graph_def.pb"
@@ -41,7 +41,7 @@ class InceptionExtractor(Extractor):
     batch_size = 50
 
     def __init__(self, path):
-        self.path = pathlib.Path(path).expanduser()
+        self.path = check_path("path", "InceptionExtractor", path).expanduser()
         graph_def = _read(self.path)
         _modernize(graph_def)
 

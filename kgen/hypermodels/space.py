@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import json
 import math
+import re
 import string
 
 from kgen.errors import InvalidArgument, check_name, invalid
@@ -16,6 +17,8 @@ _FORMS = (
     '{"min": 4, "max": 64, "log": True}, {"values": [...]}, '
     '{"text": "adam:{rate}", "rate": {...}}, or a fixed value'
 )
+# Of the places of a text: wide ones would fill the memory.
+_WIDE = re.compile(r"\{|\d{4}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,9 +308,14 @@ def _text(entry, name, owner):
     text = entry["text"]
     parts = {key: part for key, part in entry.items() if key != "text"}
     try:
-        places = [place for _, place, _, _ in string.Formatter().parse(text)]
+        fields = list(string.Formatter().parse(text))
     except (TypeError, ValueError):
-        places = []
+        fields = []
+    places = [place for _, place, _, _ in fields]
+    if any(_WIDE.search(form or "") for _, _, form, _ in fields):
+        raise invalid(
+            name, f"{owner}.space", "places of a fixed, small width", text
+        )
     if not parts or {place for place in places if place} != set(parts):
         raise invalid(
             name,

@@ -2,6 +2,7 @@
 
 import keras
 
+from kgen.errors import check_int
 from kgen.layers.dense import Dense
 
 
@@ -26,11 +27,11 @@ class GatedDense(keras.layers.Layer):
 
     def __init__(self, units, kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
+        self.units = check_int("units", "GatedDense", units)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         # One product for both halves.
         self.dense = Dense(
-            2 * units,
+            2 * self.units,
             kernel_initializer=keras.initializers.VarianceScaling(
                 2.0, "fan_avg", "uniform"
             ),

@@ -1,5 +1,7 @@
 """The nearest example of a set to each sample; whether samples copy them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from kgen.errors import check_int, check_number, invalid
@@ -119,6 +121,13 @@ def _nearest(x, y):
 
 def _batches(references, batch_size):
     size = check_int("batch_size", "nearest_neighbors", batch_size)
+    if not isinstance(references, Iterable):
+        raise invalid(
+            "references",
+            "nearest_neighbors",
+            "an array, or batches of examples",
+            references,
+        )
     if not isinstance(references, np.ndarray):
         for batch in references:
             yield batch[0] if isinstance(batch, (tuple, list)) else batch

@@ -5,12 +5,13 @@ import re
 
 import keras
 
-from kgen import densities
+from kgen import densities, files
 from kgen.errors import (
     InvalidArgument,
     check_bool,
     check_keywords,
     check_name,
+    check_path,
     invalid,
 )
 from kgen.losses import likelihoods
@@ -34,6 +35,8 @@ MODELS = {
 }
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 
+# What the archive of a model has.
+MEMBERS = ("config.json", "model.weights.h5")
 # What Keras says of what it can't find.
 _MISSING = re.compile(
     r"Could not (?:locate|deserialize) (class|function) '(\w+)'"
@@ -189,17 +192,36 @@ def load_model(filepath, compile=True, custom_objects=None, safe_mode=True):
         The model, with its weights, optimizer and random streams.
 
     Raises:
-        InvalidArgument: If the model has a class that is not known here.
+        FileNotFoundError: If there is no such file.
+        InvalidArgument: If the file is damaged, or the model has a class that
+            is not known here.
     """
     compile = check_bool("compile", "load_model", compile)
+    path = check_path("filepath", "load_model", filepath)
     try:
         return keras.saving.load_model(
             filepath, custom_objects, compile, safe_mode=safe_mode
         )
-    except TypeError as error:
-        missing = _MISSING.search(str(error))
-        if missing is None:
-            raise
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make Keras raise of all kinds
+        _raise_missing(error, filepath)
+        if not path.exists() and "://" not in str(filepath):
+            raise FileNotFoundError(f"There is no file {path}.") from error
+        is_archive = path.suffix == ".keras" and path.is_file()
+        damage = is_archive and files.archive_damage(path, MEMBERS)
+        if damage:
+            raise InvalidArgument(
+                f"{path} can't be read: it is damaged ({damage}). Put it back "
+                "from a copy."
+            ) from error
+        raise
+
+
+def _raise_missing(error, filepath):
+    """Raises `UnknownClass` where Keras has said that it knows no such class."""
+    missing = isinstance(error, TypeError) and _MISSING.search(str(error))
+    if missing:
         kind, name = missing.groups()
         raise UnknownClass(
             f"The {kind} `{name}` of {filepath} is not known here. Import the "

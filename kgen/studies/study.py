@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import re
 import tomllib
 
 import keras_tuner
@@ -22,6 +23,7 @@ from kgen.models import checks, factory
 from kgen.studies import objectives
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
+_DEEPEST = 100  # parts of a key
 # Of successive epochs in Hyperband.
 FACTOR = 3
 _KEYS = {
@@ -298,10 +300,10 @@ def read(path, source=None):
     """
     path = pathlib.Path(path)
     try:
-        said = tomllib.loads(path.read_text())
+        said = _parsed(path.read_text())
     except RecursionError as error:
         raise InvalidArgument(f"{path} is nested too deeply.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOML's own, of bytes, of endless digits
         raise InvalidArgument(f"{path} can't be read: {error}.") from error
     _check_keys(said, path.name)
     study = Study(path, said)
@@ -328,6 +330,14 @@ def read(path, source=None):
             study.first_model, batches, argument="data", owner=path.name
         )
     return study
+
+
+def _parsed(text):
+    """TOML as a dictionary; a RecursionError if it is nested too deeply."""
+    # A key of so many parts would take tomllib all memory that there is.
+    if any(part.count(".") > _DEEPEST for part in re.split("[=,\n]", text)):
+        raise RecursionError
+    return tomllib.loads(text)
 
 
 def _check_keys(said, owner):
