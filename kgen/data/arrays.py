@@ -1,6 +1,7 @@
 """Examples out of arrays, .npy and .npz files."""
 
 import contextlib
+import errno
 import functools
 import math
 import pathlib
@@ -218,6 +219,12 @@ def _readable(path):
         yield
     except _UNREADABLE as error:
         raise InvalidArgument(f"{path} can't be read: {error}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise InvalidArgument(
+            f"{path} can't be read: it points to places outside of itself"
+        ) from error
 
 
 def _from_npy(path, any_range):

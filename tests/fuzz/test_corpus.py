@@ -1,9 +1,7 @@
 """What the search has found once is refused, or read, ever since."""
 
 import pathlib
-import zipfile
 
-import numpy as np
 import pytest
 
 from kgen import cli
@@ -38,27 +36,13 @@ _MADE = {
     "path", _FILES, ids=lambda path: f"{path.parent.name}/{path.name}"
 )
 def test_a_file_of_the_corpus(tmp_path, path):
-    check(tmp_path, path.parent.name, path.read_bytes())
+    refusal = check(tmp_path, path.parent.name, path.read_bytes())
+    assert refusal is not None
 
 
 @pytest.mark.parametrize(("kind", "what"), _MADE)
 def test_what_is_made(tmp_path, kind, what):
     check(tmp_path, kind, _MADE[kind, what])
-
-
-def test_an_npz_whose_directory_lies(tmp_path):
-    """A member that is said to begin behind the end of the file."""
-    path = tmp_path / "x.npz"
-    np.savez(path, x=np.zeros((2, 3), "uint8"))
-    with zipfile.ZipFile(path) as archive:
-        (member,) = archive.infolist()
-    data = bytearray(path.read_bytes())
-    entry = data.rindex(b"PK\x01\x02")
-    assert int.from_bytes(data[entry + 42 : entry + 46], "little") == (
-        member.header_offset
-    )
-    data[entry + 45] = 0x80
-    assert check(tmp_path, "npz", bytes(data)) is not None
 
 
 @pytest.mark.parametrize("text", ["-", "[", "(", "{1:", "not "])

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import kgen
 from tests.fuzz.common import examples, mutated
 from tests.fuzz.readers import CONFIG, check
 
@@ -114,3 +115,23 @@ def test_history(folder, data):
 @given(mutated(json.dumps(CONFIG).encode(), header=400))
 def test_config_bytes(folder, data):
     check(folder, "config", data)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The bytes of a small model's file."""
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    kgen.create_model(
+        "autoencoder",
+        input_shape=(3,),
+        network="dense",
+        latent_dim=1,
+        hidden_units=(),
+    ).save(path)
+    return path.read_bytes()
+
+
+@examples(60)
+@given(data=st.data())
+def test_models(folder, model, data):
+    check(folder, "keras", data.draw(mutated(model, header=len(model) // 2)))
