@@ -107,7 +107,7 @@ X = np.zeros((7, 2))
 @pytest.mark.parametrize(
     "images, message",
     [
-        ({"x": X}, r"pair \(images, labels\).* a dict"),
+        ({"x": X}, r"pair \(images, labels\). Received: source=a dict"),
         ({1, 2}, "a set"),
         (iter([X]), "a list_iterator"),
         ([np.zeros((5, 4)), np.zeros((6, 4))], r"shapes \(5, 4\) and \(6, 4\)"),

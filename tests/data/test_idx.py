@@ -184,11 +184,11 @@ def test_a_header_that_lies_is_told(tmp_path, data, message, packed):
         idx.read_file(path)
 
 
-@pytest.mark.parametrize("count", [2, 2**20])
+@pytest.mark.parametrize("count", [2**13, 2**32 - 1])
 def test_no_more_is_unpacked_than_the_header_announces(tmp_path, count):
     """Of a few bytes that are packed, many would fill the memory."""
     path = tmp_path / "a.gz"
-    header = b"\0\0\x08\x01" + struct.pack(">I", count * 2**12)
+    header = b"\0\0\x08\x01" + struct.pack(">I", count)
     path.write_bytes(gzip.compress(header + bytes(2**24)))
     tracemalloc.start()
     with pytest.raises(InvalidArgument, match="can't be read as an IDX"):
