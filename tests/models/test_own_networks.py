@@ -41,16 +41,10 @@ def vae(**options):
 
 HALF = {
     "vae": vae,
-    "learned": lambda: vae(likelihood="gaussian:learned"),
-    "bernoulli": lambda: vae(likelihood="bernoulli"),
     "importance": lambda: vae(importance_samples=3),
-    "free bits": lambda: vae(free_bits=0.5),
     "vaegan": lambda: kgen.VAEGAN(encoder(), to_pictures(), critic()),
     "gan": lambda: kgen.GAN(to_pictures("sigmoid"), critic()),
     "autoencoder": lambda: kgen.Autoencoder(encoder(1), to_pictures()),
-    "huber": lambda: kgen.Autoencoder(
-        encoder(1), to_pictures(), likelihood="huber"
-    ),
     "denoising": lambda: kgen.DenoisingAutoencoder(encoder(1), to_pictures()),
 }
 
