@@ -426,16 +426,15 @@ def test_ctrl_c_leaves_a_model(tmp_path, number):
     # A process in the background may have been told to ignore Ctrl-C.
     heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     with subprocess.Popen(**command(*base), **heed) as training:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end and not any(
             run.glob("checkpoints/epoch*.h5")
         ):
             time.sleep(0.05)
         line = refused("train", "vae", "--resume", "--out", run)
         assert f"being written by another process ({training.pid} on " in line
-        line = refused("evaluate", run, "--data", "digits")
         training.send_signal(number)
-        _, error = training.communicate(timeout=60)
+        _, error = training.communicate(timeout=300)
     assert training.returncode == 128 + number
     assert error.startswith(f"kgen: interrupted. {run / 'model.keras'} holds")
     assert error.count("\n") == 1
