@@ -13,7 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 import kgen
-from kgen import callbacks, cli, extractors, layers, losses, metrics, studies
+from kgen import (
+    callbacks,
+    cli,
+    densities,
+    extractors,
+    layers,
+    losses,
+    metrics,
+    studies,
+)
 from kgen.models.factory import load_model
 
 _RANDOM = np.random.default_rng(0)
@@ -111,6 +120,10 @@ DATA = {
     "rows of two lengths": (lambda: load([[0.5], [0.5, 0.1]]), "of one shape"),
     "text": (lambda: load(np.array([["a"], ["b"]])), "uint8 pictures"),
     "half an image_shape": (lambda: load(image_shape=(8, 8)), "image_shape"),
+    "an endless side": (
+        lambda: load(image_shape=(float("inf"), 8, 1)),
+        "at most 32768 pixels",
+    ),
     "2 channels": (lambda: load(image_shape=(8, 8, 2)), "1 channel (grey)"),
     "rows as pictures": (
         lambda: load(ROWS, image_shape=(4, 4, 1)),
@@ -198,6 +211,35 @@ MODELS = {
     ),
     "a warm-up of text": (lambda: callbacks.KLWarmUp("x"), "epochs"),
     "no Keras loss": (lambda: losses.KerasLoss("maee"), "maee"),
+    "metrics by a number": (
+        lambda: callbacks.Evaluation(7, "digits"),
+        "a list of names",
+    ),
+    "a watch on infinity": (
+        lambda: callbacks.GANWatch([[1e300], [10**400]]),
+        "finite numbers",
+    ),
+    "a watch on what overflows": (
+        lambda: callbacks.GANWatch([[1e300], [1.0]]),
+        "finite numbers",
+    ),
+    "no folder to draw in": (
+        lambda: callbacks.SampleProgress(None, "x.png"),
+        "directory=None",
+    ),
+    "no units": (lambda: layers.GatedDense(None), "units=None"),
+    "no path of Inception": (
+        lambda: extractors.InceptionExtractor(None),
+        "path=None",
+    ),
+    "a prior without end": (
+        lambda: densities.ClassPrior(2, [0, 10**400]),
+        "with the sum 1",
+    ),
+    "classes by True": (
+        lambda: densities.ClassPrior(True),
+        "num_classes=True",
+    ),
     "no extractor": (lambda: extractors.get("pixel"), "pixel"),
 }
 
@@ -296,6 +338,28 @@ USE = {
     "one for a distance": (
         lambda: metrics.frechet_distance(ROWS[:1], ROWS),
         "real",
+    ),
+    "one number as pictures": (lambda: metrics.psnr(0.5, 0.5), "images"),
+    "distances of all kinds": (
+        lambda: metrics.memorization([1.0, []], [1.0]),
+        "finite numbers of shape (n,)",
+    ),
+    "pictures of all kinds": (lambda: metrics.sharpness([1, []]), "shape (n"),
+    "labels of all kinds": (
+        lambda: metrics.probe(ROWS, [1, []]),
+        "integers",
+    ),
+    "probabilities for text": (
+        lambda: metrics.calibration_error(np.full((2, 2), 0.5), [1, []]),
+        "labels",
+    ),
+    "no references": (
+        lambda: metrics.nearest_neighbors(ROWS, None),
+        "an array, or batches",
+    ),
+    "weights without end": (
+        lambda: metrics.mode_coverage(ROWS, ROWS[:2], 0.1, [1, 10**400]),
+        "2 positive numbers",
     ),
     "codes without labels": (lambda: metrics.probe(ROWS, Y[:3]), "probe"),
 }

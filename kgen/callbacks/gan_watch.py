@@ -44,7 +44,8 @@ class GANWatch(keras.callbacks.Callback):
     def __init__(self, x, won=0.1, collapsed=0.25, patience=3, report=None):
         super().__init__()
         try:
-            self.x = np.asarray(x, "float32")
+            with np.errstate(over="ignore"):  # infinity is refused below
+                self.x = np.asarray(x, "float32")
         except (TypeError, ValueError, OverflowError):
             self.x = np.empty(())
         least = self.x.ndim > 1 and len(self.x) > 1

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen.densities.base import Sums, assign
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument, check_int, invalid
 
 
 class ClassCounts:
@@ -46,7 +46,9 @@ class ClassPrior(keras.layers.Layer):
     def __init__(self, num_classes, probabilities=None, **kwargs):
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)
-        self.num_classes = num_classes
+        self.num_classes = num_classes = check_int(
+            "num_classes", "ClassPrior", num_classes
+        )
         self.probabilities = probabilities
         self.log_prior = self.add_weight(
             name="log_prior",

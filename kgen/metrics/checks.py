@@ -17,7 +17,7 @@ def check_features(owner, argument, x, least=1, num_features=None):
         least: The least n.
         num_features: d, or None for any.
     """
-    x = _as_array(x)
+    x = as_array(x)
     is_fit = x.dtype.kind in "fiub" and x.ndim == 2 and x.size
     if not is_fit or len(x) < least or not np.isfinite(x).all():
         raise invalid(
@@ -46,7 +46,7 @@ def check_pictures(owner, argument, images, side, least=1):
         side: The least height and width.
         least: The least n.
     """
-    images = _as_array(images)
+    images = as_array(images)
     if images.ndim != 4 or not images.size or len(images) < least:
         raise invalid(
             argument,
@@ -89,7 +89,7 @@ def check_probabilities(owner, probabilities, least=1):
         probabilities: Rows of numbers from 0 with the sum 1.
         least: The least n.
     """
-    probabilities = _as_array(probabilities)
+    probabilities = as_array(probabilities)
     is_fit = probabilities.dtype.kind in "fiub" and probabilities.ndim == 2
     if not is_fit or not probabilities.size or len(probabilities) < least:
         few = "at least one example" if least == 1 else f"n of {least} or more"
@@ -113,8 +113,9 @@ def check_probabilities(owner, probabilities, least=1):
     return probabilities
 
 
-def _as_array(x):
+def as_array(x):
+    """What was given as an array; rows of several lengths as one object."""
     try:
         return np.asarray(x)
-    except ValueError:  # rows of several lengths
+    except ValueError:
         return np.empty((), "O")

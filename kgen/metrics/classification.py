@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgen.errors import check_int, invalid
-from kgen.metrics.checks import check_probabilities
+from kgen.metrics.checks import as_array, check_probabilities
 
 
 def calibration_error(probabilities, labels, bins=15):
@@ -44,7 +44,7 @@ def calibration_error(probabilities, labels, bins=15):
 def _checked(probabilities, labels):
     owner = "calibration_error"
     probabilities = check_probabilities(owner, probabilities)
-    labels = np.asarray(labels)
+    labels = as_array(labels)
     count, num_classes = probabilities.shape
     if (
         labels.shape != (count,)

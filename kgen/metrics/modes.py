@@ -64,7 +64,7 @@ def _checked_weights(weights, count):
         return np.full(count, 1.0 / count)
     try:
         found = np.asarray(weights, "float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = np.empty(0)
     good = (found > 0) & np.isfinite(found)
     if found.shape != (count,) or not good.all():

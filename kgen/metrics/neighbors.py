@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from kgen.errors import check_int, check_number, invalid
+from kgen.metrics.checks import as_array
 
 
 def nearest_neighbors(samples, references, batch_size=1000):
@@ -99,7 +100,7 @@ def memorization(distances, test_distances, share=0.05):
 
 
 def _distances(argument, x):
-    x = np.asarray(x)
+    x = as_array(x)
     good = x.dtype.kind in "fiub" and x.ndim == 1 and x.size
     # Written so that NaN fails, too.
     if not good or not (x.min() >= 0.0 and x.max() < np.inf):
@@ -138,7 +139,7 @@ def _batches(references, batch_size):
 
 def _rows(owner, argument, x, num_features=None):
     """Examples as rows, finite, in float32 as they are or in float64."""
-    x = np.asarray(x)
+    x = as_array(x)
     if x.dtype.kind not in "fiub" or x.ndim < 2 or not x.size:
         raise invalid(
             argument,

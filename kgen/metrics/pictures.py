@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgen.errors import invalid
-from kgen.metrics.checks import check_in_range
+from kgen.metrics.checks import as_array, check_in_range, check_pictures
 
 # What rounding to 256 greys costs: nearer pictures are equal ones in a file.
 _ROUNDING = 1.0 / 255.0**2 / 12.0
@@ -25,8 +25,9 @@ def psnr(images, references):
     Raises:
         InvalidArgument: If the shapes differ, or values are out of [0, 1].
     """
-    images, references = np.asarray(images), np.asarray(references)
-    if images.shape != references.shape or not images.size:
+    images, references = as_array(images), as_array(references)
+    is_array = images.ndim > 0 and images.size > 0
+    if images.shape != references.shape or not is_array:
         raise invalid(
             "images",
             "psnr",
@@ -79,16 +80,7 @@ def sharpness(images):
         Pech-Pacheco et al. (2000), Diatom autofocusing in brightfield
         microscopy, section 2.
     """
-    images = np.asarray(images)
-    is_picture = images.ndim == 4 and len(images)
-    if not is_picture or min(images.shape[1:3]) < 3:
-        raise invalid(
-            "images",
-            "sharpness",
-            "shape (n, height, width, channels), both sides 3 or more",
-            f"shape {images.shape}",
-        )
-    check_in_range("images", "sharpness", images)
+    images = check_pictures("sharpness", "images", images, 3)
     x = images.astype("float64")
     middle = x[:, 1:-1, 1:-1]
     beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]

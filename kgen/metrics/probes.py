@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgen.errors import check_int, check_seed, invalid
-from kgen.metrics.checks import check_features
+from kgen.metrics.checks import as_array, check_features
 
 
 def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
@@ -67,7 +67,7 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
 
 
 def _checked(name, z, y, width=None):
-    z, y = check_features("probe", name, z, num_features=width), np.asarray(y)
+    z, y = check_features("probe", name, z, num_features=width), as_array(y)
     labels = name.replace("z", "y")
     if y.dtype.kind not in "iu":
         raise invalid(labels, "probe", "integers", f"labels of {y.dtype}")

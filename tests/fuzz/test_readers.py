@@ -64,7 +64,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz")
 
 
-@examples(300)
+@examples(120)
 @given(mutated(_idx()), st.booleans())
 def test_idx(folder, data, packed):
     if packed:
@@ -73,45 +73,45 @@ def test_idx(folder, data, packed):
         check(folder, "idx", data)
 
 
-@examples(200)
+@examples(80)
 @given(mutated(_idx((3,))))
 def test_idx_labels(folder, data):
     check(folder, "idx_labels", data)
 
 
-@examples(200)
+@examples(100)
 @given(mutated(gzip.compress(_idx(), mtime=0), header=16))
 def test_gz(folder, data):
     check(folder, "gz", data)
 
 
-@examples(400)
+@examples(150)
 @given(st.sampled_from(_NPY).flatmap(lambda data: mutated(data, header=128)))
 def test_npy(folder, data):
     check(folder, "npy", data)
 
 
-@examples(400)
+@examples(150)
 @given(st.sampled_from(_NPZ).flatmap(mutated))
 def test_npz(folder, data):
     check(folder, "npz", data)
 
 
 @pytest.mark.parametrize("kind", _PICTURES)
-@examples(150)
+@examples(50)
 @given(data=st.data())
 def test_pictures(folder, kind, data):
     whole = data.draw(st.sampled_from(_PICTURES[kind]))
     check(folder, kind, data.draw(mutated(whole)))
 
 
-@examples(300)
+@examples(200)
 @given(mutated(_HISTORY.encode(), header=60))
 def test_history(folder, data):
     check(folder, "history", data)
 
 
-@examples(300)
+@examples(100)
 @given(mutated(json.dumps(CONFIG).encode(), header=400))
 def test_config_bytes(folder, data):
     check(folder, "config", data)
@@ -131,7 +131,7 @@ def model(tmp_path_factory):
     return path.read_bytes()
 
 
-@examples(60)
+@examples(40)
 @given(data=st.data())
 def test_models(folder, model, data):
     check(folder, "keras", data.draw(mutated(model, header=len(model) // 2)))
