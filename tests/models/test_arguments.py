@@ -75,10 +75,17 @@ def test_what_is_no_boolean_does_not_count_as_one(value):
             call()
 
 
-BAD = [{"a": 1}, {}, {"class_name": "Foo", "config": {}}, "foo", 3, object()]
+BAD = [
+    pytest.param({"a": 1}, id="no class"),
+    pytest.param({}, id="empty"),
+    pytest.param({"class_name": "Foo", "config": {}}, id="unknown class"),
+    pytest.param("foo", id="unknown name"),
+    pytest.param(3, id="number"),
+    pytest.param(object(), id="object"),
+]
 
 
-@pytest.mark.parametrize("value", BAD, ids=str)
+@pytest.mark.parametrize("value", BAD)
 @pytest.mark.parametrize(
     "argument",
     ["activation", "output_activation", "kernel_regularizer", "likelihood"],
@@ -93,7 +100,7 @@ def test_what_keras_can_not_read_is_told_by_the_arguments_name(argument, value):
         )
 
 
-@pytest.mark.parametrize("value", BAD, ids=str)
+@pytest.mark.parametrize("value", BAD)
 def test_what_is_no_optimizer_or_constraint_is_told(value):
     gan = contract.small_model("gan")
     for argument in ("optimizer", "discriminator_optimizer", "penalty"):
