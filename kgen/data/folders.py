@@ -203,7 +203,7 @@ def _class_names(folder, files):
 
 
 def _nothing(folder, left_out):
-    other = f" It holds {_counted(left_out)}." if left_out else ""
+    other = f" It holds other files: {_counted(left_out)}." if left_out else ""
     return InvalidArgument(
         f"{folder} holds no data. Expected pictures "
         f"({', '.join(pictures.ENDINGS)}) or IDX files "
@@ -212,13 +212,14 @@ def _nothing(folder, left_out):
 
 
 def _counted(left_out):
-    kinds = ", ".join(f"{n:,} {kind}" for kind, n in left_out.most_common(9))
-    return f"{left_out.total():,} other files: {kinds}"
+    """How many files of which kinds, the most frequent ones first."""
+    kinds = [f"{count:,} {kind}" for kind, count in left_out.most_common(9)]
+    return ", ".join(kinds) + (", ..." if len(left_out) > 9 else "")
 
 
 def _tell_left_out(folder, left_out):
     if left_out:
-        reading.tell(f"{folder}: left out are {_counted(left_out)}.")
+        reading.tell(f"{folder}: files left out: {_counted(left_out)}.")
 
 
 def _tell_empty(folder, roots, names):
@@ -229,8 +230,8 @@ def _tell_empty(folder, roots, names):
     empty = sorted(found - set(names))
     if empty:
         reading.tell(
-            f"{folder}: without a picture that can be read, and no classes, are "
-            f"{', '.join(empty)}."
+            f"{folder}: folders without a picture that can be read, which are "
+            f"no classes: {', '.join(empty)}."
         )
 
 
