@@ -39,7 +39,7 @@ class GaussianBase(ClosedForm):
 
     def _flat(self, what, seen, advice="a larger shrinkage"):
         if self.shrinkage is None:
-            advice = "a number as shrinkage, such as 0.1"
+            advice = "a number as shrinkage"
         return InvalidArgument(
             f"`{type(self).__name__}`: the covariance of {what} is singular: in "
             f"some direction its {int(seen)} examples with {self.size} features "
@@ -221,11 +221,19 @@ class FullGaussian(GaussianBase):
 
     def _check_counts(self, count):
         """Raises where examples can't tell how columns vary in a class."""
-        if self.shared and count.sum() <= np.sum(count > 0):
-            raise self._flat("all classes", count.sum())
         single = np.flatnonzero((count > 0) & (count <= 1))
+        if self.shared and count.sum() <= np.sum(count > 0):
+            raise InvalidArgument(
+                "`FullGaussian`: every class has one example only, which does not "
+                "tell how columns vary in a class. Pass more examples."
+            )
         if not self.shared and not self.pooling and len(single):
-            raise self._flat(f"class {single[0]}", count[single[0]])
+            raise InvalidArgument(
+                f"`FullGaussian`: class {single[0]} has one example only, which "
+                "does not tell how columns vary in it. Pass more examples, "
+                'pooling=0.5, or the density "shared", by which classes learn '
+                "from each other."
+            )
 
     def _check_regular(self, covariances, count):
         labels = [None] if self.shared else np.flatnonzero(count)
