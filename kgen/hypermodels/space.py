@@ -298,7 +298,7 @@ def _range(entry, name, owner):
         raise invalid(
             name,
             f"{owner}.space",
-            f"a step that reaches from 2 to {_MOST_STEPS} values",
+            f"a step that reaches two values or more, {_MOST_STEPS} at most",
             entry,
         )
     return found

@@ -399,7 +399,7 @@ def get(identifier, owner="VAE", losses=False):
         return KerasLoss(identifier)
     name, colon, argument = str(identifier).partition(":")
     if name not in LIKELIHOODS or (colon and name != "gaussian"):
-        known = [*LIKELIHOODS, *(KERAS_LOSSES if losses else ())]
+        known = [*LIKELIHOODS, *(_LOSS_NAMES if losses else ())]
         raise unknown_name("likelihood", owner, known, identifier)
     if not colon:
         return LIKELIHOODS[name]()
@@ -420,23 +420,14 @@ KERAS_LOSSES = {
     "binary_crossentropy": ("bce", "BCE", "BinaryCrossentropy"),
     "binary_focal_crossentropy": ("BinaryFocalCrossentropy",),
 }
-_LOSS_NAMES = {*KERAS_LOSSES, *itertools.chain(*KERAS_LOSSES.values())}
+_LOSS_NAMES = [*KERAS_LOSSES, *itertools.chain(*KERAS_LOSSES.values())]
 _OF_PROBABILITIES = {"binary_crossentropy", "binary_focal_crossentropy"}
 # Those that are of classes, of whole vectors, or of all pixels of a batch.
 _NOT_OF_PIXELS = {
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "categorical_hinge",
-    "circle",
-    "cosine_similarity",
-    "ctc",
-    "dice",
-    "hinge",
-    "kl_divergence",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-    "tversky",
+    *("categorical_crossentropy", "categorical_focal_crossentropy", "circle"),
+    *("categorical_generalized_cross_entropy", "categorical_hinge", "ctc"),
+    *("cosine_similarity", "dice", "hinge", "kl_divergence", "tversky"),
+    *("sparse_categorical_crossentropy", "squared_hinge"),
 }
 
 
