@@ -358,7 +358,9 @@ USE = {
         "an array, or batches",
     ),
     "weights without end": (
-        lambda: metrics.mode_coverage(ROWS, ROWS[:2], 0.1, [1, 10**400]),
+        lambda: metrics.mode_coverage(
+            ROWS, ROWS[:2], 0.1, weights=[1, 10**400]
+        ),
         "2 positive numbers",
     ),
     "codes without labels": (lambda: metrics.probe(ROWS, Y[:3]), "probe"),
