@@ -344,7 +344,10 @@ USE = {
         lambda: metrics.memorization([1.0, []], [1.0]),
         "finite numbers of shape (n,)",
     ),
-    "pictures of all kinds": (lambda: metrics.sharpness([1, []]), "shape (n"),
+    "pictures of all kinds": (
+        lambda: metrics.sharpness([1, []]),
+        "sides 3 or more",
+    ),
     "labels of all kinds": (
         lambda: metrics.probe(ROWS, [1, []]),
         "integers",
