@@ -360,6 +360,10 @@ USE = {
         lambda: metrics.nearest_neighbors(ROWS, None),
         "an array, or batches",
     ),
+    "references of nothing": (
+        lambda: metrics.nearest_neighbors(ROWS, [[]]),
+        "numbers of shape (n, ...)",
+    ),
     "weights without end": (
         lambda: metrics.mode_coverage(
             ROWS, ROWS[:2], 0.1, weights=[1, 10**400]
