@@ -344,7 +344,10 @@ USE = {
         lambda: metrics.memorization([1.0, []], [1.0]),
         "finite numbers of shape (n,)",
     ),
-    "pictures of all kinds": (lambda: metrics.sharpness([1, []]), "shape (n"),
+    "pictures of all kinds": (
+        lambda: metrics.sharpness([1, []]),
+        "sides 3 or more",
+    ),
     "labels of all kinds": (
         lambda: metrics.probe(ROWS, [1, []]),
         "integers",
@@ -357,8 +360,14 @@ USE = {
         lambda: metrics.nearest_neighbors(ROWS, None),
         "an array, or batches",
     ),
+    "references of nothing": (
+        lambda: metrics.nearest_neighbors(ROWS, [[]]),
+        "numbers of shape (n, ...)",
+    ),
     "weights without end": (
-        lambda: metrics.mode_coverage(ROWS, ROWS[:2], 0.1, [1, 10**400]),
+        lambda: metrics.mode_coverage(
+            ROWS, ROWS[:2], 0.1, weights=[1, 10**400]
+        ),
         "2 positive numbers",
     ),
     "codes without labels": (lambda: metrics.probe(ROWS, Y[:3]), "probe"),

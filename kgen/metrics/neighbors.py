@@ -131,7 +131,8 @@ def _batches(references, batch_size):
         )
     if not isinstance(references, np.ndarray):
         for batch in references:
-            yield batch[0] if isinstance(batch, (tuple, list)) else batch
+            is_pair = isinstance(batch, (tuple, list)) and len(batch)
+            yield batch[0] if is_pair else batch
         return
     for start in range(0, len(references), size):
         yield references[start : start + size]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgen.errors import invalid
-from kgen.metrics.checks import as_array, check_in_range, check_pictures
+from kgen.metrics.checks import as_array, check_in_range
 
 # What rounding to 256 greys costs: nearer pictures are equal ones in a file.
 _ROUNDING = 1.0 / 255.0**2 / 12.0
@@ -80,7 +80,16 @@ def sharpness(images):
         Pech-Pacheco et al. (2000), Diatom autofocusing in brightfield
         microscopy, section 2.
     """
-    images = check_pictures("sharpness", "images", images, 3)
+    images = as_array(images)
+    is_picture = images.dtype.kind == "f" and images.ndim == 4 and images.size
+    if not is_picture or min(images.shape[1:3]) < 3:
+        raise invalid(
+            "images",
+            "sharpness",
+            "floats of shape (n, height, width, channels), both sides 3 or more",
+            f"{images.dtype} of shape {images.shape}",
+        )
+    check_in_range("images", "sharpness", images)
     x = images.astype("float64")
     middle = x[:, 1:-1, 1:-1]
     beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]

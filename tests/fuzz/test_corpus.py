@@ -4,13 +4,12 @@ import pathlib
 
 import pytest
 
-from kgen import cli
+from kgen import cli, files
 from tests.fuzz.readers import READERS, check
 
+_CORPUS = pathlib.Path(__file__).parent / "corpus"
 _FILES = sorted(
-    path
-    for path in (pathlib.Path(__file__).parent / "corpus").glob("*/*")
-    if path.parent.name in READERS
+    path for path in _CORPUS.glob("*/*") if path.parent.name in READERS
 )
 _DEEP = 100_000
 # Too large, or too plain, to be files.
@@ -55,3 +54,9 @@ def test_settings_too_deep(text):
         assert "nested too deeply" in error.format_message()
     else:
         assert read == ("x", value)
+
+
+def test_an_archive_that_points_outside_is_damaged():
+    """As a model's file is, too."""
+    path = _CORPUS / "npz" / "directory_points_outside.npz"
+    assert "outside of itself" in files.archive_damage(path)

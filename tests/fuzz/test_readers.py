@@ -111,7 +111,7 @@ def test_history(folder, data):
     check(folder, "history", data)
 
 
-@examples(100)
+@examples(50)
 @given(mutated(json.dumps(CONFIG).encode(), header=400))
 def test_config_bytes(folder, data):
     check(folder, "config", data)

@@ -199,7 +199,7 @@ def _names_of_set(name):
 
 
 @pytest.mark.parametrize("name", ["vae", "gan"])
-@examples(15)
+@examples(10)
 @given(data=st.data())
 def test_set(name, data):
     options = data.draw(_arguments(_names_of_set(name)))
@@ -302,14 +302,14 @@ _PLACES += [("space", name) for name in ("latent_dim", "activation", "x")]
 _PLACES += [("budget", "x"), ("data", "image_shape"), ("data", "conditional")]
 
 
-@examples(30)
+@examples(20)
 @given(st.sampled_from(_PLACES), _STUDY_VALUES)
 def test_study(folder, place, value):
     text = _study_text(_with(_STUDY, place, value))
     check(folder, "study", text.encode("utf-8", "surrogatepass"))
 
 
-@examples(80)
+@examples(50)
 @given(mutated(_study_text(_STUDY).encode(), header=400))
 def test_study_bytes(folder, data):
     check(folder, "study", data)
