@@ -907,12 +907,11 @@ def tune(path, source, workers, resume, overwrite, trials, member):
                 "interrupted. The same command takes its trial up again.", 130
             )
         studies.draw(study)
-        data = f" --data {source}" if source else ""
-        return _complain(
-            f"interrupted. Finished trials are kept; go on with: kgen tune "
-            f"{path} --resume{data}",
-            130,
-        )
+        return _complain(f"interrupted. {_how_to_go_on(path, source)}", 130)
+    except OSError as error:
+        if error.errno not in files.ADVICE or not study.folder.exists():
+            raise
+        return _complain(f"{_one_line(error)} {_how_to_go_on(path, source)}", 2)
     except distribution.WorkerLost as error:
         studies.draw(study)
         return _complain(str(error), 1)
@@ -920,6 +919,13 @@ def tune(path, source, workers, resume, overwrite, trials, member):
         return None
     studies.draw(study)
     return _conclude(path, found)
+
+
+def _how_to_go_on(path, source):
+    data = f" --data {source}" if source else ""
+    return (
+        f"Finished trials are kept; go on with: kgen tune {path} --resume{data}"
+    )
 
 
 def _watch_trial(study):

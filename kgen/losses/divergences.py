@@ -22,12 +22,6 @@ def _at_least_float32(x):
     return ops.cast(x, "float32") if half else x
 
 
-@tf.custom_gradient
-def _clip(log_var):
-    clipped = tf.clip_by_value(log_var, -LOG_VAR_BOUND, LOG_VAR_BOUND)
-    return clipped, lambda upstream: upstream
-
-
 def bound_log_var(log_var):
     """Clips `log_var` to +-20 in float32, but lets the gradient pass.
 
@@ -39,7 +33,12 @@ def bound_log_var(log_var):
     Returns:
         Tensor of the same shape.
     """
-    return _clip(ops.cast(log_var, "float32"))
+    log_var = ops.cast(log_var, "float32")
+    clipped = tf.clip_by_value(log_var, -LOG_VAR_BOUND, LOG_VAR_BOUND)
+    # It adds a zero that has a gradient; of infinity it would be NaN.
+    # `tf.custom_gradient` would keep each graph that it is used in for ever.
+    finite = tf.clip_by_value(log_var, tf.float32.min, tf.float32.max)
+    return tf.stop_gradient(clipped) + (finite - tf.stop_gradient(finite))
 
 
 def gaussian_log_prob(x, mean, log_var):

@@ -96,7 +96,8 @@ class Bernoulli(Likelihood):
     parameters_are_logits = True
 
     def _log_prob_per_dim(self, x, parameters):
-        return _cross_entropy(x, parameters)
+        # x log(m) + (1 - x) log(1 - m)
+        return x * parameters - tf.nn.softplus(parameters)
 
     def mean(self, parameters):
         return ops.sigmoid(ops.cast(parameters, "float32"))
@@ -105,22 +106,6 @@ class Bernoulli(Likelihood):
         mean = self.mean(parameters)
         uniform = tf.random.stateless_uniform(tf.shape(mean), seed)
         return ops.cast(uniform < mean, "float32")
-
-
-@tf.custom_gradient
-def _cross_entropy(x, logits):
-    """x log(sigmoid(l)) + (1 - x) log(1 - sigmoid(l)).
-
-    The gradient is written out, since it is the largest tensor of a step: the
-    derived one passes over it twice as often.
-    """
-
-    def gradient(upstream):
-        by_logits = upstream * (x - tf.sigmoid(logits))
-        by_x = upstream * logits
-        return by_x, by_logits
-
-    return x * logits - tf.nn.softplus(logits), gradient
 
 
 # Around m = 1/2 the closed forms of the continuous Bernoulli are 0/0. Their

@@ -130,6 +130,12 @@ class Kept(keras_tuner.Oracle):
             kept.read(path, ("settings", "parameters"))
         with kept.reading(folder):
             super().reload()
+        # A kill may have come after a trial's file was written and before this.
+        self.end_order += [
+            name
+            for name, trial in sorted(self.trials.items())
+            if trial.status in _FINISHED and name not in self.end_order
+        ]
         # Keras Tuner counts a trial as under way till the next one begins, and
         # would run it twice; one that had just begun, it would forget.
         unfinished = [

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import shutil
 
 from keras_tuner.engine.trial import TrialStatus
@@ -12,6 +13,9 @@ from kgen.errors import InvalidArgument, check_int
 from kgen.studies import hparams, kept, oracles, pictures, results, workers
 from kgen.studies.study import check_tuner
 from kgen.studies.trials import Judge, Trainer, describe
+
+# What is written in the folders of a study, by its own processes alone.
+_OWN = re.compile(r"(study|oracle|trial|record)\.json|(model|last)-\d+\.keras")
 
 
 def tune(
@@ -126,6 +130,18 @@ def prepare(study, resume=False, overwrite=False, trials=None):
     if overwrite and file.exists():
         _delete(study)
     files.write_json(file, said)
+    with alone(study):
+        _sweep(study)
+
+
+def _sweep(study):
+    """Deletes what killed processes have left half written; for who holds the
+    lock."""
+    files.sweep(study.folder.parent, study.results_file.name.__eq__)
+    files.sweep(study.folder, _OWN.fullmatch)
+    if not workers.is_member():  # a worker elsewhere may still be at work
+        for folder in study.folder.glob("trial_*"):
+            files.sweep(folder, _OWN.fullmatch)
 
 
 def _delete(study):
@@ -158,7 +174,7 @@ def _check_free(study, file, said, resume, overwrite):
                 f"({', '.join(changed)}): they can't be compared with new ones. "
                 "Change it back, or pass --overwrite to delete them."
             )
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and _holds_others(folder, file.name):
         raise FileExistsError(
             f"{folder} holds something that is not a study's. Move it away."
         )
@@ -172,6 +188,13 @@ def _check_free(study, file, said, resume, overwrite):
             f"{study.picture_file} is there, and is no study's that is known. "
             "Move it away, or pass --overwrite to replace it."
         )
+
+
+def _holds_others(folder, name):
+    """Whether there is more than what a kill left of a file's first writing."""
+    return any(
+        files.is_left_over(path.name) != name for path in folder.iterdir()
+    )
 
 
 @contextlib.contextmanager

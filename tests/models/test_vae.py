@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 import kgen
 from kgen.errors import InvalidArgument
+from kgen.losses.divergences import bound_log_var
 from tests.models import contract
 from tests.models.contract import CLASSES, X, Y
 
@@ -148,6 +150,25 @@ def test_free_bits_are_a_floor_for_each_dimension():
     logs = vae.evaluate(X, batch_size=len(X), verbose=0, return_dict=True)
     assert logs["kl_loss"] == pytest.approx(15.0)
     assert -logs["elbo"] < logs["loss"]
+
+
+def test_no_gradients_are_registered():
+    """TensorFlow would keep them, and their graphs with them, for ever."""
+    vae = build(likelihood="bernoulli")
+    known = set(ops.gradient_registry.list())
+    vae.fit(X, batch_size=len(X), verbose=0)
+    new = set(ops.gradient_registry.list()) - known
+    assert not [name for name in new if name.startswith("CustomGradient-")]
+
+
+@pytest.mark.parametrize("log_var", [np.inf, 3e38, 25.0, 0.1, -0.3, -np.inf])
+def test_bounded_log_var_is_exact_and_its_gradient_passes(log_var):
+    x = tf.constant(log_var, "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        bounded = bound_log_var(x)
+    assert bounded.numpy() == np.clip(x, -20.0, 20.0)
+    assert tape.gradient(bounded, x).numpy() == np.isfinite(log_var)
 
 
 def test_log_var_is_bounded_but_can_come_back():

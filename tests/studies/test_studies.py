@@ -1,6 +1,7 @@
 """Studies: read, refused, run, resumed."""
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -726,6 +727,64 @@ def test_ctrl_c_loses_no_finished_trial(tmp_path, monkeypatch, tuner):
     assert len(set(seen)) == 6
 
 
+def test_a_full_disk_ends_the_study_and_its_trial_runs_again(
+    tmp_path, monkeypatch
+):
+    path = common.write(tmp_path, **common.GRID)
+    full = [3]
+
+    def figure(settings, seed):
+        if settings["latent_dim"] in full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return float(settings["latent_dim"])
+
+    common.at_best(monkeypatch, figure)
+    result = kgen_tune(path)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"kgen: {path.with_suffix('.trials')}/trial_2: No space left on "
+        "device. Free some space there. Finished trials are kept; go on with: "
+        f"kgen tune {path} --resume\n"
+    )
+    full.clear()
+    assert kgen_tune(path, "--resume").exit_code == 0
+    found = common.results_of(path)
+    assert [one["value"] for one in found["trials"]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_a_kill_left_half_written_is_passed_over_and_deleted(
+    tmp_path, monkeypatch
+):
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    study = common.study(tmp_path, **common.GRID)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+
+    def leave(process, *names):
+        left = [study.folder / name.format(process) for name in names]
+        for path in left:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("")
+        return left
+
+    first = leave(gone.pid, ".{}-study.json")
+    studies.tune(study, trials=1)
+    dead = leave(
+        gone.pid,
+        ".{}-oracle.json",
+        "trial_0/.{}-trial.json",
+        "trial_0/.{}-model-0.keras",
+        "../.{}-study.results.json",
+    )
+    others = [
+        *leave(gone.pid, "../.{}-other.results.json", ".{}-precious"),
+        *leave(os.getppid(), "trial_0/.{}-trial.json"),
+    ]
+    studies.tune(study, trials=2, resume=True)
+    assert not any(path.exists() for path in [*first, *dead])
+    assert all(path.exists() for path in others)
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: nothing catches it."""
 
@@ -770,6 +829,8 @@ def test_a_kill_at_any_write_loses_and_repeats_nothing(
     assert {one["status"] for one in found["trials"]} == {"completed"}
     assert len(found["trials"]) == 4
     assert len(ran) - before == 4 - len(done)
+    state = json.loads((study.folder / "oracle.json").read_text())
+    assert len(set(state["end_order"])) == len(state["end_order"]) == 4
     if tuner != "hyperband":  # which goes on with the same settings
         assert len(set(ran)) == 4
 
