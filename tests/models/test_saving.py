@@ -76,8 +76,14 @@ def test_a_class_that_is_not_known_is_named_first(tmp_path):
 
 
 def test_a_run_with_a_class_that_is_not_known(tmp_path):
-    settings = dict.fromkeys(runs._SETTINGS, "vae")
-    (tmp_path / "config.json").write_text(json.dumps(settings))
+    config = {
+        **dict.fromkeys(["image_shape", "data_dir"]),
+        **dict.fromkeys(["latent_dim", "epochs", "batch_size"], 1),
+        **dict.fromkeys(["conditional", "binarize"], False),
+        **dict.fromkeys(["seed", "kl_warmup"], 0),
+        **{"model": "vae", "data": "digits", "network": "dense", "options": {}},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
     model = kgen.VAE(encoder(Double()), decoder())
     model.save(tmp_path / "model.keras")
     with pytest.raises(InvalidArgument) as error:
@@ -103,7 +109,8 @@ MODELS = {
     "VAEGAN": lambda: kgen.VAEGAN(encoder(), decoder(), discriminator()),
     "GAN": lambda: kgen.GAN(decoder(), discriminator()),
     "VAEDensity": lambda: kgen.BayesClassifier(
-        kgen.VAEDensity([kgen.VAE(encoder(), decoder()) for _ in range(2)])
+        kgen.VAEDensity([kgen.VAE(encoder(), decoder()) for _ in range(2)]),
+        prior="uniform",
     ),
 }
 
