@@ -32,10 +32,10 @@ ADVICE = {
     errno.EMFILE: "Raise the limit of open files (ulimit -n)",
     errno.ENFILE: "Close other programs: the machine has too many files open",
     errno.ENOMEM: "Free some memory",
-    errno.EACCES: "Ask for the permission, or choose another place",
-    errno.EPERM: "Ask for the permission, or choose another place",
+    errno.EACCES: "Check its permissions, or choose another place",
+    errno.EPERM: "Check its permissions, or choose another place",
     errno.EROFS: "Choose a place that can be written to",
-    errno.EIO: "The disk or the network has a fault: see to it",
+    errno.EIO: "Check the disk or the network connection",
     errno.ENAMETOOLONG: "Choose a shorter name",
 }
 
@@ -250,13 +250,13 @@ def _sync_tree(directory):
 def sweep(directory, is_ours):
     """Deletes what killed processes have left half written in a directory.
 
-    It is for who holds the directory's lock, and for files that only the holder
-    writes.
+    Call it only while holding the directory's lock. `is_ours` must name only
+    files that are written under that lock.
 
     Args:
         directory: Its path.
-        is_ours: Function of the name that a file would have got, to whether only
-            the holder writes it.
+        is_ours: Function of the name that a file would have got, to whether it is
+            written only under the lock.
     """
     with contextlib.suppress(OSError):
         for path in pathlib.Path(directory).iterdir():
@@ -298,9 +298,11 @@ def digest(path, more=b""):
     return found.hexdigest()
 
 
-def digest_of(content):
-    """As `digest`, of bytes."""
-    return _blake2(content).hexdigest()
+def digest_of(content, more=b""):
+    """As `digest`, of bytes or a view of them."""
+    found = _blake2(content)
+    found.update(more)
+    return found.hexdigest()
 
 
 def _blake2(content=b""):
