@@ -17,7 +17,7 @@ import zipfile
 _ENDING = ".kgen-new"
 # What is replaced has it meanwhile, and is never deleted as a left-over.
 _REPLACED = ".kgen-old"
-_STALE = 24 * 3600
+STALE = 24 * 3600
 # A temporary file's name tells the process that writes it, and a temporary
 # directory's the machine, too.
 _TEMPORARY = re.compile(r"\.(\d+)-(.+)", re.DOTALL)
@@ -182,7 +182,7 @@ def _delete_abandoned(parent):
             owner = _OWNED.fullmatch(old.name)
             is_ours = owner and owner[2] == _machine()
             is_dead = is_ours and not is_running(int(owner[1]))
-            if is_dead or time.time() - old.stat().st_mtime > _STALE:
+            if is_dead or time.time() - old.stat().st_mtime > STALE:
                 shutil.rmtree(old)
 
 
@@ -247,7 +247,7 @@ def _sync_tree(directory):
         _sync_directory(folder)
 
 
-def sweep(directory, is_ours):
+def sweep(directory, is_ours, age=0):
     """Deletes what killed processes have left half written in a directory.
 
     Call it only while holding the directory's lock. `is_ours` must name only
@@ -257,6 +257,8 @@ def sweep(directory, is_ours):
         directory: Its path.
         is_ours: Function of the name that a file would have got, to whether it is
             written only under the lock.
+        age: Seconds that must have passed since a file was last written; then
+            it may also be one that is written without the lock.
     """
     with contextlib.suppress(OSError):
         for path in pathlib.Path(directory).iterdir():
@@ -264,6 +266,8 @@ def sweep(directory, is_ours):
             if not match or not is_ours(match[2]):
                 continue
             process = int(match[1])
+            if time.time() - path.stat().st_mtime < age:
+                continue
             # In containers, a dead process has often had this one's number.
             if process == os.getpid() or not is_running(process):
                 path.unlink(missing_ok=True)

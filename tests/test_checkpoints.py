@@ -284,6 +284,14 @@ def test_after_a_whole_epoch_there_is_always_one(checkpoints):
             ("bayes_classifier", "--checkpoint-every", "5"),
             "bayes_classifier counts over an epoch",
         ),
+        (
+            ("vae", "--checkpoint-every", "5", "--on-nan", "rollback"),
+            "--checkpoint-every can't be used with --on-nan rollback: a training",
+        ),
+        (
+            ("vae", "--checkpoint-every", "5", "--on-nan", "skip"),
+            "nor the steps left out before",
+        ),
     ],
 )
 def test_checkpoints_that_can_t_be(tmp_path, monkeypatch, options, words):
