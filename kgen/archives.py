@@ -77,7 +77,7 @@ def load(path, again):
                 f"{path} can't be read: it is damaged ({damage}). {again}"
             ) from error
         raise InvalidArgument(
-            f"{path} can't be loaded, though it is as it was written: "
+            f"{path} can't be loaded, although the file is not damaged: "
             f"{type(error).__name__}: {error}"
         ) from error
 

@@ -11,6 +11,7 @@ import warnings
 
 import h5py
 import keras
+import numpy as np
 from keras.src.saving import saving_lib
 
 from kgen import files
@@ -19,6 +20,8 @@ from kgen.errors import InvalidArgument, check_number, say
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.weights\.h5")
 _EVERY = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m")
 _KEPT = 2
+# Ends the names of damaged checkpoints, which are never loaded.
+_DAMAGED = ".damaged"
 # What Keras and h5py raise for a file that they can't use.
 _UNUSABLE = (
     OSError,
@@ -101,21 +104,32 @@ class Checkpoint:
         return self.path.with_name(f"{stem}.json")
 
     def note(self):
-        """What `note_file` holds; `{}` where there is none that can be read."""
+        """What `note_file` holds; `{}` where there is none.
+
+        Runs of older versions have no notes.
+
+        Raises:
+            OSError: If the system can't read it.
+            Damaged: If it isn't what was written.
+        """
         try:
             found = files.read_json(self.note_file)
-        except (OSError, ValueError):
+        except FileNotFoundError:
             return {}
-        return found if isinstance(found, dict) else {}
+        except ValueError as error:
+            raise Damaged(f"{self.note_file} is damaged: {error}") from error
+        if not isinstance(found, dict) or "blake2b" not in found:
+            raise Damaged(f"{self.note_file} is damaged: it has no checksum")
+        return found
 
     def write(self, content, sums=None):
         """Writes the file, whole or not at all, and its note.
 
         Args:
-            content: Its bytes.
+            content: Its bytes, or a view of them.
             sums: The logs' sums over the epoch so far, or None.
         """
-        checksum = files.digest_of(content + _as_bytes(sums))
+        checksum = files.digest_of(content, _as_bytes(sums))
         note = {"blake2b": checksum, "sums": sums}
         files.write_json(self.note_file, note)
         try:
@@ -138,7 +152,7 @@ class Checkpoint:
         if expected and files.digest(self.path, sums) != expected:
             raise Damaged(f"{self.path} is damaged: its checksum is wrong")
         if self.steps and not expected:
-            raise Damaged(f"{self.note_file} is damaged, or not there")
+            raise Damaged(f"{self.note_file} is not there")
         try:
             with warnings.catch_warnings():
                 # By which Keras tells that it has left something out.
@@ -158,7 +172,7 @@ class Checkpoint:
 
     def set_aside(self):
         """Keeps it by another name, where nothing takes it for a good one."""
-        self.path.rename(f"{self.path}.damaged")
+        self.path.rename(f"{self.path}{_DAMAGED}")
         self.note_file.unlink(missing_ok=True)
 
     def delete(self):
@@ -194,7 +208,7 @@ def _is_hdf5(path):
 
 
 def content_of(model):
-    """What `model.save_weights` would write, as bytes.
+    """What `model.save_weights` would write, as a view of bytes.
 
     HDF5 does not write to the disk itself: where that is full, it prints
     tracebacks and may end the process by a segmentation fault. Keras's
@@ -213,7 +227,7 @@ def content_of(model):
         visited_saveables=set(),
     )
     store.close()
-    return buffer.getvalue()
+    return buffer.getbuffer()  # a large model's bytes are not copied
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -265,16 +279,17 @@ class Checkpoints(keras.callbacks.Callback):
             The number of whole epochs that it has seen.
 
         Raises:
-            InvalidArgument: If no checkpoint is whole, or it doesn't fit.
+            InvalidArgument: If there are damaged checkpoints and no other one,
+                or if it doesn't fit.
         """
-        lost = None
+        lost = False
         for one in self.found():
             if one.steps and not within:
                 continue
             try:
                 one.load(model)
             except Damaged as error:
-                lost = error
+                lost = True
                 one.set_aside()
                 say(f"{error}. It is set aside as *.damaged.")
                 continue
@@ -282,12 +297,20 @@ class Checkpoints(keras.callbacks.Callback):
                 say(f"Going on from {one.path}, the one before.")
             self.restored, self._begun = one.path, one if one.steps else None
             return one.epochs
-        if lost:
-            raise InvalidArgument(
-                f"{lost}, and there is no other checkpoint in {self.directory}. "
-                "Train anew in another --out."
-            ) from lost
+        self._check_none_damaged()
         return 0
+
+    def _check_none_damaged(self):
+        """Raises if a damaged checkpoint was set aside, now or earlier.
+
+        To begin at the first epoch would replace what the run still has.
+        """
+        damaged = sorted(map(str, self.directory.glob(f"*{_DAMAGED}")))
+        if damaged:
+            raise InvalidArgument(
+                f"There is no checkpoint in {self.directory} that can be read. "
+                f"Damaged: {', '.join(damaged)}. Train again with a new --out."
+            )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._steps = epoch, 0
@@ -304,12 +327,13 @@ class Checkpoints(keras.callbacks.Callback):
         over = self.every and self.every.is_over(
             self._steps - steps, time.monotonic() - moment
         )
-        if over and self._steps > steps and _is_finite(logs):
+        if over and self._steps > steps and _is_finite(self.model, logs):
             self._save(Checkpoint.named(self.directory, self._epoch, batch + 1))
             self._last = self._steps, time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        if _is_finite(logs):  # else the state before is the one worth keeping
+        # Otherwise the state before is the one worth keeping.
+        if _is_finite(self.model, logs):
             self._save(Checkpoint.named(self.directory, epoch + 1))
 
     def _save(self, checkpoint):
@@ -320,10 +344,21 @@ class Checkpoints(keras.callbacks.Callback):
         for one in found:
             if one not in found[:_KEPT] and one not in whole[:1]:
                 one.delete()
+        for note in self.directory.glob("epoch-*.json"):
+            weights = note.with_name(f"{note.stem}.weights.h5")
+            if not weights.exists():  # a kill came between the two
+                note.unlink(missing_ok=True)
 
 
-def _is_finite(logs):
-    return math.isfinite(float((logs or {}).get("loss", 0.0)))
+def _is_finite(model, logs):
+    """Whether the loss and all trainable weights are.
+
+    A finite loss is not enough: its update may have made a weight overflow.
+    """
+    if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+        return False
+    arrays = map(keras.ops.convert_to_numpy, model.trainable_weights)
+    return all(np.isfinite(array).all() for array in arrays)
 
 
 def _sums(model):

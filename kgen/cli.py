@@ -46,7 +46,7 @@ class Group(click.Group):
     def main(self, *args, **kwargs):
         kwargs["standalone_mode"] = False
         try:
-            with interrupts.heeding_sigterm():
+            with interrupts.sigterm_as_interrupt():
                 status = super().main(*args, **kwargs)
         except (click.Abort, KeyboardInterrupt) as error:
             cause = error.__cause__ or error  # click has its own error for it
@@ -362,11 +362,11 @@ def trains(function):
 )
 @click.option(
     "--on-nan",
-    type=Name("answer to NaN", names.ON_NAN),
+    type=Name("choice", names.ON_NAN),
     default="stop",
     show_default=True,
-    help="What follows a loss or gradient that is NaN or infinite, which never "
-    "reaches the weights: "
+    help="What to do when a loss or gradient is NaN or infinite (it never "
+    "reaches the weights): "
     + "; ".join(f"{name} ({text})" for name, text in names.ON_NAN.items())
     + ".",
 )
@@ -446,7 +446,7 @@ def train(
         )
     distribution.check(strategy, devices)
     if strategy == "multi_worker":
-        interrupts.unheeded()
+        interrupts.sigterm_ends_process()
     if strategy == "multi_worker" and not _meet(
         out if resume else None, settings["epochs"]
     ):
@@ -463,7 +463,10 @@ def train(
     if export and writes:  # before the work: where it can't be is told early
         os.makedirs(os.path.join("saved_models", model), exist_ok=True)
 
-    run = runs.Run(out) if out else runs.new_run(model)
+    if out or not writes:  # other workers than the chief make no directory
+        run = runs.Run(out or os.path.join("runs", model))
+    else:
+        run = ctx.with_resource(runs.new_run(model))
     options = dict(options)
     if study:
         options = {**_tuned(ctx, model, study, settings), **options}
@@ -602,7 +605,10 @@ def _shown(value):
 
 
 def _resumed(ctx, run, config):
-    """The run's own settings; `--epochs` and `--on-nan` may change."""
+    """The run's own settings, and those given that may change.
+
+    These are `--epochs`, `--on-nan` and `--checkpoint-every`.
+    """
     kept = run.config
     if kept["model"] != config["model"]:
         raise InvalidArgument(
@@ -610,11 +616,14 @@ def _resumed(ctx, run, config):
             f"{config['model']}. Go on with: kgen train {kept['model']} --resume "
             f"--out {run.path}"
         )
-    if ctx.params["strategy"]:
-        kept["checkpoint_every"] = None  # which is for one device
+    command_line = click.core.ParameterSource.COMMANDLINE
+    if ctx.get_parameter_source("on_nan") == command_line:
+        kept["on_nan"] = config["on_nan"]
+    if ctx.params["strategy"] or kept["on_nan"] != "stop":
+        kept["checkpoint_every"] = None  # unless given: runs.train refuses it
     for name, value in config.items():
         source = ctx.get_parameter_source(name)
-        given = source == click.core.ParameterSource.COMMANDLINE
+        given = source == command_line
         if name in ("epochs", "checkpoint_every", "on_nan") and given:
             kept[name] = value
         elif given and value != kept[name]:
@@ -622,7 +631,7 @@ def _resumed(ctx, run, config):
             raise InvalidArgument(
                 f"The run in {run.path} has --{option} {_shown(kept[name])}; it "
                 f"can't be resumed with {_shown(value)}. Leave the option out, "
-                "or start anew."
+                "or train again with a new --out."
             )
     return kept
 
@@ -831,7 +840,9 @@ def compare(out, overwrite, **settings):
     quiet_import()
     from kgen import comparison, runs
 
-    out = out or runs.new_run("comparison", "comparisons").path
+    if not out:
+        new = runs.new_run("comparison", "comparisons")
+        out = click.get_current_context().with_resource(new).path
     found = comparison.compare(
         settings, out, overwrite, report=lambda line: click.echo(line, err=True)
     )
@@ -869,7 +880,7 @@ def tune(path, source, workers, resume, overwrite, trials, member):
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other.")
-    interrupts.unheeded()
+    interrupts.sigterm_ends_process()
     quiet_import()
     from kgen import studies
 
@@ -1098,6 +1109,7 @@ def _open(path, out=None, method=None, endings=(), overwrite=False):
             f"The run in {path} is of the model {run.config['model']}, which "
             f"can't {method}."
         )
+    run.sweep_if_free()
     shape = model.input_shapes[0]
     drawable = plots.is_picture(shape) or (
         method == "sample" and plots.is_drawable(shape)

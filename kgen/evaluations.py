@@ -1,5 +1,6 @@
 """`kgen evaluate`: what runs are worth, as a table, as JSON, and as a report."""
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -113,9 +114,12 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
     if settings.metrics == "":
         raise InvalidArgument("--metrics: expected names, such as elbo,psnr.")
     evaluation.check_metrics("kgen evaluate", settings.metrics)
-    out = _directory(paths, out, overwrite)
-    with locks.directory(out):
+    with contextlib.ExitStack() as stack:
+        out = _directory(stack, paths, out, overwrite)
+        stack.enter_context(locks.directory(out))
         files.sweep(out, {_RESULT, _REPORT}.__contains__)
+        if runs.Run(out).config_file.is_file():
+            runs.Run(out).sweep()
         return out, _evaluate(paths, settings, out, say)
 
 
@@ -129,6 +133,8 @@ def _evaluate(paths, settings, out, say):
             "compared. Pass --data."
         )
     models = [run.model() for run in opened]
+    for run in opened:
+        run.sweep_if_free()
     _check_some(settings.metrics, models)
     say("Reading")
     judged = _judged(opened, models, settings.data)
@@ -159,11 +165,12 @@ def _evaluate(paths, settings, out, say):
     return found
 
 
-def _directory(paths, out, overwrite):
+def _directory(stack, paths, out, overwrite):
     if out is None and len(paths) == 1:
         out = paths[0]
     if out is None:
-        return runs.new_run("evaluation", "evaluations").path
+        new = runs.new_run("evaluation", "evaluations")
+        return stack.enter_context(new).path
     out = pathlib.Path(out)
     for name in (_RESULT, _REPORT):
         if (out / name).exists() and not overwrite:

@@ -84,8 +84,10 @@ def _exported(run, model, root, name, version, options):
 
 
 def _list(root):
+    lock = pathlib.Path(root, f".{versions.CONFIG}.lock")
     try:
-        versions.write_config(root)
+        with locks.alone(lock, str(root), wait=True):  # only for a moment
+            versions.write_config(root)
     except OSError as error:  # the export is there all the same
         warnings.warn(
             f"{versions.CONFIG} in {root} can't be written ({error}): models "

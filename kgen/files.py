@@ -17,7 +17,7 @@ import zipfile
 _ENDING = ".kgen-new"
 # What is replaced has it meanwhile, and is never deleted as a left-over.
 _REPLACED = ".kgen-old"
-_STALE = 24 * 3600
+STALE = 24 * 3600
 # A temporary file's name tells the process that writes it, and a temporary
 # directory's the machine, too.
 _TEMPORARY = re.compile(r"\.(\d+)-(.+)", re.DOTALL)
@@ -32,10 +32,10 @@ ADVICE = {
     errno.EMFILE: "Raise the limit of open files (ulimit -n)",
     errno.ENFILE: "Close other programs: the machine has too many files open",
     errno.ENOMEM: "Free some memory",
-    errno.EACCES: "Ask for the permission, or choose another place",
-    errno.EPERM: "Ask for the permission, or choose another place",
+    errno.EACCES: "Check its permissions, or choose another place",
+    errno.EPERM: "Check its permissions, or choose another place",
     errno.EROFS: "Choose a place that can be written to",
-    errno.EIO: "The disk or the network has a fault: see to it",
+    errno.EIO: "Check the disk or the network connection",
     errno.ENAMETOOLONG: "Choose a shorter name",
 }
 
@@ -182,7 +182,7 @@ def _delete_abandoned(parent):
             owner = _OWNED.fullmatch(old.name)
             is_ours = owner and owner[2] == _machine()
             is_dead = is_ours and not is_running(int(owner[1]))
-            if is_dead or time.time() - old.stat().st_mtime > _STALE:
+            if is_dead or time.time() - old.stat().st_mtime > STALE:
                 shutil.rmtree(old)
 
 
@@ -247,16 +247,18 @@ def _sync_tree(directory):
         _sync_directory(folder)
 
 
-def sweep(directory, is_ours):
+def sweep(directory, is_ours, age=0):
     """Deletes what killed processes have left half written in a directory.
 
-    It is for who holds the directory's lock, and for files that only the holder
-    writes.
+    Call it only while holding the directory's lock. `is_ours` must name only
+    files that are written under that lock.
 
     Args:
         directory: Its path.
-        is_ours: Function of the name that a file would have got, to whether only
-            the holder writes it.
+        is_ours: Function of the name that a file would have got, to whether it is
+            written only under the lock.
+        age: Seconds that must have passed since a file was last written; then
+            it may also be one that is written without the lock.
     """
     with contextlib.suppress(OSError):
         for path in pathlib.Path(directory).iterdir():
@@ -264,6 +266,8 @@ def sweep(directory, is_ours):
             if not match or not is_ours(match[2]):
                 continue
             process = int(match[1])
+            if time.time() - path.stat().st_mtime < age:
+                continue
             # In containers, a dead process has often had this one's number.
             if process == os.getpid() or not is_running(process):
                 path.unlink(missing_ok=True)
@@ -298,9 +302,11 @@ def digest(path, more=b""):
     return found.hexdigest()
 
 
-def digest_of(content):
-    """As `digest`, of bytes."""
-    return _blake2(content).hexdigest()
+def digest_of(content, more=b""):
+    """As `digest`, of bytes or a view of them."""
+    found = _blake2(content)
+    found.update(more)
+    return found.hexdigest()
 
 
 def _blake2(content=b""):

@@ -11,7 +11,7 @@ import keras
 from kgen import files
 from kgen.errors import say
 
-_ENDING = ".damaged"
+_DAMAGED, _OTHER = ".damaged", ".before"
 
 
 class Damaged(ValueError):
@@ -50,16 +50,9 @@ class History(keras.callbacks.Callback):
             _check_names(rows)
             names = [k for k in rows[:1] and rows[0] if _is_there(k, rows)]
             rows = [{k: _number(row[k]) for k in names} for row in rows]
+            _check_order([row["epoch"] for row in rows])
         except (ValueError, csv.Error) as error:
             raise Damaged(f"{self.path} is damaged: {error}") from error
-        epochs = [row["epoch"] for row in rows]
-        if any(
-            later <= one or one != int(one)
-            for one, later in zip(epochs, [*epochs[1:], math.inf])
-        ):
-            raise Damaged(
-                f"{self.path} is damaged: its epochs are not in order"
-            )
         rows = [row for row in rows if before is None or row["epoch"] < before]
         return {name: [row[name] for row in rows] for name in names if rows}
 
@@ -74,7 +67,7 @@ class History(keras.callbacks.Callback):
         try:
             history = self.read(before)
         except Damaged as error:
-            self._set_aside(error)
+            self._set_aside(_DAMAGED, error)
             return
         if not history:
             self.path.unlink(missing_ok=True)
@@ -104,9 +97,11 @@ class History(keras.callbacks.Callback):
             return []
 
     def _begin(self, names):
-        """Starts the file anew, with its first line."""
+        """Starts a new file, with its first line."""
         if self.path.exists() and self.path.stat().st_size:
-            self._set_aside(f"{self.path} holds other logs")
+            self._set_aside(
+                _OTHER, f"{self.path} has other columns than this training logs"
+            )
         with files.naming(self.path):
             self._append(names)
 
@@ -118,12 +113,12 @@ class History(keras.callbacks.Callback):
             file.write(line.getvalue().encode())
             os.fsync(file.fileno())
 
-    def _set_aside(self, reason):
-        place = self.path.with_name(self.path.name + _ENDING)
+    def _set_aside(self, ending, reason):
+        place = self.path.with_name(self.path.name + ending)
         number = 1
         while place.exists():
             number += 1
-            place = self.path.with_name(f"{self.path.name}{_ENDING}-{number}")
+            place = self.path.with_name(f"{self.path.name}{ending}-{number}")
         self.path.rename(place)
         say(f"{reason}. It is now {place.name}; a new one begins.")
 
@@ -137,9 +132,16 @@ def _check_names(rows):
             raise ValueError("the first line lacks `epoch` or `loss`")
 
 
+def _check_order(epochs):
+    """Raises unless epochs are whole numbers that rise."""
+    for one, later in zip(epochs, [*epochs[1:], math.inf]):
+        if not one.is_integer() or later <= one:
+            raise ValueError("its epochs are not whole numbers in order")
+
+
 def _is_there(name, rows):
     """Whether there are such logs: without validation, Keras writes only NA."""
-    return any(row[name] != "NA" for row in rows)
+    return name == "epoch" or any(row[name] != "NA" for row in rows)
 
 
 def _number(text):

@@ -21,10 +21,10 @@ def status(error):
 
 
 @contextlib.contextmanager
-def heeding_sigterm():
+def sigterm_as_interrupt():
     """Within it, SIGTERM raises `Terminated`.
 
-    Where it has been told otherwise, as to be ignored, it stays as it is.
+    If the signal has another handler or is ignored, that is left unchanged.
     """
     is_free = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if not _in_main_thread() or not is_free:
@@ -37,9 +37,12 @@ def heeding_sigterm():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def unheeded():
-    """From now on, SIGTERM ends this process at once: who waits in TensorFlow's
-    code, or for other processes, could not heed it."""
+def sigterm_ends_process():
+    """From now on, SIGTERM ends this process at once.
+
+    A process that waits in TensorFlow's code, or for other processes, would not
+    get to a Python handler.
+    """
     if _in_main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

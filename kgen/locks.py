@@ -26,12 +26,19 @@ def directory(path):
 
     Raises:
         InvalidArgument: If another process does; the message names it.
+        NotADirectoryError: If there is a file in its place.
     """
     path = pathlib.Path(path)
+    for one in (path, *path.parents):
+        if os.path.lexists(one) and not one.is_dir():
+            raise NotADirectoryError(
+                f"{one} is a file, or a link to nothing, and not a directory. "
+                "Choose another place."
+            )
     made = [one for one in (path, *path.parents) if not os.path.lexists(one)]
     path.mkdir(parents=True, exist_ok=True)
     try:
-        with alone(path / NAME, f"{path} is being written"):
+        with alone(path / NAME, str(path)):
             yield
     finally:
         with contextlib.suppress(OSError):  # it is no longer empty
@@ -40,18 +47,20 @@ def directory(path):
 
 
 @contextlib.contextmanager
-def alone(path, what):
+def alone(path, what, wait=False):
     """Within it, this process alone holds a lock file.
 
     A process that is killed lets go of it. The file that it leaves means nothing.
 
     Args:
         path: The lock file, in a directory that is there.
-        what: What goes on meanwhile, for the message, such as `"run is being
-            written"`.
+        what: What the lock protects, for the message, such as a directory's
+            path.
+        wait: Whether to wait for another process that holds it.
 
     Raises:
-        InvalidArgument: If another process holds it; the message names it.
+        InvalidArgument: If another process holds it and `wait` is False; the
+            message names it.
     """
     try:
         import fcntl
@@ -60,13 +69,13 @@ def alone(path, what):
         return
     path = pathlib.Path(path)
     file = _opened(path)
-    while _lock(fcntl, file, what) and not _is_at(file, path):
+    while _lock(fcntl, file, what, wait) and not _is_at(file, path):
         file.close()  # its holder has deleted it since it was opened
         file = _opened(path)
     with file:
         with contextlib.suppress(OSError):  # the disk may be full
             os.ftruncate(file.fileno(), 0)
-            holder = f"{os.getpid()} on {socket.gethostname()}"
+            holder = f"PID {os.getpid()} on {socket.gethostname()}"
             os.write(file.fileno(), holder.encode())
         try:
             yield
@@ -81,16 +90,17 @@ def _opened(path):
         return open(path, "a+")
 
 
-def _lock(fcntl, file, what):
+def _lock(fcntl, file, what, wait):
     """Locks a file; returns False where the file system can't."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
         with file:
             file.seek(0)
-            holder = file.read() or "unknown"
+            holder = file.read() or "unknown PID"
         raise InvalidArgument(
-            f"{what} by another process ({holder}). Wait for it, or stop it."
+            f"{what} is in use by another kgen process ({holder}). Wait until it "
+            "ends, or stop it."
         ) from error
     except OSError as error:
         if error.errno not in _WITHOUT:
@@ -102,7 +112,7 @@ def _lock(fcntl, file, what):
 def _is_at(file, path):
     """Whether an open file is the one that its path leads to."""
     try:
-        there, own = os.stat(path), os.fstat(file.fileno())
-    except OSError:
+        there = os.stat(path)
+    except FileNotFoundError:
         return False
-    return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
+    return os.path.samestat(there, os.fstat(file.fileno()))

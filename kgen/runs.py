@@ -20,13 +20,13 @@ import kgen
 from kgen import (
     archives,
     distribution,
-    faults,
     files,
     histories,
     interrupts,
     locks,
     metrics,
     plots,
+    run_watch,
     settings,
 )
 from kgen.callbacks import (
@@ -42,7 +42,7 @@ from kgen.data import open_source
 from kgen.data.examples import some
 from kgen.errors import InvalidArgument, check_int, unknown_name
 from kgen.errors import say as _say
-from kgen.models import checks, factory
+from kgen.models import checks, factory, outputs
 
 # The most that is held at a time for a picture of pictures: 256 MiB.
 _NUMBERS = 2**26
@@ -70,7 +70,7 @@ _LEFT = (
 # What the commands on a run write beside it.
 _MADE = re.compile(
     r"(sample|reconstruct|denoise|encode|classify)-\d+\.(png|npz)"
-    r"|history\.csv\.damaged(-\d+)?"
+    r"|history\.csv\.(damaged|before)(-\d+)?"
 )
 # What the holder of the lock alone writes in the folders of a run.
 _UNDER_LOCK = re.compile(
@@ -148,7 +148,7 @@ class Run:
                     "with it, --overwrite to delete it, or another --out."
                 )
             self._delete()
-        elif self.path.is_file() or self._holds_others():
+        elif self._holds_others():
             raise FileExistsError(
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
@@ -165,10 +165,22 @@ class Run:
         )
 
     def sweep(self):
-        """Deletes what killed processes have left half written; for who holds
-        the lock."""
+        """Deletes what killed processes have left half written.
+
+        Call it only while holding the directory's lock.
+        """
         for folder in (".", "checkpoints", "progress"):
             files.sweep(self.path / folder, _UNDER_LOCK.fullmatch)
+        # These are written without the lock, but not for a whole day.
+        files.sweep(self.path, _MADE.fullmatch, age=files.STALE)
+
+    def sweep_if_free(self):
+        """As `sweep`; does nothing while another process writes the run."""
+        with (
+            contextlib.suppress(InvalidArgument, OSError),
+            locks.directory(self.path),
+        ):
+            self.sweep()
 
     def _delete(self):
         made = [p for p in self.path.iterdir() if _MADE.fullmatch(p.name)]
@@ -278,12 +290,37 @@ class Run:
         return path
 
 
+@contextlib.contextmanager
 def new_run(name, root="runs"):
-    """The first of `runs/NAME-1`, `runs/NAME-2`, ... that isn't there yet."""
+    """Makes the first of `runs/NAME-1`, `runs/NAME-2`, ... that isn't there yet.
+
+    It is made at once, so that no other process takes the same number, and
+    removed again if it is still empty in the end.
+
+    Args:
+        name: String.
+        root: Directory of all runs.
+
+    Returns:
+        A context manager that gives the `Run`.
+    """
+    root = pathlib.Path(root)
+    made = [one for one in (root, *root.parents) if not os.path.lexists(one)]
+    root.mkdir(parents=True, exist_ok=True)
     number = 1
-    while os.path.lexists(path := pathlib.Path(root, f"{name}-{number}")):
-        number += 1
-    return Run(path)
+    while True:
+        path = root / f"{name}-{number}"
+        try:
+            path.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        yield Run(path)
+    finally:
+        with contextlib.suppress(OSError):  # it is no longer empty
+            for one in (path, *made):
+                one.rmdir()
 
 
 def train(run, config, overwrite=False, resume=False, strategy=None):
@@ -328,7 +365,9 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
     datasets = _datasets(source, config)
     # After the data: preparing a data set for the first time draws, too.
     keras.utils.set_random_seed(config["seed"])
-    with strategy.scope():
+    # A run that began before there were checks of networks' ends can go on.
+    checked = outputs.only_warn() if resume else contextlib.nullcontext()
+    with strategy.scope(), checked:
         model = build(config, source, datasets["train"])
     for name, dataset in datasets.items():
         if dataset:
@@ -352,7 +391,7 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         if epoch:
             _share_state(run, model, strategy)
         if writes:
-            callbacks = [faults.Watch(run), *callbacks, *_records(run)]
+            callbacks = [run_watch.Watch(run), *callbacks, *_records(run)]
         try:
             if epoch < config["epochs"]:
                 epochs = config["epochs"]
@@ -361,7 +400,9 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
             if writes:
                 _save_unfinished(run, model, callbacks)
                 if isinstance(error, Diverged):
-                    raise InvalidArgument(_told(run, config, error)) from error
+                    raise InvalidArgument(
+                        _diverged_message(run, config, error)
+                    ) from error
             raise
         distribution.by_chief(
             strategy, lambda: _end(run, model, source, config["epochs"])
@@ -374,6 +415,14 @@ def _interval(config, model):
     every = config["checkpoint_every"]
     if every is None:
         return None
+    if config["on_nan"] != "stop":
+        raise InvalidArgument(
+            f"--checkpoint-every can't be used with --on-nan {config['on_nan']}: "
+            "a training that goes on within an epoch would no longer know the "
+            "state that the epoch began with, nor the steps left out before. "
+            "Leave one of the options out: there is a checkpoint after each "
+            "epoch."
+        )
     if model.needs_labels:
         raise InvalidArgument(
             f"--checkpoint-every: {config['model']} counts over an epoch, which "
@@ -392,20 +441,20 @@ def _save_unfinished(run, model, callbacks):
     """Saves a model whose training ended within an epoch."""
     with interrupts.ignored():
         for callback in callbacks:
-            if isinstance(callback, faults.Watch):
+            if isinstance(callback, run_watch.Watch):
                 callback.check()
         _, epochs = run.checkpoints.newest()
         save_model(run, model, epochs, interrupted=True)
 
 
-def _told(run, config, error):
+def _diverged_message(run, config, error):
     """What a `Diverged` means for a run, and what to try."""
     other = "skip" if config["on_nan"] == "rollback" else "rollback"
     _, epochs = run.checkpoints.newest()
     place = f"after epoch {epochs}" if epochs else "at the beginning"
     return (
-        f"{error.fault} {run.model_file} holds {error.state}. Start anew with a "
-        "lower learning rate, such as --set optimizer=adam:0.0001, or go on "
+        f"{error.fault} {run.model_file} holds {error.state}. Train again with "
+        "a lower learning rate, such as --set optimizer=adam:0.0001, or go on "
         f"{place} with: kgen train {config['model']} --resume --out {run.path} "
         f"--on-nan {other}"
     )
@@ -428,7 +477,7 @@ def _begin(stack, run, model, config, overwrite, resume):
     stack.enter_context(locks.directory(run.path))
     if not resume:
         run.create(config, overwrite)
-    stack.enter_context(faults.watched(run, config["model"]))
+    stack.enter_context(run_watch.watched(run, config["model"]))
     run.sweep()
     return _resume(run, model, config) if resume else 0
 
@@ -468,8 +517,9 @@ def _check_whole(model, source):
 
 def _resume(run, model, config):
     """Brings `model` to the run's last whole epoch; returns its number."""
-    # One within an epoch has the sums of one device.
-    within = config["strategy"] is None
+    # One within an epoch has the sums of one device, and not what the other
+    # answers to NaN need to know of the epoch.
+    within = config["strategy"] is None and config["on_nan"] == "stop"
     epoch, epochs = run.checkpoints.restore(model, within), config["epochs"]
     if epoch > epochs:
         raise InvalidArgument(

@@ -58,7 +58,9 @@ _KINDS = {
     "kl_warmup": (_is_number, "a number of at least 0"),
     "options": (lambda value: isinstance(value, dict), "an object"),
 }
-# Settings that runs of earlier versions lack, and the values that these had.
+# Settings that runs of earlier versions may lack. `DEFAULTS` holds what is taken
+# for them then; earlier versions had no background, but showed the colour that is
+# hidden behind transparent pixels.
 _LATER = {
     "background": (_is_text, "a colour"),
     "checkpoint_every": (
@@ -91,7 +93,7 @@ def read(file):
         config = files.read_json(file)
     except ValueError as error:
         raise InvalidArgument(
-            f"{file} can't be read: {error}. Mend it, or put it back from a copy."
+            f"{file} can't be read: {error}. Correct it, or put it back from a copy."
         ) from error
     is_object = isinstance(config, dict)
     missing = _REQUIRED - set(config) if is_object else _REQUIRED
@@ -105,6 +107,6 @@ def read(file):
         if not is_fine(config[name]):
             raise InvalidArgument(
                 f"{file} can't be used: `{name}` must be {expected}. Received: "
-                f"{reprlib.repr(config[name])}. Mend it."
+                f"{reprlib.repr(config[name])}. Correct it."
             )
     return config

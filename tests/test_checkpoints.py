@@ -105,10 +105,47 @@ def test_a_damaged_checkpoint_falls_back(checkpoints, noted, capsys):
 
 
 def test_no_whole_checkpoint(checkpoints):
+    """Nor does a second try begin at epoch 1, which would replace the run."""
     for one in checkpoints.found():
         flip(one)
-    with pytest.raises(InvalidArgument, match="is no other checkpoint"):
+    for _ in range(2):
+        with pytest.raises(InvalidArgument, match="that can be read") as error:
+            checkpoints.restore(model_of(0.0))
+        assert "epoch-00001.weights.h5.damaged" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "[]", "{}", b"\xff"])
+def test_a_damaged_note_is_not_one_that_was_never_there(checkpoints, text):
+    """The checkpoint may be anything then."""
+    text = text if isinstance(text, bytes) else text.encode()
+    checkpoints.found()[0].note_file.write_bytes(text)
+    assert checkpoints.restore(model_of(0.0)) == 1
+
+
+def test_a_note_that_the_system_can_t_read(checkpoints):
+    newest = checkpoints.found()[0]
+    newest.note_file.unlink()
+    newest.note_file.mkdir()
+    with pytest.raises(IsADirectoryError):
         checkpoints.restore(model_of(0.0))
+    assert newest.path.exists()
+
+
+def test_weights_that_are_not_finite_are_not_kept(checkpoints):
+    """Nor do notes stay whose checkpoints a kill has kept from being written."""
+    checkpoints.every = Interval(steps=1)
+    before = sorted(os.listdir(checkpoints.directory))
+    checkpoints.set_model(model_of(np.inf))
+    checkpoints.on_epoch_begin(2)
+    checkpoints.on_train_batch_end(0, {"loss": 1.0})
+    checkpoints.on_epoch_end(2, {"loss": 1.0})
+    assert sorted(os.listdir(checkpoints.directory)) == before
+    lonely = checkpoints.directory / "epoch-00002-step-00000003.json"
+    lonely.touch()
+    checkpoints.set_model(model_of(3.0))
+    checkpoints.on_epoch_end(2, {"loss": 1.0})
+    assert not lonely.exists()
+    assert len(weights_in(checkpoints)) == 2
 
 
 @pytest.mark.parametrize("noted", [True, False])
@@ -248,6 +285,14 @@ def test_after_a_whole_epoch_there_is_always_one(checkpoints):
         (
             ("bayes_classifier", "--checkpoint-every", "5"),
             "bayes_classifier counts over an epoch",
+        ),
+        (
+            ("vae", "--checkpoint-every", "5", "--on-nan", "rollback"),
+            "--checkpoint-every can't be used with --on-nan rollback: a training",
+        ),
+        (
+            ("vae", "--checkpoint-every", "5", "--on-nan", "skip"),
+            "nor the steps left out before",
         ),
     ],
 )

@@ -323,7 +323,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
     for answer, told in (
         (
             "stop",
-            "run/model.keras holds the state before that step. Start anew",
+            "run/model.keras holds the state before that step. Train again",
         ),
         (
             "rollback",
@@ -432,7 +432,8 @@ def test_ctrl_c_leaves_a_model(tmp_path, number):
         ):
             time.sleep(0.05)
         line = refused("train", "vae", "--resume", "--out", run)
-        assert f"being written by another process ({training.pid} on " in line
+        assert f"in use by another kgen process (PID {training.pid} on " in line
+        line = refused("evaluate", run, "--data", "digits")
         training.send_signal(number)
         _, error = training.communicate(timeout=300)
     assert training.returncode == 128 + number
@@ -1245,7 +1246,7 @@ def test_a_directory_that_goes_while_training(plain, monkeypatch, moved):
     line = refused_while_training(
         "train", "vae", "--resume", "--out", "run", "--epochs", 3
     )
-    assert "The directory run was removed or moved" in line
+    assert "The directory run was removed or moved during training." in line
     assert not run.exists()
 
 
@@ -1281,7 +1282,7 @@ def test_commands_that_write_are_alone(plain):
             ("export", "run", "--to", "to"),
         ):
             line = refused(*args)
-            assert f"by another process ({os.getpid()} on" in line
+            assert f"by another kgen process (PID {os.getpid()} on" in line
         kgen("export", "run", "--to", "other")
         kgen("sample", "run", "--out", "x.npz")
 

@@ -62,6 +62,9 @@ def test_what_keras_wrote_without_validation_goes_on(history):
         b"epoch,loss\n0,1.5\n0,1.4\n",
         b"epoch,loss\n1,1.5\n0,1.4\n",
         b"epoch,loss\n0.5,1.5\n",
+        b"epoch,loss\nnan,1\n",
+        b"epoch,loss\ninf,1\n",
+        b"epoch,loss\nNA,1\n",
     ],
 )
 def test_a_damaged_history_is_set_aside(history, damaged, capsys):
@@ -79,8 +82,17 @@ def test_a_damaged_history_is_set_aside(history, damaged, capsys):
 
 
 def test_other_logs_begin_a_new_history(history, capsys):
-    history.on_epoch_end(0, {"loss": 1.0})
-    history.on_epoch_end(1, {"loss": 1.0, "accuracy": 0.5})
-    assert history.read()["epoch"] == [1.0]
-    assert "holds other logs" in capsys.readouterr().err
-    assert len(os.listdir(history.path.parent)) == 2
+    """The one before is whole, and isn't called damaged."""
+    for epoch, extra in enumerate(({}, {"accuracy": 0.5}, {})):
+        history.on_epoch_end(epoch, {"loss": 1.0, **extra})
+        assert history.read()["epoch"][-1] == epoch
+    assert sorted(os.listdir(history.path.parent)) == [
+        "history.csv",
+        "history.csv.before",
+        "history.csv.before-2",
+    ]
+    line = capsys.readouterr().err.splitlines()[0]
+    assert line == (
+        f"kgen: {history.path} has other columns than this training logs. It is "
+        "now history.csv.before; a new one begins."
+    )

@@ -18,7 +18,7 @@ LEVELS = [
     {"extractors"},
     {"evaluation"},
     {"callbacks", "hypermodels", "sklearn"},
-    {"archives", "checkpoints", "faults", "histories", "settings"},
+    {"archives", "checkpoints", "histories", "run_watch", "settings"},
     {"comparison", "report", "runs"},
     {"evaluations", "exports", "studies"},
     {"cli"},

@@ -22,7 +22,9 @@ with locks.directory(sys.argv[1]):
 def test_a_directory_is_one_process_s(tmp_path):
     with locks.directory(tmp_path):
         with (
-            pytest.raises(InvalidArgument, match=rf"\({os.getpid()} on "),
+            pytest.raises(
+                InvalidArgument, match=rf"kgen process \(PID {os.getpid()} on "
+            ),
             locks.directory(tmp_path),
         ):
             pass
@@ -74,7 +76,7 @@ def test_a_lock_that_its_holder_deletes_meanwhile(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "_opened", late)
     with (
         locks.directory(tmp_path),
-        pytest.raises(InvalidArgument, match="another process"),
+        pytest.raises(InvalidArgument, match="another kgen process"),
         locks.directory(tmp_path),
     ):
         pass
@@ -86,3 +88,13 @@ def test_a_directory_that_is_removed_meanwhile(tmp_path):
         (tmp_path / "run" / locks.NAME).unlink()
         (tmp_path / "run").rmdir()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_is_no_directory(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        with (
+            pytest.raises(NotADirectoryError, match="file is a file, or"),
+            locks.directory(path),
+        ):
+            pass

@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 import kgen
-from kgen import runs
+from kgen import locks, run_watch, runs
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
@@ -83,11 +83,57 @@ def test_what_is_no_run_is_never_deleted(tmp_path, overwrite, name, text):
 
 
 def test_new_run_takes_the_next_free_name(tmp_path):
-    assert runs.new_run("vae", tmp_path).path == tmp_path / "vae-1"
-    for name in ("vae-1", "vae-3"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "vae-2").symlink_to("nowhere")
-    assert runs.new_run("vae", tmp_path).path == tmp_path / "vae-4"
+    """Each its own, also before anything is written; empty ones go again."""
+    with (
+        runs.new_run("vae", tmp_path / "runs") as first,
+        runs.new_run("vae", tmp_path / "runs") as second,
+    ):
+        assert first.path == tmp_path / "runs" / "vae-1"
+        assert second.path == tmp_path / "runs" / "vae-2"
+        second.create(CONFIG)
+    assert os.listdir(tmp_path / "runs") == ["vae-2"]
+    (tmp_path / "runs" / "vae-1").symlink_to("nowhere")
+    (tmp_path / "runs" / "vae-3").touch()
+    with runs.new_run("vae", tmp_path / "runs") as run:
+        assert run.path.name == "vae-4"
+    with runs.new_run("vae", tmp_path / "none"):
+        pass
+    assert os.listdir(tmp_path) == ["runs"]
+
+
+def test_left_overs_go_unless_another_process_writes(run):
+    old, new = (run.path / f".4194305-sample-{n}.png" for n in (1, 2))
+    dead = run.path / ".4194305-model.keras"
+    for path in (old, new, dead):
+        path.touch()
+    os.utime(old, (0, 0))
+    with locks.directory(run.path):
+        run.sweep_if_free()
+        assert old.exists() and dead.exists()
+    run.sweep_if_free()
+    assert not old.exists() and not dead.exists()
+    assert new.exists()
+
+
+def test_a_directory_that_can_not_be_looked_at_is_not_gone(run, monkeypatch):
+    """A network's fault is the system's to explain."""
+    watch = run_watch.Watch(run)
+    watch.check()
+
+    def fail(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch, pytest.raises(PermissionError):
+        patch.setattr(os, "stat", fail)
+        watch.check()
+
+
+def test_a_run_that_began_before_there_were_checks_goes_on(run, monkeypatch):
+    run.extend(1, options={"output_activation": "sigmoid"})
+    monkeypatch.setattr(runs, "_fit", lambda *args: None)
+    monkeypatch.setattr(runs, "_end", lambda *args: None)
+    with pytest.warns(UserWarning, match="Expected logits"):
+        runs.train(run, run.config, resume=True)
 
 
 def test_free_file(run):

@@ -234,6 +234,8 @@ def set_aside(size, labels=None):
     """The rest, and a fifth: always the same one, drawn from all over the data.
 
     Where it would leave the rest without a class, a fifth of each class is drawn.
+    Earlier versions did not do that: in such data, a run of theirs is now judged
+    by other test examples than before, and may have seen some of them.
 
     Args:
         size: How many examples there are, at least two.

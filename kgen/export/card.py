@@ -7,7 +7,8 @@ import sys
 
 import numpy as np
 
-from kgen.errors import invalid
+from kgen import files
+from kgen.errors import InvalidArgument, invalid
 
 FILE = "model.json"
 _PACKAGES = ("kgen", "keras", "tensorflow")
@@ -63,8 +64,18 @@ def write(directory, signatures, facts):
 
 
 def read(directory):
-    """The card of an exported model, as a dictionary."""
-    return json.loads(pathlib.Path(directory, FILE).read_text())
+    """The card of an exported model, as a dictionary.
+
+    Raises:
+        InvalidArgument: If it is damaged.
+    """
+    path = pathlib.Path(directory, FILE)
+    try:
+        return files.read_json(path)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"{path} is damaged: {error}. Export the model again."
+        ) from error
 
 
 def _specs(specs):

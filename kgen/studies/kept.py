@@ -1,8 +1,8 @@
 """What is kept in the folder of a study's trials, read back."""
 
 import contextlib
-import json
 
+from kgen import files
 from kgen.errors import InvalidArgument
 
 _DAMAGES = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
@@ -22,7 +22,7 @@ def read(path, keys=()):
         InvalidArgument: If it is damaged.
     """
     with reading(path):
-        found = json.loads(path.read_text())
+        found = files.read_json(path)
         for key in keys:
             found[key]
     return found
@@ -41,5 +41,5 @@ def reading(path):
         raise InvalidArgument(
             f"{path} can't be read ({type(error).__name__}: {error}). Put it "
             "back from a copy, or move the folder of the trials away and begin "
-            "anew (--overwrite would delete them all)."
+            "again (--overwrite would delete them all)."
         ) from error

@@ -7,6 +7,7 @@ import sys
 
 from kgen import files
 from kgen.errors import InvalidArgument
+from kgen.studies import kept
 
 _COMPLETED = "COMPLETED"
 # Of the results, beside the trials and the best of them.
@@ -57,7 +58,7 @@ def collect(study, oracle):
 
 def _trial(study, trial):
     path = study.folder / f"trial_{trial.trial_id}" / "record.json"
-    record = json.loads(path.read_text()) if path.exists() else {}
+    record = kept.read(path) if path.exists() else {}
     value, status = None, trial.status
     if status == _COMPLETED and "runs" not in record:
         status = "FAILED"
@@ -139,7 +140,7 @@ def read(path):
             f"{path}` first."
         )
     try:
-        found = json.loads(file.read_text())
+        found = files.read_json(file)
         _check(found)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidArgument(

@@ -207,8 +207,7 @@ def alone(study):
     Raises:
         InvalidArgument: If another one does.
     """
-    what = f"{study.path.name} is being run"
-    with locks.alone(study.folder / "lock", what):
+    with locks.alone(study.folder / "lock", study.path.name):
         yield
 
 

@@ -22,8 +22,9 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 from kgen import cli, hypermodels, studies
 from kgen.errors import InvalidArgument
+from kgen.export import card
 from kgen.models import factory
-from kgen.studies import objectives, oracles, trials, tuning
+from kgen.studies import kept, objectives, oracles, trials, tuning
 from tests.studies import common
 from tests.test_cli import command
 
@@ -932,7 +933,9 @@ def test_two_processes_do_not_run_a_study_at_once(tmp_path, monkeypatch):
         for option in ("--resume", "--overwrite"):
             result = kgen_tune(path, option)
             assert result.exit_code == 2
-            assert f"another process ({os.getpid()} on " in result.stderr
+            assert (
+                f"another kgen process (PID {os.getpid()} on " in result.stderr
+            )
     assert kgen_tune(path, "--resume").exit_code == 0
 
 
@@ -1083,6 +1086,18 @@ def test_damaged_results_are_one_line(tmp_path, monkeypatch, damage, message):
     with pytest.raises(InvalidArgument, match=message) as error:
         studies.results.read(path)
     assert "can't be read" in str(error.value)
+
+
+def test_files_that_nest_too_deep_are_damaged(tmp_path):
+    """Which Python's own reader answers by a RecursionError."""
+    for name in ("study.results.json", "model.json"):
+        (tmp_path / name).write_text("[" * 100_000)
+    with pytest.raises(InvalidArgument, match="can't be read: it nests"):
+        studies.results.read(tmp_path / "study.toml")
+    with pytest.raises(InvalidArgument, match="can't be read .*it nests"):
+        kept.read(tmp_path / "study.results.json")
+    with pytest.raises(InvalidArgument, match="is damaged: it nests"):
+        card.read(tmp_path)
 
 
 # Sharing

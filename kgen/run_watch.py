@@ -1,4 +1,4 @@
-"""What may befall a run's directory while the run is trained."""
+"""Watches a run's directory during training, and explains errors of the disk."""
 
 import contextlib
 import os
@@ -11,9 +11,10 @@ from kgen.errors import InvalidArgument
 
 
 class Watch(keras.callbacks.Callback):
-    """Ends a training as soon as its directory is gone.
+    """Stops training when the run's directory is removed or moved.
 
-    What writes there would make a half of it anew.
+    Otherwise, the next file that is written would create the directory again,
+    with only a part of the run in it.
 
     Args:
         run: The `Run`, which has begun.
@@ -21,15 +22,19 @@ class Watch(keras.callbacks.Callback):
 
     def __init__(self, run):
         super().__init__()
-        self.run, self._place = run, _place(run.path)
+        self.run, self._found = run, os.stat(run.path)
 
     def check(self):
         """Raises if the directory is not the one that the training began in."""
-        there = self.run.config_file.exists()
-        if not there or _place(self.run.path) != self._place:
+        try:
+            os.stat(self.run.config_file)
+            found = os.stat(self.run.path)
+        except (FileNotFoundError, NotADirectoryError):
+            found = None
+        if found is None or not os.path.samestat(found, self._found):
             raise InvalidArgument(
-                f"The directory {self.run.path} was removed or moved while its "
-                "training went on, which has ended with that."
+                f"The directory {self.run.path} was removed or moved during "
+                "training. Training has stopped."
             )
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -42,17 +47,9 @@ class Watch(keras.callbacks.Callback):
         self.check()
 
 
-def _place(path):
-    """What tells a directory from all others; None if there is none."""
-    with contextlib.suppress(OSError):
-        found = os.stat(path)
-        return found.st_dev, found.st_ino
-    return None
-
-
 @contextlib.contextmanager
 def watched(run, model):
-    """Within it, what the disk refuses is said with the way to go on.
+    """Within it, errors of the disk say how to continue the training.
 
     Args:
         run: The `Run`, which has begun.
