@@ -153,17 +153,30 @@ def _opened(path):
     reading.check_regular(path)
     try:
         with Image.open(path, formats=_FORMATS) as image:
+            _check_pixels(image)
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise InvalidArgument(
             f"{path} can't be read as a picture, for it is too large: {e} Make "
-            "it smaller, or remove it."
+            "it smaller, or move it away."
         ) from e
     except Exception as error:  # damaged files make Pillow raise of all kinds
+        reading.raise_systems(error)
         reason = str(error) or type(error).__name__
         raise InvalidArgument(
-            f"{path} can't be read as a picture: {reason}. Mend or remove it."
+            f"{path} can't be read as a picture: {reason}. Repair it, or move it away."
         ) from error
+
+
+def _check_pixels(image):
+    """Raises for a size of which Pillow only warns, up to twice its limit."""
+    limit = Image.MAX_IMAGE_PIXELS
+    pixels = image.width * image.height
+    if limit is not None and pixels > limit:
+        raise Image.DecompressionBombError(
+            f"it has {pixels:,} pixels, and the limit "
+            f"(PIL.Image.MAX_IMAGE_PIXELS) is {limit:,}."
+        )
 
 
 def _orientation(image):

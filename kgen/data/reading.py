@@ -25,6 +25,16 @@ def check_regular(path):
         )
 
 
+def raise_systems(error):
+    """Raises an error again if it is the system's, and not the file's content.
+
+    A file is not damaged because memory, open files or permissions are lacking.
+    What readers of a format raise has no number of the operating system's.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None):
+        raise error
+
+
 def check_size(found, expected):
     """Raises ValueError unless a file holds the bytes that its header announces.
 
@@ -33,7 +43,7 @@ def check_size(found, expected):
         expected: How many bytes the header announces.
     """
     if found != expected:
-        what = f"only {found:,}" if found < expected else "more than these"
+        what = f"only {found:,}" if found < expected else "more"
         raise ValueError(
             f"its header announces {expected:,} bytes of values, but the file "
             f"holds {what}"

@@ -368,6 +368,7 @@ class GenerativeModel(keras.Model):
         check_epochs(owner, epochs, initial_epoch, validation_split)
         check_counts(
             owner,
+            validation_freq=validation_freq,
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
@@ -386,8 +387,9 @@ class GenerativeModel(keras.Model):
             checks.check_data(
                 self, validation_data, argument="validation_data", owner=owner
             )
-        if shuffle is None:  # as Keras does, where it can
-            shuffle = hasattr(x, "shape") or bool(getattr(x, "num_batches", 0))
+        if shuffle is None:  # as Keras does, where the data can be shuffled
+            is_array = hasattr(x, "shape") or isinstance(x, (tuple, list))
+            shuffle = is_array or bool(getattr(x, "num_batches", 0))
         with (
             graph_checks.in_words(),
             exactly(self, steps_per_epoch, validation_steps),

@@ -13,10 +13,11 @@ import tensorflow as tf
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import checks
 
-_OUTSIDE = "values outside of them, or NaN"
+_OUTSIDE = "values outside this range"
 _OURS = re.compile(
     r"Invalid value for argument `\w+` of `[\w.]+`\. Expected .*? Received: \w+="
     + _OUTSIDE
+    + "(?:, or NaN)?"
 )
 
 
@@ -70,7 +71,7 @@ def check_values(x, support, owner):
     if support:
         expected = checks.within(support)
         good = tf.logical_and(x >= support[0], x <= support[1])
-    _check(good, invalid("x", owner, expected, _OUTSIDE))
+    _check(good, invalid("x", owner, expected, f"{_OUTSIDE}, or NaN"))
 
 
 def labels(y, num_classes, owner, lowest=0):

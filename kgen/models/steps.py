@@ -3,7 +3,7 @@
 import contextlib
 import math
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_number, invalid
 
 
 def check_counts(owner, **numbers):
@@ -17,7 +17,8 @@ def check_epochs(owner, epochs, initial_epoch, validation_split):
     """Raises unless these arguments of `fit` are what it takes."""
     check_int("epochs", owner, epochs, 0)
     check_int("initial_epoch", owner, initial_epoch, 0)
-    if not 0 <= validation_split < 1:
+    share = check_number("validation_split", owner, validation_split)
+    if share >= 1:
         raise invalid(
             "validation_split",
             owner,
