@@ -237,8 +237,7 @@ def set_aside(size, labels=None):
 
     Args:
         size: How many examples there are, at least two.
-        labels: Their classes, integer array; or None, or whatever else is no
-            array.
+        labels: Their classes: integer array, or None; anything else is ignored.
 
     Returns:
         Two arrays of positions, in the order of the data.

@@ -213,12 +213,18 @@ def _nothing(folder, left_out):
 
 def _counted(left_out):
     kinds = ", ".join(f"{n:,} {kind}" for kind, n in left_out.most_common(9))
-    return f"{left_out.total():,} other files: {kinds}"
+    total = left_out.total()
+    what = (
+        "file that is not a picture"
+        if total == 1
+        else "files that are not pictures"
+    )
+    return f"{total:,} {what}: {kinds}"
 
 
 def _tell_left_out(folder, left_out):
     if left_out:
-        reading.tell(f"{folder}: left out are {_counted(left_out)}.")
+        reading.tell(f"{folder}: ignored {_counted(left_out)}.")
 
 
 def _tell_empty(folder, roots, names):
@@ -229,8 +235,8 @@ def _tell_empty(folder, roots, names):
     empty = sorted(found - set(names))
     if empty:
         reading.tell(
-            f"{folder}: without a picture that can be read, and no classes, are "
-            f"{', '.join(empty)}."
+            f"{folder}: these folders hold no readable picture and are not used "
+            f"as classes: {', '.join(empty)}."
         )
 
 

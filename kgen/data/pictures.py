@@ -12,8 +12,18 @@ from kgen.errors import InvalidArgument
 # No others are tried, whatever a file is called: Pillow starts programs for some.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 ENDINGS = (
-    *(".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif"),
-    *(".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
 )
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 # Pillow's modes of 8 bits a channel that it can convert to colour.

@@ -1,11 +1,21 @@
 """What the readers of files share."""
 
+import errno
 import functools
 import logging
 import os
 import stat
 
 from kgen.errors import InvalidArgument
+
+# Too many open files, no memory, no permission: the file may be a good one.
+_NO_DAMAGE = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EACCES,
+    errno.EPERM,
+}
 
 
 def check_regular(path):
@@ -26,12 +36,12 @@ def check_regular(path):
 
 
 def raise_systems(error):
-    """Raises an error again if it is the system's, and not the file's content.
+    """Raises an error again if the system is its cause, and not the file.
 
     A file is not damaged because memory, open files or permissions are lacking.
-    What readers of a format raise has no number of the operating system's.
     """
-    if isinstance(error, MemoryError) or getattr(error, "errno", None):
+    is_systems = getattr(error, "errno", None) in _NO_DAMAGE
+    if is_systems or isinstance(error, MemoryError):
         raise error
 
 

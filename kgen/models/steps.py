@@ -13,7 +13,9 @@ def check_counts(owner, **numbers):
             check_int(name, owner, number)
 
 
-def check_epochs(owner, epochs, initial_epoch, validation_split):
+def check_epochs(
+    owner, epochs, initial_epoch, validation_split, validation_freq
+):
     """Raises unless these arguments of `fit` are what it takes."""
     check_int("epochs", owner, epochs, 0)
     check_int("initial_epoch", owner, initial_epoch, 0)
@@ -25,6 +27,8 @@ def check_epochs(owner, epochs, initial_epoch, validation_split):
             "a number in [0, 1), the share of the examples to hold out",
             validation_split,
         )
+    if not isinstance(validation_freq, list):  # else it lists the epochs
+        check_int("validation_freq", owner, validation_freq)
 
 
 @contextlib.contextmanager

@@ -316,7 +316,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _players_losses(self, inputs, training=True):
         """The three players' losses, and the logs, by their names."""
         x, labels = self._split(inputs)
-        mean, log_var = self._encoded(inputs, training)
+        mean, log_var = self.encoded(inputs, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)

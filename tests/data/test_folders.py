@@ -102,13 +102,19 @@ def test_what_is_left_out_is_told(tmp_path, caplog):
     for _ in range(2):
         assert open_source(tmp_path).class_names == ("cat", "dog")
     left_out, empty = told(caplog)
-    assert "4 other files: 3 .heic, 1 (without ending)" in left_out
-    assert empty.endswith("no classes, are newt, owl.")
+    assert left_out.endswith(
+        "ignored 4 files that are not pictures: 3 .heic, 1 (without ending)."
+    )
+    assert empty.endswith(
+        "hold no readable picture and are not used as classes: newt, owl."
+    )
 
 
 def test_a_folder_of_other_files_alone(tmp_path):
     (tmp_path / "a.heic").write_text("?")
-    with pytest.raises(InvalidArgument, match="no data.*1 other files: 1 .hei"):
+    with pytest.raises(
+        InvalidArgument, match="no data.* holds 1 file.*: 1 .hei"
+    ):
         load(tmp_path)
 
 
