@@ -17,7 +17,7 @@ class InvalidArgument(ValueError):
 
 
 class UnknownArgument(InvalidArgument, TypeError):
-    """An argument that there is not; Python's own error is a `TypeError`."""
+    """An argument name that does not exist (also a `TypeError`, as in Python)."""
 
 
 def invalid(argument, owner, expected, received):
@@ -82,8 +82,8 @@ def check_keywords(owner, known, given):
             )
 
 
-def made(argument, owner, expected, make, *given):
-    """Returns `make(*given)`; what that raises becomes words.
+def build_or_refuse(argument, owner, expected, make, *given):
+    """Returns `make(*given)`, and turns any error into an `InvalidArgument`.
 
     For what Keras makes of a user's name or config: it may raise anything.
 

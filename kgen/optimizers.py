@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_number, invalid, made, unknown_name
+from kgen.errors import build_or_refuse, check_number, invalid, unknown_name
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -83,7 +83,7 @@ def get(identifier, argument="optimizer", owner="compile"):
         A Keras optimizer.
     """
     if isinstance(identifier, (keras.optimizers.Optimizer, dict)):
-        found = made(
+        found = build_or_refuse(
             argument,
             owner,
             "a Keras optimizer, its config or its name",

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kgen import densities
+from kgen.callbacks import Diverged, Guard
 from kgen.data import pipeline
 from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.models import checks, create_model
@@ -75,13 +76,14 @@ class _Estimator(BaseEstimator):
             )
             # All rows: of a dataset, the model looks at the first batch.
             checks.check_data(model, X, y, "X", f"{owner}.fit")
-            loss = self._run(model, X, y, seed)
-        if not np.isfinite(loss):
-            raise InvalidArgument(
-                f"The loss of `{owner}` became infinite or NaN. "
-                "Standardise the features, or lower the learning rate, such as "
-                'optimizer="adam:0.0001".'
-            )
+            try:
+                self._run(model, X, y, seed)
+            except Diverged as error:
+                raise InvalidArgument(
+                    f"The training of `{owner}` diverged. {error.fault} "
+                    "Standardise the features, or lower the learning rate, such "
+                    'as optimizer="adam:0.0001".'
+                ) from error
         return model
 
     def _check_parameters(self):
@@ -117,12 +119,15 @@ class _Estimator(BaseEstimator):
         }
 
     def _run(self, model, X, y, seed):
-        """Trains, and returns the loss at the end."""
+        """Trains, and raises `Diverged` if a number is no longer finite."""
         model.compile(optimizer=self._new_optimizer())
         rows = self._batches(X, y, seed, self.batch_size)
         # One pass for Keras: on small tables its epochs cost more than steps.
-        history = model.fit(rows.repeat(self.epochs), verbose=self.verbose)
-        return history.history["loss"][-1]
+        model.fit(
+            rows.repeat(self.epochs),
+            callbacks=[Guard("stop")],
+            verbose=self.verbose,
+        )
 
     def _batches(self, X, y, seed, batch_size):
         return pipeline.batches(
@@ -422,9 +427,11 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
         )
         # Keras's own epochs: at the end of each, P(y) is counted.
         rows = self._batches(X, y, seed, size)
-        history = model.fit(rows, epochs=epochs, verbose=self.verbose)
         # What is counted can't diverge.
-        return 0.0 if counted else history.history["loss"][-1]
+        callbacks = [] if counted else [Guard("stop")]
+        model.fit(
+            rows, epochs=epochs, callbacks=callbacks, verbose=self.verbose
+        )
 
     def predict(self, X):
         """The most probable classes.

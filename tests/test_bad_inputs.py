@@ -131,7 +131,10 @@ DATA = {
     ),
     "a file of Python objects": (lambda: load("objects.npy"), "objects.npy"),
     "a damaged .npz": (lambda: load("damaged.npz"), "damaged.npz can't be"),
-    "a damaged picture": (lambda: load("pictures"), "Mend or remove it"),
+    "a damaged picture": (
+        lambda: load("pictures"),
+        "Repair it, or move it away",
+    ),
     "damaged IDX": (lambda: load("idx", "train"), "as an IDX file"),
     "one example to split": (lambda: load(X[:1], "train"), "one example"),
 }

@@ -1,4 +1,4 @@
-"""What follows when a training's loss or gradient is not finite.
+"""Keeps NaN and infinity out of a model's weights.
 
 The design, in short. Callbacks see every 16th step, so the step itself looks
 (`models.faults`): `update` sums each player's gradients and adds its loss, and
@@ -151,7 +151,7 @@ class Guard(keras.callbacks.Callback):
         faults = self.model.faults
         record = faults.read()
         self._mark(record, logs)
-        if not faults.watches:
+        if not faults.has_updates:
             self._check_counted(logs or {})
         elif not _are_finite(self.model.trainable_weights):
             place = f"Epoch {epoch + 1}:"

@@ -31,7 +31,6 @@ _MAX_LABEL = 2**31 - 1
 _UNREADABLE = (
     ValueError,
     EOFError,
-    MemoryError,
     OverflowError,
     RuntimeError,
     SyntaxError,

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen.data import background as colours
-from kgen.data import pipeline
+from kgen.data import pipeline, reading
 from kgen.errors import invalid
 
 # More than this many bytes of pictures are read by the batch.
@@ -239,8 +239,7 @@ def set_aside(size, labels=None):
 
     Args:
         size: How many examples there are, at least two.
-        labels: Their classes, integer array; or None, or whatever else is no
-            array.
+        labels: Their classes: integer array, or None; anything else is ignored.
 
     Returns:
         Two arrays of positions, in the order of the data.
@@ -322,6 +321,9 @@ def convert(images, image_shape, background=colours.WHITE):
 def _with_channels(x, channels, white, background):
     """Pictures with 1, 3 or 4 channels, whatever they had of these."""
     if x.shape[-1] == 4 and channels < 4:
+        reading.tell(
+            f"Pictures with an opacity are shown on a {background} background."
+        )
         opacity = x[..., 3:] / white
         ground = white * colours.as_fractions(background)
         x = x[..., :3] * opacity + ground * (1 - opacity)

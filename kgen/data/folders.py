@@ -219,7 +219,10 @@ def _counted(left_out):
 
 def _tell_left_out(folder, left_out):
     if left_out:
-        reading.tell(f"{folder}: files left out: {_counted(left_out)}.")
+        reading.tell(
+            f"{folder}: ignored files that are not pictures: "
+            f"{_counted(left_out)}."
+        )
 
 
 def _tell_empty(folder, roots, names):
@@ -230,8 +233,8 @@ def _tell_empty(folder, roots, names):
     empty = sorted(found - set(names))
     if empty:
         reading.tell(
-            f"{folder}: folders without a picture that can be read, which are "
-            f"no classes: {', '.join(empty)}."
+            f"{folder}: these folders hold no readable picture and are not used "
+            f"as classes: {', '.join(empty)}."
         )
 
 

@@ -30,7 +30,6 @@ _UNREADABLE = (
     ValueError,
     IndexError,
     EOFError,
-    MemoryError,
     OSError,
     zlib.error,
 )
@@ -121,8 +120,9 @@ def read_file(path):
                 )
             array = _read_values(file, kind, shape)
     except _UNREADABLE as error:
+        reading.raise_systems(error)
         raise InvalidArgument(
-            f"{path} can't be read as an IDX file: {error or 'out of memory'}"
+            f"{path} can't be read as an IDX file: {error}"
         ) from error
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 

@@ -12,8 +12,18 @@ from kgen.errors import InvalidArgument
 # No others are tried, whatever a file is called: Pillow starts programs for some.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 ENDINGS = (
-    *(".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif"),
-    *(".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
 )
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 # Pillow's modes of 8 bits a channel that it can convert to colour.
@@ -153,17 +163,30 @@ def _opened(path):
     reading.check_regular(path)
     try:
         with Image.open(path, formats=_FORMATS) as image:
+            _check_pixels(image)
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise InvalidArgument(
             f"{path} can't be read as a picture, for it is too large: {e} Make "
-            "it smaller, or remove it."
+            "it smaller, or move it away."
         ) from e
     except Exception as error:  # damaged files make Pillow raise of all kinds
+        reading.raise_systems(error)
         reason = str(error) or type(error).__name__
         raise InvalidArgument(
-            f"{path} can't be read as a picture: {reason}. Mend or remove it."
+            f"{path} can't be read as a picture: {reason}. Repair it, or move it away."
         ) from error
+
+
+def _check_pixels(image):
+    """Raises for a size of which Pillow only warns, up to twice its limit."""
+    limit = Image.MAX_IMAGE_PIXELS
+    pixels = image.width * image.height
+    if limit is not None and pixels > limit:
+        raise Image.DecompressionBombError(
+            f"it has {pixels:,} pixels, and the limit "
+            f"(PIL.Image.MAX_IMAGE_PIXELS) is {limit:,}."
+        )
 
 
 def _orientation(image):

@@ -1,11 +1,21 @@
 """What the readers of files share."""
 
+import errno
 import functools
 import logging
 import os
 import stat
 
 from kgen.errors import InvalidArgument
+
+# Too many open files, no memory, no permission: the file may be a good one.
+_NO_DAMAGE = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EACCES,
+    errno.EPERM,
+}
 
 
 def check_regular(path):
@@ -25,6 +35,16 @@ def check_regular(path):
         )
 
 
+def raise_systems(error):
+    """Raises an error again if the system is its cause, and not the file.
+
+    A file is not damaged because memory, open files or permissions are lacking.
+    """
+    is_systems = getattr(error, "errno", None) in _NO_DAMAGE
+    if is_systems or isinstance(error, MemoryError):
+        raise error
+
+
 def check_size(found, expected):
     """Raises ValueError unless a file holds the bytes that its header announces.
 
@@ -33,7 +53,7 @@ def check_size(found, expected):
         expected: How many bytes the header announces.
     """
     if found != expected:
-        what = f"only {found:,}" if found < expected else "more than these"
+        what = f"only {found:,}" if found < expected else "more"
         raise ValueError(
             f"its header announces {expected:,} bytes of values, but the file "
             f"holds {what}"

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kgen.errors import invalid
+from kgen.networks.common import is_channels_first
 
 # Up to so many values along an axis are rather channels than pixels.
 _CHANNELS = 4
@@ -25,7 +26,7 @@ def check_shape(images, name):
             + (one if width <= _CHANNELS else ""),
             f"an array of shape {shape}",
         )
-    if len(shape) == 4 and _is_channels_first(*shape[1:]):
+    if len(shape) == 4 and is_channels_first(shape[1:]):
         raise invalid(
             name,
             "load",
@@ -38,10 +39,6 @@ def check_shape(images, name):
 def _is_ambiguous(height, width):
     short, long = sorted((height, width))
     return height != width and (short <= _CHANNELS or long > _LENGTH * short)
-
-
-def _is_channels_first(first, second, last):
-    return first <= _CHANNELS < min(second, last)
 
 
 def advice(images):

@@ -115,6 +115,8 @@ def read_split(builder, split, image_shape=None, background=colours.WHITE):
     own_shape = tuple(feature.shape)
     if len(own_shape) == 2:
         own_shape += (1,)
+    if image_shape is None and own_shape[-1] == 4:
+        image_shape = (*own_shape[:-1], 3)  # opacity only on request
     shape = image_shape or own_shape
     if None in shape:
         raise InvalidArgument(

@@ -1,10 +1,10 @@
 """Covariances that can be inverted, from those that were counted.
 
 The numbers of a picture share one unit, and some of them do not vary at all: a
-picture's covariance is drawn to one that is the same in all directions. The
+picture's covariance is shrunk towards one that is the same in all directions. The
 columns of a table have units of their own, and what is done to them must not
-change P(y|x) when a column is measured in another unit: `of_columns` works with
-correlations, and changes nothing where the covariances can be inverted.
+change P(y|x) when a column is measured in another unit: `regularized_for_columns`
+works with correlations, and changes nothing where the covariances can be inverted.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ TOLERANCE = 1e-8
 # numbers does not vary.
 _RESOLUTION = 1e-7
 
-# How far covariances of columns are drawn to the columns' own variances, where
+# How far covariances of columns are shrunk towards the columns' own variances, where
 # those of some class can't be inverted.
 _SHARE = 0.1
 
@@ -80,7 +80,7 @@ def total(means, counts, within):
     return within + (shares[:, None] * shift).T @ shift
 
 
-def of_columns(covariances, means, counts, within):
+def regularized_for_columns(covariances, means, counts, within):
     """Covariances that can be inverted; the same ones where they all can be.
 
     First, directions in which the data do not vary at all (a column that is
@@ -88,7 +88,7 @@ def of_columns(covariances, means, counts, within):
     so that they count for nothing in P(y|x), as in scikit-learn's
     `LinearDiscriminantAnalysis`. If the covariance of some class can't be
     inverted then, since a column is constant within the class, or since it has
-    too few examples, all are drawn to the variances of the columns within the
+    too few examples, all are shrunk towards the variances of the columns within the
     classes: `0.9 S + 0.1 diag(S_within)`.
 
     Args:

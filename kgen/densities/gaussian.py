@@ -8,7 +8,11 @@ import tensorflow as tf
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
-from kgen.densities.covariances import is_singular, isotropic, of_columns
+from kgen.densities.covariances import (
+    is_singular,
+    isotropic,
+    regularized_for_columns,
+)
 from kgen.errors import InvalidArgument, check_bool, check_number, invalid
 
 LOG_2_PI = math.log(2 * math.pi)
@@ -71,7 +75,7 @@ class FullGaussian(GaussianBase):
         input_shape: Shape of one example.
         num_classes: How many classes there are.
         shared: Whether all classes have one covariance.
-        shrinkage: From 0 to 1: how far a covariance S is drawn to one that is
+        shrinkage: From 0 to 1: how far a covariance S is shrunk towards one that is
             the same in all directions, `(1 - a) S + a tr(S) / size I`. With 0, a
             class needs more examples than features, and no constant ones. None
             for 0.05 where examples are pictures (their shape has two axes or
@@ -82,7 +86,7 @@ class FullGaussian(GaussianBase):
             columns' units. Columns that are constant in all the data, or copies
             or sums of others, count for nothing.
         pooling: From 0 to 1: how far, before that, the classes' own covariances
-            are drawn to the one that they would share,
+            are shrunk towards the one that they would share,
             `(1 - b) S_class + b S`; for few examples of a class.
 
     With a mask, every example takes factorisations of its own, which is slow for
@@ -209,7 +213,9 @@ class FullGaussian(GaussianBase):
             covariances = (1.0 - self.pooling) * own + self.pooling * within
         if share is None:
             self._check_counts(sums["count"])
-            covariances = of_columns(covariances, mean, count, within)
+            covariances = regularized_for_columns(
+                covariances, mean, count, within
+            )
         else:
             covariances = [isotropic(one, share) for one in covariances]
         self._check_regular(covariances, sums["count"])

@@ -275,8 +275,12 @@ def _explained(what):
     try:
         yield
     except (
-        *(TypeError, ValueError, AttributeError, ArithmeticError),
-        *(LookupError, tf.errors.OpError),  # kgen's, Keras's, TensorFlow's
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        LookupError,
+        tf.errors.OpError,  # kgen's, Keras's, TensorFlow's
     ) as error:
         raise InvalidArgument(f"{what} can't be built: {error}") from error
 

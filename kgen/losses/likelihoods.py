@@ -9,7 +9,13 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_bool, check_number, invalid, made, unknown_name
+from kgen.errors import (
+    build_or_refuse,
+    check_bool,
+    check_number,
+    invalid,
+    unknown_name,
+)
 from kgen.losses.divergences import bound_log_var, gaussian_log_prob
 
 
@@ -280,7 +286,7 @@ class KerasLoss(Likelihood):
 
     def __init__(self, loss, **kwargs):
         super().__init__(**kwargs)
-        self.loss = made(
+        self.loss = build_or_refuse(
             "likelihood",
             "KerasLoss",
             "a Keras loss, its name or its config",
@@ -398,7 +404,9 @@ KERAS_LOSSES = {
     "mean_absolute_error": ("mae", "MAE", "MeanAbsoluteError"),
     "mean_squared_error": ("mse", "MSE", "MeanSquaredError"),
     "mean_squared_logarithmic_error": (
-        *("msle", "MSLE", "MeanSquaredLogarithmicError"),
+        "msle",
+        "MSLE",
+        "MeanSquaredLogarithmicError",
     ),
     "huber": ("Huber",),
     "log_cosh": ("LogCosh",),

@@ -1,8 +1,5 @@
 """What models with a discriminator share."""
 
-import itertools
-import warnings
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -44,14 +41,6 @@ class Adversarial(GenerativeModel):
         """
         owner = type(self).__name__
         self.pack = _check_discriminator(owner, generator, discriminator)
-        _check_apart(owner, self)
-        if discriminator.weights and not discriminator.trainable_variables:
-            warnings.warn(
-                f"`{owner}`: the discriminator is frozen (trainable=False), so "
-                "`fit` does not train it. Each player's step changes its own "
-                "weights only: nothing has to be frozen for that.",
-                stacklevel=3,
-            )
         self.average = WeightAverage(generator)
         self._averaged = False
         self.discriminator_steps = 1
@@ -349,25 +338,6 @@ def _check_decay(owner, decay):
     if number >= 1:
         raise invalid("ema_decay", owner, "a number in [0, 1), or None", decay)
     return number
-
-
-def _check_apart(owner, model):
-    """Raises if two of a model's networks share weights that are trained."""
-    names = ("generator", "encoder", "decoder", "discriminator")
-    networks = [name for name in names if hasattr(model, name)]
-    for one, other in itertools.combinations(networks, 2):
-        has, have = (
-            {id(weight): weight.path for weight in network.trainable_variables}
-            for network in (getattr(model, one), getattr(model, other))
-        )
-        if shared := [has[key] for key in has if key in have]:
-            raise invalid(
-                other,
-                owner,
-                f"a network that shares no weights with `{one}`, since each "
-                "player trains its own: make the layers twice",
-                f"a network with the same {shared[0]}",
-            )
 
 
 def _check_discriminator(owner, generator, discriminator):

@@ -163,7 +163,7 @@ def in_scope(compile):
 
 
 # Arguments that every Keras model has.
-_OF_ALL = (*("name", "trainable", "dtype", "autocast", "activity_regularizer"),)
+_OF_ALL = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
 
 
 class Traces:
@@ -202,7 +202,7 @@ class GenerativeModel(keras.Model):
                 the data and whether the model is conditional.
         """
         for name, network in networks.items():
-            check_network(name, type(self).__name__, network)
+            network_checks.check_network(name, type(self).__name__, network)
             setattr(self, name, network)
         network_checks.check_precision(self, networks)
         network_checks.check_nothing_shared(type(self).__name__, networks)
@@ -365,7 +365,9 @@ class GenerativeModel(keras.Model):
         owner = f"{type(self).__name__}.fit"
         if not self.compiled:
             raise InvalidArgument(f"`{owner}`: call `compile` before it.")
-        check_epochs(owner, epochs, initial_epoch, validation_split)
+        check_epochs(
+            owner, epochs, initial_epoch, validation_split, validation_freq
+        )
         check_counts(
             owner,
             batch_size=batch_size,
@@ -386,12 +388,13 @@ class GenerativeModel(keras.Model):
             checks.check_data(
                 self, validation_data, argument="validation_data", owner=owner
             )
-        if shuffle is None:  # as Keras does, where it can
-            shuffle = hasattr(x, "shape") or bool(getattr(x, "num_batches", 0))
+        if shuffle is None:  # as Keras does, where the data can be shuffled
+            is_array = hasattr(x, "shape") or isinstance(x, (tuple, list))
+            shuffle = is_array or bool(getattr(x, "num_batches", 0))
         with (
             graph_checks.in_words(),
             exactly(self, steps_per_epoch, validation_steps),
-            faults.watched_only_within(self),
+            faults.stops_watching_after(self),
         ):
             return super().fit(
                 x,
@@ -777,25 +780,6 @@ class GenerativeModel(keras.Model):
             )
         with outputs.only_warn():
             return cls(**config)
-
-
-def check_network(name, owner, network):
-    """Raises unless a network is a `keras.Model` of known inputs and outputs.
-
-    Args:
-        name: The argument's name.
-        owner: Name of the model.
-        network: What was given.
-    """
-    is_model = isinstance(network, keras.Model)
-    if not (is_model and getattr(network, "inputs", None)):
-        raise invalid(
-            name,
-            owner,
-            "a built keras.Model, functional or sequential: give a Sequential "
-            "a `keras.Input` first",
-            network,
-        )
 
 
 def _as_inputs(element):

@@ -3,7 +3,6 @@
 import inspect
 import types
 import warnings
-import weakref
 
 import keras
 import numpy as np
@@ -162,7 +161,8 @@ class BayesClassifier(GenerativeModel):
                 what has no label.
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
-            jit_compile: Whether XLA compiles the step.
+            jit_compile: Whether XLA compiles the step. XLA leaves out the
+                checks of labels and values in each batch.
 
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
@@ -213,7 +213,6 @@ class BayesClassifier(GenerativeModel):
             InvalidArgument: As in every model; and if a class has too few
                 examples for its density.
         """
-        self._tell_if_shared()
         unfitted = self.density.closed_form and not self.fitted.numpy()
         if unfitted and self.compiled and not self.counts:
             if isinstance(x, types.GeneratorType):
@@ -253,19 +252,6 @@ class BayesClassifier(GenerativeModel):
                 'gradient, pass P(y) as `prior`, such as "uniform".'
             )
         return super().train_on_batch(*args, **kwargs)
-
-    def _tell_if_shared(self):
-        """Warns if another classifier, which is still in use, trains this."""
-        other = getattr(self.density, "_trained_by", lambda: None)()
-        if other not in (None, self):
-            warnings.warn(
-                f"`BayesClassifier.fit`: the classifier {other.name!r} is trained "
-                f"by the same {type(self.density).__name__}, and changes with "
-                "it. Make a density for each: `type(density).from_config("
-                "density.get_config())`.",
-                stacklevel=3,
-            )
-        self.density._trained_by = weakref.ref(self)
 
     def _count_once(self, *args, **kwargs):
         """One epoch of counting over what `fit` is given."""
@@ -349,7 +335,7 @@ class BayesClassifier(GenerativeModel):
             )
         # Each replica counts its own examples.
         weights = self._known(y) + self.fitted * parts["guessed"]
-        weights = faults.only_taken(replicas.own(weights))
+        weights = faults.zero_if_skipped(replicas.own(weights))
         self.class_prior.observe(weights)
         if self.counts:
             self.density.observe(replicas.own(x), weights)

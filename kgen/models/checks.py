@@ -66,7 +66,7 @@ def check_data(
     if model.conditional if labels is None else labels:
         model.check_labels(y, len(images), owner)
         if whole:
-            _warn_of_labels_from_1(y, model.num_classes, owner)
+            warn_of_labels_from_1(y, model.num_classes, owner)
     elif y is not None:
         check_no_target(y, shape, owner)
     if batch_size is not None:
@@ -171,18 +171,20 @@ def check_no_target(y, shape, owner):
         )
 
 
-def _warn_of_labels_from_1(labels, num_classes, owner):
-    """Warns where the labels of all examples seem to be counted from 1."""
-    found = np.unique(labels)
-    if (
-        num_classes
-        and num_classes > 2
-        and (found.tolist() == list(range(1, num_classes)))
-    ):
+def warn_of_labels_from_1(labels, num_classes, owner):
+    """Warns where the labels of all examples seem to be counted from 1.
+
+    Args:
+        labels: Array of integers, or of the classes that occur.
+        num_classes: How many classes the model has, or None.
+        owner: Whose argument it is, for the message.
+    """
+    found = np.unique(labels).tolist()
+    if (num_classes or 0) > 2 and found == list(range(1, num_classes)):
         warnings.warn(
             f"`{owner}`: the labels are the numbers from 1 to "
-            f"{num_classes - 1}, and no example has the label 0, which `sample` "
-            f"would draw all the same. Pass `labels - 1`, to a model with "
+            f"{num_classes - 1}, and no example has the label 0, but `sample` "
+            f"would still draw it. Pass `labels - 1`, to a model with "
             f"num_classes={num_classes - 1}.",
             stacklevel=4,
         )

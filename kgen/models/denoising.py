@@ -7,9 +7,9 @@ from keras import ops
 
 from kgen.errors import check_int, check_seed, invalid
 from kgen.layers import corruption as corruptions
-from kgen.models import checks
+from kgen.models import checks, network_checks
 from kgen.models.autoencoder import Reconstructing
-from kgen.models.base import check_network, fixed_draws
+from kgen.models.base import fixed_draws
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -73,7 +73,7 @@ class DenoisingAutoencoder(Reconstructing):
     ):
         super().__init__(**kwargs)
         self.corruption = corruptions.get(corruption, "DenoisingAutoencoder")
-        check_network("encoder", "DenoisingAutoencoder", encoder)
+        network_checks.check_network("encoder", "DenoisingAutoencoder", encoder)
         _prepare(self.corruption, encoder.inputs[0].shape)
         self.seed = check_seed("DenoisingAutoencoder", seed, optional=False)
         picture = len(encoder.inputs[0].shape) == 4

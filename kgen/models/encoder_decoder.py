@@ -71,7 +71,8 @@ class EncoderDecoder(GenerativeModel):
                 callbacks see every that many batches. Where a number of steps
                 is asked for, its largest divisor up to this number.
             run_eagerly: Whether steps run as plain Python, for debugging.
-            jit_compile: Whether XLA compiles the step.
+            jit_compile: Whether XLA compiles the step. XLA leaves out the
+                checks of labels and values in each batch.
         """
         arguments = {
             "steps_per_execution": steps_per_execution,

@@ -25,8 +25,8 @@ class Record(typing.NamedTuple):
     Args:
         steps: How many steps there were.
         left_out: How many of them changed nothing.
-        in_a_row: How many faulty steps the last ones are, in earlier epochs,
-            too.
+        in_a_row: Length of the current run of faulty steps, which may have begun
+            in an earlier epoch.
         first: The number of the first faulty step, from 1 on; 0 for none.
         found: Pairs of a kind (`"part"` of the loss, `"gradient"` of a network,
             or `"player"`) and a name: what was not finite in that step.
@@ -74,7 +74,7 @@ class Faults:
         }
 
     @property
-    def watches(self):
+    def has_updates(self):
         """Whether the steps have any update to look at."""
         return bool(self._names)
 
@@ -113,7 +113,7 @@ class Faults:
             logs = run()
         finally:
             _current.step = None
-        if not self.watches:  # it counts, and follows no gradient
+        if not self.has_updates:  # it counts, and follows no gradient
             return logs
 
         def put_back():
@@ -149,7 +149,9 @@ class Faults:
         # Where large numbers add up to infinity, a closer look follows.
         sums = [*losses, *(tf.reduce_sum(x) for x in tensors)]
         total = tf.add_n([tf.cast(x, "float32") for x in sums])
-        looks = _looks(parts, players, gradients, losses, self._networks)
+        looks = _checks_by_name(
+            parts, players, gradients, losses, self._networks
+        )
         is_finite = tf.math.is_finite(total)
         places = [2 ** self._place_of(name) for name in looks]
         if replicas.count() == 1:
@@ -207,7 +209,7 @@ class _Step:
 
 
 @contextlib.contextmanager
-def watched_only_within(model):
+def stops_watching_after(model):
     """Ends the watch that a callback has begun, however `fit` ends."""
     try:
         yield
@@ -243,7 +245,7 @@ def check(parts, players, gradients):
     return watched and watched.check(parts, players, gradients)
 
 
-def only_taken(x):
+def zero_if_skipped(x):
     """x; zeros of its shape in a step that has been left out."""
     watched = getattr(_current, "step", None)
     return x if watched is None else tf.where(watched.fine, x, tf.zeros_like(x))
@@ -259,7 +261,7 @@ def _tensors(gradients):
     ]
 
 
-def _looks(parts, players, gradients, losses, networks):
+def _checks_by_name(parts, players, gradients, losses, networks):
     """Functions that say whether something is faulty, by kind and name."""
     looks = {}
     for player, gradient, loss in zip(players, gradients, losses):

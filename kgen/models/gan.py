@@ -144,7 +144,8 @@ class GAN(Adversarial):
                 discriminator sees in training (Sonderby et al. 2017).
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
-            jit_compile: Whether XLA compiles the step.
+            jit_compile: Whether XLA compiles the step. XLA leaves out the
+                checks of labels and values in each batch.
 
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.

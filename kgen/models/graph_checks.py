@@ -13,10 +13,11 @@ import tensorflow as tf
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import checks
 
-_OUTSIDE = "values outside of them, or NaN"
+_OUTSIDE = "values outside this range"
+_NOT_FINITE = "NaN or infinity"
 _OURS = re.compile(
     r"Invalid value for argument `\w+` of `[\w.]+`\. Expected .*? Received: \w+="
-    + _OUTSIDE
+    + f"(?:{_NOT_FINITE}|{_OUTSIDE}(?:, or NaN)?)"
 )
 
 
@@ -66,11 +67,14 @@ def check_values(x, support, owner):
         support: Pair of bounds, or None.
         owner: Whose argument it is, for the message.
     """
-    expected, good = "finite numbers", tf.math.is_finite(x)
     if support:
-        expected = checks.within(support)
-        good = tf.logical_and(x >= support[0], x <= support[1])
-    _check(good, invalid("x", owner, expected, _OUTSIDE))
+        error = invalid(
+            "x", owner, checks.within(support), f"{_OUTSIDE}, or NaN"
+        )
+        _check(tf.logical_and(x >= support[0], x <= support[1]), error)
+    else:
+        error = invalid("x", owner, "finite numbers", _NOT_FINITE)
+        _check(tf.math.is_finite(x), error)
 
 
 def labels(y, num_classes, owner, lowest=0):

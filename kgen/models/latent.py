@@ -38,7 +38,7 @@ class LatentGaussianModel(EncoderDecoder):
         mean, _ = encoder(inputs, training=training)
         return mean
 
-    def _encoded(self, inputs, training):
+    def encoded(self, inputs, training):
         """What the encoder says of q(z|x): its mean and the log of its variance.
 
         In float32: networks may end in half precision, where densities can't be
@@ -50,9 +50,8 @@ class LatentGaussianModel(EncoderDecoder):
     def fit(self, *args, **kwargs):
         """`keras.Model.fit`; without `KLWarmUp`, the KL term counts in full.
 
-        Whatever ends it, the weight of the KL term is the model's own
-        afterwards, also where `EarlyStopping` brings back weights of the time
-        of a warm-up.
+        Afterwards the KL term has its full weight again, even if `EarlyStopping`
+        restored weights from a warm-up.
 
         Raises:
             InvalidArgument: As in every model.

@@ -1,6 +1,27 @@
 """Looks at the networks that a model is given."""
 
+import keras
+
 from kgen.errors import invalid
+
+
+def check_network(name, owner, network):
+    """Raises unless a network is a `keras.Model` of known inputs and outputs.
+
+    Args:
+        name: The argument's name.
+        owner: Name of the model.
+        network: What was given.
+    """
+    is_model = isinstance(network, keras.Model)
+    if not (is_model and getattr(network, "inputs", None)):
+        raise invalid(
+            name,
+            owner,
+            "a built keras.Model, functional or sequential: give a Sequential "
+            "a `keras.Input` first",
+            network,
+        )
 
 
 def check_precision(model, networks):

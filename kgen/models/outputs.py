@@ -23,24 +23,59 @@ _GRID = np.concatenate(
 
 # Layers and operations that leave each number as it is.
 _KEEPS = {
-    *("ActivityRegularization", "AlphaDropout", "Cast", "Cropping1D"),
-    *("Cropping2D", "Cropping3D", "Dropout", "ExpandDims", "Flatten"),
-    *("GaussianNoise", "GetItem", "Identity", "Permute", "Reshape"),
-    *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Split"),
-    *("Squeeze", "Transpose"),
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Cast",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Dropout",
+    "ExpandDims",
+    "Flatten",
+    "GaussianNoise",
+    "GetItem",
+    "Identity",
+    "Permute",
+    "Reshape",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "Split",
+    "Squeeze",
+    "Transpose",
 }
 # Layers and operations that are an activation by themselves.
 _ACTIVATES = {
-    *("Celu", "ELU", "Elu", "Exp", "Gelu", "HardSigmoid", "HardSilu"),
-    *("HardTanh", "LeakyReLU", "LeakyRelu", "LogSigmoid", "LogSoftmax"),
-    *("ReLU", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Softmax"),
-    *("Softplus", "Softsign", "SparseSigmoid", "Squareplus", "Tanh"),
+    "Celu",
+    "ELU",
+    "Elu",
+    "Exp",
+    "Gelu",
+    "HardSigmoid",
+    "HardSilu",
+    "HardTanh",
+    "LeakyReLU",
+    "LeakyRelu",
+    "LogSigmoid",
+    "LogSoftmax",
+    "ReLU",
+    "Relu",
+    "Relu6",
+    "Selu",
+    "Sigmoid",
+    "Silu",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "SparseSigmoid",
+    "Squareplus",
+    "Tanh",
 }
 
 _warns_only = contextvars.ContextVar("warns_only", default=False)
 
 
-class End(typing.NamedTuple):
+class OutputRange(typing.NamedTuple):
     """The activation of a network's output.
 
     Args:
@@ -81,7 +116,7 @@ def only_warn():
         _warns_only.reset(token)
 
 
-def end_of(network, index=0):
+def output_range(network, index=0):
     """The activation of an output.
 
     Args:
@@ -89,7 +124,8 @@ def end_of(network, index=0):
         index: Which of its outputs.
 
     Returns:
-        An `End`, or None where the last layer is of a kind that can't be told.
+        An `OutputRange`, or None where the last layer is of a kind that can't be
+        told.
     """
     return _end_at(network.outputs[index])
 
@@ -137,7 +173,7 @@ def _range_of(activation):
         return None
     if not len(values) or np.isnan(values).any():
         return None
-    return End(name.lower(), float(values.min()), float(values.max()))
+    return OutputRange(name.lower(), float(values.min()), float(values.max()))
 
 
 def _refuse(argument, owner, expected, end):
@@ -147,22 +183,22 @@ def _refuse(argument, owner, expected, end):
     warnings.warn(str(error), stacklevel=2)
 
 
-def check_logits(argument, owner, network, way_out):
+def check_logits(argument, owner, network, advice):
     """Raises if the output can't be just any number, as a logit is.
 
     Args:
         argument: The network's name.
         owner: Name of the model.
         network: The network.
-        way_out: How to end it instead, in words.
+        advice: How to end it instead, in words.
 
     Raises:
         InvalidArgument: The message says what the network ends in.
     """
-    end = end_of(network)
+    end = output_range(network)
     if end is not None and (end.low > -_FAR or end.high < _FAR):
         _refuse(
-            argument, owner, f"logits, which can be any number: {way_out}", end
+            argument, owner, f"logits, which can be any number: {advice}", end
         )
 
 
@@ -176,7 +212,7 @@ def check_log_var(owner, encoder):
     Raises:
         InvalidArgument: The message says what the output ends in.
     """
-    end = end_of(encoder, 1)
+    end = output_range(encoder, 1)
     if end is not None and end.low > -0.5:
         _refuse(
             "encoder",
@@ -188,7 +224,7 @@ def check_log_var(owner, encoder):
         )
 
 
-def check_within(argument, owner, network, bounds, way_out):
+def check_range(argument, owner, network, bounds, advice):
     """Raises if the output can leave bounds that it must keep.
 
     Args:
@@ -196,17 +232,17 @@ def check_within(argument, owner, network, bounds, way_out):
         owner: Name of the model.
         network: The network.
         bounds: The least value and the greatest.
-        way_out: How to end it instead, in words.
+        advice: How to end it instead, in words.
 
     Raises:
         InvalidArgument: The message says what the network ends in.
     """
-    end = end_of(network)
+    end = output_range(network)
     if end is not None and (end.low < bounds[0] or end.high > bounds[1]):
         _refuse(
             argument,
             owner,
-            f"values from {bounds[0]:g} to {bounds[1]:g}: {way_out}",
+            f"values from {bounds[0]:g} to {bounds[1]:g}: {advice}",
             end,
         )
 
@@ -234,7 +270,7 @@ def check_decoder(owner, decoder, likelihood):
             "applies the sigmoid itself",
         )
     if likelihood.parameter_bounds is not None:
-        check_within(
+        check_range(
             "decoder",
             owner,
             decoder,
@@ -261,7 +297,7 @@ def bounds_of(argument, owner, network):
         InvalidArgument: If the examples are pictures, whose values are in
             [0, 1], and the output's bounds are others.
     """
-    end = end_of(network)
+    end = output_range(network)
     if end is None or not end.is_bounded:
         return None
     is_picture = len(network.outputs[0].shape) == 4

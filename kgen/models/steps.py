@@ -3,7 +3,7 @@
 import contextlib
 import math
 
-from kgen.errors import check_int, invalid
+from kgen.errors import check_int, check_number, invalid
 
 
 def check_counts(owner, **numbers):
@@ -13,17 +13,22 @@ def check_counts(owner, **numbers):
             check_int(name, owner, number)
 
 
-def check_epochs(owner, epochs, initial_epoch, validation_split):
+def check_epochs(
+    owner, epochs, initial_epoch, validation_split, validation_freq
+):
     """Raises unless these arguments of `fit` are what it takes."""
     check_int("epochs", owner, epochs, 0)
     check_int("initial_epoch", owner, initial_epoch, 0)
-    if not 0 <= validation_split < 1:
+    share = check_number("validation_split", owner, validation_split)
+    if share >= 1:
         raise invalid(
             "validation_split",
             owner,
             "a number in [0, 1), the share of the examples to hold out",
             validation_split,
         )
+    if not isinstance(validation_freq, list):  # else it lists the epochs
+        check_int("validation_freq", owner, validation_freq)
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ class VAE(LatentGaussianModel):
         check_fit("VAE", encoder, decoder, encoder.outputs[:1])
 
     def _negative_elbo(self, inputs, x, training):
-        mean, log_var = self._encoded(inputs, training)
+        mean, log_var = self.encoded(inputs, training)
         # Layers' losses are read at once: they are lists that replicas share.
         regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
@@ -120,7 +120,7 @@ class VAE(LatentGaussianModel):
 
     def _negative_importance_weighted_bound(self, inputs, x, training):
         count = self.importance_samples
-        mean, log_var = self._encoded(inputs, training)
+        mean, log_var = self.encoded(inputs, training)
         log_var = bound_log_var(log_var)
         z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
         log_lik = self._log_prob_given(z, inputs, x, training)

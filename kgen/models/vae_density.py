@@ -159,7 +159,7 @@ class VAEDensity(Density):
     def _bound(self, model, labels, x, eps):
         """The ELBO by one draw of z, to be differentiated."""
         inputs = model.with_labels(x, labels)
-        mean, log_var = model._encoded(inputs, training=True)
+        mean, log_var = model.encoded(inputs, training=True)
         log_var = bound_log_var(log_var)
         z = mean + ops.exp(0.5 * log_var) * eps[:, : model.latent_dim]
         parameters = model.decoder(model._condition(z, inputs), training=True)

@@ -204,7 +204,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
                 both play.
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
-            jit_compile: Whether XLA compiles the step.
+            jit_compile: Whether XLA compiles the step. XLA leaves out the
+                checks of labels and values in each batch.
 
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
@@ -315,7 +316,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _players_losses(self, inputs, training=True):
         """The three players' losses, and the logs, by their names."""
         x, labels = self._split(inputs)
-        mean, log_var = self._encoded(inputs, training)
+        mean, log_var = self.encoded(inputs, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)

@@ -8,12 +8,12 @@ import keras
 from keras import ops
 
 from kgen.errors import (
+    build_or_refuse,
     check_bool,
     check_int,
     check_keywords,
     check_name,
     invalid,
-    made,
 )
 from kgen.layers import (
     BatchNormalization,
@@ -23,6 +23,18 @@ from kgen.layers import (
 )
 
 OWNER = "create_model"
+
+# Keras's layers, with the channels last whatever Keras is configured to.
+Conv2D, Conv2DTranspose, Cropping2D, Flatten, UpSampling2D = (
+    functools.partial(layer, data_format="channels_last")
+    for layer in (
+        keras.layers.Conv2D,
+        keras.layers.Conv2DTranspose,
+        keras.layers.Cropping2D,
+        keras.layers.Flatten,
+        keras.layers.UpSampling2D,
+    )
+)
 
 
 def builder(function):
@@ -48,7 +60,7 @@ def builder(function):
 def _activation(name, identifier):
     if identifier == "gated":  # of dense networks, which know it
         return identifier
-    found = made(
+    found = build_or_refuse(
         name,
         OWNER,
         "a Keras activation or its name",
@@ -61,7 +73,7 @@ def _activation(name, identifier):
 
 
 def _regularizer(name, identifier):
-    return made(
+    return build_or_refuse(
         name,
         OWNER,
         "a Keras regularizer or its name",
@@ -76,7 +88,7 @@ def _constraint(name, identifier):
         clip, colon, limit = identifier.partition(":")
         if clip == "clip":
             return WeightClip(limit) if colon else WeightClip()
-    return made(
+    return build_or_refuse(
         name,
         OWNER,
         '"clip:LIMIT", or a Keras constraint or its name',
@@ -113,7 +125,7 @@ def check_shape(input_shape, picture=False):
             "a tuple of positive integers, without the batch",
             input_shape,
         )
-    if _is_channels_first(shape):
+    if is_channels_first(shape):
         raise invalid(
             "input_shape",
             OWNER,
@@ -132,8 +144,12 @@ def check_shape(input_shape, picture=False):
     return shape
 
 
-def _is_channels_first(shape):
-    """Whether a shape is plainly that of a picture with its channels first."""
+def is_channels_first(shape):
+    """Whether a shape is plainly that of a picture with its channels first.
+
+    Args:
+        shape: Shape of one example.
+    """
     if len(shape) != 3 or min(shape[1:]) < 8:
         return False
     # One row of many channels is rare, but it may be meant.
@@ -251,9 +267,7 @@ def cropped(x, size):
     excess = [have - want for have, want in zip(x.shape[1:3], size)]
     if not any(excess):
         return x
-    return keras.layers.Cropping2D(
-        [(0, rows) for rows in excess], data_format="channels_last"
-    )(x)
+    return Cropping2D([(0, rows) for rows in excess])(x)
 
 
 def packed(shape, pack):

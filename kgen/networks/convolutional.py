@@ -64,16 +64,15 @@ def encoder(
     )
     x = inputs.with_labels(inputs.x)
     for count in _filters(stages(shape), filters, max_filters):
-        convolution = layers.Conv2D(
+        convolution = common.Conv2D(
             count,
             3,
             strides=2,
-            data_format="channels_last",
             padding="same",
             **kwargs,
         )
         x = hidden(convolution(x))
-    x = layers.Flatten(data_format="channels_last")(x)
+    x = common.Flatten()(x)
     for units in common.check_widths("hidden_units", hidden_units):
         x = hidden(Dense(units, **kwargs)(x))
     outputs = common.latent_outputs(x, latent_dim, gaussian)
@@ -156,9 +155,7 @@ def _grown(inputs, shape, filters, max_filters, hidden_units, layer, end):
         x = hidden(_double(x, size, count, **kwargs))
     if len(sizes) > 1:
         return _double(x, sizes[0], shape[-1], **end)
-    return layers.Conv2D(
-        shape[-1], 3, data_format="channels_last", padding="same", **end
-    )(x)
+    return common.Conv2D(shape[-1], 3, padding="same", **end)(x)
 
 
 def _filters(sizes, filters, max_filters):
@@ -172,11 +169,10 @@ def _double(x, size, filters, **kwargs):
     than a crop; the crop is for pictures with one odd side.
     """
     both_odd = all(2 * have > want for have, want in zip(x.shape[1:3], size))
-    x = layers.Conv2DTranspose(
+    x = common.Conv2DTranspose(
         filters,
         4,
         strides=2,
-        data_format="channels_last",
         padding="same",
         output_padding=1 if both_odd else None,
         **kwargs,
@@ -268,17 +264,16 @@ def discriminator(
     kwargs = {"kernel_constraint": kernel_constraint}
     x = inputs.x
     for count in _filters(stages(shape), filters, max_filters):
-        layer = layers.Conv2D(
+        layer = common.Conv2D(
             count,
             4,
             strides=2,
-            data_format="channels_last",
             padding="same",
             activation=activation,
             **kwargs,
         )
         x = make(layer)(x)
-    x = layers.Flatten(data_format="channels_last", name="features")(x)
+    x = common.Flatten(name="features")(x)
     for units in common.check_widths("hidden_units", hidden_units):
         x = make(Dense(units, activation, **kwargs))(x)
     return inputs.network(inputs.logit(x, make, **kwargs), "discriminator")

@@ -38,9 +38,7 @@ def encoder(
     inputs = common.Inputs(
         common.check_shape(input_shape), "images", num_classes
     )
-    x = inputs.with_labels(
-        layers.Flatten(data_format="channels_last")(inputs.x)
-    )
+    x = inputs.with_labels(common.Flatten()(inputs.x))
     hidden_units = common.check_widths("hidden_units", hidden_units)
     x = _hidden(x, hidden_units, activation, kernel_regularizer)
     outputs = common.latent_outputs(x, latent_dim, gaussian)
@@ -165,7 +163,7 @@ def discriminator(
     inputs = common.Inputs(shape, "images", num_classes)
     make = common.normalised(spectral_normalization)
     kwargs = {"kernel_constraint": kernel_constraint}
-    x = layers.Flatten(data_format="channels_last")(inputs.x)
+    x = common.Flatten()(inputs.x)
     for units in common.check_widths("hidden_units", hidden_units):
         layer = Dense(
             units, activation, kernel_initializer="he_normal", **kwargs

@@ -55,7 +55,7 @@ def encoder(
             x = conv(count)(x)
         maps.append(x)
     z = common.latent_outputs(
-        layers.Flatten(data_format="channels_last")(x),
+        common.Flatten()(x),
         latent_dim,
         gaussian=False,
     )
@@ -107,14 +107,13 @@ def decoder(
     x = layers.Add()([layers.Reshape(top)(x), maps[-1]])
     x = layers.Activation(activation)(x)
     for size, count, skip in zip(sizes[-2::-1], counts[-2::-1], maps[-2::-1]):
-        x = layers.UpSampling2D(2, data_format="channels_last")(conv(count)(x))
+        x = common.UpSampling2D(2)(conv(count)(x))
         x = layers.Concatenate()([common.cropped(x, size), skip])
         for _ in range(check_int("blocks", common.OWNER, blocks)):
             x = conv(count)(x)
-    x = layers.Conv2D(
+    x = common.Conv2D(
         shape[-1],
         3,
-        data_format="channels_last",
         padding="same",
         activation=output_activation,
         dtype="float32",
@@ -131,11 +130,10 @@ def _filters(shape, filters, max_filters):
 
 def _convolution(activation, kernel_regularizer):
     def convolution(filters, strides=1):
-        return layers.Conv2D(
+        return common.Conv2D(
             filters,
             3,
             strides=strides,
-            data_format="channels_last",
             padding="same",
             activation=activation,
             kernel_regularizer=kernel_regularizer,

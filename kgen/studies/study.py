@@ -334,8 +334,8 @@ def read(path, source=None):
 
 def _parsed(text):
     """TOML as a dictionary; a RecursionError if it is nested too deeply."""
-    # A key of so many parts would take tomllib all memory that there is.
-    if any(part.count(".") > _DEEPEST for part in re.split("[=,\n]", text)):
+    # A dotted key of very many parts would take tomllib all memory there is.
+    if re.search(rf"(?:[\w\"'-]+\s*\.\s*){{{_DEEPEST}}}", text):
         raise RecursionError
     return tomllib.loads(text)
 

@@ -13,7 +13,7 @@ from keras_tuner.engine.trial import TrialStatus
 from tensorflow.python.framework import ops
 
 from kgen import extractors, files
-from kgen.callbacks import EpochOrder, Evaluation
+from kgen.callbacks import Diverged, EpochOrder, Evaluation, Guard
 from kgen.errors import InvalidArgument
 from kgen.evaluation import Evidence, check_possible, compute
 from kgen.models.factory import load_model
@@ -226,7 +226,9 @@ class Trainer(keras_tuner.Tuner):
             except Exception as error:
                 if files.error_number(error) in files.ADVICE:
                     raise  # a full disk is not the trial's fault
-                reason = f"{type(error).__name__}: {error}"
+                # A study has no Guard to choose, which the whole message advises.
+                what = error.fault if isinstance(error, Diverged) else error
+                reason = f"{type(error).__name__}: {what}"
                 record["reason"] = " ".join(reason.split())[:_LONGEST]
                 raise keras_tuner.errors.FailedTrialError(reason) from error
             finally:
@@ -254,21 +256,24 @@ class Trainer(keras_tuner.Tuner):
             )
         keep = Keep(self.study.objective, folder / f"model-{seed}.keras")
         epochs = values.get("tuner/epochs", self.study.budget["epochs"])
-        history = model.fit(
+        model.fit(
             train,
             validation_data=data.batches("validation", size, seed),
             initial_epoch=values.get("tuner/initial_epoch", 0),
             epochs=epochs,
             callbacks=[
                 EpochOrder(train),
-                keras.callbacks.TerminateOnNaN(),
+                Guard("stop"),
                 *self._judge.callbacks(model),
                 keep,
                 *self._watchers(folder, epochs),
             ],
             verbose=0,
         )
-        _check_finite(history, keep, self.study.objective.name)
+        if keep.best is None:
+            raise ArithmeticError(
+                f"{self.study.objective.name} was never a finite number"
+            )
         if "tuner/epochs" in values:
             with files.new_file(folder / f"last-{seed}.keras") as temporary:
                 model.save(temporary)
@@ -289,12 +294,3 @@ class Trainer(keras_tuner.Tuner):
                 )
             )
         ]
-
-
-def _check_finite(history, keep, name):
-    if not np.isfinite(history.history["loss"][-1]):
-        raise ArithmeticError(
-            f"the loss became infinite or NaN in epoch {history.epoch[-1] + 1}"
-        )
-    if keep.best is None:
-        raise ArithmeticError(f"{name} was never a finite number")

@@ -158,9 +158,7 @@ def test_arrays_that_could_be_several_things(tmp_path, shape, dtype):
     assert read(load(x.reshape(len(x), -1), "all")).ndim == 2
 
 
-@pytest.mark.parametrize(
-    "shape", [(5, 1, 8, 8), (5, 3, 32, 32), (5, 4, 16, 9), (5, 2, 8, 8)]
-)
+@pytest.mark.parametrize("shape", [(5, 1, 8, 8), (5, 3, 32, 32), (5, 3, 16, 9)])
 def test_channels_first(shape):
     x = np.zeros(shape, "uint8")
     with pytest.raises(
@@ -173,7 +171,8 @@ def test_channels_first(shape):
 @pytest.mark.parametrize(
     "shape",
     [(5, 8, 8), (5, 28, 28), (5, 112, 92), (5, 32, 128), (5, 2, 2), (5, 4, 4, 64),
-     (5, 1, 1, 64), (5, 3, 32, 3), (5, 1, 28, 1), (5, 9, 1, 1), (2, 9, 9, 9)],
+     (5, 1, 1, 64), (5, 3, 32, 3), (5, 1, 28, 1), (5, 9, 1, 1), (2, 9, 9, 9),
+     (5, 1, 100, 8), (5, 4, 50, 9), (5, 4, 16, 9), (5, 2, 8, 8)],
 )  # fmt: skip
 def test_arrays_that_are_plain_pictures(shape):
     found = arrays.from_arrays(np.zeros(shape, "uint8"))
@@ -385,7 +384,7 @@ def with_header(shape, data):
     "shape, size, message",
     [
         ((9, 5, 5), 224, "announces 225 bytes of values, .* only 224"),
-        ((9, 5, 5), 226, "announces 225 bytes of values, .* more than"),
+        ((9, 5, 5), 226, "announces 225 bytes of values, .* holds more$"),
         ((2**40, 5, 5), 225, "announces 27,487,790,694,400 bytes"),
         ((-1, 5, 5), 225, r"announces the shape \(-1, 5, 5\)"),
     ],

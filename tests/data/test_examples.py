@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgen.data import examples
+from kgen.data import examples, reading
 from kgen.errors import InvalidArgument
 from tests.data.common import as_rows, random_uint8, read
 
@@ -220,3 +220,16 @@ def test_opacity(dtype, white):
     np.testing.assert_allclose(small, [0, 1, 0, 0.5], atol=0.01)
     plain = examples.convert(x[..., :3], (1, 2, 4))[0, 0] / white
     np.testing.assert_array_equal(plain, [[1, 0, 0, 1], [0, 1, 0, 1]])
+
+
+def test_an_opacity_that_is_lost_is_told_once(caplog):
+    reading.tell.cache_clear()
+    x = random_uint8(3, 2, 2, 4)
+    for _ in range(2):
+        examples.convert(x, (2, 2, 3), "black")
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "Pictures with an opacity are shown on a black background."
+    )
+    examples.convert(x, (2, 2, 4), "black")
+    assert len(caplog.records) == 1

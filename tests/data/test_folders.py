@@ -102,8 +102,12 @@ def test_what_is_left_out_is_told(tmp_path, caplog):
     for _ in range(2):
         assert open_source(tmp_path).class_names == ("cat", "dog")
     left_out, empty = told(caplog)
-    assert left_out.endswith("files left out: 3 .heic, 1 (without ending).")
-    assert empty.endswith("which are no classes: newt, owl.")
+    assert left_out.endswith(
+        "ignored files that are not pictures: 3 .heic, 1 (without ending)."
+    )
+    assert empty.endswith(
+        "hold no readable picture and are not used as classes: newt, owl."
+    )
 
 
 def test_a_folder_of_other_files_alone(tmp_path):

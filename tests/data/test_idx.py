@@ -1,3 +1,4 @@
+import errno
 import gzip
 import pathlib
 import struct
@@ -174,7 +175,7 @@ def test_damaged_files(tmp_path, data, packed):
     "data, message",
     [
         (WHOLE[:-9], "announces 240 bytes of values, .* holds only 231"),
-        (WHOLE + b"\0", "announces 240 bytes of values, .* holds more than"),
+        (WHOLE + b"\0", "announces 240 bytes of values, .* holds more$"),
     ],
 )
 def test_a_header_that_lies_is_told(tmp_path, data, message, packed):
@@ -252,3 +253,22 @@ def test_a_large_file_that_is_cut_short_is_refused(tmp_path, no_memory):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InvalidArgument, match="can't be read as an IDX"):
         open_source(tmp_path).examples("train")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no memory"),
+        OSError(errno.EMFILE, "Too many open files"),
+        PermissionError(errno.EACCES, "Permission denied"),
+    ],
+    ids=["memory", "open files", "permission"],
+)
+def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
+    def fail(*args):
+        raise error
+
+    path = write(tmp_path / MNIST[0], TRAIN)
+    monkeypatch.setattr(idx, "_read_values", fail)
+    with pytest.raises(type(error), match=str(error.args[-1])):
+        idx.read_file(path)

@@ -1,4 +1,7 @@
+import errno
 import random
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -372,6 +375,44 @@ def test_a_picture_too_large_to_be_one_is_named(tmp_path):
     data[18:26] = b"\xff\xff\x00\x00" * 2  # the width and the height
     path.write_bytes(data)
     with pytest.raises(InvalidArgument, match=r"a.bmp can't be read"):
+        load(tmp_path, "all")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_picture_of_too_many_pixels_is_named(tmp_path):
+    """Pillow only warns of it."""
+    header = struct.pack(">II5B", 12_000, 12_000, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", b""), (b"IEND", b""))
+    (tmp_path / "a.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data))
+            + name
+            + data
+            + struct.pack(">I", zlib.crc32(name + data))
+            for name, data in chunks
+        )
+    )
+    with pytest.raises(InvalidArgument, match="a.png .* 144,000,000 pixels"):
+        load(tmp_path, "all")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no memory"),
+        OSError(errno.EMFILE, "Too many open files"),
+        PermissionError(errno.EACCES, "Permission denied"),
+    ],
+    ids=["memory", "open files", "permission"],
+)
+def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
+    def fail(*args, **kwargs):
+        raise error
+
+    save_picture(tmp_path / "a.png", GREY)
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(type(error), match=str(error.args[-1])):
         load(tmp_path, "all")
 
 

@@ -240,13 +240,15 @@ def test_four_channels(data_dir):
             load("kgen_four_channels", "test", data_dir=data_dir, **options)
         )
 
-    assert of().shape[-1] == 4
-    height, width = of().shape[1:3]
+    height, width, channels = of().shape[1:]
+    assert channels == 3, "opacity only where it is asked for"
+    whole = of(image_shape=(height, width, 4))
+    assert whole.shape[-1] == 4
     white, black = (
         of(image_shape=(height, width, 1), background=name)
         for name in ("white", "black")
     )
-    hidden = 1 - of()[..., 3:]
+    hidden = 1 - whole[..., 3:]
     np.testing.assert_allclose(white - black, hidden, atol=0.01)
 
 

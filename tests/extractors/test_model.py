@@ -1,3 +1,5 @@
+import errno
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from keras import layers
 import kgen
 from kgen.errors import InvalidArgument
 from kgen.extractors import ModelExtractor
+from kgen.extractors import model as extractor
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(size=(5, 6, 6, 1)).astype("float32")
@@ -208,3 +211,22 @@ def test_bad_paths(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no model")
     with pytest.raises(InvalidArgument, match="can't be read as a model"):
         ModelExtractor(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no memory"),
+        OSError(errno.EMFILE, "Too many open files"),
+        PermissionError(errno.EACCES, "Permission denied"),
+    ],
+    ids=["memory", "open files", "permission"],
+)
+def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
+    def fail(*args, **kwargs):
+        raise error
+
+    (tmp_path / "a.keras").touch()
+    monkeypatch.setattr(extractor, "load_model", fail)
+    with pytest.raises(type(error), match=str(error.args[-1])):
+        ModelExtractor(tmp_path / "a.keras")

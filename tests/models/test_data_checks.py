@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
+from kgen.models import graph_checks
 from tests.models.contract import CLASSES, X, Y, small_model
 
 NAN = np.where(np.arange(len(X))[:, None, None, None] == 69, np.nan, X)
@@ -220,6 +221,42 @@ def test_a_dataset_of_unknown_shape(models, known):
         model.encode(data), model.encode(X[:64]), atol=1e-5
     )
     assert model.predict(data, verbose=0).shape == (64, 8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    "data, shuffled",
+    [
+        (lambda: [X, Y], True),
+        (lambda: (X, Y), True),
+        (lambda: stream(X, Y), False),
+    ],
+    ids=["list", "tuple", "dataset"],
+)
+def test_what_fit_shuffles(models, monkeypatch, data, shuffled):
+    seen = []
+    monkeypatch.setattr(
+        keras.Model, "fit", lambda *args, **kwargs: seen.append(kwargs)
+    )
+    models("vae", conditional=True).fit(data())
+    assert seen[0]["shuffle"] is shuffled
+
+
+@pytest.mark.parametrize(
+    "support, received",
+    [
+        (None, "NaN or infinity"),
+        ((0.0, 1.0), "values outside this range, or NaN"),
+    ],
+)
+def test_what_a_graph_finds_is_told_in_words(support, received):
+    check = tf.function(
+        lambda x: graph_checks.check_values(x, support, "VAE.fit")
+    )
+    with (
+        pytest.raises(InvalidArgument, match=f"Received: x={received}$"),
+        graph_checks.in_words(),
+    ):
+        check(tf.constant([0.5, np.nan]))
 
 
 def test_input_shapes_with_channels_first():

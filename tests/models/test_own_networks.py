@@ -86,15 +86,8 @@ def shared_players():
 
 
 def test_players_that_share_weights_are_refused():
-    with pytest.raises(InvalidArgument, match="shares no weights with `gen"):
+    with pytest.raises(InvalidArgument, match="shares no layer with `gen"):
         kgen.GAN(*shared_players())
-
-
-def test_a_frozen_discriminator_is_told():
-    frozen = critic()
-    frozen.trainable = False
-    with pytest.warns(UserWarning, match="the discriminator is frozen"):
-        kgen.GAN(to_pictures("sigmoid"), frozen)
 
 
 @pytest.mark.parametrize(

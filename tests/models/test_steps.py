@@ -99,6 +99,8 @@ def test_wrong_numbers(model):
         {"epochs": 1.5},
         {"initial_epoch": -1},
         {"validation_split": 2},
+        {"validation_split": "a"},
+        {"validation_freq": 0},
     ):
         (name,) = wrong
         with pytest.raises(InvalidArgument, match=f"`{name}` of `VAE.fit`"):

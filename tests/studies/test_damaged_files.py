@@ -24,7 +24,7 @@ RATE = 'optimizer = {text = "adam:{rate%s}", rate = {%s}}' + HIDDEN
         ),
         (RATE % ("", f"min = 1.5, max = 1{'0' * 400}"), "numbers, min below"),
         (RATE % ("", "min = 1.5, max = 1e308"), "numbers, min below"),
-        (RATE % (":999999999999d", "min = 1, max = 2"), "can be filled in"),
+        (RATE % (":999999999999d", "min = 1, max = 2"), "fixed, small width"),
         (
             f"batch_size = 0\nlatent_dim = {{min = 1, max = 2}}{HIDDEN}",
             "batch_",
@@ -54,6 +54,11 @@ def test_what_is_nested_too_deeply(tmp_path, depth):
         studies.read(path)
     with pytest.raises(click.BadParameter, match="of a is nested too deeply"):
         cli.Setting().convert(f"a={'-' * depth}1", None, None)
+
+
+@pytest.mark.parametrize("comment", [100 * ".", "See a.b. " * 60])
+def test_dots_in_a_comment_are_no_depth(tmp_path, comment):
+    assert studies.read(write(tmp_path, more=f"# {comment}"))
 
 
 def test_a_step_reaches_the_end_of_its_range(tmp_path):
