@@ -5,6 +5,7 @@ batch. With the functions of this module the step computes what one device would
 compute from the whole batch: where there is one replica, they do nothing.
 """
 
+import contextlib
 import functools
 import threading
 import typing
@@ -12,6 +13,7 @@ import typing
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow.python.framework import ops as tf_ops
 
 _SUM = tf.distribute.ReduceOp.SUM
 
@@ -123,6 +125,24 @@ def real(x):
 def all_sum(x):
     """The sum over all replicas, to be differentiated."""
     return x if count() == 1 else _all_sum(x)
+
+
+@contextlib.contextmanager
+def frees_graphs():
+    """After it, the graphs that it made can go: some 10 MB of a model.
+
+    TensorFlow registers each use of a custom gradient by a name, and with it
+    all of the graph, for ever. Sums over replicas use one, even over a single
+    one. What is made within can be differentiated by a tape within alone.
+    """
+    known = getattr(tf_ops.gradient_registry, "_registry", {})
+    before = set(known)
+    try:
+        yield
+    finally:
+        for name in known.keys() - before:
+            if name.startswith("CustomGradient-"):
+                known.pop(name, None)
 
 
 @tf.custom_gradient

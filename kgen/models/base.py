@@ -91,7 +91,8 @@ def _plays(player, parts, fine):
 
 def _apply(player, gradient, plays):
     def apply():
-        player.optimizer.apply(gradient, player.variables)
+        with replicas.frees_graphs():  # Keras sums over replicas
+            player.optimizer.apply(gradient, player.variables)
         return True
 
     if replicas.count() > 1:

@@ -1,6 +1,5 @@
 """One trial of a study: a model trained with its settings, for each seed."""
 
-import contextlib
 import gc
 import math
 import pathlib
@@ -10,9 +9,8 @@ import keras
 import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import TrialStatus
-from tensorflow.python.framework import ops
 
-from kgen import extractors, files
+from kgen import extractors, files, replicas
 from kgen.callbacks import Diverged, EpochOrder, Evaluation, Guard
 from kgen.errors import InvalidArgument
 from kgen.evaluation import Evidence, check_possible, compute
@@ -106,24 +104,6 @@ class Judge:
         except InvalidArgument:
             return True
         return False
-
-
-@contextlib.contextmanager
-def _frees_graphs():
-    """After it, the graphs that it made can go: some 10 MB of a model.
-
-    TensorFlow registers each use of a custom gradient by a name, and with it
-    all of the graph, for ever. kgen uses none, but the activation `silu`, some
-    users' layers, and sums over replicas do.
-    """
-    known = getattr(ops.gradient_registry, "_registry", {})
-    before = set(known)
-    try:
-        yield
-    finally:
-        for name in known.keys() - before:
-            if name.startswith("CustomGradient-"):
-                del known[name]
 
 
 def describe(hypermodel, hp):
@@ -238,7 +218,7 @@ class Trainer(keras_tuner.Tuner):
         values = [run["value"] for run in record["runs"]]
         return {self.study.objective.name: sum(values) / len(values)}
 
-    @_frees_graphs()
+    @replicas.frees_graphs()  # of the activation silu, and of users' layers
     def _train(self, settings, seed, folder, values):
         """One model: the objective's value, and after how many epochs."""
         keras.backend.clear_session()

@@ -745,7 +745,7 @@ def test_a_full_disk_ends_the_study_and_its_trial_runs_again(
     result = kgen_tune(path)
     assert result.exit_code == 2
     assert result.stderr == (
-        f"kgen: {path.with_suffix('.trials')}/trial_2: No space left on "
+        f"kgen: {path.with_suffix('.trials')}/trial_0002: No space left on "
         "device. Free some space there. Finished trials are kept; go on with: "
         f"kgen tune {path} --resume\n"
     )
