@@ -67,7 +67,12 @@ def load(path, again):
     """
     try:
         return factory.load_model(path)
-    except (MemoryError, factory.UnknownClass):
+    except factory.UnknownClass as error:
+        raise InvalidArgument(
+            f"{error} The commands of kgen know its own classes alone: use such "
+            "a model in Python."
+        ) from error
+    except MemoryError:
         raise
     except Exception as error:
         _raise_systems(error, path)

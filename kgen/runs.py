@@ -380,6 +380,12 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
             )
     _check_whole(model, source)
     writes = distribution.writes(strategy)
+    if model.conditional and writes:
+        text = checks.labels_from_1(
+            source.classes, source.num_classes, "kgen train"
+        )
+        if text:
+            _say(text)
     callbacks = _callbacks(run, config, model, datasets["train"], writes)
     config = {**config, **distribution.described(strategy)}
     run.checkpoints.every = _interval(config, model)

@@ -66,7 +66,9 @@ def check_data(
     if model.conditional if labels is None else labels:
         model.check_labels(y, len(images), owner)
         if whole:
-            warn_of_labels_from_1(y, model.num_classes, owner)
+            text = labels_from_1(y, model.num_classes, owner)
+            if text:
+                warnings.warn(text, stacklevel=3)
     elif y is not None:
         check_no_target(y, shape, owner)
     if batch_size is not None:
@@ -171,23 +173,25 @@ def check_no_target(y, shape, owner):
         )
 
 
-def warn_of_labels_from_1(labels, num_classes, owner):
-    """Warns where the labels of all examples seem to be counted from 1.
+def labels_from_1(labels, num_classes, owner):
+    """What to tell where the labels of all examples seem to be counted from 1.
 
     Args:
         labels: Array of integers, or of the classes that occur.
         num_classes: How many classes the model has, or None.
         owner: Whose argument it is, for the message.
+
+    Returns:
+        Text, or None.
     """
     found = np.unique(labels).tolist()
-    if (num_classes or 0) > 2 and found == list(range(1, num_classes)):
-        warnings.warn(
-            f"`{owner}`: the labels are the numbers from 1 to "
-            f"{num_classes - 1}, and no example has the label 0, but `sample` "
-            f"would still draw it. Pass `labels - 1`, to a model with "
-            f"num_classes={num_classes - 1}.",
-            stacklevel=4,
-        )
+    if (num_classes or 0) <= 2 or found != list(range(1, num_classes)):
+        return None
+    return (
+        f"`{owner}`: the labels are the numbers from 1 to {num_classes - 1}, and "
+        "no example has the label 0, but `sample` would still draw it. Pass "
+        f"`labels - 1`, to a model with num_classes={num_classes - 1}."
+    )
 
 
 def check_images(images, shape, support, owner, argument="x"):
