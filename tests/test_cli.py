@@ -450,12 +450,13 @@ def test_ctrl_c_leaves_a_model(tmp_path, number):
 
 
 def test_ctrl_c_before_there_is_a_model_promises_none(monkeypatch):
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "open_source", interrupt)
     result = CliRunner().invoke(cli.main, ["train", "vae"])
     assert result.exit_code == 130
+    assert not os.path.exists("runs")  # the number that was taken is free
     assert result.output.strip() == "kgen: interrupted."
 
 

@@ -129,7 +129,8 @@ def test_a_directory_that_can_not_be_looked_at_is_not_gone(run, monkeypatch):
 
 
 def test_a_run_that_began_before_there_were_checks_goes_on(run, monkeypatch):
-    run.extend(1, options={"output_activation": "sigmoid"})
+    options = {"output_activation": "sigmoid", "likelihood": "bernoulli"}
+    run.extend(1, options=options)
     monkeypatch.setattr(runs, "_fit", lambda *args: None)
     monkeypatch.setattr(runs, "_end", lambda *args: None)
     with pytest.warns(UserWarning, match="Expected logits"):
