@@ -201,7 +201,7 @@ def _finish(dataset, count, counter):
 def _check_seed(seed):
     if seed is None:
         return random.randrange(2**31)
-    return check_int("seed", "load", seed, minimum=0) % 2**63
+    return check_int("seed", "load", seed, 0, math.inf) % 2**63
 
 
 def _key(seed, use, number):
