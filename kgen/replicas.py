@@ -52,7 +52,9 @@ def step(function):
     @functools.wraps(function)
     def on_part(model, data):
         if count() == 1:
-            return function(model, data)
+            # Not for several, whose threads differentiate side by side.
+            with frees_graphs():
+                return function(model, data)
         _current.part = part = _part_of(data)
         try:
             return function(model, _filled(data, part))
@@ -132,8 +134,9 @@ def frees_graphs():
     """After it, the graphs that it made can go: some 10 MB of a model.
 
     TensorFlow registers each use of a custom gradient by a name, and with it
-    all of the graph, for ever. Sums over replicas use one, even over a single
-    one. What is made within can be differentiated by a tape within alone.
+    all of the graph, for ever. `kgen.layers.Dense`, Keras's optimizers and some
+    activations use them. What is made within can be differentiated by a tape
+    within alone.
     """
     known = getattr(tf_ops.gradient_registry, "_registry", {})
     before = set(known)

@@ -24,6 +24,8 @@ from kgen.models import checks, create_model
 __all__ = ["AutoencoderTransformer", "GenerativeClassifier", "VAETransformer"]
 
 _FLOATS = [np.float64, np.float32]
+# Rows that every processor takes together in a product of matrices.
+_ROWS = 64
 
 # Rows for each step of counting, whose result does not hang on it.
 _COUNTED_AT_ONCE = 4096
@@ -169,7 +171,10 @@ class _Transformer(
             Array of shape `(n_samples, latent_dim)`.
         """
         X = self._rows(X)
-        return self.model_.encode(X.astype("float32")).astype(X.dtype)
+        # In a product of matrices, the last rows are rounded in another way than
+        # the others if they do not fill a processor's registers.
+        filled = np.pad(X.astype("float32"), ((0, -len(X) % _ROWS), (0, 0)))
+        return self.model_.encode(filled)[: len(X)].astype(X.dtype)
 
     def inverse_transform(self, Z):
         """The rows that codes stand for.

@@ -91,8 +91,7 @@ def _plays(player, parts, fine):
 
 def _apply(player, gradient, plays):
     def apply():
-        with replicas.frees_graphs():  # Keras sums over replicas
-            player.optimizer.apply(gradient, player.variables)
+        player.optimizer.apply(gradient, player.variables)
         return True
 
     if replicas.count() > 1:
@@ -485,7 +484,8 @@ class GenerativeModel(keras.Model):
         shape, support = self._called_with
         inputs, x = self._unpack(data, shape)
         graph_checks.check_values(x, support, type(self).__name__)
-        return self(inputs, training=False)
+        with replicas.frees_graphs():
+            return self(inputs, training=False)
 
     def train_on_batch(self, *args, **kwargs):
         """`keras.Model.train_on_batch`; its figures as those of `evaluate`."""
@@ -571,7 +571,8 @@ class GenerativeModel(keras.Model):
         # One trace for all batch sizes: the element_spec leaves them open.
         spec = _as_inputs(batches.element_spec)
         number = tf.TensorSpec((), "int32")
-        concrete = function.get_concrete_function(spec, number, *extra)
+        with replicas.frees_graphs():
+            concrete = function.get_concrete_function(spec, number, *extra)
         results = []
         for step, batch in enumerate(batches):
             inputs = _as_inputs(batch)
