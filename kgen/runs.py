@@ -380,7 +380,7 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
             )
     _check_whole(model, source)
     writes = distribution.writes(strategy)
-    if model.conditional and writes:
+    if model.conditional and not model.needs_labels and writes:
         text = checks.labels_from_1(
             source.classes, source.num_classes, "kgen train"
         )

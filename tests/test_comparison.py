@@ -478,6 +478,7 @@ def test_out_is_the_next_free_one(tmp_path, monkeypatch, found):
         **{"data": "digits", "image_shape": None, "data_dir": None},
         **{"network": "conv", "latent_dim": 8, "epochs": 100},
         **{"batch_size": 64, "seed": 0, "limit": 10_000},
+        "background": "white",
     }
 
 

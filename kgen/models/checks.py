@@ -65,7 +65,7 @@ def check_data(
     check_images(images, shape, support, owner, argument)
     if model.conditional if labels is None else labels:
         model.check_labels(y, len(images), owner)
-        if whole:
+        if whole and not model.needs_labels:  # a classifier sees what there is
             text = labels_from_1(y, model.num_classes, owner)
             if text:
                 warnings.warn(text, stacklevel=3)

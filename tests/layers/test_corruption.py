@@ -98,7 +98,8 @@ def test_names():
         ("masking:1.5", "above 0 and at most 1"),
         ("salt_and_pepper:0.5:1.5", "at most 1"),
         (None, "one of 'gaussian'"),
-        ("gaussian:1e300", "at most 1e+06"),
+        ("gaussian:1e300", "a finite number"),
+        ("gaussian:1e7", "at most 1e+06"),
     ],
 )
 def test_what_is_out_of_range_is_refused(identifier, message):
