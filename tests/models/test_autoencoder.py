@@ -270,6 +270,6 @@ def test_networks_must_fit():
     with pytest.raises(InvalidArgument, match="an output of the encoder's"):
         kgen.Autoencoder(ours.encoder, other)
     x = keras.Input((8, 8, 1))
-    same = keras.Model(x, keras.layers.Conv2D(1, 1)(x))
+    one, other = (keras.Model(x, keras.layers.Conv2D(1, 1)(x)) for _ in "12")
     with pytest.raises(InvalidArgument, match="latent_dim"):
-        kgen.Autoencoder(same, same)
+        kgen.Autoencoder(one, other)
