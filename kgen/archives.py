@@ -27,7 +27,7 @@ def save(path, model, facts):
 
 
 def facts(path):
-    """What `save` was given; `{}` where the file does not tell.
+    """Returns the `facts` that `save` was given; `{}` if there are none.
 
     Args:
         path: The file.
@@ -55,7 +55,7 @@ def load(path, again):
 
     Args:
         path: The file.
-        again: How the file is made anew, in a sentence.
+        again: A sentence that says how to create the file again.
 
     Returns:
         The model.

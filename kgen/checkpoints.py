@@ -99,7 +99,7 @@ class Checkpoint:
 
     @property
     def note_file(self):
-        """The file that holds its checksum and, within an epoch, its sums."""
+        """The JSON file with its checksum and, within an epoch, the sums."""
         stem = self.path.name.removesuffix(".weights.h5")
         return self.path.with_name(f"{stem}.json")
 
@@ -155,7 +155,7 @@ class Checkpoint:
             raise Damaged(f"{self.note_file} is not there")
         try:
             with warnings.catch_warnings():
-                # By which Keras tells that it has left something out.
+                # Keras only warns when it has left some weights out.
                 warnings.simplefilter("error", UserWarning)
                 model.load_weights(self.path)
         except _UNUSABLE as error:
@@ -210,9 +210,10 @@ def _is_hdf5(path):
 def content_of(model):
     """What `model.save_weights` would write, as a view of bytes.
 
-    HDF5 does not write to the disk itself: where that is full, it prints
-    tracebacks and may end the process by a segmentation fault. Keras's
-    function for this is private; `test_a_checkpoint_is_keras_s` compares the two.
+    The HDF5 library writes to memory here, not to the disk: on a full disk, it
+    would print tracebacks and might crash with a segmentation fault. The
+    Keras function used here is private; `test_a_checkpoint_is_keras_s` checks
+    that the bytes are those of `save_weights`.
 
     Args:
         model: A built `keras.Model`.
@@ -233,9 +234,9 @@ def content_of(model):
 class Checkpoints(keras.callbacks.Callback):
     """Keeps the states after the last epochs: weights, optimizer, random streams.
 
-    Each is one file that appears whole, with the epoch in its name, and a note of
-    its checksum. The last two are kept; where checkpoints are kept within
-    epochs, the one after the last whole epoch, too.
+    Each checkpoint is a file, written whole or not at all, with the epoch in
+    its name, and a JSON file with its checksum. The last two are kept, and
+    always the one after the last whole epoch.
 
     Args:
         directory: Where to keep them.
@@ -268,7 +269,8 @@ class Checkpoints(keras.callbacks.Callback):
     def restore(self, model, within=True, say=say):
         """Loads the newest state that is whole; a damaged one is set aside.
 
-        The callback goes on from there in the epoch's first pass.
+        If it is a state within an epoch, the next epoch that begins passes over
+        the batches that were trained on before.
 
         Args:
             model: The model.
@@ -377,10 +379,10 @@ def _set_sums(model, sums):
 
 
 class PassOver:
-    """Takes a train function's place for batches that were trained on before.
+    """Replaces the train function for batches that were trained on before.
 
-    It reads them and does nothing, and then gives the place back: the callbacks
-    see the numbers that the batches always had.
+    It reads these batches without training on them, and then restores the train
+    function. So callbacks get the same batch numbers as without a resume.
 
     Args:
         model: The model, within `fit`.

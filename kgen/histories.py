@@ -124,7 +124,7 @@ class History(keras.callbacks.Callback):
 
 
 def _check_names(rows):
-    """Raises unless every row has the same fields, among them the epoch."""
+    """Raises if a row has too many fields, or lacks `epoch` or `loss`."""
     for row in rows:
         if None in row:
             raise ValueError("a row is longer than the first line")

@@ -58,7 +58,7 @@ def _raise(number, frame):
 
 @contextlib.contextmanager
 def ignored():
-    """Within it, a second Ctrl-C or SIGTERM does not cut short what must end."""
+    """Within this context, Ctrl-C and SIGTERM are ignored."""
     if not _in_main_thread():
         yield
         return

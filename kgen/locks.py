@@ -110,7 +110,7 @@ def _lock(fcntl, file, what, wait):
 
 
 def _is_at(file, path):
-    """Whether an open file is the one that its path leads to."""
+    """Whether an open file is still the one at its path."""
     try:
         there = os.stat(path)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A run's settings, as config.json holds them: read, and looked at."""
+"""Reads and checks the settings of a run, which config.json holds."""
 
 import math
 import reprlib
@@ -58,9 +58,9 @@ _KINDS = {
     "kl_warmup": (_is_number, "a number of at least 0"),
     "options": (lambda value: isinstance(value, dict), "an object"),
 }
-# Settings that runs of earlier versions may lack. `DEFAULTS` holds what is taken
-# for them then; earlier versions had no background, but showed the colour that is
-# hidden behind transparent pixels.
+# Settings that runs of earlier versions may lack; `DEFAULTS` has their values.
+# Earlier versions had no `background`: they ignored transparency, and showed
+# the colour stored in transparent pixels.
 _LATER = {
     "background": (_is_text, "a colour"),
     "checkpoint_every": (

@@ -1,14 +1,15 @@
 """Keeps NaN and infinity out of a model's weights.
 
-The design, in short. Callbacks see every 16th step, so the step itself looks
-(`models.faults`): `update` sums each player's gradients and adds its loss, and
-only where that is not finite it looks closer. In a faulty step no player's
-optimizer is applied, and what the step changed besides is put back, so that the
-model holds the state before it. One small variable, which is not saved, notes
-the first fault. After one fault (`stop`, `rollback`) or several in a row
-(`skip`), all further steps do nothing until this callback has read the variable.
-It keeps a copy of the state that each epoch begins with: for `rollback`, and
-for the case that a finite gradient has made a weight overflow.
+Callbacks run only once per `steps_per_execution` steps, so the check is part of
+the training step (`models.faults`). `update` adds up each player's gradients
+and loss, and checks them one by one only if the sum is not finite. In a faulty
+step, the optimizers are not applied and all other changes are undone, so that
+the model keeps the state before the step. A small variable, which is not saved,
+records the first fault of each epoch. After one fault (`stop`, `rollback`) or
+several in a row (`skip`), all further steps do nothing until this callback has
+read the variable. The callback keeps a copy of the state at the beginning of
+each epoch, for `rollback` and for the case that a finite gradient has made a
+weight overflow.
 """
 
 import warnings
@@ -214,7 +215,7 @@ class Guard(keras.callbacks.Callback):
             variable.assign(value)
 
     def _mark(self, record, logs):
-        """Logs of no step are no numbers: their sums are 0."""
+        """Sets logs to NaN if all steps were left out: they would be 0."""
         if logs and record.steps and record.left_out == record.steps:
             own = self.model.get_metrics_result()
             logs.update(dict.fromkeys(set(own) & set(logs), np.nan))

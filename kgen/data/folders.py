@@ -31,7 +31,8 @@ def find(folder, image_shape=None, background=colours.WHITE):
 
     Folders named train, validation and test, or alike, are splits; folders in
     them, or in `folder` itself, are classes, numbered in the order of their
-    names. A folder that holds nothing but another one stands for that one.
+    names. Folders around the data are skipped: if all pictures are in one
+    folder of `folder`, and not directly in it, that folder is used instead.
 
     Args:
         folder: Path of the folder.
@@ -75,7 +76,7 @@ def find(folder, image_shape=None, background=colours.WHITE):
 
 
 def _unwrapped(folder):
-    """The folder with the splits, classes or pictures, in however many others."""
+    """The innermost folder that holds all splits, classes or pictures."""
     while True:
         entries = _entries(folder)
         inner = [entry for entry in entries if _holds_pictures(entry)]

@@ -38,7 +38,8 @@ def check_regular(path):
 def raise_systems(error):
     """Raises an error again if the system is its cause, and not the file.
 
-    A file is not damaged because memory, open files or permissions are lacking.
+    Lack of memory, file handles or permissions does not mean that the file is
+    damaged.
     """
     is_systems = getattr(error, "errno", None) in _NO_DAMAGE
     if is_systems or isinstance(error, MemoryError):

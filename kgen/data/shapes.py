@@ -1,13 +1,14 @@
-"""Which arrays are taken as examples, and what to do about others."""
+"""Checks which arrays can be used as examples, and how to convert others."""
 
 import numpy as np
 
 from kgen.errors import invalid
 from kgen.networks.common import is_channels_first
 
-# Up to so many values along an axis are rather channels than pixels.
+# An axis of at most this length is more likely channels than pixels.
 _CHANNELS = 4
-# No picture is so many times as long as it is wide, or a sequence may be meant.
+# An array with one side more than this many times the other may be a sequence,
+# and not a picture.
 _LENGTH = 8
 
 
@@ -42,7 +43,7 @@ def _is_ambiguous(height, width):
 
 
 def advice(images):
-    """How an array of another type becomes one of floats, and loses nothing."""
+    """How to convert an array to a supported type, without loss."""
     dtype = images.dtype
     if dtype.kind == "c":
         return "pass the real and the imaginary part, or `np.abs(x)`"
@@ -71,7 +72,7 @@ def _scaled(kind, is_vectors):
 
 
 def as_array(values, name, one_shape="examples of one shape"):
-    """What was given as an array, or an error that says what it is."""
+    """Converts `values` to an array; raises if that is not possible."""
     if isinstance(values, np.ma.MaskedArray):
         raise invalid(
             name,
@@ -105,7 +106,7 @@ def _shapes(values):
 
 
 def is_pair(source):
-    """Whether `source` is a pair of examples and labels, not a list of two."""
+    """Whether `source` is (examples, labels), not a list of two examples."""
     if not isinstance(source, (tuple, list)) or len(source) != 2:
         return False
     if isinstance(source, tuple):

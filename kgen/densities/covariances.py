@@ -1,16 +1,16 @@
-"""Covariances that can be inverted, from those that were counted.
+"""Regularizes empirical covariances, so that they can be inverted.
 
-The numbers of a picture share one unit, and some of them do not vary at all: a
-picture's covariance is shrunk towards one that is the same in all directions. The
-columns of a table have units of their own, and what is done to them must not
-change P(y|x) when a column is measured in another unit: `regularized_for_columns`
-works with correlations, and changes nothing where the covariances can be inverted.
+The pixels of a picture share one unit, and some of them may be constant: the
+covariance of pictures is shrunk towards a multiple of the identity. The columns
+of a table have different units, and a change of units must not change P(y|x):
+`regularized_for_columns` works with correlations, and returns covariances that
+can be inverted unchanged.
 """
 
 import numpy as np
 
-# In correlations, where a variance is 1: what is smaller counts as none. It is the
-# square of the `tol` of scikit-learn's LinearDiscriminantAnalysis.
+# Eigenvalues of a correlation matrix up to this count as 0. It is the square of
+# the default `tol` of scikit-learn's LinearDiscriminantAnalysis.
 TOLERANCE = 1e-8
 
 # A column whose standard deviation is below the resolution of its own float32
@@ -21,12 +21,13 @@ _RESOLUTION = 1e-7
 # those of some class can't be inverted.
 _SHARE = 0.1
 
-# A column that varies between the classes alone is given this part of that.
+# A column that is constant within each class, but differs between classes, is
+# given this share of its total variance as its variance within the classes.
 _LEAST_WITHIN = 1e-4
 
 
 def isotropic(covariance, share):
-    """`(1 - share) S + share tr(S) / size I`."""
+    """The shrunk covariance `(1 - share) * S + share * (tr(S) / size) * I`."""
     size = len(covariance)
     spread = np.trace(covariance) / size
     return (1.0 - share) * covariance + share * spread * np.eye(size)
@@ -47,10 +48,11 @@ def is_singular(covariance, tolerance=TOLERANCE):
 def spectrum(covariance):
     """Eigenvalues and eigenvectors, the largest first, of columns of any scale.
 
-    What `numpy.linalg.eigh` gives is exact to 1e-16 of the largest eigenvalue.
-    By the correlations, it is exact to 1e-16 of the largest deviation, so that a
-    column of deviation 0.001 counts beside one of 10,000. Eigenvalues that are
-    0 but for rounding are given as 0.
+    The error of `numpy.linalg.eigh` is about 1e-16 times the largest
+    eigenvalue. Computed by way of the correlations, the error is about 1e-16
+    times the largest standard deviation, so that a column with deviation
+    0.001 is not lost beside one with 10,000. Eigenvalues that differ from 0
+    only by rounding are returned as 0.
     """
     correlation, deviations = correlations(covariance)
     values, vectors = np.linalg.eigh(correlation)
@@ -81,7 +83,7 @@ def total(means, counts, within):
 
 
 def regularized_for_columns(covariances, means, counts, within):
-    """Covariances that can be inverted; the same ones where they all can be.
+    """Regularizes covariances; those that can all be inverted stay the same.
 
     First, directions in which the data do not vary at all (a column that is
     constant, or a copy or a sum of others) get the same variance in each class,

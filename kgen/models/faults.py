@@ -1,8 +1,8 @@
-"""Losses and gradients that are not finite: found within the step, and left out.
+"""Finds losses and gradients that are not finite, and leaves their steps out.
 
-Callbacks see only every `steps_per_execution`-th step, so that the step itself
-has to look. A model's steps are watched while its attribute `faults` is set, as
-the callback `Guard` does; otherwise nothing here adds anything to a step.
+Callbacks run only once per `steps_per_execution` steps, so the check is part of
+the training step. A model's steps are watched while its attribute `faults` is
+set, as the callback `Guard` does; otherwise, nothing is added to a step.
 """
 
 import contextlib
@@ -56,8 +56,8 @@ class Faults:
 
     def __init__(self, model, most):
         self.most = most
-        self._names = []  # what each bit of the last number stands for
-        # No variable of the model: it is neither saved nor summed.
+        self._names = []  # the meaning of each bit of the last number
+        # Not a variable of the model: not saved, and not summed over replicas.
         with model.distribute_strategy.scope():
             self._numbers = tf.Variable(
                 [0] * 5,
@@ -88,7 +88,7 @@ class Faults:
         return Record(*numbers, found, halted)
 
     def begin_epoch(self):
-        """Counts anew; what is halted stays so."""
+        """Resets the record, except `in_a_row` and so `halted`."""
         self._numbers.assign([0, 0, self.read().in_a_row, 0, 0])
 
     def go_on(self):
@@ -113,7 +113,7 @@ class Faults:
             logs = run()
         finally:
             _current.step = None
-        if not self.has_updates:  # it counts, and follows no gradient
+        if not self.has_updates:  # fitted by counting, without gradients
             return logs
 
         def put_back():
@@ -127,7 +127,7 @@ class Faults:
             self._numbers.assign(watched.counted())
             return logs
 
-        # No replica meets another one in a branch.
+        # Replicas can't communicate within a branch of `tf.cond`.
         if replicas.count() > 1:
             return put_back()
         return tf.cond(watched.fine, count, put_back)
@@ -171,7 +171,7 @@ class Faults:
 
 
 class _Step:
-    """One step: whether what it does counts, and the record after it."""
+    """One step: whether its updates are applied, and the record after it."""
 
     def __init__(self, faults, numbers):
         self.faults = faults
@@ -219,7 +219,7 @@ def stops_watching_after(model):
 
 
 def step(function):
-    """Makes a `train_step` one that is watched, where its model asks for it."""
+    """Decorates a `train_step`: it is watched while `model.faults` is set."""
 
     @functools.wraps(function)
     def watched(model, data):
@@ -273,7 +273,8 @@ def _checks_by_name(parts, players, gradients, losses, networks):
             looks["gradient", name] = functools.partial(
                 _is_faulty, player.optimizer, group
             )
-        # Those of GANs have a loss or a network of their own to be known by.
+        # Several players (of a GAN) are named by their losses; a single one by
+        # its network, if it has only one.
         name = player.loss if len(players) > 1 else next(iter(groups))
         if len(players) > 1 or len(groups) == 1:
             looks["player", name] = functools.partial(
@@ -294,8 +295,8 @@ def _is_infinite(x):
 def _is_faulty(optimizer, gradient, *losses):
     """Whether a gradient, or a loss, is at fault.
 
-    Infinities of a scaled loss's gradient are what a LossScaleOptimizer lowers
-    its scale by. They are no fault before the scale makes gradients smaller.
+    A LossScaleOptimizer lowers its scale when the gradient of the scaled loss
+    is infinite. That is a fault only once the scale is below 1.
     """
     tensors = _tensors([gradient])
     faulty = [_is_infinite(x) for x in tensors]

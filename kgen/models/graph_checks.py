@@ -1,7 +1,7 @@
-"""Looks at each batch while a model trains, is evaluated, or is applied.
+"""Checks each batch in training, evaluation and prediction.
 
-A check here is part of the graph. Where one fails, TensorFlow raises an error
-that tells of nodes and stacks; `in_words` puts kgen's own in its place.
+The checks are part of the graph. If one fails, TensorFlow raises a long error
+about nodes and stacks; `in_words` replaces it with kgen's own message.
 """
 
 import contextlib
@@ -105,7 +105,7 @@ def labels(y, num_classes, owner, lowest=0):
         good = tf.logical_and(good, y < num_classes)
         expected = f"integers from {lowest} to {num_classes - 1}"
     check = _check(good, invalid("labels", owner, expected, _OUTSIDE))
-    # The check comes first: a layer that looks them up has an error of its own.
+    # Check before use: an embedding layer would raise an error of its own.
     with tf.control_dependencies([] if check is None else [check]):
         return tf.identity(y)
 

@@ -1,8 +1,8 @@
-"""What the end of a network lets its output be, and whether that fits its use.
+"""Checks that the output activation of a network fits its use.
 
-A discriminator that ends in a sigmoid trains as if its probabilities were
-logits, and nothing fails: the result is only bad. The checks here turn that into
-an error when the model is made.
+A discriminator that ends in a sigmoid trains without an error, as if its
+probabilities were logits, but the result is bad. The checks here turn this into
+an error when the model is created.
 """
 
 import contextlib
@@ -15,13 +15,14 @@ import numpy as np
 
 from kgen.errors import invalid
 
-# An output that can go this far in a direction counts as unbounded there.
+# An output that can be as low as -5 (as high as 5) counts as unbounded below
+# (above).
 _FAR = 5.0
 _GRID = np.concatenate(
     [-np.geomspace(1e3, 1e-3, 200), [0.0], np.geomspace(1e-3, 1e3, 200)]
 ).astype("float32")[None]
 
-# Layers and operations that leave each number as it is.
+# Layers and operations that, in inference, do not change the values.
 _KEEPS = {
     "ActivityRegularization",
     "AlphaDropout",
@@ -105,9 +106,9 @@ class OutputRange(typing.NamedTuple):
 
 @contextlib.contextmanager
 def only_warn():
-    """Within it, what these checks find is a warning.
+    """Within this context, the checks warn and do not raise.
 
-    A model that was saved before there were checks must load.
+    Models that were saved by versions without these checks must still load.
     """
     token = _warns_only.set(True)
     try:
@@ -124,8 +125,7 @@ def output_range(network, index=0):
         index: Which of its outputs.
 
     Returns:
-        An `OutputRange`, or None where the last layer is of a kind that can't be
-        told.
+        An `OutputRange`, or None if the range of the last layer is unknown.
     """
     return _end_at(network.outputs[index])
 
@@ -143,7 +143,7 @@ def _end_at(tensor):
     end = _range_of(activation)
     if not _keeps(operation) or end is None or end.name != "linear":
         return end
-    # What changes nothing: the layer before it has the say.
+    # This layer does not change the values: look at the layer before it.
     before = operation._inbound_nodes[node_index].input_tensors
     return _end_at(before[0]) if len(before) == 1 else None
 
@@ -203,7 +203,7 @@ def check_logits(argument, owner, network, advice):
 
 
 def check_log_var(owner, encoder):
-    """Raises if the log-variance of a posterior can't be below 0.
+    """Raises if the log-variance of a posterior can't be below -0.5.
 
     Args:
         owner: Name of the model.
@@ -248,7 +248,7 @@ def check_range(argument, owner, network, bounds, advice):
 
 
 def check_decoder(owner, decoder, likelihood):
-    """Bounds of the data, once a decoder ends in a likelihood's parameters.
+    """Checks that a decoder fits a likelihood; returns the bounds of the data.
 
     Args:
         owner: Name of the model.

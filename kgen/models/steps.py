@@ -36,8 +36,9 @@ def exactly(model, *numbers):
     """Within it, the model runs exactly the numbers of steps that are given.
 
     Keras runs `steps_per_execution` steps in each call into TensorFlow, and so
-    rounds a number of steps up to a multiple of it. Within this context that is
-    its largest part that divides all of the numbers.
+    rounds a number of steps up to a multiple of it. Within this context,
+    `steps_per_execution` is the largest number, at most its usual value, that
+    divides all of `numbers`.
 
     Args:
         model: A compiled `GenerativeModel`.
