@@ -1,6 +1,7 @@
 """A run's logs by epoch, as history.csv keeps them."""
 
 import csv
+import errno
 import io
 import math
 import os
@@ -109,8 +110,12 @@ class History(keras.callbacks.Callback):
         line = io.StringIO(newline="")
         csv.writer(line).writerow(fields)
         # Without Python's buffer, which would fail a second time when closed.
+        row = line.getvalue().encode()
         with open(self.path, "ab", buffering=0) as file:
-            file.write(line.getvalue().encode())
+            if file.write(row) < len(row):  # a disk that is almost full
+                raise OSError(
+                    errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)
+                )
             os.fsync(file.fileno())
 
     def _set_aside(self, ending, reason):

@@ -139,13 +139,15 @@ class Guard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         record = self.model.faults.read()
         if record.halted:
-            fault = self._place(record.first) + f" {_words(record.found)}"
+            fault, state = _words(record.found), "the state before that step"
             if self.on_nan == "skip":
-                fault += (
-                    f", and the loss or a gradient of {record.in_a_row} steps in "
-                    "a row was not finite"
+                fault = (
+                    f"{fault} in step {record.first}, and the loss or a gradient "
+                    f"of {record.in_a_row} steps in a row was not finite"
                 )
-            self._answer(fault + ".", "the state before that step")
+                state = "the state before these steps"
+                record = record._replace(first=0)
+            self._answer(f"{self._place(record.first)} {fault}.", state)
         self._mark(record, logs)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -168,7 +170,6 @@ class Guard(keras.callbacks.Callback):
         self._kept = None
 
     def _place(self, step):
-        # A row of faults may have begun in the epoch before.
         of_step = f", step {step}" if step else ""
         return f"Epoch {self._epoch + 1}{of_step}:"
 

@@ -8,13 +8,16 @@ import stat
 
 from kgen.errors import InvalidArgument
 
-# Too many open files, no memory, no permission: the file may be a good one.
+# Too many open files, no memory, no permission, a disk or network that fails:
+# the file may be a good one.
 _NO_DAMAGE = {
     errno.EMFILE,
     errno.ENFILE,
     errno.ENOMEM,
     errno.EACCES,
     errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
 }
 
 

@@ -95,12 +95,11 @@ class OutputRange(typing.NamedTuple):
         return self.low > -_FAR and self.high < _FAR
 
     def __str__(self):
-        low = "" if self.low <= -_FAR else f" not below {self.low:.3g}"
-        high = "" if self.high >= _FAR else f" not above {self.high:.3g}"
-        both = " and" if low and high else ""
+        low = "minus infinity" if self.low <= -_FAR else f"{self.low:.3g}"
+        high = "infinity" if self.high >= _FAR else f"{self.high:.3g}"
         return (
-            f"a network that ends in {self.name}, whose values are"
-            f"{low}{both}{high}"
+            f"a network that ends in {self.name}, whose values go from {low} to "
+            f"{high}"
         )
 
 
@@ -131,7 +130,8 @@ def output_range(network, index=0):
 
 
 def _end_at(tensor):
-    operation, node_index, tensor_index = tensor._keras_history
+    outer, node_index, tensor_index = tensor._keras_history
+    operation = outer
     while isinstance(operation, keras.layers.Wrapper):
         operation = operation.layer
     if isinstance(operation, keras.Model):
@@ -144,7 +144,7 @@ def _end_at(tensor):
     if not _keeps(operation) or end is None or end.name != "linear":
         return end
     # This layer does not change the values: look at the layer before it.
-    before = operation._inbound_nodes[node_index].input_tensors
+    before = outer._inbound_nodes[node_index].input_tensors
     return _end_at(before[0]) if len(before) == 1 else None
 
 

@@ -330,9 +330,7 @@ def test_too_many_in_a_row_end_the_training():
         on_epoch_end=lambda epoch, found: logs.append(found["loss"])
     )
     guard = Guard("skip", max_skipped=3, report=lambda text: None)
-    message = (
-        "Epoch 2, step 1: .* of 3 steps in a row was not finite. The model"
-    )
+    message = "Epoch 2: .* in step 1, .* of 3 steps in a row was not finite. The model"
     with pytest.raises(Diverged, match=message):
         model.fit(
             batches(model, None, None),

@@ -106,7 +106,7 @@ LOGITS = ["bernoulli", "continuous_bernoulli"]
 def test_a_decoder_is_not_squashed_twice(likelihood):
     with pytest.raises(InvalidArgument) as raised:
         kgen.VAE(encoder(), to_pictures("sigmoid"), likelihood=likelihood)
-    assert "a network that ends in sigmoid, whose values are" in str(
+    assert "a network that ends in sigmoid, whose values go from 0 to 1" in str(
         raised.value
     )
     with pytest.raises(InvalidArgument, match="the likelihood applies"):
