@@ -1180,8 +1180,8 @@ def test_a_class_that_is_not_known_is_named_first(plain):
         for name, content in members.items():
             new.writestr(name, content)
     line = refused("sample", "run")
-    assert line.startswith("kgen: MyLayer: the model in run/model.keras")
-    assert 'custom_objects={"MyLayer": MyLayer}' in line
+    assert line.startswith("kgen: The class `MyLayer` of run/model.keras")
+    assert "custom_objects={'MyLayer': MyLayer}" in line
 
 
 @pytest.mark.parametrize(
