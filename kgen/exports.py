@@ -54,7 +54,8 @@ def export(run, model, root, name=None, version=None, **options):
             f"{base} has a version {version} already. Choose another, or leave "
             "it out for the next free one."
         )
-    with locks.directory(base):
+    # Exports of one name take turns: each gets a version of its own.
+    with locks.directory(base, wait=True):
         return _exported(run, model, root, name, version, options)
 
 

@@ -15,7 +15,7 @@ _WITHOUT = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 
 
 @contextlib.contextmanager
-def directory(path):
+def directory(path, wait=False):
     """Within it, no other process of kgen writes in a directory.
 
     The directory is made if it isn't there, and removed again if it is still
@@ -23,9 +23,11 @@ def directory(path):
 
     Args:
         path: The directory.
+        wait: Whether to wait for another process that holds it.
 
     Raises:
-        InvalidArgument: If another process does; the message names it.
+        InvalidArgument: If another process holds it and `wait` is False; the
+            message names it.
         NotADirectoryError: If there is a file in its place.
     """
     path = pathlib.Path(path)
@@ -38,7 +40,7 @@ def directory(path):
     made = [one for one in (path, *path.parents) if not os.path.lexists(one)]
     path.mkdir(parents=True, exist_ok=True)
     try:
-        with alone(path / NAME, str(path)):
+        with alone(path / NAME, str(path), wait):
             yield
     finally:
         with contextlib.suppress(OSError):  # it is no longer empty
