@@ -1,6 +1,9 @@
 """What the tests of kgen.data share."""
 
+import errno
+
 import numpy as np
+import pytest
 from PIL import Image
 
 
@@ -36,3 +39,15 @@ def save_picture(path, pixels, mode=None, **options):
     image = Image.fromarray(pixels)
     image.convert(mode or image.mode).save(path, **options)
     return path
+
+
+# Errors of the operating system's, which do not mean that a file is damaged.
+what_the_system_lacks = pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no memory"),
+        OSError(errno.EMFILE, "Too many open files"),
+        PermissionError(errno.EACCES, "Permission denied"),
+    ],
+    ids=["memory", "open files", "permission"],
+)

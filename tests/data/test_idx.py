@@ -1,4 +1,3 @@
-import errno
 import gzip
 import pathlib
 import struct
@@ -9,7 +8,12 @@ import pytest
 
 from kgen.data import idx, load, open_source
 from kgen.errors import InvalidArgument
-from tests.data.common import as_floats, random_uint8, read
+from tests.data.common import (
+    as_floats,
+    random_uint8,
+    read,
+    what_the_system_lacks,
+)
 
 CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
 TRAIN, TEST = random_uint8(12, 5, 4), random_uint8(7, 5, 4, seed=1)
@@ -255,15 +259,7 @@ def test_a_large_file_that_is_cut_short_is_refused(tmp_path, no_memory):
         open_source(tmp_path).examples("train")
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError("no memory"),
-        OSError(errno.EMFILE, "Too many open files"),
-        PermissionError(errno.EACCES, "Permission denied"),
-    ],
-    ids=["memory", "open files", "permission"],
-)
+@what_the_system_lacks
 def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
     def fail(*args):
         raise error

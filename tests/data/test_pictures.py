@@ -1,4 +1,3 @@
-import errno
 import random
 import struct
 import zlib
@@ -9,7 +8,13 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from kgen.data import examples, load, open_source, pictures
 from kgen.errors import InvalidArgument
-from tests.data.common import as_floats, random_uint8, read, save_picture
+from tests.data.common import (
+    as_floats,
+    random_uint8,
+    read,
+    save_picture,
+    what_the_system_lacks,
+)
 
 GREY, COLOUR = random_uint8(6, 5), random_uint8(6, 5, 3)
 
@@ -397,15 +402,7 @@ def test_a_picture_of_too_many_pixels_is_named(tmp_path):
         load(tmp_path, "all")
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError("no memory"),
-        OSError(errno.EMFILE, "Too many open files"),
-        PermissionError(errno.EACCES, "Permission denied"),
-    ],
-    ids=["memory", "open files", "permission"],
-)
+@what_the_system_lacks
 def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
     def fail(*args, **kwargs):
         raise error

@@ -1,5 +1,3 @@
-import errno
-
 import keras
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ import kgen
 from kgen.errors import InvalidArgument
 from kgen.extractors import ModelExtractor
 from kgen.extractors import model as extractor
+from tests.data.common import what_the_system_lacks
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(size=(5, 6, 6, 1)).astype("float32")
@@ -213,15 +212,7 @@ def test_bad_paths(tmp_path):
         ModelExtractor(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError("no memory"),
-        OSError(errno.EMFILE, "Too many open files"),
-        PermissionError(errno.EACCES, "Permission denied"),
-    ],
-    ids=["memory", "open files", "permission"],
-)
+@what_the_system_lacks
 def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
     def fail(*args, **kwargs):
         raise error
