@@ -1,4 +1,5 @@
-"""Training throughput of the same VAE: kgen, a bare loop, and PyTorch.
+"""Training throughput of the same VAE: kgen, kgen with a `Guard` against NaN, a
+bare loop, and PyTorch.
 
     python benchmarks/speed.py --data FOLDER --torch-python PATH/bin/python
 
@@ -43,14 +44,17 @@ def model_of(network):
 class Kgen:
     """`fit` with its defaults, on a dataset of `kgen.data.load`."""
 
-    def __init__(self, network, images):
+    def __init__(self, network, images, callbacks=()):
         self.dataset = kgen.data.load(images, "all", batch_size=BATCH)
+        self.callbacks = list(callbacks)
         self.model = model_of(network)
         self.model.compile(optimizer="adam")
 
     def train(self, epochs):
         start = time.perf_counter()
-        history = self.model.fit(self.dataset, epochs=epochs, verbose=0)
+        history = self.model.fit(
+            self.dataset, epochs=epochs, callbacks=self.callbacks, verbose=0
+        )
         return time.perf_counter() - start, history.history["loss"][-1]
 
 
@@ -120,6 +124,7 @@ class Torch:
 def measure(network, images, torch, repeats, epochs):
     contenders = {
         "kgen": Kgen(network, images).train,
+        "with Guard": Kgen(network, images, [kgen.callbacks.Guard()]).train,
         "bare loop": BareLoop(network, images).train,
     }
     if torch:
@@ -147,6 +152,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="28x28 pictures; default: random ones")
     parser.add_argument("--torch-python")
+    parser.add_argument(
+        "--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS)
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=5)
     arguments = parser.parse_args()
@@ -164,7 +172,7 @@ def main():
         torch = None
         if arguments.torch_python:
             torch = Torch(arguments.torch_python, file.name)
-        for network in NETWORKS:
+        for network in arguments.networks:
             measure(
                 network,
                 images[: EXAMPLES[network]],

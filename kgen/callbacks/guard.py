@@ -19,8 +19,8 @@ import numpy as np
 
 from kgen import names
 from kgen.errors import InvalidArgument, check_int, check_name, invalid
+from kgen.models import faults
 from kgen.models.base import GenerativeModel, seed_generators
-from kgen.models.faults import Faults
 from kgen.models.rates import is_settable
 
 _RATE_FACTOR = 0.5
@@ -122,9 +122,7 @@ class Guard(keras.callbacks.Callback):
                     )
         self._rollbacks = 0
         most = self.max_skipped if self.on_nan == "skip" else 1
-        model.faults = Faults(model, most)
-        # What was traced before does not watch.
-        model.make_train_function(force=True)
+        faults.watch(model, most)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._say()
@@ -151,10 +149,10 @@ class Guard(keras.callbacks.Callback):
         self._mark(record, logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        faults = self.model.faults
-        record = faults.read()
+        watch = self.model.faults
+        record = watch.read()
         self._mark(record, logs)
-        if not faults.has_updates:
+        if not watch.has_updates:
             self._check_counted(logs or {})
         elif not _are_finite(self.model.trainable_weights):
             place = f"Epoch {epoch + 1}:"

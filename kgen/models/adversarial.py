@@ -310,7 +310,7 @@ class Adversarial(GenerativeModel):
         self._loaded_average = bool(np.asarray(own.pop("averaged", False)))
         if not self.compiled:  # else `compile` has said it
             self._averaged = self._loaded_average
-            self._traces, self.predict_function = Traces(), None
+            self.traces, self.predict_function = Traces(), None
         super().load_own_variables(own)
 
     def load_weights(self, *args, **kwargs):

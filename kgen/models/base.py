@@ -167,10 +167,16 @@ _OF_ALL = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
 
 
 class Traces:
-    """Functions that were traced, by their names; Keras must not track them."""
+    """Functions that were traced, which Keras must not track.
+
+    Attributes:
+        by_name: Methods that work by the batch, by their names.
+        watched: Training steps with the `Faults` that watch them.
+    """
 
     def __init__(self):
         self.by_name = {}
+        self.watched = {}
 
 
 class GenerativeModel(keras.Model):
@@ -228,7 +234,7 @@ class GenerativeModel(keras.Model):
         self.num_classes = num_classes
         self._set_shape(shapes[0], support)
         self.log_means = LogMeans(log_names)
-        self._traces = Traces()
+        self.traces = Traces()
         self.built = True
 
     def _set_shape(self, shape, support=None):
@@ -270,7 +276,7 @@ class GenerativeModel(keras.Model):
                 True,
             )
         optimizer = optimizers.get(optimizer)
-        self._traces = Traces()  # what they found may have changed
+        self.traces = Traces()  # what they found may have changed
         super().compile(optimizer=optimizer, loss=None, **kwargs)
         # Built now, so that a checkpoint finds where its state belongs.
         if variables is None:
@@ -565,7 +571,7 @@ class GenerativeModel(keras.Model):
             steps if steps > 0 else None,
             verbose=1 if verbose == "auto" else verbose,
         )
-        function = self._traces.by_name.setdefault(
+        function = self.traces.by_name.setdefault(
             function.__name__, tf.function(function, reduce_retracing=True)
         )
         # One trace for all batch sizes: the element_spec leaves them open.

@@ -87,6 +87,10 @@ class Faults:
         halted = numbers[2] >= self.most
         return Record(*numbers, found, halted)
 
+    def reset(self):
+        """Forgets all that happened."""
+        self._numbers.assign([0] * 5)
+
     def begin_epoch(self):
         """Resets the record, except `in_a_row` and so `halted`."""
         self._numbers.assign([0, 0, self.read().in_a_row, 0, 0])
@@ -208,6 +212,22 @@ class _Step:
         )
 
 
+def watch(model, most):
+    """Starts watching a model's steps, which may be traced already.
+
+    Args:
+        model: A compiled `GenerativeModel`.
+        most: As in `Faults`.
+    """
+    watched = model.traces.watched
+    if most not in watched:
+        watched[most] = Faults(model, most), None
+    watched["nobody"] = model.train_function
+    model.faults, model.train_function = watched[most]
+    model.faults.reset()
+    model.make_train_function()
+
+
 @contextlib.contextmanager
 def stops_watching_after(model):
     """Ends the watch that a callback has begun, however `fit` ends."""
@@ -215,7 +235,9 @@ def stops_watching_after(model):
         yield
     finally:
         if model.faults is not None:
-            model.faults = model.train_function = None
+            watched = model.traces.watched
+            watched[model.faults.most] = model.faults, model.train_function
+            model.faults, model.train_function = None, watched["nobody"]
 
 
 def step(function):

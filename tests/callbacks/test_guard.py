@@ -250,7 +250,10 @@ def test_a_guard_changes_nothing_of_a_good_training():
     assert_same(state(guarded, streams=True), state(plain, streams=True))
     assert history.history == expected.history
     assert guarded.faults is None  # and later trainings are not watched
-    assert guarded.train_function is None
+    _, watched = guarded.traces.watched[1]
+    assert guarded.train_function is not watched
+    guarded.fit(data, verbose=0, callbacks=[Guard()])
+    assert guarded.traces.watched[1][1] is watched  # traced once
 
 
 def test_stop_leaves_the_state_before_the_step():
