@@ -14,8 +14,9 @@ import warnings
 
 import click
 
-from kgen import distribution, files, interrupts, names
+from kgen import files, interrupts, names
 from kgen.errors import InvalidArgument
+from kgen.parallel import strategies
 
 _LISTS = "\n".join(
     f"\b\n{title}:\n"
@@ -55,7 +56,7 @@ class Group(click.Group):
             status = _complain(error.format_message(), error.exit_code)
         except (InvalidArgument, OSError) as error:
             status = _complain(_one_line(error), 2)
-        except distribution.WorkerLost as error:
+        except strategies.WorkerLost as error:
             status = _complain(_one_line(error), 1)
         except Exception as error:
             number = files.error_number(error)
@@ -168,16 +169,16 @@ def quiet_import(strategy=None, devices=None):
     sets TF_CPP_MIN_LOG_LEVEL to 0 or 1 sees it all.
 
     Args:
-        strategy: As in `kgen.distribution.check`.
-        devices: As in `kgen.distribution.check`.
+        strategy: As in `kgen.parallel.strategies.check`.
+        devices: As in `kgen.parallel.strategies.check`.
 
     Returns:
         The strategy of that name, which must be the first to use TensorFlow.
     """
-    with distribution.watched(strategy), _quiet():
+    with strategies.watched(strategy), _quiet():
         import tensorflow as tf
 
-        made = distribution.create(strategy, devices)
+        made = strategies.create(strategy, devices)
         tf.config.list_physical_devices()
         tf.constant(0)  # the devices are made now
     return made
@@ -444,13 +445,13 @@ def train(
             "--resume and --from-study exclude each other: a run that goes on "
             "has its settings."
         )
-    distribution.check(strategy, devices)
+    strategies.check(strategy, devices)
     if strategy == "multi_worker":
         interrupts.sigterm_ends_process()
     if strategy == "multi_worker" and not _meet(
         out if resume else None, settings["epochs"]
     ):
-        if not distribution.is_chief():
+        if not strategies.is_chief():
             click.echo(
                 f"{out} has seen all its epochs: the chief does the rest."
             )
@@ -459,7 +460,7 @@ def train(
     strategy = quiet_import(strategy, devices)
     from kgen import runs
 
-    writes = distribution.writes(strategy)
+    writes = strategies.writes(strategy)
     if export and writes:  # before the work: where it can't be is told early
         os.makedirs(os.path.join("saved_models", model), exist_ok=True)
 
@@ -482,9 +483,9 @@ def train(
         settings["image_shape"]
     )
     try:
-        with distribution.guarded(strategy):
+        with strategies.guarded(strategy):
             # The chief's word counts: other workers may not see the run.
-            config, resume = distribution.by_chief(
+            config, resume = strategies.by_chief(
                 strategy,
                 lambda: [
                     _resumed(ctx, run, config) if resume else config,
@@ -537,8 +538,8 @@ def _meet(out, epochs):
         tell(missing)
 
     try:
-        waiting([], distribution.is_chief())
-        distribution.meet(waiting)
+        waiting([], strategies.is_chief())
+        strategies.meet(waiting)
     except _Trained:
         return False
     return True
@@ -548,7 +549,7 @@ def _is_trained(run, epochs):
     """Whether a run has seen all its epochs; not while that can't be read."""
     try:
         # The chief's number counts: the run has it, once it goes on with that.
-        own = distribution.is_chief() or run.is_trained()
+        own = strategies.is_chief() or run.is_trained()
         return own and run.is_trained(epochs)
     except (OSError, InvalidArgument):
         return False
@@ -923,7 +924,7 @@ def tune(path, source, workers, resume, overwrite, trials, member):
         if error.errno not in files.ADVICE or not study.folder.exists():
             raise
         return _complain(f"{_one_line(error)} {_how_to_go_on(path, source)}", 2)
-    except distribution.WorkerLost as error:
+    except strategies.WorkerLost as error:
         studies.draw(study)
         return _complain(str(error), 1)
     if member or found is None:

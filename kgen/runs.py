@@ -19,7 +19,7 @@ import tensorflow as tf
 import kgen
 from kgen import (
     archives,
-    distribution,
+    arrays,
     files,
     histories,
     interrupts,
@@ -43,6 +43,7 @@ from kgen.data.examples import some
 from kgen.errors import InvalidArgument, check_int, unknown_name
 from kgen.errors import say as _say
 from kgen.models import checks, factory, outputs
+from kgen.parallel import strategies
 
 # The most that is held at a time for a picture of pictures: 256 MiB.
 _NUMBERS = 2**26
@@ -379,7 +380,7 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
                 batch_size=0 if name == "train" else None,
             )
     _check_whole(model, source)
-    writes = distribution.writes(strategy)
+    writes = strategies.writes(strategy)
     if model.conditional and not model.needs_labels and writes:
         text = checks.labels_from_1(
             source.classes, source.num_classes, "kgen train"
@@ -387,10 +388,10 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
         if text:
             _say(text)
     callbacks = _callbacks(run, config, model, datasets["train"], writes)
-    config = {**config, **distribution.described(strategy)}
+    config = {**config, **strategies.described(strategy)}
     run.checkpoints.every = _interval(config, model)
     with contextlib.ExitStack() as stack:
-        epoch = distribution.by_chief(
+        epoch = strategies.by_chief(
             strategy,
             lambda: _begin(stack, run, model, config, overwrite, resume),
         )
@@ -410,7 +411,7 @@ def train(run, config, overwrite=False, resume=False, strategy=None):
                         _diverged_message(run, config, error)
                     ) from error
             raise
-        distribution.by_chief(
+        strategies.by_chief(
             strategy, lambda: _end(run, model, source, config["epochs"])
         )
     return model
@@ -496,7 +497,7 @@ def _end(run, model, source, epochs):
 
 def _share_state(run, model, strategy):
     """Gives all workers the chief's checkpoint: they may not see its disk."""
-    state = distribution.send(
+    state = strategies.send(
         strategy, lambda: run.checkpoints.restored.read_bytes()
     )
     if state is None:
@@ -512,7 +513,7 @@ def _check_whole(model, source):
     for split in ("train", validation_split(source)):
         images = getattr(split and source.examples(split), "images", None)
         if isinstance(images, np.ndarray) and images.dtype != np.uint8:
-            checks.check_images(
+            arrays.check_array(
                 images,
                 model.input_shapes[0],
                 model.support,

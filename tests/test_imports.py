@@ -9,8 +9,10 @@ import kgen
 
 ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
-    {"errors", "files", "interrupts", "meeting", "names", "replicas"},
-    {"distribution", "locks", "losses"},
+    {"errors", "files", "interrupts", "names"},
+    {"params", "locks"},
+    {"arrays", "parallel"},
+    {"losses"},
     {"layers", "export", "optimizers"},
     {"networks", "densities"},
     {"models"},

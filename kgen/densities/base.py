@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import replicas
 from kgen.densities import moments
 from kgen.errors import InvalidArgument, check_int
+from kgen.parallel import replicas
 
 
 class Density(keras.layers.Layer):

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgen import replicas
 from kgen.errors import check_number, check_seed, invalid, unknown_name
+from kgen.parallel import replicas
 
 
 class Corruption(keras.layers.Layer):

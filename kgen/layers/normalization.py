@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kgen import replicas
+from kgen.parallel import replicas
 
 
 @keras.saving.register_keras_serializable(package="kgen")

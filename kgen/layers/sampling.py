@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from kgen import replicas
 from kgen.errors import check_number, check_seed
 from kgen.losses.divergences import bound_log_var, gaussian_kl
+from kgen.parallel import replicas
 
 
 @keras.saving.register_keras_serializable(package="kgen")

@@ -8,8 +8,8 @@ logistic function, and E the mean over the batch. `softplus(-r) = -log s(r)` and
 import keras
 from keras import ops
 
-from kgen import replicas
 from kgen.errors import check_name, check_number, invalid
+from kgen.parallel import replicas
 
 
 class AdversarialLoss:

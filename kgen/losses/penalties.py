@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from kgen import replicas
 from kgen.errors import check_number, unknown_name
+from kgen.parallel import replicas
 
 # Under the square root of a norm, whose derivative at 0 would be NaN.
 _EPSILON = 1e-12

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers, replicas
+from kgen import optimizers
 from kgen.errors import InvalidArgument, check_int, check_number, invalid
 from kgen.losses import adversarial, penalties
 from kgen.models import outputs
@@ -19,6 +19,7 @@ from kgen.models.base import (
     total,
 )
 from kgen.models.rates import KeepRatio
+from kgen.parallel import replicas
 
 
 class Adversarial(GenerativeModel):

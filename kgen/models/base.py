@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import optimizers, replicas
+from kgen import arrays, optimizers
 from kgen.errors import (
     InvalidArgument,
     check_bool,
@@ -24,6 +24,7 @@ from kgen.export import savedmodel
 from kgen.models import checks, faults, graph_checks, network_checks, outputs
 from kgen.models.logs import LogMeans
 from kgen.models.steps import check_counts, check_epochs, exactly
+from kgen.parallel import replicas
 
 
 class Player(typing.NamedTuple):
@@ -421,7 +422,7 @@ class GenerativeModel(keras.Model):
 
     def check_labels(self, labels, count, owner):
         """Raises unless `labels` are `count` of the model's classes."""
-        checks.check_labels(labels, self.num_classes, count, owner)
+        arrays.check_labels(labels, self.num_classes, count, owner)
 
     def _with_own_callbacks(self, callbacks):
         """`fit`'s callbacks, and what a model has to add to them."""
@@ -539,7 +540,7 @@ class GenerativeModel(keras.Model):
         if not self.conditional:
             return x
         if labels is None:
-            raise checks.no_labels(type(self).__name__)
+            raise arrays.no_labels(type(self).__name__)
         return [x, labels]
 
     # Batches
@@ -609,7 +610,7 @@ class GenerativeModel(keras.Model):
             with np.errstate(over="ignore"):  # which is found by the check
                 x = x.astype("float32")
         owner = type(self).__name__
-        checks.check_images(x, self.input_shapes[0], support, owner)
+        arrays.check_array(x, self.input_shapes[0], support, owner)
         return x.astype("float32")
 
     def _labels_for(self, count, labels, method):
@@ -628,7 +629,7 @@ class GenerativeModel(keras.Model):
             labels = np.asarray(labels)
             if labels.ndim == 0:
                 labels = np.full(count, labels)
-        checks.check_labels(labels, self.num_classes, count, owner)
+        arrays.check_labels(labels, self.num_classes, count, owner)
         return labels.astype("int32")
 
     def labels_in_turn(self, count):

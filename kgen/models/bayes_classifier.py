@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import ops
 from scipy.special import log_softmax, logsumexp
 
-from kgen import replicas
+from kgen import arrays
 from kgen.densities import ClassPrior, Density
 from kgen.densities.base import assign
 from kgen.densities.prior import ClassCounts
@@ -26,6 +26,7 @@ from kgen.models.base import (
     update,
 )
 from kgen.models.logs import LogMeans
+from kgen.parallel import replicas
 
 _LOGS = ("loss", "generative_loss", "regularization_loss")
 
@@ -604,7 +605,7 @@ class BayesClassifier(GenerativeModel):
 
     def check_labels(self, labels, count, owner):
         """Raises unless `labels` are classes, or -1."""
-        checks.check_labels(labels, self.num_classes, count, owner, lowest=-1)
+        arrays.check_labels(labels, self.num_classes, count, owner, lowest=-1)
 
     def endpoints(self):
         """`serving_default` (P(y|x)), `log_joint`, and `sample`."""

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgen.arrays import check_array
 from kgen.errors import InvalidArgument, invalid
 
 
@@ -62,7 +63,7 @@ def check_data(
     images, y = parts_of(batch, owner, argument)
     support = None if any_range else model.support
     shape = shape or model.input_shapes[0]
-    check_images(images, shape, support, owner, argument)
+    check_array(images, shape, support, owner, argument)
     if model.conditional if labels is None else labels:
         model.check_labels(y, len(images), owner)
         if whole and not model.needs_labels:  # a classifier sees what there is
@@ -192,115 +193,3 @@ def labels_from_1(labels, num_classes, owner):
         "no example has the label 0, but `sample` would still draw it. Pass "
         f"`labels - 1`, to a model with num_classes={num_classes - 1}."
     )
-
-
-def check_images(images, shape, support, owner, argument="x"):
-    """Raises unless `images` are floats of `shape`, finite and in `support`.
-
-    Args:
-        images: Array of shape `(batch, *shape)`.
-        shape: The shape that the model takes.
-        support: Pair of bounds, or None.
-        owner: Whose argument it is, for the message.
-        argument: Its name.
-    """
-    images = np.asarray(images)
-    if images.shape[1:] != tuple(shape):
-        raise wrong_shape(images.shape, shape, owner, argument)
-    if not len(images):
-        raise invalid(argument, owner, "at least one example", "no data")
-    if not np.issubdtype(images.dtype, np.floating) and (
-        images.dtype.name != "bfloat16"
-    ):
-        raise invalid(
-            argument,
-            owner,
-            floats(shape),
-            f"an array of {images.dtype}",
-        )
-    low, high = images.min(), images.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise invalid(argument, owner, "finite numbers", "NaN or infinity")
-    if support and not (support[0] <= low and high <= support[1]):
-        raise invalid(
-            argument,
-            owner,
-            within(support),
-            f"values from {low:g} to {high:g}",
-        )
-
-
-def wrong_shape(found, shape, owner, argument="x"):
-    """The error for an array of another shape, with what to do where it is plain.
-
-    Args:
-        found: The array's shape.
-        shape: That of one example.
-        owner: Whose argument it is.
-        argument: Its name.
-    """
-    found, shape = tuple(found), tuple(shape)
-    hint = ""
-    if found == shape:
-        hint = "; a single example is a batch of one: `x[np.newaxis]`"
-    elif found[1:] == shape[:-1] and shape[-1:] == (1,):
-        hint = "; add the axis of channels: `x[..., np.newaxis]`"
-    elif len(shape) == 3 and found[1:] == (shape[-1], *shape[:-1]):
-        hint = "; channels are the last axis: `np.moveaxis(x, 1, -1)`"
-    return invalid(
-        argument,
-        owner,
-        f"shape (batch, {', '.join(str(size) for size in shape)}){hint}",
-        f"an array of shape {found}",
-    )
-
-
-def floats(shape):
-    """What is expected of the type of examples of `shape`, for messages."""
-    if len(shape) == 3:
-        return 'floats; for 8-bit pictures pass `x.astype("float32") / 255`'
-    return 'floats; `x.astype("float32")` makes them'
-
-
-def within(support):
-    """What is expected of values that must keep bounds, for messages."""
-    return f"values in [{support[0]:g}, {support[1]:g}]; scale the data"
-
-
-def no_labels(owner):
-    """The error for labels that are missing."""
-    return invalid(
-        "labels", owner, "one for each example: the networks take them", None
-    )
-
-
-def check_labels(labels, num_classes, count, owner, lowest=0):
-    """Raises unless `labels` are `count` integers below `num_classes`.
-
-    Args:
-        labels: What was given.
-        num_classes: How many classes there are, if known.
-        count: How many labels there must be.
-        owner: Whose argument it is, for the message.
-        lowest: The least that a label may be.
-    """
-    if labels is None:
-        raise no_labels(owner)
-    labels = np.asarray(labels)
-    if labels.shape != (count,):
-        raise invalid(
-            "labels", owner, f"shape ({count},)", f"shape {labels.shape}"
-        )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise invalid("labels", owner, "integers", f"{labels.dtype}")
-    if (
-        num_classes
-        and count
-        and not (labels.min() >= lowest and labels.max() < num_classes)
-    ):
-        raise invalid(
-            "labels",
-            owner,
-            f"integers from {lowest} to {num_classes - 1}",
-            f"values from {labels.min()} to {labels.max()}",
-        )

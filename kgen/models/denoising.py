@@ -5,9 +5,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kgen import arrays
 from kgen.errors import check_int, check_seed, invalid
 from kgen.layers import corruption as corruptions
-from kgen.models import checks, network_checks
+from kgen.models import network_checks
 from kgen.models.autoencoder import Reconstructing
 from kgen.models.base import fixed_draws
 
@@ -112,7 +113,7 @@ class DenoisingAutoencoder(Reconstructing):
         """
         x = np.asarray(x)
         owner = f"{type(self).__name__}.corrupt"
-        checks.check_images(x, self.input_shapes[0], self.support, owner)
+        arrays.check_array(x, self.input_shapes[0], self.support, owner)
         position = check_int("position", owner, position, 0)
         return np.asarray(self._corrupt(tf.constant(x, "float32"), position))
 

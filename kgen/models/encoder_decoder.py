@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import replicas
+from kgen import arrays
 from kgen.errors import InvalidArgument, check_int, invalid
-from kgen.models import checks, faults, outputs, paths
+from kgen.models import faults, outputs, paths
 from kgen.models.base import (
     GenerativeModel,
     Player,
@@ -14,6 +14,7 @@ from kgen.models.base import (
     total,
     update,
 )
+from kgen.parallel import replicas
 
 
 class EncoderDecoder(GenerativeModel):
@@ -161,7 +162,7 @@ class EncoderDecoder(GenerativeModel):
         z = np.asarray(z)
         if np.issubdtype(z.dtype, np.integer):
             z = z.astype("float32")
-        checks.check_images(z, (self.latent_dim,), None, owner, "z")
+        arrays.check_array(z, (self.latent_dim,), None, owner, "z")
         z = z.astype("float32")
         labels = self._labels_for(len(z), labels, "decode")
         inputs = z if labels is None else (z, labels)

@@ -13,7 +13,7 @@ import typing
 import keras
 import tensorflow as tf
 
-from kgen import replicas
+from kgen.parallel import replicas
 
 # MirroredStrategy runs each replica in a thread of its own.
 _current = threading.local()

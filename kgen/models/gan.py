@@ -5,7 +5,6 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import replicas
 from kgen.errors import check_int, check_seed, invalid
 from kgen.models import faults, outputs, paths
 from kgen.models.adversarial import Adversarial
@@ -18,6 +17,7 @@ from kgen.models.base import (
     total,
     update,
 )
+from kgen.parallel import replicas
 
 _LOGS = (
     "loss",

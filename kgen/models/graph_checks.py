@@ -10,8 +10,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from kgen import arrays
 from kgen.errors import InvalidArgument, invalid
-from kgen.models import checks
 
 _OUTSIDE = "values outside this range"
 _NOT_FINITE = "NaN or infinity"
@@ -50,10 +50,10 @@ def examples(x, shape, owner):
     except (TypeError, ValueError) as error:
         raise invalid("x", owner, "an array", type(x).__name__) from error
     if not x.shape.is_compatible_with((None, *shape)):
-        raise checks.wrong_shape(x.shape, shape, owner)
+        raise arrays.wrong_shape(x.shape, shape, owner)
     if not x.dtype.is_floating:
         found = f"an array of {x.dtype.name}"
-        raise invalid("x", owner, checks.floats(shape), found)
+        raise invalid("x", owner, arrays.floats(shape), found)
     if x.shape.rank is None or not x.shape[1:].is_fully_defined():
         x = tf.ensure_shape(x, (None, *shape))
     return tf.cast(x, "float32")
@@ -69,7 +69,7 @@ def check_values(x, support, owner):
     """
     if support:
         error = invalid(
-            "x", owner, checks.within(support), f"{_OUTSIDE}, or NaN"
+            "x", owner, arrays.within(support), f"{_OUTSIDE}, or NaN"
         )
         _check(tf.logical_and(x >= support[0], x <= support[1]), error)
     else:
@@ -90,7 +90,7 @@ def labels(y, num_classes, owner, lowest=0):
         Tensor of integers, of shape `(batch,)`.
     """
     if y is None:
-        raise checks.no_labels(owner)
+        raise arrays.no_labels(owner)
     y = tf.convert_to_tensor(y)
     if not y.dtype.is_integer:
         raise invalid("labels", owner, "integers", f"{y.dtype.name}")
@@ -142,5 +142,5 @@ class CheckedBatches:
             for inputs in self._batches:
                 pair = isinstance(inputs, tuple)
                 x = np.asarray(inputs[0] if pair else inputs)
-                checks.check_images(x, shape, self._support, owner)
+                arrays.check_array(x, shape, self._support, owner)
                 yield inputs

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen import replicas
+from kgen.parallel import replicas
 
 
 class LogMeans(keras.metrics.Metric):

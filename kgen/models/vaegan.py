@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kgen import optimizers, replicas
+from kgen import optimizers
 from kgen.errors import check_number, check_seed
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
@@ -15,6 +15,7 @@ from kgen.models.base import Player, fixed_draws, in_scope, total, update
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel, check_posterior
 from kgen.networks.common import layer_output
+from kgen.parallel import replicas
 
 _LOGS = (
     "loss",

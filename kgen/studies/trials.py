@@ -10,11 +10,12 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
-from kgen import extractors, files, replicas
+from kgen import extractors, files
 from kgen.callbacks import Diverged, EpochOrder, Evaluation, Guard
 from kgen.errors import InvalidArgument
 from kgen.evaluation import Evidence, check_possible, compute
 from kgen.models.factory import load_model
+from kgen.parallel import replicas
 from kgen.studies import oracles
 
 _LONGEST = 500  # characters of a reason

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 
-from kgen.distribution import WorkerLost
 from kgen.errors import InvalidArgument, invalid
+from kgen.parallel.strategies import WorkerLost
 from kgen.studies import results
 from kgen.studies.oracles import ATTEMPTS, attempts
 

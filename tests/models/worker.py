@@ -19,7 +19,7 @@ else:
     )
     STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1", "CPU:2"])
 
-from kgen import distribution
+from kgen.parallel import strategies
 from tests.models.test_mirrored import CASES, fitted, inputs
 
 
@@ -32,7 +32,7 @@ def main(file, *cases):
             found[f"{case} {number}"] = value
         found[f"{case} loss"] = np.array(logs["loss"] + logs["val_loss"])
         found[f"{case} predicted"] = model.predict(inputs(model), verbose=0)
-    if distribution.writes(STRATEGY):
+    if strategies.writes(STRATEGY):
         np.savez(file, **found)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import kgen
 from kgen import studies
-from kgen.distribution import WorkerLost
+from kgen.parallel.strategies import WorkerLost
 from kgen.studies import tuning, workers
 from tests.studies import common
 from tests.studies.test_studies import kgen_tune

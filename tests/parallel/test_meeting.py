@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from kgen import meeting
+from kgen.parallel import meeting
 from tests.workers import free_ports
 
 

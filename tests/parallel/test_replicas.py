@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgen import replicas
+from kgen.parallel import replicas
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
 

@@ -17,8 +17,9 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from kgen import cli, distribution, runs
+from kgen import cli, runs
 from kgen.errors import InvalidArgument
+from kgen.parallel import strategies
 from tests.models.contract import state
 from tests.test_cli import command, config, kgen, refused
 from tests.test_runs import CONFIG
@@ -69,7 +70,7 @@ def test_a_cluster_that_is_none(monkeypatch, text, message):
 )
 def test_a_cluster(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
-    distribution.check("multi_worker")
+    strategies.check("multi_worker")
 
 
 @pytest.mark.parametrize("index", range(2))
@@ -83,9 +84,9 @@ def test_a_port_in_use(monkeypatch, index):
 
 def test_another_cluster_than_the_chiefs(monkeypatch):
     def meet(hosts, index, waiting):
-        raise distribution.meeting.Mismatch("a:1, c:1")
+        raise strategies.meeting.Mismatch("a:1, c:1")
 
-    monkeypatch.setattr(distribution.meeting, "meet", meet)
+    monkeypatch.setattr(strategies.meeting, "meet", meet)
     line = said(monkeypatch, tf_config(HOSTS, 1))
     assert "the chief's cluster, a:1, c:1. Received: a:1, b:1" in line
 
@@ -93,7 +94,7 @@ def test_another_cluster_than_the_chiefs(monkeypatch):
 def waits(monkeypatch, meet, index, *args):
     """The command's result where workers meet by a function in place."""
     monkeypatch.setenv("TF_CONFIG", tf_config(HOSTS, index))
-    monkeypatch.setattr(distribution.meeting, "meet", meet)
+    monkeypatch.setattr(strategies.meeting, "meet", meet)
     monkeypatch.setattr(cli, "_PATIENCE", -1)
     args = ("train", "vae", "--strategy", "multi_worker", *map(str, args))
     return CliRunner().invoke(cli.main, args)
@@ -204,10 +205,10 @@ def test_what_waiting_raises_is_not_the_port_s_fault(monkeypatch):
         raise error
 
     monkeypatch.setenv("TF_CONFIG", tf_config(HOSTS, 1))
-    monkeypatch.setattr(distribution.meeting, "meet", meet)
+    monkeypatch.setattr(strategies.meeting, "meet", meet)
     error = BrokenPipeError(32, "Broken pipe")
     with pytest.raises(BrokenPipeError) as raised:
-        distribution.meet(waiting)
+        strategies.meet(waiting)
     assert raised.value is error
 
 
@@ -216,8 +217,8 @@ def test_what_waiting_raises_is_not_the_port_s_fault(monkeypatch):
     [
         (InvalidArgument("wrong"), InvalidArgument),
         (FileExistsError("there is one"), InvalidArgument),
-        (RuntimeError("broken"), distribution.WorkerLost),
-        (ValueError("broken"), distribution.WorkerLost),
+        (RuntimeError("broken"), strategies.WorkerLost),
+        (ValueError("broken"), strategies.WorkerLost),
     ],
 )
 def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
@@ -232,26 +233,26 @@ def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
     def fail():
         raise error
 
-    monkeypatch.setattr(distribution, "_resolver", lambda strategy: strategy)
-    monkeypatch.setattr(distribution, "_sent", send)
+    monkeypatch.setattr(strategies, "_resolver", lambda strategy: strategy)
+    monkeypatch.setattr(strategies, "_sent", send)
     monkeypatch.setattr(
-        distribution, "writes", lambda strategy: strategy == "chief"
+        strategies, "writes", lambda strategy: strategy == "chief"
     )
     with pytest.raises(type(error)) as raised:
-        distribution.by_chief("chief", fail)
+        strategies.by_chief("chief", fail)
     assert raised.value is error
     with pytest.raises(kind, match=f"the chief says: {error}"):
-        distribution.by_chief("other", pytest.fail)
+        strategies.by_chief("other", pytest.fail)
 
 
 # Starts, and lets no Python run: as TensorFlow does while it waits for others.
 HANGS = """
 import ctypes, signal, sys
-from kgen import distribution
+from kgen.parallel import strategies
 # A shell's background jobs ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-distribution._START = float(sys.argv[1])
-with distribution.watched("multi_worker"):
+strategies._START = float(sys.argv[1])
+with strategies.watched("multi_worker"):
     print("starts", flush=True)
     ctypes.PyDLL(None).sleep(int(sys.argv[2]))
 print("ends", flush=True)
@@ -277,7 +278,7 @@ def test_a_start_that_takes_too_long_is_ended_in_words(hanging):
     one = hanging(0.5, 600, 0)
     output, errors = one.communicate(timeout=60)
     assert (one.returncode, output) == (1, "starts\n")
-    assert errors == f"{distribution._LATE}\n"
+    assert errors == f"{strategies._LATE}\n"
 
 
 def test_ctrl_c_ends_a_start(hanging):
@@ -326,11 +327,11 @@ def test_one_alone_writes(monkeypatch, cluster, task, writes):
         tf.train.ClusterSpec(cluster), task_type=task[0], task_id=task[1]
     )
     strategy = types.SimpleNamespace(cluster_resolver=resolver)
-    assert distribution.writes(strategy) == writes
+    assert strategies.writes(strategy) == writes
     task = dict(zip(("type", "index"), task))
     text = json.dumps({"cluster": cluster, "task": task})
     monkeypatch.setenv("TF_CONFIG", text)
-    assert distribution.is_chief() == writes
+    assert strategies.is_chief() == writes
 
 
 def test_devices_belong_to_one_machine(monkeypatch):
@@ -342,7 +343,7 @@ def test_devices_belong_to_one_machine(monkeypatch):
 
 def test_a_machine_without_gpus():
     with pytest.raises(InvalidArgument, match="sees no GPU.*--devices 2"):
-        distribution.create("mirrored")
+        strategies.create("mirrored")
 
 
 def test_the_nearest_strategy_is_offered():
@@ -414,12 +415,13 @@ def started(hosts, index, directory, *args, **kwargs):
 # kgen that dies once all workers are here, before TensorFlow starts with them.
 DIES = """
 import os
-from kgen import cli, distribution
-meet = distribution.meet
+from kgen import cli
+from kgen.parallel import strategies
+meet = strategies.meet
 def meet_and_die(waiting):
     meet(waiting)
     os._exit(9)
-distribution.meet = meet_and_die
+strategies.meet = meet_and_die
 cli.main()
 """
 

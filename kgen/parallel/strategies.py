@@ -11,9 +11,9 @@ import re
 import signal
 import subprocess
 
-from kgen import meeting
 from kgen.errors import InvalidArgument, check_int, invalid
 from kgen.names import STRATEGIES
+from kgen.parallel import meeting
 
 _OWNER = "kgen train"
 _ADDRESS = re.compile(r"^[^\s:/]+:\d+$|^\[[0-9a-fA-F:.]+\]:\d+$")
