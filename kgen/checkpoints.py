@@ -298,6 +298,7 @@ class Checkpoints(keras.callbacks.Callback):
             if lost:
                 say(f"Going on from {one.path}, the one before.")
             self.restored, self._begun = one.path, one if one.steps else None
+            self._delete_old()  # which a kill may have left
             return one.epochs
         self._check_none_damaged()
         return 0
@@ -341,6 +342,10 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self, checkpoint):
         sums = _sums(self.model) if checkpoint.steps else None
         checkpoint.write(content_of(self.model), sums)
+        self._delete_old()
+
+    def _delete_old(self):
+        """Deletes checkpoints before the last ones, and notes without weights."""
         found = self.found()
         whole = [one for one in found if not one.steps]
         for one in found:

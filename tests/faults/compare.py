@@ -106,10 +106,16 @@ def _compared(name, path, wanted):
         keys = [
             key
             for key in sorted({*found, *wanted})
-            if not np.array_equal(found.get(key), wanted.get(key))
+            if not _are_equal(found.get(key), wanted.get(key))
         ]
         return [f"{name} differs in {', '.join(keys[:5])}"] if keys else []
     return [] if found == wanted else [f"{name} differs"]
+
+
+def _are_equal(one, other):
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    return one == other  # of JSON: lists may have parts of several lengths
 
 
 def read(path):

@@ -23,7 +23,9 @@ def write_run(folder):
         archive.writestr("config.json", json.dumps({"shared_object_id": 1}))
         archive.writestr("metadata.json", json.dumps({"date_saved": "today"}))
     (run / "history.csv").write_text("epoch,loss\n0,1.5\n1,1.25\n")
-    (run / "config.json").write_text(json.dumps({"epochs": 2, "date": 1}))
+    (run / "config.json").write_text(
+        json.dumps({"epochs": 2, "date": 1, "sums": [[1.0, 2.0], 3.0]})
+    )
     Image.fromarray(np.zeros((2, 2), "uint8")).save(run / "losses.png")
     return run
 
@@ -32,7 +34,9 @@ def write_run(folder):
 def runs(tmp_path):
     """Two runs that are equal, but for dates and the like."""
     ours, theirs = (write_run(tmp_path / name) for name in ("ours", "theirs"))
-    (ours / "config.json").write_text(json.dumps({"date": 2, "epochs": 2}))
+    (ours / "config.json").write_text(
+        json.dumps({"sums": [[1.0, 2.0], 3.0], "date": 2, "epochs": 2})
+    )
     (ours / "history.csv").write_text("epoch,loss\n0,1.50\n1,1.25\n")
     (ours / "logs").mkdir()
     (ours / "logs" / "events").touch()
@@ -66,8 +70,10 @@ def change_model(run):
             "history.csv differs in epoch, loss",
         ),
         (
-            lambda run: (run / "config.json").write_text('{"epochs": 3}'),
-            "config.json differs in epochs",
+            lambda run: (run / "config.json").write_text(
+                '{"epochs": 3, "sums": [[1.0, 2.5], 3.0]}'
+            ),
+            "config.json differs in epochs, sums",
         ),
         (lambda run: (run / "losses.png").unlink(), "losses.png is missing"),
         (
