@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import inspect
 import math
 import os
 import pathlib
@@ -582,25 +581,19 @@ def _datasets(source, config):
 
 def build(config, source, dataset):
     """Makes and compiles the model that `config` describes."""
-    known = factory.options_of(config["model"], config["network"])
-    compile = factory.MODELS[config["model"]].compile
-    compile_known = set(inspect.signature(compile).parameters) - {"self"}
-    compile_options = {}
-    options = {"seed": config["seed"]} if "seed" in known else {}
-    for name, value in config["options"].items():
-        if name in compile_known:
-            compile_options[name] = value
-        elif name in settings.NAMES:
+    known = {
+        **factory.options_of(config["model"], config["network"]),
+        **factory.compile_options_of(config["model"]),
+    }
+    for name in config["options"]:
+        if name in settings.NAMES:
             option = name.replace("_", "-")
             raise InvalidArgument(
                 f"--set {name}: it has an option of its own, --{option}."
             )
-        elif name in known:
-            options[name] = value
-        else:
-            names = [*known, *sorted(compile_known)]
+        if name not in known:
             # What has an option of its own is told when it is tried.
-            names += sorted(settings.NAMES - {"options"})
+            names = [*known, *sorted(settings.NAMES - {"options"})]
             raise unknown_name("--set", "kgen train", names, name)
     spec = dataset.element_spec
     num_classes = None
@@ -608,15 +601,14 @@ def build(config, source, dataset):
         spec = spec[0]
         num_classes = source.num_classes
     try:
-        model = kgen.create_model(
+        return factory.compiled_model(
             config["model"],
             input_shape=tuple(spec.shape[1:]),
             network=config["network"],
             latent_dim=config["latent_dim"],
             num_classes=num_classes,
-            **options,
+            **{"seed": config["seed"], **config["options"]},
         )
-        model.compile(**compile_options)
     except InvalidArgument:
         raise
     except (TypeError, ValueError) as error:  # Keras's, about a value
@@ -625,7 +617,6 @@ def build(config, source, dataset):
             raise
         text = " ".join(f"{name}={value}" for name, value in given)
         raise InvalidArgument(f"--set {text}: {error}") from error
-    return model
 
 
 def _callbacks(run, config, model, dataset, writes):

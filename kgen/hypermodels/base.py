@@ -1,7 +1,6 @@
 """A model of kgen's in a space of settings, for Keras Tuner."""
 
 import contextlib
-import inspect
 import itertools
 
 import keras_tuner
@@ -88,7 +87,7 @@ class HyperModel(keras_tuner.HyperModel):
         found = {}
         for network in networks:
             found.update(factory.options_of(cls.model, network))
-        found.update(_compile_arguments(cls.model))
+        found.update(factory.compile_options_of(cls.model))
         found.update(dict.fromkeys(_TRAINING))
         return [name for name in found if name not in _NOT_SEARCHED]
 
@@ -136,19 +135,13 @@ class HyperModel(keras_tuner.HyperModel):
         """
         options = {"network": self._usual, **settings}
         options.pop("batch_size", None)
-        own = _compile_arguments(self.model)
-        compile = {name: options.pop(name) for name in own if name in options}
-        known = factory.options_of(self.model, options["network"])
-        if self.seed is not None and "seed" in known:
-            options["seed"] = self.seed
-        model = factory.create_model(
+        return factory.compiled_model(
             self.model,
             input_shape=self.input_shape,
             num_classes=self.num_classes,
+            seed=self.seed,
             **options,
         )
-        model.compile(**compile)
-        return model
 
     def fit(self, hp, model, x=None, *args, **kwargs):
         """Trains a trial's model, in batches of its own size if searched.
@@ -294,12 +287,6 @@ def _families(space, usual, owner):
     if not isinstance(families, (list, tuple)):
         raise invalid("network", f"{owner}.space", "names of networks", entry)
     return list(families)
-
-
-def _compile_arguments(name):
-    """The arguments of a model's `compile`, by name."""
-    parameters = inspect.signature(factory.MODELS[name].compile).parameters
-    return {key: value for key, value in parameters.items() if key != "self"}
 
 
 def _rebatched(dataset, size, steps=None):

@@ -169,6 +169,37 @@ def _classifier(
     return BayesClassifier(density, prior=prior)
 
 
+def compiled_model(name, *, network="conv", seed=None, **options):
+    """`create_model` and `compile` at once, each with the options it knows.
+
+    The one place that splits a training's options: for `kgen train --set`,
+    studies and hypermodels.
+
+    Args:
+        name: As in `create_model`.
+        network: As in `create_model`.
+        seed: Integer for the model's draws, where it takes one; or None.
+        **options: Arguments of `create_model` and of the model's `compile`.
+
+    Returns:
+        A compiled model.
+
+    Raises:
+        InvalidArgument: If a name is unknown or a value can't be used.
+    """
+    known = options_of(name, network)
+    of_compile = {
+        option: options.pop(option)
+        for option in compile_options_of(name)
+        if option in options
+    }
+    if seed is not None and "seed" in known:
+        options = {"seed": seed, **options}
+    model = create_model(name, network=network, **options)
+    model.compile(**of_compile)
+    return model
+
+
 class UnknownClass(InvalidArgument):
     """A saved model has a class or function that is not known here."""
 
@@ -261,6 +292,19 @@ def options_of(name, network):
         return {**densities.options(), **shared, **own, "density": "vae"}
     cls = MODELS[name]
     return _defaults_of(*builders_of(cls, network), cls)
+
+
+def compile_options_of(name):
+    """The arguments of a model's `compile`.
+
+    Args:
+        name: A model's name.
+
+    Returns:
+        Dictionary from names to defaults.
+    """
+    parameters = inspect.signature(MODELS[name].compile).parameters.values()
+    return {one.name: one.default for one in parameters if one.name != "self"}
 
 
 def _defaults_of(*functions):
