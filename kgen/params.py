@@ -228,6 +228,7 @@ def checked(**constraints: Constraint) -> Callable[[Function], Function]:
                     bound.arguments[name] = checked
             return function(*bound.args, **bound.kwargs)
 
+        call.__signature__ = signature  # Keras reads it without unwrapping
         return call
 
     return decorate

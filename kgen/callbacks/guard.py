@@ -20,7 +20,8 @@ import numpy as np
 from kgen import names
 from kgen.errors import InvalidArgument, check_int, check_name, invalid
 from kgen.models import faults
-from kgen.models.base import GenerativeModel, seed_generators
+from kgen.models.base import GenerativeModel
+from kgen.models.draws import seed_generators
 from kgen.models.rates import is_settable
 
 _RATE_FACTOR = 0.5

@@ -1,31 +1,61 @@
 """What models with a discriminator share."""
 
+from typing import Any, NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers
-from kgen.errors import InvalidArgument, check_int, check_number, invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.losses import adversarial, penalties
-from kgen.models import outputs
 from kgen.models.averages import WeightAverage
-from kgen.models.base import (
-    GenerativeModel,
-    Player,
-    Traces,
-    num_classes_of,
-    own_and_given,
-    total,
-)
+from kgen.models.base import GenerativeModel
+from kgen.models.encoder_decoder import total
+from kgen.models.network_checks import check_discriminator
 from kgen.models.rates import KeepRatio
+from kgen.models.training import Traces
+from kgen.models.updates import Player
 from kgen.parallel import replicas
+from kgen.params import Integer, Number, Optional
+
+# The discriminator's side of `compile`.
+CONSTRAINTS = {
+    "discriminator_steps": Integer(1),
+    "ema_decay": Optional(Number(0.0, below=1.0)),
+    "label_smoothing": Number(0.0),
+    "instance_noise": Number(0.0),
+}
+
+
+class Judgement(NamedTuple):
+    """What a discriminator says of examples.
+
+    Args:
+        logits: Of shape `(batch / pack, 1)`: above 0 where they look real.
+        features: What it sees in them, or None.
+    """
+
+    logits: tf.Tensor
+    features: tf.Tensor | None = None
+
+
+class DiscriminatorLosses(NamedTuple):
+    """Means over a batch; `loss` is the sum of the three losses after it."""
+
+    loss: tf.Tensor
+    discriminator_loss: tf.Tensor
+    penalty: tf.Tensor
+    regularization_loss: tf.Tensor
+    real_probability: tf.Tensor
+    fake_probability: tf.Tensor
 
 
 class Adversarial(GenerativeModel):
-    """Base of models with a discriminator beside what generates.
+    """Base of models with a discriminator beside a network that generates.
 
-    A subclass gives both to `_set_players` once its networks are set, and calls
+    A subclass passes both to `_set_players` once its networks are set, and calls
     `_compile_players` in `compile`. A batch of `fit` is cut into
     `discriminator_steps` parts, one for each update of the discriminator.
     """
@@ -34,14 +64,14 @@ class Adversarial(GenerativeModel):
     kinds = 1
 
     def _set_players(self, generator, discriminator):
-        """Keeps an average of the generator's weights, and what packs.
+        """Sets up packing, and the average of the generator's weights.
 
         Args:
             generator: The network whose weights may be averaged.
             discriminator: One that fits its output.
         """
         owner = type(self).__name__
-        self.pack = _check_discriminator(owner, generator, discriminator)
+        self.pack = check_discriminator(owner, generator, discriminator)
         self.average = WeightAverage(generator)
         self._averaged = False
         self.discriminator_steps = 1
@@ -56,17 +86,17 @@ class Adversarial(GenerativeModel):
         label_smoothing,
         instance_noise,
     ):
-        """The discriminator's side of `compile`; returns what to save of it."""
+        """Does the discriminator's side of `compile`.
+
+        Returns:
+            Dictionary of the arguments to save.
+        """
         owner = f"{type(self).__name__}.compile"
-        self.discriminator_steps = check_int(
-            "discriminator_steps", owner, discriminator_steps
-        )
-        self.instance_noise = check_number(
-            "instance_noise", owner, instance_noise
-        )
-        self.ema_decay = _check_decay(owner, ema_decay)
-        averaged, self._averaged = self._averaged, ema_decay is not None
-        if self._averaged and not averaged:
+        self.discriminator_steps = discriminator_steps
+        self.instance_noise = instance_noise
+        self.ema_decay = ema_decay
+        was_averaged, self._averaged = self._averaged, ema_decay is not None
+        if self._averaged and not was_averaged:
             self._reset_averages()
         self.adversarial_loss = adversarial.get(loss, owner, label_smoothing)
         self.penalty = penalties.get(penalty, owner)
@@ -79,36 +109,57 @@ class Adversarial(GenerativeModel):
             "discriminator_optimizer": self.discriminator_optimizer,
             "loss": self.adversarial_loss,
             "penalty": self.penalty,
-            "discriminator_steps": self.discriminator_steps,
-            "ema_decay": self.ema_decay,
-            "instance_noise": self.instance_noise,
+            "discriminator_steps": discriminator_steps,
+            "ema_decay": ema_decay,
+            "instance_noise": instance_noise,
         }
 
     def _player_optimizer(self, argument, identifier, variables):
         """The optimizer of one player, built on its variables."""
         owner = f"{type(self).__name__}.compile"
-        found = optimizers.of_player(
+        optimizer = optimizers.of_player(
             identifier, self.dtype_policy, argument, owner
         )
-        inner = getattr(found, "inner_optimizer", found)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
         if inner.built:
-            have = {id(v) for v in inner._trainable_variables}
-            if have != {id(v) for v in variables}:
+            built_for = {id(v) for v in inner._trainable_variables}
+            if built_for != {id(v) for v in variables}:
                 raise invalid(
                     argument,
                     owner,
                     "an optimizer of its own for each player, and each model",
-                    f"{found.name}, which has other variables already",
+                    f"{optimizer.name}, which has other variables already",
                 )
         else:
             # Built now, so that a checkpoint finds where its state belongs.
-            found.build(variables)
-        return found
+            optimizer.build(variables)
+        return optimizer
 
     @property
     def _generator(self):
         """The network that generates."""
         raise NotImplementedError
+
+    @property
+    def _followers(self):
+        """The optimizers beside `self.optimizer`."""
+        return [self.discriminator_optimizer]
+
+    def _own_callbacks(self, callbacks):
+        """Adds `KeepRatio` after each callback: Keras's know one optimizer."""
+        if any(
+            isinstance(x, keras.callbacks.SwapEMAWeights) for x in callbacks
+        ):
+            raise InvalidArgument(
+                f"`{type(self).__name__}.fit`: SwapEMAWeights looks at one "
+                "optimizer, and here each player has its own. The average is "
+                "the model's: pass ema_decay=0.999 to `compile`; `sample` and "
+                "what is saved use it."
+            )
+        ratio = KeepRatio(self.optimizer, self._followers)
+        return [ratio, *(x for each in callbacks for x in (each, ratio))]
+
+    # The average of weights
 
     @property
     def _averages(self):
@@ -125,30 +176,14 @@ class Adversarial(GenerativeModel):
                 average.update(network, self.ema_decay)
 
     @property
-    def _drawn_by(self):
+    def serving_generator(self) -> keras.Model:
         """The network that samples come from: the average, if there is one."""
         return self.average.copy if self._averaged else self._generator
 
-    @property
-    def _followers(self):
-        """The optimizers beside `self.optimizer`."""
-        return [self.discriminator_optimizer]
+    # Batches
 
-    def _with_own_callbacks(self, callbacks):
-        return own_and_given(callbacks, self._keeping_ratio)
-
-    def _keeping_ratio(self, given):
-        if any(isinstance(x, keras.callbacks.SwapEMAWeights) for x in given):
-            raise InvalidArgument(
-                f"`{type(self).__name__}.fit`: SwapEMAWeights looks at one "
-                "optimizer, and here each player has its own. The average is "
-                "the model's: pass ema_decay=0.999 to `compile`; `sample` and "
-                "what is saved use it."
-            )
-        own = KeepRatio(self.optimizer, self._followers)
-        return [own, *(each for callback in given for each in (callback, own))]
-
-    def check_batch_size(self, size, owner):
+    def check_batch_size(self, size: int, owner: str) -> None:
+        """Raises if a batch is too small for `discriminator_steps` updates."""
         least = self.discriminator_steps * self.pack
         replicas = self.distribute_strategy.num_replicas_in_sync
         if size < least * replicas:
@@ -161,7 +196,7 @@ class Adversarial(GenerativeModel):
             )
 
     def _parts(self, inputs, count):
-        """The examples of `count` updates, each a multiple of `pack`."""
+        """Cuts a batch for `count` updates, each with a multiple of `pack`."""
         if count * self.pack == 1:
             return [inputs]
         x, _ = self._split(inputs)
@@ -176,66 +211,94 @@ class Adversarial(GenerativeModel):
         ]
 
     def _split(self, inputs):
+        """x, and the labels or None."""
         return inputs if self.conditional else (inputs, None)
 
-    def _judged(self, real, fakes, labels, training):
-        """What the discriminator minimises, and what it says.
+    # The discriminator
+
+    def _noise(self, x, training):
+        """What is added to x, in training, before the discriminator sees it."""
+        if not (training and self.instance_noise):
+            return 0.0
+        noise = replicas.normal(ops.shape(x), self.seed_generator)
+        return self.instance_noise * noise
+
+    def _seen(self, x, noise=0.0):
+        """x as the discriminator sees it: with noise, and packed."""
+        x = ops.cast(x, "float32") + noise
+        if self.pack == 1:
+            return x
+        x = ops.reshape(x, (-1, self.pack, *x.shape[1:]))
+        x = ops.moveaxis(x, 1, -1)
+        return ops.reshape(x, (-1, *self.discriminator.inputs[0].shape[1:]))
+
+    def _judge(self, x, labels=None, training=False):
+        """Returns the `Judgement` of examples as the discriminator sees them."""
+        inputs = self.with_labels(x, labels)
+        logits = self.discriminator(inputs, training=training)
+        return Judgement(ops.cast(logits, "float32"))
+
+    def _judge_all(self, real, fakes, labels, training):
+        """Computes the discriminator's losses.
 
         Args:
             real: Examples, as the discriminator sees them.
             fakes: List of as many generated ones, for each kind.
             labels: Of all of these, or None.
-            training: Whether this is an update.
+            training: Whether the discriminator is being trained.
 
         Returns:
-            The parts of its loss by the logs' names, and the pairs of logits and
-            features for `real` and for each of `fakes`.
+            `DiscriminatorLosses`, and the `Judgement`s of `real` and of each of
+            `fakes`.
         """
 
         def judge(x):
             return self._judge(x, labels, training)
 
-        judged, penalty = self._penalised(judge, real, fakes[0])
-        judged_fakes = [judge(fake) for fake in fakes]
-        # Before replicas may meet in the loss: layers' losses are shared lists.
+        real, penalty = self._penalised(judge, real, fakes[0])
+        fakes = [judge(fake) for fake in fakes]
+        # Before replicas may meet in the loss: they share layers' lists of losses.
         regularization = total(self.discriminator.losses)
-        fake_logits = [logits for logits, _ in judged_fakes]
-        own = self.adversarial_loss.discriminator_loss(judged[0], *fake_logits)
+        fake_logits = [fake.logits for fake in fakes]
+        loss = self.adversarial_loss.discriminator_loss(
+            real.logits, *fake_logits
+        )
         fake_probability = ops.sigmoid(ops.concatenate(fake_logits))
-        parts = {
-            "loss": own + penalty + regularization,
-            "discriminator_loss": own,
-            "penalty": penalty,
-            "regularization_loss": regularization,
-            "real_probability": ops.mean(ops.sigmoid(judged[0])),
-            "fake_probability": ops.mean(fake_probability),
-        }
-        return parts, judged, judged_fakes
+        losses = DiscriminatorLosses(
+            loss=loss + penalty + regularization,
+            discriminator_loss=loss,
+            penalty=penalty,
+            regularization_loss=regularization,
+            real_probability=ops.mean(ops.sigmoid(real.logits)),
+            fake_probability=ops.mean(fake_probability),
+        )
+        return losses, real, fakes
 
     def _penalised(self, judge, real, fake):
-        """What `judge` says of real examples, and the penalty.
+        """The judgement of real examples, and the penalty.
 
-        R1, whose points these examples are, needs no run more.
+        A penalty names the points at which it wants the gradient. Where these
+        are the real examples, as in R1, one run on them serves for both.
         """
         if self.penalty is None:
             return judge(real), ops.zeros(())
         points = self.penalty.points(real, fake, self.seed_generator)
         with tf.GradientTape() as tape:
             tape.watch(points)
-            judged = judge(points)
+            judgement = judge(points)
             # Examples don't meet in a discriminator: the sum has all gradients.
-            total = ops.sum(judged[0])
-        penalty = self.penalty(tape.gradient(total, points))
-        return judged if points is real else judge(real), penalty
+            score = ops.sum(judgement.logits)
+        penalty = self.penalty(tape.gradient(score, points))
+        return judgement if points is real else judge(real), penalty
 
-    def _discriminator_player(self, **kwargs):
+    def _discriminator_player(self, **fields):
         return Player(
             self.discriminator_optimizer,
             self.discriminator.trainable_variables,
-            **kwargs,
+            **fields,
         )
 
-    def discriminator_levels(self):
+    def discriminator_levels(self) -> tuple[float, float]:
         """Its loss where all logits are 0, and the least there can be.
 
         Returns:
@@ -253,30 +316,7 @@ class Adversarial(GenerativeModel):
         least = min(loss(real, fake(real)) for real in reals for fake in fakes)
         return loss(0.0, 0.0), least
 
-    def _noise(self, x, training):
-        """What is added to x, in training, before the discriminator sees it."""
-        if not (training and self.instance_noise):
-            return 0.0
-        noise = replicas.normal(ops.shape(x), self.seed_generator)
-        return self.instance_noise * noise
-
-    def _seen(self, x, noise=0.0):
-        """What the discriminator sees of x: with noise, packed."""
-        x = ops.cast(x, "float32") + noise
-        if self.pack == 1:
-            return x
-        x = ops.reshape(x, (-1, self.pack, *x.shape[1:]))
-        x = ops.moveaxis(x, 1, -1)
-        return ops.reshape(x, (-1, *self.discriminator.inputs[0].shape[1:]))
-
-    def _judge(self, x, labels=None, training=False):
-        """Logits of shape `(batch / pack, 1)`, and features or None."""
-        logits = self.discriminator(
-            self.with_labels(x, labels), training=training
-        )
-        return ops.cast(logits, "float32"), None
-
-    def discriminate(self, x, batch_size=1024):
+    def discriminate(self, x: Any, batch_size: int = 1024) -> np.ndarray:
         """The discriminator's logits: above 0 where it takes x for real.
 
         Args:
@@ -295,26 +335,26 @@ class Adversarial(GenerativeModel):
                 f"judges {self.pack} examples at once (packing), none of them "
                 "by itself."
             )
-        batches = self._batches_of(x, batch_size)
-        return self._in_batches(self._logits, batches)
+        return self._apply(self._logits, x, batch_size)
 
     def _logits(self, inputs, number=0):
-        logits, _ = self._judge(*self._split(inputs))
-        return logits[:, 0]
+        return self._judge(*self._split(inputs)).logits[:, 0]
 
-    def save_own_variables(self, store):
+    # Files
+
+    def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         store["averaged"] = np.array(self._averaged)
 
-    def load_own_variables(self, store):
-        own = {key: store[key] for key in store.keys()}  # noqa: SIM118
-        self._loaded_average = bool(np.asarray(own.pop("averaged", False)))
+    def load_own_variables(self, store: Any) -> None:
+        rest = {key: store[key] for key in store.keys()}  # noqa: SIM118
+        self._loaded_average = bool(np.asarray(rest.pop("averaged", False)))
         if not self.compiled:  # else `compile` has said it
             self._averaged = self._loaded_average
             self.traces, self.predict_function = Traces(), None
-        super().load_own_variables(own)
+        super().load_own_variables(rest)
 
-    def load_weights(self, *args, **kwargs):
+    def load_weights(self, *args: Any, **kwargs: Any) -> None:
         """`keras.Model.load_weights`; an average they lack starts from them."""
         super().load_weights(*args, **kwargs)
         if self._averaged and not self._loaded_average:
@@ -330,72 +370,3 @@ class Adversarial(GenerativeModel):
 
         specs = [self.image_spec(), *self.label_specs()]
         return {"discriminate": (discriminate, specs)}
-
-
-def _check_decay(owner, decay):
-    if decay is None:
-        return None
-    number = check_number("ema_decay", owner, decay)
-    if number >= 1:
-        raise invalid("ema_decay", owner, "a number in [0, 1), or None", decay)
-    return number
-
-
-def _check_discriminator(owner, generator, discriminator):
-    """How many examples the discriminator sees at once; or raises."""
-    shape = tuple(generator.outputs[0].shape[1:])
-    inputs = len(generator.inputs)
-    if len(generator.outputs) != 1 or not shape or inputs not in (1, 2):
-        raise invalid(
-            "generator",
-            owner,
-            "one output, the examples, and z or [z, labels] as inputs",
-            f"{len(generator.outputs)} outputs, the first of shape {shape}, and "
-            f"{inputs} inputs",
-        )
-    seen = tuple(discriminator.inputs[0].shape[1:])
-    fits = seen[:-1] == shape[:-1] and None not in seen + shape
-    pack, rest = divmod(seen[-1], shape[-1]) if fits and seen else (0, 0)
-    if rest or not pack:
-        raise invalid(
-            "discriminator",
-            owner,
-            f"an input of the generated examples' shape {shape}, or with m "
-            "times the channels (packing)",
-            f"shape {seen}",
-        )
-    shapes = [tuple(output.shape[1:]) for output in discriminator.outputs]
-    if shapes != [(1,)]:
-        raise invalid(
-            "discriminator",
-            owner,
-            "one output of shape (batch, 1), a logit",
-            f"outputs of shape {shapes}",
-        )
-    outputs.check_logits(
-        "discriminator",
-        owner,
-        discriminator,
-        "end it in a Dense(1) layer without activation, since the loss applies "
-        "the sigmoid itself",
-    )
-    counts = [num_classes_of(one) for one in (generator, discriminator)]
-    if None not in counts and counts[0] != counts[1]:
-        raise invalid(
-            "discriminator",
-            owner,
-            f"{counts[0]} classes, as the generating network has",
-            f"{counts[1]} classes",
-        )
-    if len(generator.inputs) != len(discriminator.inputs):
-        raise invalid(
-            "discriminator",
-            owner,
-            "labels as a second input of both networks or of none",
-            f"{len(discriminator.inputs)} inputs",
-        )
-    if pack > 1 and len(generator.inputs) > 1:
-        raise invalid(
-            "discriminator", owner, "no packing with labels", f"packs {pack}"
-        )
-    return pack

@@ -1,21 +1,36 @@
 """The autoencoder."""
 
+from typing import Any, NamedTuple
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from kgen.losses import likelihoods
 from kgen.models.encoder_decoder import EncoderDecoder, check_fit
+from kgen.models.training import test_step, training_step
+from kgen.models.updates import Player, update
+
+
+class ReconstructionLosses(NamedTuple):
+    """Means over a batch, in nats per image; these are the logs."""
+
+    loss: tf.Tensor
+    reconstruction_loss: tf.Tensor
+    regularization_loss: tf.Tensor
+    mse: tf.Tensor  # per pixel
+    psnr: tf.Tensor | float = 0.0  # of denoised pictures, in dB
 
 
 class Reconstructing(EncoderDecoder):
     """Base of models whose code is one point: x -> z -> x.
 
     With networks that have skip connections the code is a list: z, and what
-    else the decoder takes.
+    else the decoder takes. A subclass implements `_step_losses`.
     """
 
     def _set_reconstruction(self, likelihood, encoder, decoder, logs=()):
-        """Keeps the networks, and a likelihood that may be a Keras loss."""
+        """Sets the networks, and a likelihood that may be a Keras loss."""
         owner = type(self).__name__
         names = ["loss", "reconstruction_loss", "regularization_loss", "mse"]
         likelihood = likelihoods.get(likelihood, owner, losses=True)
@@ -23,21 +38,39 @@ class Reconstructing(EncoderDecoder):
         check_fit(owner, encoder, decoder, encoder.outputs)
 
     def _code(self, inputs, training=False):
-        return self.encoder(inputs, training=training)
+        encoder = self.encoder if training else self.serving_encoder
+        return encoder(inputs, training=training)
 
-    def _parts(self, inputs, x, training):
-        """The loss of reconstructing x from `inputs`, and x's estimate."""
-        parameters = self._parameters(inputs, training)
+    @training_step
+    def train_step(self, data):
+        inputs, x = self.unpack(data)
+        losses = update(
+            lambda: self._step_losses(inputs, x, training=True),
+            Player(self.optimizer, self.trainable_variables),
+        )
+        return self._log(losses, x)
+
+    @test_step
+    def test_step(self, data):
+        inputs, x = self.unpack(data, values=True)
+        return self._log(self._step_losses(inputs, x, training=False), x)
+
+    def _step_losses(self, inputs, x, training):
+        raise NotImplementedError
+
+    def _reconstruction_losses(self, inputs, x, training):
+        """The losses of reconstructing x from `inputs`, and x's estimate."""
+        parameters = self.reconstruction_parameters(inputs, training)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
-        regularization = self._regularization()
+        regularization = self.regularization()
         estimate = self.likelihood.mean(parameters)
-        parts = {
-            "loss": reconstruction + regularization,
-            "reconstruction_loss": reconstruction,
-            "regularization_loss": regularization,
-            "mse": ops.mean(ops.square(ops.cast(x, "float32") - estimate)),
-        }
-        return parts, estimate
+        losses = ReconstructionLosses(
+            loss=reconstruction + regularization,
+            reconstruction_loss=reconstruction,
+            regularization_loss=regularization,
+            mse=ops.mean(ops.square(ops.cast(x, "float32") - estimate)),
+        )
+        return losses, estimate
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -88,9 +121,16 @@ class Autoencoder(Reconstructing):
         Baldi & Hornik (1989) (a linear one finds the subspace of PCA).
     """
 
-    def __init__(self, encoder, decoder, likelihood="gaussian", **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: Any = "gaussian",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self._set_reconstruction(likelihood, encoder, decoder)
 
-    def _objective(self, inputs, x, training):
-        return self._parts(inputs, x, training)[0]
+    def _step_losses(self, inputs, x, training):
+        losses, _ = self._reconstruction_losses(inputs, x, training)
+        return losses

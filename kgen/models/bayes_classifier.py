@@ -3,6 +3,7 @@
 import inspect
 import types
 import warnings
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,21 +15,39 @@ from kgen import arrays
 from kgen.densities import ClassPrior, Density
 from kgen.densities.base import assign
 from kgen.densities.prior import ClassCounts
-from kgen.errors import InvalidArgument, check_int, check_number, invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.export import guards
-from kgen.models import checks, faults, graph_checks
-from kgen.models.base import (
-    GenerativeModel,
-    Player,
-    in_scope,
-    new_seed,
-    own_and_given,
-    update,
-)
+from kgen.models import batches, checks, faults, graph_checks
+from kgen.models.base import GenerativeModel
+from kgen.models.draws import new_seed
 from kgen.models.logs import LogMeans
+from kgen.models.training import compiles, test_step, training_step
+from kgen.models.updates import Player, update
 from kgen.parallel import replicas
+from kgen.params import Integer, Number, checked
 
 _LOGS = ("loss", "generative_loss", "regularization_loss")
+
+
+class ClassifierLosses(NamedTuple):
+    """Means over a batch, in nats per image, and the classes' probabilities.
+
+    Args:
+        loss: The weighted sum of the others.
+        generative_loss: -log p(x, y), or -log p(x) without a label.
+        regularization_loss: That of the density.
+        guesses: P(y|x) of unlabelled examples times their weight, else 0; of
+            shape `(batch, classes)`.
+        discriminative_loss: -log P(y|x) over the examples with labels, or None.
+        accuracy: The share of these that are classified rightly, or None.
+    """
+
+    loss: tf.Tensor
+    generative_loss: tf.Tensor
+    regularization_loss: tf.Tensor
+    guesses: tf.Tensor
+    discriminative_loss: tf.Tensor | None = None
+    accuracy: tf.Tensor | None = None
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -92,30 +111,14 @@ class BayesClassifier(GenerativeModel):
 
     needs_labels = True
 
-    def __init__(self, density, prior=None, **kwargs):
+    def __init__(self, density: Density, prior: Any = None, **kwargs: Any):
         # Densities choose their precision; half would not do for P(y|x).
         super().__init__(**{"autocast": False, **kwargs})
-        if not isinstance(density, Density):
-            raise invalid(
-                "density",
-                "BayesClassifier",
-                "a kgen.densities.Density; `create_model` takes their names",
-                density,
-            )
-        if not hasattr(density, "num_classes"):
-            raise invalid(
-                "density",
-                "BayesClassifier",
-                "one whose `__init__` calls `super().__init__(input_shape, "
-                "num_classes)`",
-                density,
-            )
+        _check_density(density)
         self.density = density
-        self._counting = False
-        if isinstance(prior, np.ndarray):
-            prior = prior.tolist()
-        self.prior = prior
-        self.class_prior = ClassPrior(density.num_classes, prior)
+        self.prior = prior.tolist() if isinstance(prior, np.ndarray) else prior
+        self.class_prior = ClassPrior(density.num_classes, self.prior)
+        self._counts_before_gradient = False
         # Before the first count, what is not labelled can't be guessed.
         self.fitted = self.add_weight(
             name="fitted",
@@ -128,8 +131,8 @@ class BayesClassifier(GenerativeModel):
             ("discriminative_loss",), "labelled_means"
         )
         self.accuracy_mean = LogMeans(("accuracy",), "accuracy_mean")
-        # How many examples of each class are judged though it is impossible.
-        self._unjudged = ClassCounts(density.num_classes)
+        # How many examples there are of classes that the prior rules out.
+        self._impossible_counts = ClassCounts(density.num_classes)
         self._set_data(
             _LOGS,
             [density.input_shape, ()],
@@ -137,18 +140,18 @@ class BayesClassifier(GenerativeModel):
             density.support,
         )
 
-    @in_scope
+    @compiles(discriminative_weight=Number(0.0), unlabelled_weight=Number(0.0))
     def compile(
         self,
-        optimizer="adam",
-        discriminative_weight=0.0,
-        unlabelled_weight=1.0,
+        optimizer: Any = "adam",
+        discriminative_weight: float = 0.0,
+        unlabelled_weight: float = 1.0,
         *,
-        steps_per_execution=16,
-        run_eagerly=False,
-        jit_compile=False,
-    ):
-        """Says how to train.
+        steps_per_execution: int = 16,
+        run_eagerly: bool = False,
+        jit_compile: bool = False,
+    ) -> None:
+        """Configures training.
 
         Args:
             optimizer: Keras optimizer or its name, for what is trained by
@@ -168,67 +171,126 @@ class BayesClassifier(GenerativeModel):
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
         """
-        self.discriminative_weight = check_number(
-            "discriminative_weight",
-            "BayesClassifier.compile",
-            discriminative_weight,
-        )
-        self.unlabelled_weight = check_number(
-            "unlabelled_weight", "BayesClassifier.compile", unlabelled_weight
-        )
-        arguments = {
-            "steps_per_execution": steps_per_execution,
-            "run_eagerly": run_eagerly,
-            "jit_compile": jit_compile,
-        }
+        self.discriminative_weight = discriminative_weight
+        self.unlabelled_weight = unlabelled_weight
         self._compile(
             {
-                "discriminative_weight": self.discriminative_weight,
-                "unlabelled_weight": self.unlabelled_weight,
-                **arguments,
+                "discriminative_weight": discriminative_weight,
+                "unlabelled_weight": unlabelled_weight,
             },
             optimizer,
             # What is counted needs no state of an optimizer.
             [] if self.counts else self.density.trainable_variables,
-            **arguments,
+            steps_per_execution=steps_per_execution,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
         )
-        self._start()
+        self._start_epoch()
 
     @property
-    def metrics(self):
+    def metrics(self) -> list:
         return [self.log_means, self.labelled_means, self.accuracy_mean]
 
+    # Training: the EM algorithm, or gradient descent
+
     @property
-    def counts(self):
-        """Whether training is counting, not following a gradient."""
+    def counts(self) -> bool:
+        """Whether training counts, instead of following a gradient."""
         return self.density.closed_form and (
-            self._counting or not self.discriminative_weight
+            self._counts_before_gradient or not self.discriminative_weight
         )
 
-    # Counting
+    @training_step
+    def train_step(self, data):
+        x, y = self._pair(data)
+        if self.counts:
+            losses = self._step_losses(x, y, training=False)
+        else:
+            losses = update(
+                lambda: self._losses_to_minimise(x, y),
+                Player(self.optimizer, self.density.trainable_variables),
+            )
+        responsibilities = self._e_step(y, losses.guesses)
+        self.class_prior.observe(responsibilities)
+        if self.counts:
+            self.density.observe(replicas.own(x), responsibilities)
+        return self._log_means(losses, y)
 
-    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
+    def _e_step(self, y, guesses):
+        """How much of each example belongs to each class.
+
+        All of an example with a label belongs to its class; one without counts
+        for each class by P(y|x), once there has been a first count.
+        """
+        responsibilities = self._one_hot(y) + self.fitted * guesses
+        # Each replica counts its own examples.
+        return faults.zero_if_skipped(replicas.own(responsibilities))
+
+    def _m_step(self):
+        """Sets P(y) and what is counted to the best values for the epoch.
+
+        All of them change, or on an error none.
+        """
+        pairs = self.class_prior.counted()
+        if self.counts:
+            pairs += self.density.counted()
+        assign([*pairs, (self.fitted, np.ones(()))])
+
+    def _start_epoch(self):
+        """Sets the sums of the epoch to 0."""
+        self._impossible_counts.start()
+        self.class_prior.start()
+        if self.density.closed_form and (
+            self.counts or not self.fitted.numpy()
+        ):
+            self.density.start()
+
+    def _own_callbacks(self, callbacks):
+        return [_Epochs(), *callbacks]
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """`keras.Model.fit` of pairs, y from 0, or -1 where it is not known.
 
         Raises:
             InvalidArgument: As in every model; and if a class has too few
                 examples for its density.
         """
-        unfitted = self.density.closed_form and not self.fitted.numpy()
-        if unfitted and self.compiled and not self.counts:
-            if isinstance(x, types.GeneratorType):
-                raise invalid(
-                    "x",
-                    "BayesClassifier.fit",
-                    "data that can be read twice, such as a tf.data.Dataset: it "
-                    "is counted first",
-                    "a generator",
-                )
+        uncounted = self.density.closed_form and not self.fitted.numpy()
+        if uncounted and self.compiled and not self.counts:
             # A gradient needs a place to start from.
             self._count_once(x, y, batch_size, *args, **kwargs)
         return super().fit(x, y, batch_size, *args, **kwargs)
 
-    def train_on_batch(self, *args, **kwargs):
+    def _count_once(self, x, *args, **kwargs):
+        """Counts for one epoch over what `fit` is given."""
+        if isinstance(x, types.GeneratorType):
+            raise invalid(
+                "x",
+                "BayesClassifier.fit",
+                "data that can be read twice, such as a tf.data.Dataset: it "
+                "is counted first",
+                "a generator",
+            )
+        fit = inspect.signature(keras.Model.fit)
+        given = fit.bind(self, x, *args, **kwargs).arguments
+        for name in ("self", "callbacks", "initial_epoch", "validation_data"):
+            given.pop(name, None)
+        # The last one keeps what a validation_split leaves from being judged.
+        once = {"epochs": 1, "verbose": 0, "validation_freq": 2}
+        self._counts_before_gradient, self.train_function = True, None
+        try:
+            super().fit(**{**given, **once})
+        finally:
+            self._counts_before_gradient, self.train_function = False, None
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """`keras.Model.train_on_batch`, where no counts are needed.
 
         What is counted, a density in closed form or P(y), takes all the data of
@@ -254,121 +316,10 @@ class BayesClassifier(GenerativeModel):
             )
         return super().train_on_batch(*args, **kwargs)
 
-    def _count_once(self, *args, **kwargs):
-        """One epoch of counting over what `fit` is given."""
-        fit = inspect.signature(keras.Model.fit)
-        given = fit.bind(self, *args, **kwargs).arguments
-        for name in ("self", "callbacks", "initial_epoch", "validation_data"):
-            given.pop(name, None)
-        # The last one keeps what a validation_split leaves from being judged.
-        once = {"epochs": 1, "verbose": 0, "validation_freq": 2}
-        self._counting, self.train_function = True, None
-        try:
-            super().fit(**{**given, **once})
-        finally:
-            self._counting, self.train_function = False, None
+    # Losses
 
-    def evaluate(self, *args, **kwargs):
-        """`keras.Model.evaluate`; examples of impossible classes are errors.
-
-        If P(y) is 0 for an example's class, of which there was no training
-        example, -log p(x, y) is infinite. The losses leave such examples out,
-        `accuracy` counts them as wrong, and a warning says how many they are.
-        """
-        self._unjudged.start()
-        found = super().evaluate(*args, **kwargs)
-        counts = self._unjudged.array()
-        for label in np.flatnonzero(counts):
-            warnings.warn(
-                f"`BayesClassifier`: {counts[label]:.0f} examples of class {label} "
-                "can't be judged by a loss, since P(y) is 0: there was no "
-                "training example of this class. They count as wrong in "
-                "`accuracy`, and are left out of the losses.",
-                stacklevel=2,
-            )
-        return found
-
-    def _with_own_callbacks(self, callbacks):
-        return own_and_given(callbacks, lambda given: [_Count(), *given])
-
-    def _start(self):
-        self._unjudged.start()
-        self.class_prior.start()
-        if self.density.closed_form and (
-            self.counts or not self.fitted.numpy()
-        ):
-            self.density.start()
-
-    def _finish(self, counted=True):
-        """Ends an epoch's counts: all that they change, or nothing on error."""
-        pairs = self.class_prior.counted()
-        if self.density.closed_form and counted:
-            pairs += self.density.counted()
-        assign([*pairs, (self.fitted, np.ones(()))])
-
-    def _known(self, y):
-        return tf.one_hot(y, self.num_classes, dtype="float64")
-
-    # Steps
-
-    def _pair(self, data):
-        owner = type(self).__name__
-        x, y = checks.parts_of(data, owner)
-        x = graph_checks.examples(x, self.input_shapes[0], owner)
-        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
-        return x, tf.cast(y, "int32")
-
-    @replicas.step
-    @faults.step
-    def train_step(self, data):
-        x, y = self._pair(data)
-        if self.counts:
-            parts = self._losses_of_all(x, y, training=False)
-        else:
-            losses = (
-                self._losses_of_all
-                if self.discriminative_weight or self.jit_compile
-                else self._generative_losses  # of a size that XLA can't know
-            )
-            parts = update(
-                lambda: losses(x, y, training=True),
-                Player(self.optimizer, self.density.trainable_variables),
-            )
-        # Each replica counts its own examples.
-        weights = self._known(y) + self.fitted * parts["guessed"]
-        weights = faults.zero_if_skipped(replicas.own(weights))
-        self.class_prior.observe(weights)
-        if self.counts:
-            self.density.observe(replicas.own(x), weights)
-        return self._logged(parts, y)
-
-    @replicas.step
-    def test_step(self, data):
-        x, y = self._pair(data)
-        graph_checks.check_values(x, self.support, type(self).__name__)
-        prior = tf.gather(self.class_prior.log_prior.value, tf.maximum(y, 0))
-        judged = tf.logical_or(y < 0, tf.math.is_finite(prior))
-        unjudged = tf.where(judged, -1, y)  # which is no class
-        self._unjudged.add(self._known(replicas.own(unjudged)))
-        parts = self._losses_of_all(x, y, training=False, judged=judged)
-        return self._logged(parts, y, judged)
-
-    def _logged(self, parts, y, judged=None):
-        if judged is None:
-            judged = tf.ones_like(y, "bool")
-        y, judged = replicas.own(y), replicas.own(judged)
-        self.log_means.update_state(parts, _number_of(judged))
-        logs = self.log_means.result()
-        if "accuracy" in parts:
-            known = _number_of((y >= 0) & judged)
-            self.labelled_means.update_state(parts, known)
-            self.accuracy_mean.update_state(parts, _number_of(y >= 0))
-            logs.update(self.labelled_means.result())
-            logs.update(self.accuracy_mean.result())
-        return logs
-
-    def _losses_of_all(self, x, y, training, judged=True):
-        """The losses by every class's density.
+    def _step_losses(self, x, y, training, judged=True):
+        """The losses, by the densities of all classes.
 
         Args:
             x: Tensor of shape `(batch, *input_shape)`.
@@ -376,53 +327,56 @@ class BayesClassifier(GenerativeModel):
             training: Whether they are to be differentiated.
             judged: Truth values of shape `(batch,)`: which of the examples the
                 losses are means over.
-
-        Returns:
-            Dictionary of scalars, and `guessed`, of shape `(batch, classes)`.
         """
         joint = self._joint(x, training=training)
-        own = tf.gather(joint, tf.maximum(y, 0), axis=1, batch_dims=1)
+        log_joint_y = tf.gather(joint, tf.maximum(y, 0), axis=1, batch_dims=1)
         marginal = tf.reduce_logsumexp(joint, axis=1)
         known = tf.logical_and(y >= 0, judged)
         # where, not a product: a class may be impossible, its log infinite.
-        missed = tf.reduce_sum(tf.where(known, marginal - own, 0.0))
-        each = tf.where(y >= 0, own, self.unlabelled_weight * marginal)
+        missed = tf.reduce_sum(tf.where(known, marginal - log_joint_y, 0.0))
+        log_prob = tf.where(
+            y >= 0, log_joint_y, self.unlabelled_weight * marginal
+        )
         judged = tf.broadcast_to(judged, tf.shape(y))
-        total = tf.reduce_sum(tf.where(judged, each, 0.0))
+        total = tf.reduce_sum(tf.where(judged, log_prob, 0.0))
         right = tf.equal(tf.argmax(joint, axis=1, output_type="int32"), y)
-        return {
-            **self._summed(
+        guesses = self.unlabelled_weight * tf.nn.softmax(joint)
+        return ClassifierLosses(
+            **self._sum(
                 _over(-total, _number_of(judged)),
                 _over(missed, _number_of(judged)),
             ),
-            "discriminative_loss": _over(missed, _number_of(known)),
-            "accuracy": _over(_number_of(right), _number_of(y >= 0)),
-            "guessed": tf.where(
-                (y < 0)[:, None],
-                self.unlabelled_weight * tf.nn.softmax(joint),
-                0.0,
-            ),
-        }
+            guesses=tf.where((y < 0)[:, None], guesses, 0.0),
+            discriminative_loss=_over(missed, _number_of(known)),
+            accuracy=_over(_number_of(right), _number_of(y >= 0)),
+        )
+
+    def _losses_to_minimise(self, x, y):
+        """`_step_losses` in training, without what is not used."""
+        # XLA can't know how many examples have no label.
+        if self.discriminative_weight or self.jit_compile:
+            return self._step_losses(x, y, training=True)
+        return self._generative_losses(x, y, training=True)
 
     def _generative_losses(self, x, y, training):
-        """The same without P(y|x) of what has a label: by its class alone."""
+        """`_step_losses` without P(y|x) of examples with a label."""
         unknown = tf.where(y < 0)[:, 0]
         label = tf.maximum(y, 0)
-        own = self.density.log_prob_in(x, label, training)
-        own = tf.cast(own, "float64")
-        own += tf.gather(self.class_prior.log_prior.value, label)
+        log_joint_y = self.density.log_prob_in(x, label, training)
+        log_joint_y = tf.cast(log_joint_y, "float64")
+        log_joint_y += tf.gather(self.class_prior.log_prior.value, label)
         joint = self._with_prior(self.density.log_prob_at(x, unknown, training))
         marginal = tf.reduce_logsumexp(joint, axis=1)
         total = self.unlabelled_weight * tf.reduce_sum(marginal)
-        total += tf.reduce_sum(tf.where(y >= 0, own, 0.0))
-        guessed = self.unlabelled_weight * tf.nn.softmax(joint)
+        total += tf.reduce_sum(tf.where(y >= 0, log_joint_y, 0.0))
+        guesses = self.unlabelled_weight * tf.nn.softmax(joint)
         shape = [tf.size(y, tf.int64), self.num_classes]
-        return {
-            **self._summed(-total / tf.cast(tf.size(y), "float64"), 0.0),
-            "guessed": tf.scatter_nd(unknown[:, None], guessed, shape),
-        }
+        return ClassifierLosses(
+            **self._sum(-total / tf.cast(tf.size(y), "float64"), 0.0),
+            guesses=tf.scatter_nd(unknown[:, None], guesses, shape),
+        )
 
-    def _summed(self, generative, discriminative):
+    def _sum(self, generative, discriminative):
         """The loss and its parts; all are means over the examples."""
         regularization = ops.cast(self.density.regularization(), "float64")
         loss = generative + regularization
@@ -452,6 +406,86 @@ class BayesClassifier(GenerativeModel):
             )
         return tf.cast(log_prob, "float64") + self.class_prior.log_prior.value
 
+    # Validation and logs
+
+    @test_step
+    def test_step(self, data):
+        x, y = self._pair(data)
+        graph_checks.check_values(x, self.support, type(self).__name__)
+        prior = tf.gather(self.class_prior.log_prior.value, tf.maximum(y, 0))
+        judged = tf.logical_or(y < 0, tf.math.is_finite(prior))
+        impossible = tf.where(judged, -1, y)  # -1 is no class
+        self._impossible_counts.add(self._one_hot(replicas.own(impossible)))
+        losses = self._step_losses(x, y, training=False, judged=judged)
+        return self._log_means(losses, y, judged)
+
+    def _log_means(self, losses, y, judged=None):
+        if judged is None:
+            judged = tf.ones_like(y, "bool")
+        y, judged = replicas.own(y), replicas.own(judged)
+        values = losses._asdict()
+        self.log_means.update_state(values, _number_of(judged))
+        logs = self.log_means.result()
+        if losses.accuracy is not None:
+            known = _number_of((y >= 0) & judged)
+            self.labelled_means.update_state(values, known)
+            self.accuracy_mean.update_state(values, _number_of(y >= 0))
+            logs.update(self.labelled_means.result())
+            logs.update(self.accuracy_mean.result())
+        return logs
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """`keras.Model.evaluate`; examples of impossible classes are errors.
+
+        If P(y) is 0 for an example's class, of which there was no training
+        example, -log p(x, y) is infinite. The losses leave such examples out,
+        `accuracy` counts them as wrong, and a warning says how many they are.
+        """
+        self._impossible_counts.start()
+        logs = super().evaluate(*args, **kwargs)
+        counts = self._impossible_counts.array()
+        for label in np.flatnonzero(counts):
+            warnings.warn(
+                f"`BayesClassifier`: {counts[label]:.0f} examples of class {label} "
+                "can't be judged by a loss, since P(y) is 0: there was no "
+                "training example of this class. They count as wrong in "
+                "`accuracy`, and are left out of the losses.",
+                stacklevel=2,
+            )
+        return logs
+
+    # Data
+
+    def _one_hot(self, y):
+        return tf.one_hot(y, self.num_classes, dtype="float64")
+
+    def _pair(self, data):
+        owner = type(self).__name__
+        x, y = checks.parts_of(data, owner)
+        x = graph_checks.examples(x, self.input_shapes[0], owner)
+        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
+        return x, tf.cast(y, "int32")
+
+    def _unpack(self, data, shape):
+        """x alone, twice: prediction needs no label."""
+        owner = type(self).__name__
+        x, _ = checks.parts_of(data, owner)
+        x = graph_checks.examples(x, shape, owner)
+        return x, x
+
+    def checked_inputs(self, inputs: Any, any_range: bool = False) -> Any:
+        """Checks the examples that a method is given; labels are left out."""
+        return self._checked_examples(_without_labels(inputs), any_range)
+
+    def check_labels(self, labels: Any, count: int, owner: str) -> None:
+        """Raises unless `labels` are classes, or -1."""
+        arrays.check_labels(labels, self.num_classes, count, owner, lowest=-1)
+
+    def labels_in_turn(self, count: int) -> np.ndarray:
+        """The possible classes in order, over and over."""
+        possible = np.flatnonzero(np.isfinite(self.class_prior.log_prior))
+        return np.resize(possible, count)
+
     # Once trained
 
     def call(self, inputs, training=False):
@@ -466,14 +500,9 @@ class BayesClassifier(GenerativeModel):
             )
         return tf.cast(tf.nn.softmax(self._joint(inputs)), "float32")
 
-    def _unpack(self, data, shape):
-        """x alone, twice: what is predicted needs no label."""
-        owner = type(self).__name__
-        x, _ = checks.parts_of(data, owner)
-        x = graph_checks.examples(x, shape, owner)
-        return x, x
-
-    def log_joint(self, x, mask=None, batch_size=1024):
+    def log_joint(
+        self, x: Any, mask: Any = None, batch_size: int = 1024
+    ) -> np.ndarray:
         """log p(x, y) for every class y.
 
         Args:
@@ -492,24 +521,31 @@ class BayesClassifier(GenerativeModel):
                 integrate.
         """
         if mask is None:
-            batches = self._batches_of(x, batch_size)
-        else:
-            batches = self._masked(x, mask, batch_size)
-        return self._in_batches(self._log_joint, batches)
+            return self._apply(self._log_joint, x, batch_size)
+        inputs = self._masked(x, mask, batch_size)
+        return batches.apply(self, self._log_joint, inputs)
 
-    def classify(self, x, mask=None, batch_size=1024):
+    def classify(
+        self, x: Any, mask: Any = None, batch_size: int = 1024
+    ) -> np.ndarray:
         """The likeliest class of each example, `(n,)`; as `log_joint`."""
         return self.log_joint(x, mask, batch_size).argmax(axis=1)
 
-    def predict_log_proba(self, x, mask=None, batch_size=1024):
+    def predict_log_proba(
+        self, x: Any, mask: Any = None, batch_size: int = 1024
+    ) -> np.ndarray:
         """log P(y|x), of shape `(n, num_classes)`; arguments as `log_joint`."""
         return log_softmax(self.log_joint(x, mask, batch_size), axis=1)
 
-    def log_prob(self, x, mask=None, batch_size=1024):
+    def log_prob(
+        self, x: Any, mask: Any = None, batch_size: int = 1024
+    ) -> np.ndarray:
         """log p(x), the sum over the classes, of shape `(n,)`, nats per image."""
         return logsumexp(self.log_joint(x, mask, batch_size), axis=1)
 
-    def outlier_score(self, x, mask=None, batch_size=1024):
+    def outlier_score(
+        self, x: Any, mask: Any = None, batch_size: int = 1024
+    ) -> np.ndarray:
         """-log p(x), of shape `(n,)`: larger for what is unlike the data.
 
         Densities of pixels may find what is simpler than the data likelier than
@@ -518,7 +554,10 @@ class BayesClassifier(GenerativeModel):
         """
         return -self.log_prob(x, mask, batch_size)
 
-    def sample(self, num_samples, labels=None, seed=None):
+    @checked(num_samples=Integer(1))
+    def sample(
+        self, num_samples: int, labels: Any = None, seed: int | None = None
+    ) -> np.ndarray:
         """Examples from the model: y from P(y), x from p(x|y).
 
         Args:
@@ -531,28 +570,18 @@ class BayesClassifier(GenerativeModel):
             Array of shape `(num_samples, *input_shape)`. Pictures are clipped
             to [0, 1].
         """
-        owner = "BayesClassifier.sample"
-        count = check_int("num_samples", owner, num_samples)
         seed = new_seed(seed)
         prior = np.exp(self.class_prior.log_prior.numpy())
         if labels is None:
             draws = np.random.default_rng(seed)
-            labels = draws.choice(self.num_classes, count, p=prior)
-        labels = self._labels_for(count, labels, "sample")
+            labels = draws.choice(self.num_classes, num_samples, p=prior)
+        labels = self._labels_for(num_samples, labels, "sample")
         impossible = labels[prior[labels] == 0]
         if len(impossible):
-            raise invalid(
-                "labels",
-                owner,
-                "classes that the prior allows for",
-                impossible[0],
-            )
+            owner = f"{type(self).__name__}.sample"
+            expected = "classes that the prior allows for"
+            raise invalid("labels", owner, expected, impossible[0])
         return self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
-
-    def labels_in_turn(self, count):
-        """The possible classes in order, over and over."""
-        possible = np.flatnonzero(np.isfinite(self.class_prior.log_prior))
-        return np.resize(possible, count)
 
     def _drawn(self, labels, seed):
         images = self.density.draw(labels, seed)
@@ -595,20 +624,11 @@ class BayesClassifier(GenerativeModel):
                 f"{mask.dtype} of shape {mask.shape}",
             )
         mask = np.broadcast_to(mask.astype(bool), x.shape)
-        x = self._checked_inputs(np.where(mask, x, 0), any_range=False)
-        batch_size = check_int("batch_size", owner, batch_size)
-        pairs = {"x": x, "mask": mask}
-        return tf.data.Dataset.from_tensor_slices(pairs).batch(batch_size)
+        x = self.checked_inputs(np.where(mask, x, 0))
+        return batches.of_arrays({"x": x, "mask": mask}, batch_size, owner)
 
-    def _checked_inputs(self, inputs, any_range):
-        return self._checked_images(_without_labels(inputs), any_range)
-
-    def check_labels(self, labels, count, owner):
-        """Raises unless `labels` are classes, or -1."""
-        arrays.check_labels(labels, self.num_classes, count, owner, lowest=-1)
-
-    def endpoints(self):
-        """`serving_default` (P(y|x)), `log_joint`, and `sample`."""
+    def endpoints(self) -> dict:
+        """Returns `serving_default` (P(y|x)), `log_joint`, and `sample`."""
         images = [self.image_spec()]
         scalar = tf.TensorSpec((), "int32", "num_samples")
         seed = tf.TensorSpec((), "int32", "seed")
@@ -651,12 +671,30 @@ def _without_labels(inputs):
     return inputs[0] if pair else inputs
 
 
-class _Count(keras.callbacks.Callback):
-    """Starts and ends the counting of an epoch; before validation, too."""
+def _check_density(density):
+    if not isinstance(density, Density):
+        raise invalid(
+            "density",
+            "BayesClassifier",
+            "a kgen.densities.Density; `create_model` takes their names",
+            density,
+        )
+    if not hasattr(density, "num_classes"):
+        raise invalid(
+            "density",
+            "BayesClassifier",
+            "one whose `__init__` calls `super().__init__(input_shape, "
+            "num_classes)`",
+            density,
+        )
+
+
+class _Epochs(keras.callbacks.Callback):
+    """Begins an epoch's sums, and takes the M-step before validation."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model._start()
-        self.open = True
+        self.model._start_epoch()
+        self.is_open = True
 
     def on_test_begin(self, logs=None):
         self._end()
@@ -665,6 +703,6 @@ class _Count(keras.callbacks.Callback):
         self._end()
 
     def _end(self):
-        if self.open:
-            self.model._finish(counted=self.model.counts)
-        self.open = False
+        if self.is_open:
+            self.model._m_step()
+        self.is_open = False

@@ -1,16 +1,19 @@
 """The denoising autoencoder."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kgen import arrays
-from kgen.errors import check_int, check_seed, invalid
+from kgen.errors import invalid
 from kgen.layers import corruption as corruptions
 from kgen.models import network_checks
 from kgen.models.autoencoder import Reconstructing
-from kgen.models.base import fixed_draws
+from kgen.models.draws import fixed_draws
+from kgen.params import SEED, Integer, checked
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -63,42 +66,45 @@ class DenoisingAutoencoder(Reconstructing):
 
     encodes_any_range = True
 
+    @checked(seed=SEED)
     def __init__(
         self,
-        encoder,
-        decoder,
-        corruption="gaussian:0.05:0.6",
-        likelihood="gaussian:optimal",
-        seed=0,
-        **kwargs,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        corruption: Any = "gaussian:0.05:0.6",
+        likelihood: Any = "gaussian:optimal",
+        seed: int = 0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.corruption = corruptions.get(corruption, "DenoisingAutoencoder")
         network_checks.check_network("encoder", "DenoisingAutoencoder", encoder)
         _prepare(self.corruption, encoder.inputs[0].shape)
-        self.seed = check_seed("DenoisingAutoencoder", seed, optional=False)
+        self.seed = seed
         picture = len(encoder.inputs[0].shape) == 4
         logs = ["psnr"] if picture else []
         self._set_reconstruction(likelihood, encoder, decoder, logs)
 
-    def _objective(self, inputs, x, training):
+    def _step_losses(self, inputs, x, training):
         if training:
             corrupted = self.corruption(x, training=True)
         else:  # the count begins at 0 with each evaluation
-            corrupted = self._corrupt(x, self.log_means.seen())
+            corrupted = self._corrupted(x, self.log_means.seen())
         labels = inputs[1] if self.conditional else None
         inputs = self.with_labels(corrupted, labels)
-        parts, estimate = self._parts(inputs, x, training)
-        if "psnr" in self.log_means.names:
-            x = ops.cast(x, "float32")
-            parts["psnr"] = ops.mean(tf.image.psnr(x, estimate, max_val=1.0))
-        return parts
+        losses, estimate = self._reconstruction_losses(inputs, x, training)
+        if "psnr" not in self.log_means.names:
+            return losses
+        x = ops.cast(x, "float32")
+        psnr = ops.mean(tf.image.psnr(x, estimate, max_val=1.0))
+        return losses._replace(psnr=psnr)
 
-    def _corrupt(self, x, position):
+    def _corrupted(self, x, position):
         with fixed_draws(self.corruption, self.seed, position):
             return self.corruption(x, training=True)
 
-    def corrupt(self, x, position=0):
+    @checked(position=Integer(0))
+    def corrupt(self, x: np.ndarray, position: int = 0) -> np.ndarray:
         """x, corrupted as validation does it: alike each time.
 
         The draws are a function of the model's seed and the position, and the
@@ -114,10 +120,9 @@ class DenoisingAutoencoder(Reconstructing):
         x = np.asarray(x)
         owner = f"{type(self).__name__}.corrupt"
         arrays.check_array(x, self.input_shapes[0], self.support, owner)
-        position = check_int("position", owner, position, 0)
-        return np.asarray(self._corrupt(tf.constant(x, "float32"), position))
+        return np.asarray(self._corrupted(tf.constant(x, "float32"), position))
 
-    def denoise(self, x, batch_size=1024):
+    def denoise(self, x: Any, batch_size: int = 1024) -> np.ndarray:
         """Pictures without their noise.
 
         Args:
@@ -128,13 +133,12 @@ class DenoisingAutoencoder(Reconstructing):
         Returns:
             Array of the shape of x, within the likelihood's bounds.
         """
-        batches = self._batches_of(x, batch_size, any_range=True)
-        return self._in_batches(self._reconstruct, batches)
+        return self._apply(self._reconstruct, x, batch_size, any_range=True)
 
-    def endpoints(self):
-        """Those of `EncoderDecoder`, and `denoise`."""
-        found = super().endpoints()
-        return {**found, "denoise": found["serving_default"]}
+    def endpoints(self) -> dict:
+        """Returns those of `EncoderDecoder`, and `denoise`."""
+        signatures = super().endpoints()
+        return {**signatures, "denoise": signatures["serving_default"]}
 
 
 def _prepare(corruption, shape):

@@ -1,37 +1,34 @@
 """What every model with an encoder and a decoder can do once trained."""
 
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kgen import arrays
-from kgen.errors import InvalidArgument, check_int, invalid
-from kgen.models import faults, outputs, paths
-from kgen.models.base import (
-    GenerativeModel,
-    Player,
-    in_scope,
-    total,
-    update,
-)
-from kgen.parallel import replicas
+from kgen.errors import InvalidArgument, invalid
+from kgen.models import batches, outputs, paths
+from kgen.models.base import GenerativeModel
+from kgen.models.training import compiles
+from kgen.params import Integer, Optional, Options, checked
 
 
 class EncoderDecoder(GenerativeModel):
     """Base of models that encode x and decode z, by one optimizer.
 
     A subclass gives its networks and likelihood to `_set_encoder_decoder`, and
-    implements `_objective`, the named parts of its loss, and `_code`, what it
-    decodes. The public methods take arrays and return arrays.
+    implements `_code`, what it decodes.
     """
 
-    # The way of `interpolate` where none is given.
-    _own_path = "linear"
+    # The path of `interpolate` where none is given.
+    default_path = "linear"
 
     def _set_encoder_decoder(
         self, log_names, likelihood, encoder, decoder, **networks
     ):
-        """Keeps networks that fit together, and the likelihood.
+        """Sets networks that fit together, and the likelihood.
 
         Args:
             log_names: Names of the logs, in order.
@@ -55,16 +52,16 @@ class EncoderDecoder(GenerativeModel):
         self._set_shape(self.input_shapes[0], support)
         self.latent_dim = encoder.outputs[0].shape[-1]
 
-    @in_scope
+    @compiles()
     def compile(
         self,
-        optimizer="adam",
+        optimizer: Any = "adam",
         *,
-        steps_per_execution=16,
-        run_eagerly=False,
-        jit_compile=False,
-    ):
-        """Says how to train; the objective is the model's own.
+        steps_per_execution: int = 16,
+        run_eagerly: bool = False,
+        jit_compile: bool = False,
+    ) -> None:
+        """Configures training; the objective is the model's own.
 
         Args:
             optimizer: Keras optimizer or its name.
@@ -75,59 +72,90 @@ class EncoderDecoder(GenerativeModel):
             jit_compile: Whether XLA compiles the step. XLA leaves out the
                 checks of labels and values in each batch.
         """
-        arguments = {
-            "steps_per_execution": steps_per_execution,
-            "run_eagerly": run_eagerly,
-            "jit_compile": jit_compile,
-        }
-        self._compile(arguments, optimizer, **arguments)
-
-    @replicas.step
-    @faults.step
-    def train_step(self, data):
-        inputs, x = self.unpack(data)
-        parts = update(
-            lambda: self._objective(inputs, x, training=True),
-            Player(self.optimizer, self.trainable_variables),
+        self._compile(
+            {},
+            optimizer,
+            steps_per_execution=steps_per_execution,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
         )
-        self.log_means.update_state(parts, replicas.examples(x))
-        return self.log_means.result()
 
-    @replicas.step
-    def test_step(self, data):
-        inputs, x = self.unpack(data, values=True)
-        parts = self._objective(inputs, x, training=False)
-        self.log_means.update_state(parts, replicas.examples(x))
-        return self.log_means.result()
+    @property
+    def serving_encoder(self) -> keras.Model:
+        """The network that encodes outside of training."""
+        return self.encoder
 
-    def _objective(self, inputs, x, training):
-        """The parts of the loss by their logs' names, `"loss"` their sum."""
-        raise NotImplementedError
+    @property
+    def serving_decoder(self) -> keras.Model:
+        """The network that decodes outside of training."""
+        return self.decoder
+
+    @property
+    def decodes_z_alone(self) -> bool:
+        """Whether z is all that `decode` needs, except for labels."""
+        return len(self.decoder.inputs) == 1 + self.conditional
+
+    # On tensors
 
     def _code(self, inputs, training=False):
-        """What is decoded to reconstruct: z, or a list that starts with z."""
+        """Returns what is decoded: z, or a list that starts with z."""
         raise NotImplementedError
 
-    def _regularization(self):
+    def decoder_inputs(self, code: Any, inputs: Any) -> Any:
+        """Adds the labels in `inputs` to a code, for a conditional model."""
+        if not self.conditional:
+            return code
+        code = code if isinstance(code, list) else [code]
+        return [*code, inputs[1]]
+
+    def reconstruction_parameters(
+        self, inputs: Any, training: bool = False
+    ) -> tf.Tensor:
+        """The likelihood's parameters for the code of x.
+
+        Args:
+            inputs: x, or `[x, labels]`.
+            training: Whether the networks are being trained.
+
+        Returns:
+            Tensor of the shape of x.
+        """
+        decoder = self.decoder if training else self.serving_decoder
+        code = self._code(inputs, training=training)
+        return decoder(self.decoder_inputs(code, inputs), training=training)
+
+    def call(self, inputs, training=False):
+        """The reconstruction: E[x|z] for the code z of x."""
+        parameters = self.reconstruction_parameters(inputs, training)
+        return self.likelihood.mean(parameters)
+
+    def decoded(self, inputs: Any, number: Any = 0) -> tf.Tensor:
+        """E[x|z] for a batch of the decoder's inputs.
+
+        Args:
+            inputs: z, or `[z, labels]`.
+            number: Ignored: the number of the batch.
+        """
+        parameters = self.serving_decoder(inputs, training=False)
+        return self.likelihood.mean(parameters)
+
+    def _encode(self, inputs, number=0):
+        code = self._code(inputs)
+        z = code[0] if isinstance(code, list) else code
+        return ops.cast(z, "float32")
+
+    def _reconstruct(self, inputs, number=0):
+        return self(inputs, training=False)
+
+    def regularization(self) -> tf.Tensor:
         """The networks' own regularizers, as of their last call."""
         return total(
             self.encoder.losses + self.decoder.losses + self.likelihood.losses
         )
 
-    def call(self, inputs, training=False):
-        """The reconstruction: E[x|z] for the code z of x."""
-        return self.likelihood.mean(self._parameters(inputs, training))
+    # On arrays
 
-    def _parameters(self, inputs, training):
-        """The likelihood's parameters for the code of x."""
-        code = self._condition(self._code(inputs, training=training), inputs)
-        return self._parameters_of(code, training)
-
-    def _parameters_of(self, code, training=False):
-        """The likelihood's parameters for the decoder's inputs."""
-        return self.decoder(code, training=training)
-
-    def encode(self, x, batch_size=1024):
+    def encode(self, x: Any, batch_size: int = 1024) -> np.ndarray:
         """The codes of examples; of a Gaussian posterior, its mean.
 
         Args:
@@ -137,10 +165,13 @@ class EncoderDecoder(GenerativeModel):
         Returns:
             Array of shape `(n, latent_dim)`.
         """
-        batches = self._batches_of(x, batch_size, self.encodes_any_range)
-        return self._in_batches(self._encode, batches)
+        return self._apply(
+            self._encode, x, batch_size, any_range=self.encodes_any_range
+        )
 
-    def decode(self, z, labels=None, batch_size=1024):
+    def decode(
+        self, z: np.ndarray, labels: Any = None, batch_size: int = 1024
+    ) -> np.ndarray:
         """E[x|z], of shape `(n, *input_shape)`.
 
         Args:
@@ -166,16 +197,22 @@ class EncoderDecoder(GenerativeModel):
         z = z.astype("float32")
         labels = self._labels_for(len(z), labels, "decode")
         inputs = z if labels is None else (z, labels)
-        batch_size = check_int("batch_size", owner, batch_size)
-        batches = tf.data.Dataset.from_tensor_slices(inputs).batch(batch_size)
-        return self._in_batches(self._decode, batches)
+        inputs = batches.of_arrays(inputs, batch_size, owner)
+        return batches.apply(self, self.decoded, inputs)
 
-    def reconstruct(self, x, batch_size=1024):
+    def reconstruct(self, x: Any, batch_size: int = 1024) -> np.ndarray:
         """Pictures decoded from their codes, of the shape of x."""
-        batches = self._batches_of(x, batch_size)
-        return self._in_batches(self._reconstruct, batches)
+        return self._apply(self._reconstruct, x, batch_size)
 
-    def interpolate(self, x1, x2, steps=8, path=None, batch_size=1024):
+    @checked(steps=Integer(2), path=Optional(Options(paths.PATHS)))
+    def interpolate(
+        self,
+        x1: Any,
+        x2: Any,
+        steps: int = 8,
+        path: str | None = None,
+        batch_size: int = 1024,
+    ) -> np.ndarray:
         """Pictures on the way from one to another, through the latent space.
 
         The codes are those of `encode`. On a linear path they pass nearer to 0
@@ -204,8 +241,7 @@ class EncoderDecoder(GenerativeModel):
             White (2016), arXiv 1609.04468, section 2.1.
         """
         owner = f"{type(self).__name__}.interpolate"
-        path = path or self._own_path
-        paths.check_way(owner, steps, path)
+        path = path or self.default_path
         if self.conditional and isinstance(x1, tf.data.Dataset):
             raise invalid("x1", owner, "arrays: [x1, labels]", "a dataset")
         z1, z2 = (self.encode(x, batch_size) for x in (x1, x2))
@@ -218,33 +254,10 @@ class EncoderDecoder(GenerativeModel):
         images = self.decode(z, labels, batch_size)
         return images.reshape(len(z1), steps, *self.input_shapes[0])
 
-    # The same, on tensors.
+    # Files
 
-    def _encode(self, inputs, number=0):
-        code = self._code(inputs)
-        z = code[0] if isinstance(code, list) else code
-        return ops.cast(z, "float32")
-
-    def _decode(self, inputs, number=0):
-        return self.likelihood.mean(self._parameters_of(inputs))
-
-    def _reconstruct(self, inputs, number=0):
-        return self(inputs, training=False)
-
-    @property
-    def decodes_z_alone(self):
-        """Whether z is all that `decode` needs, but for labels."""
-        return len(self.decoder.inputs) == 1 + self.conditional
-
-    def _condition(self, code, inputs):
-        """The decoder's inputs: the code, and the labels out of `inputs`."""
-        if not self.conditional:
-            return code
-        code = code if isinstance(code, list) else [code]
-        return [*code, inputs[1]]
-
-    def endpoints(self):
-        """`serving_default`, `encode` and, if z is enough, `decode`."""
+    def endpoints(self) -> dict:
+        """Returns `serving_default`, `encode` and, if z is enough, `decode`."""
         z = tf.TensorSpec((None, self.latent_dim), "float32", "z")
         labels = self.label_specs()
 
@@ -255,25 +268,27 @@ class EncoderDecoder(GenerativeModel):
             return {"z": self._encode(self.with_labels(images, labels))}
 
         def decode(z, labels=None):
-            return {"images": self._decode(self.with_labels(z, labels))}
+            return {"images": self.decoded(self.with_labels(z, labels))}
 
-        found = {
+        signatures = {
             "serving_default": (serve, [self.image_spec(), *labels]),
             "encode": (encode, [self.image_spec(), *labels]),
         }
         if self.decodes_z_alone:
-            found["decode"] = (decode, [z, *labels])
-        return found
+            signatures["decode"] = (decode, [z, *labels])
+        return signatures
 
-    def lite_endpoints(self):
-        """`encode`, `decode` and `reconstruct`."""
-        found = self.endpoints()
-        names = {
-            "encode": "encode",
-            "decode": "decode",
-            "serving_default": "reconstruct",
-        }
-        return {names[name]: found[name] for name in names if name in found}
+    def lite_endpoints(self) -> dict:
+        """Returns `encode`, `decode` and `reconstruct`."""
+        signatures = self.endpoints()
+        signatures["reconstruct"] = signatures["serving_default"]
+        names = ("encode", "decode", "reconstruct")
+        return {x: signatures[x] for x in names if x in signatures}
+
+
+def total(losses: list) -> tf.Tensor:
+    """The sum of a layer's losses, also where there is none."""
+    return sum(losses, start=ops.zeros(()))
 
 
 def check_fit(owner, encoder, decoder, code):

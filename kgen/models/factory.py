@@ -1,17 +1,11 @@
 """`create_model`: puts networks and a model together."""
 
 import inspect
-import re
 
-import keras
-
-from kgen import densities, files
+from kgen import densities
 from kgen.errors import (
-    InvalidArgument,
-    check_bool,
     check_keywords,
     check_name,
-    check_path,
     invalid,
 )
 from kgen.losses import likelihoods
@@ -20,6 +14,7 @@ from kgen.models.bayes_classifier import BayesClassifier
 from kgen.models.denoising import DenoisingAutoencoder
 from kgen.models.gan import GAN
 from kgen.models.latent import LatentGaussianModel
+from kgen.models.saving import MEMBERS, UnknownClass, load_model  # noqa: F401
 from kgen.models.vae import VAE
 from kgen.models.vae_density import VAEDensity
 from kgen.models.vaegan import VAEGAN
@@ -34,13 +29,6 @@ MODELS = {
     "vaegan": VAEGAN,
 }
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
-
-# What the archive of a model has.
-MEMBERS = ("config.json", "model.weights.h5")
-# What Keras says of what it can't find.
-_MISSING = re.compile(
-    r"Could not (?:locate|deserialize) (class|function) '(\w+)'"
-)
 
 # What the factory itself gives to builders and models.
 _GIVEN = {"gaussian", "num_classes", "latent_dim", "input_shape"}
@@ -198,68 +186,6 @@ def compiled_model(name, *, network="conv", seed=None, **options):
     model = create_model(name, network=network, **options)
     model.compile(**of_compile)
     return model
-
-
-class UnknownClass(InvalidArgument):
-    """A saved model has a class or function that is not known here."""
-
-
-def load_model(filepath, compile=True, custom_objects=None, safe_mode=True):
-    """Loads a model that `save` wrote.
-
-    As `keras.saving.load_model`, which finds kgen's classes only once they are
-    imported.
-
-    Args:
-        filepath: The `.keras` file.
-        compile: Whether to restore the optimizer and its state, too.
-        custom_objects: Dictionary from names to classes and functions of your
-            own that the model has. Those under
-            `@keras.saving.register_keras_serializable()` need only be imported.
-        safe_mode: False to allow for `Lambda` layers, whose code is in the file
-            and is run: only for files that you trust.
-
-    Returns:
-        The model, with its weights, optimizer and random streams.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        InvalidArgument: If the file is damaged, or the model has a class that
-            is not known here.
-    """
-    compile = check_bool("compile", "load_model", compile)
-    path = check_path("filepath", "load_model", filepath)
-    try:
-        return keras.saving.load_model(
-            filepath, custom_objects, compile, safe_mode=safe_mode
-        )
-    except MemoryError:
-        raise
-    except Exception as error:  # damaged files make Keras raise of all kinds
-        _raise_missing(error, filepath)
-        if not path.exists() and "://" not in str(filepath):
-            raise FileNotFoundError(f"There is no file {path}.") from error
-        is_archive = path.suffix == ".keras" and path.is_file()
-        damage = is_archive and files.archive_damage(path, MEMBERS)
-        if damage:
-            raise InvalidArgument(
-                f"{path} can't be read: it is damaged ({damage}). Put it back "
-                "from a copy."
-            ) from error
-        raise
-
-
-def _raise_missing(error, filepath):
-    """Raises `UnknownClass` where Keras has said that it knows no such class."""
-    missing = isinstance(error, TypeError) and _MISSING.search(str(error))
-    if missing:
-        kind, name = missing.groups()
-        raise UnknownClass(
-            f"The {kind} `{name}` of {filepath} is not known here. Import the "
-            "module that defines it before loading, where it has the decorator "
-            "`@keras.saving.register_keras_serializable()`, or load by "
-            f"`kgen.load_model(path, custom_objects={{{name!r}: {name}}})`."
-        ) from error
 
 
 def options_of(name, network):

@@ -1,23 +1,21 @@
 """The generative adversarial network."""
 
+from typing import Any, NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_int, check_seed, invalid
-from kgen.models import faults, outputs, paths
+from kgen.errors import invalid
+from kgen.models import adversarial, batches, outputs, paths
 from kgen.models.adversarial import Adversarial
-from kgen.models.base import (
-    Player,
-    fixed_draws,
-    in_scope,
-    new_seed,
-    prior_draws,
-    total,
-    update,
-)
+from kgen.models.draws import fixed_draws, new_seed, prior_draws
+from kgen.models.encoder_decoder import total
+from kgen.models.training import compiles, test_step, training_step
+from kgen.models.updates import Player, update
 from kgen.parallel import replicas
+from kgen.params import SEED, Integer, Optional, Options, checked
 
 _LOGS = (
     "loss",
@@ -28,6 +26,14 @@ _LOGS = (
     "real_probability",
     "fake_probability",
 )
+
+
+class GeneratorLosses(NamedTuple):
+    """Means over a batch; `loss` is the sum of the other two."""
+
+    loss: tf.Tensor
+    generator_loss: tf.Tensor
+    regularization_loss: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -74,11 +80,17 @@ class GAN(Adversarial):
         Lin et al. (2018), arXiv 1712.04086 (PacGAN, packing).
     """
 
+    @checked(latent_dim=Optional(Integer(1)), seed=Optional(SEED))
     def __init__(
-        self, generator, discriminator, latent_dim=None, seed=None, **kwargs
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        latent_dim: int | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.seed = check_seed("GAN", seed)
+        self.seed = seed
         self._set_networks(
             _LOGS, generator=generator, discriminator=discriminator
         )
@@ -87,42 +99,33 @@ class GAN(Adversarial):
             generator.outputs[0].shape[1:],
             outputs.bounds_of("generator", "GAN", generator),
         )
-        if len(generator.inputs[0].shape) != 2:
-            raise invalid(
-                "generator",
-                "GAN",
-                "a first input of shape (batch, latent_dim)",
-                f"shape {generator.inputs[0].shape}",
-            )
-        self.latent_dim = generator.inputs[0].shape[-1]
-        if latent_dim is not None and (
-            check_int("latent_dim", "GAN", latent_dim) != self.latent_dim
-        ):
-            raise invalid(
-                "latent_dim",
-                "GAN",
-                f"{self.latent_dim}, the size that the generator takes",
-                latent_dim,
-            )
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
+        z = generator.inputs[0]
+        if len(z.shape) != 2:
+            expected = "a first input of shape (batch, latent_dim)"
+            raise invalid("generator", "GAN", expected, f"shape {z.shape}")
+        self.latent_dim = z.shape[-1]
+        if latent_dim not in (None, self.latent_dim):
+            expected = f"{self.latent_dim}, the size that the generator takes"
+            raise invalid("latent_dim", "GAN", expected, latent_dim)
+        self.seed_generator = keras.random.SeedGenerator(seed)
 
-    @in_scope
+    @compiles(**adversarial.CONSTRAINTS)
     def compile(
         self,
-        optimizer="adam:0.001:0.5",
-        discriminator_optimizer="adam:0.001:0.5",
-        loss="non_saturating",
-        penalty="gradient_penalty:0.1",
-        discriminator_steps=1,
-        ema_decay=0.999,
-        label_smoothing=0.0,
-        instance_noise=0.0,
+        optimizer: Any = "adam:0.001:0.5",
+        discriminator_optimizer: Any = "adam:0.001:0.5",
+        loss: Any = "non_saturating",
+        penalty: Any = "gradient_penalty:0.1",
+        discriminator_steps: int = 1,
+        ema_decay: float | None = 0.999,
+        label_smoothing: float = 0.0,
+        instance_noise: float = 0.0,
         *,
-        steps_per_execution=16,
-        run_eagerly=False,
-        jit_compile=False,
-    ):
-        """Says how the two players are trained.
+        steps_per_execution: int = 16,
+        run_eagerly: bool = False,
+        jit_compile: bool = False,
+    ) -> None:
+        """Configures the training of both players.
 
         Args:
             optimizer: Keras optimizer of the generator, or its name.
@@ -150,15 +153,9 @@ class GAN(Adversarial):
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
         """
-        arguments = {
-            "steps_per_execution": steps_per_execution,
-            "run_eagerly": run_eagerly,
-            "jit_compile": jit_compile,
-        }
-        optimizer = self._player_optimizer(
-            "optimizer", optimizer, self.generator.trainable_variables
-        )
-        own = self._compile_players(
+        variables = self.generator.trainable_variables
+        optimizer = self._player_optimizer("optimizer", optimizer, variables)
+        arguments = self._compile_players(
             discriminator_optimizer,
             loss,
             penalty,
@@ -168,79 +165,67 @@ class GAN(Adversarial):
             instance_noise,
         )
         self._compile(
-            {**own, **arguments},
+            arguments,
             optimizer,
-            self.generator.trainable_variables,
-            **arguments,
+            variables,
+            steps_per_execution=steps_per_execution,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
         )
 
     @property
     def _generator(self):
         return self.generator
 
-    @replicas.step
-    @faults.step
+    @training_step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         for part in self._parts(inputs, self.discriminator_steps):
-            logs = update(
-                lambda part=part: self._discriminator_objective(part),
+            losses = update(
+                lambda part=part: self._discriminator_losses(part),
                 self._discriminator_player(),
             )
-        generator_logs = update(
-            lambda: self._generator_objective(part),
+        generator_losses = update(
+            lambda: self._generator_losses(part),
             Player(self.optimizer, self.generator.trainable_variables),
         )
         self._update_averages()
-        return self._log(logs, generator_logs, x)
+        return self._log_both(losses, generator_losses, x)
 
-    @replicas.step
+    @test_step
     def test_step(self, data):
         inputs, x = self.unpack(data, values=True)
         inputs = self._parts(inputs, 1)[0]
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
-            logs = self._discriminator_objective(inputs, training=False)
-            generator_logs = self._generator_objective(inputs, training=False)
-        return self._log(logs, generator_logs, x)
+            losses = self._discriminator_losses(inputs, training=False)
+            generator_losses = self._generator_losses(inputs, training=False)
+        return self._log_both(losses, generator_losses, x)
 
-    def _discriminator_objective(self, inputs, training=True):
-        """What the discriminator minimises, by the logs' names."""
+    def _discriminator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
         real = self._seen(x, self._noise(x, training))
         fake = self._generated(inputs, training)
         fake = self._seen(fake, self._noise(fake, training))
-        parts, *_ = self._judged(real, [fake], labels, training)
-        return parts
+        losses, *_ = self._judge_all(real, [fake], labels, training)
+        return losses
 
-    def _generator_objective(self, inputs, training=True):
-        """What the generator minimises, by the logs' names."""
+    def _generator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
         fake = self._generated(inputs, training)
-        # Read before the discriminator's turn: its losses are its own.
+        # Read before the discriminator runs: replicas share lists of losses.
         regularization = total(self.generator.losses)
         fake = self._seen(fake, self._noise(fake, training))
-        fake_logits, _ = self._judge(fake, labels, training)
+        fake_logits = self._judge(fake, labels, training).logits
         real_logits = None
         if self.adversarial_loss.needs_real:
             real = self._seen(x, self._noise(x, training))
-            real_logits, _ = self._judge(real, labels, training)
-        own = self.adversarial_loss.generator_loss(fake_logits, real_logits)
-        return {
-            "loss": own + regularization,
-            "generator_loss": own,
-            "regularization_loss": regularization,
-        }
-
-    def _log(self, logs, generator_logs, x):
-        logs = {
-            **logs,
-            "generator_loss": generator_logs["generator_loss"],
-            "regularization_loss": logs["regularization_loss"]
-            + generator_logs["regularization_loss"],
-            "loss": logs["loss"] + generator_logs["loss"],
-        }
-        self.log_means.update_state(logs, replicas.examples(x))
-        return self.log_means.result()
+            real_logits = self._judge(real, labels, training).logits
+        loss = self.adversarial_loss.generator_loss(fake_logits, real_logits)
+        return GeneratorLosses(
+            loss=loss + regularization,
+            generator_loss=loss,
+            regularization_loss=regularization,
+        )
 
     def _generated(self, inputs, training):
         """As many examples as there are real ones, of the same classes."""
@@ -250,9 +235,20 @@ class GAN(Adversarial):
         x = self.generator(self.with_labels(z, labels), training=training)
         return ops.cast(x, "float32")
 
+    def _log_both(self, discriminator, generator, x):
+        logs = discriminator._replace(
+            loss=discriminator.loss + generator.loss,
+            regularization_loss=discriminator.regularization_loss
+            + generator.regularization_loss,
+        )._asdict()
+        return self._log(
+            {**logs, "generator_loss": generator.generator_loss}, x
+        )
+
     def call(self, inputs, training=False):
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""
-        return ops.cast(self._drawn_by(inputs, training=training), "float32")
+        x = self.serving_generator(inputs, training=training)
+        return ops.cast(x, "float32")
 
     @property
     def _called_with(self):
@@ -260,7 +256,10 @@ class GAN(Adversarial):
 
     # Once trained
 
-    def sample(self, num_samples, labels=None, seed=None):
+    @checked(num_samples=Integer(1))
+    def sample(
+        self, num_samples: int, labels: Any = None, seed: int | None = None
+    ) -> np.ndarray:
         """Examples from the generator, by its averaged weights if there are any.
 
         Args:
@@ -272,14 +271,21 @@ class GAN(Adversarial):
         Returns:
             Array of shape `(num_samples, *input_shape)`.
         """
-        count = check_int("num_samples", "sample", num_samples)
-        z = prior_draws(count, self.latent_dim, new_seed(seed))
-        labels = self._labels_for(count, labels, "sample")
+        z = prior_draws(num_samples, self.latent_dim, new_seed(seed))
+        labels = self._labels_for(num_samples, labels, "sample")
         return self._drawn_from(z, labels)
 
+    @checked(
+        num_ways=Integer(1), steps=Integer(2), path=Options(tuple(paths.PATHS))
+    )
     def interpolate(
-        self, num_ways, steps=8, path="spherical", labels=None, seed=None
-    ):
+        self,
+        num_ways: int,
+        steps: int = 8,
+        path: str = "spherical",
+        labels: Any = None,
+        seed: int | None = None,
+    ) -> np.ndarray:
         """Examples on the way from one draw of the prior to another.
 
         The spherical path is that of a VAE's `interpolate`: its points are as
@@ -303,27 +309,25 @@ class GAN(Adversarial):
         References:
             White (2016), arXiv 1609.04468, section 2.1.
         """
-        owner = "GAN.interpolate"
-        count = check_int("num_ways", owner, num_ways)
-        paths.check_way(owner, steps, path)
-        labels = self._labels_for(count, labels, "interpolate")
+        labels = self._labels_for(num_ways, labels, "interpolate")
         if labels is not None:
             labels = np.repeat(labels, steps)
-        z = prior_draws(2 * count, self.latent_dim, new_seed(seed)).numpy()
-        z = paths.between(z[:count], z[count:], steps, path)
+        z = prior_draws(2 * num_ways, self.latent_dim, new_seed(seed)).numpy()
+        z = paths.between(z[:num_ways], z[num_ways:], steps, path)
         images = self._drawn_from(z, labels)
-        return images.reshape(count, steps, *self.input_shapes[0])
+        return images.reshape(num_ways, steps, *self.input_shapes[0])
 
     def _drawn_from(self, z, labels):
-        inputs = z if labels is None else (z, labels)
-        batches = tf.data.Dataset.from_tensor_slices(inputs).batch(1024)
-        return self._in_batches(self._generate, batches)
+        inputs = batches.of_arrays(
+            z if labels is None else (z, labels), 1024, "GAN"
+        )
+        return batches.apply(self, self._generate, inputs)
 
     def _generate(self, inputs, number=0):
         return self(inputs, training=False)
 
-    def endpoints(self):
-        """`serving_default` (z to images), `sample` and `discriminate`."""
+    def endpoints(self) -> dict:
+        """Returns `serving_default` (z to images), `sample` and `discriminate`."""
         z = tf.TensorSpec((None, self.latent_dim), "float32", "z")
         count = tf.TensorSpec((), "int32", "num_samples")
         seed = tf.TensorSpec((), "int32", "seed")
@@ -342,6 +346,6 @@ class GAN(Adversarial):
             **self._discriminate_endpoint(),
         }
 
-    def lite_endpoints(self):
-        """`generate`, from z to images."""
+    def lite_endpoints(self) -> dict:
+        """Returns `generate`, from z to images."""
         return {"generate": self.endpoints()["serving_default"]}

@@ -7,7 +7,6 @@ about nodes and stacks; `in_words` replaces it with kgen's own message.
 import contextlib
 import re
 
-import numpy as np
 import tensorflow as tf
 
 from kgen import arrays
@@ -113,34 +112,3 @@ def labels(y, num_classes, owner, lowest=0):
 def _check(good, error):
     """An operation that raises `error`; outside of a graph it does at once."""
     return tf.debugging.Assert(tf.reduce_all(good), [str(error)])
-
-
-class CheckedBatches:
-    """A dataset as a model's methods take it, each batch looked at.
-
-    Args:
-        model: A `GenerativeModel`.
-        dataset: `tf.data.Dataset` of examples, or of pairs with labels.
-        support: Pair of bounds that values must keep, or None.
-    """
-
-    def __init__(self, model, dataset, support):
-        @tf.autograph.experimental.do_not_convert
-        def inputs_of(*batch):
-            inputs, _ = model.unpack(batch)
-            return tuple(inputs) if isinstance(inputs, list) else inputs
-
-        self._model, self._support = model, support
-        self._batches = dataset.map(inputs_of)
-        self.element_spec = self._batches.element_spec
-        self.cardinality = self._batches.cardinality
-
-    def __iter__(self):
-        owner = type(self._model).__name__
-        shape = self._model.input_shapes[0]
-        with in_words():
-            for inputs in self._batches:
-                pair = isinstance(inputs, tuple)
-                x = np.asarray(inputs[0] if pair else inputs)
-                arrays.check_array(x, shape, self._support, owner)
-                yield inputs

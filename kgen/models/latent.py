@@ -1,53 +1,32 @@
 """What every model with a Gaussian posterior over z can do once trained."""
 
-import math
+from collections.abc import Callable
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_int, invalid
-from kgen.losses import gaussian_kl, gaussian_log_prob
+from kgen.errors import invalid
 from kgen.losses.divergences import bound_log_var
-from kgen.models.base import new_seed, prior_draws
+from kgen.models import estimates
+from kgen.models.draws import new_seed, prior_draws
 from kgen.models.encoder_decoder import EncoderDecoder
 from kgen.models.outputs import check_log_var
-
-# The most that a decoder puts out at a time in importance sampling: rows, enough
-# to keep the cores busy, and numbers, for large pictures.
-_ROWS = 4096
-_NUMBERS = 4096 * 28 * 28
+from kgen.params import Integer, checked
 
 
 class LatentGaussianModel(EncoderDecoder):
     """Base of models with `q(z|x)`, `p(x|z)` and the prior N(0, I).
 
     What they decode to reconstruct, and what `encode` gives, is the posterior
-    mean.
+    mean. A subclass has a `GaussianSampling` layer, `sampling`.
     """
 
-    _own_path = "spherical"  # as draws from the prior, far from 0
+    default_path = "spherical"  # as draws from the prior, far from 0
 
-    @property
-    def _encoded_by(self):
-        """The network that encodes once trained."""
-        return self.encoder
-
-    def _code(self, inputs, training=False):
-        encoder = self.encoder if training else self._encoded_by
-        mean, _ = encoder(inputs, training=training)
-        return mean
-
-    def encoded(self, inputs, training):
-        """What the encoder says of q(z|x): its mean and the log of its variance.
-
-        In float32: networks may end in half precision, where densities can't be
-        computed.
-        """
-        outputs = self.encoder(inputs, training=training)
-        return [ops.cast(output, "float32") for output in outputs]
-
-    def fit(self, *args, **kwargs):
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """`keras.Model.fit`; without `KLWarmUp`, the KL term counts in full.
 
         Afterwards the KL term has its full weight again, even if `EarlyStopping`
@@ -62,7 +41,40 @@ class LatentGaussianModel(EncoderDecoder):
         finally:
             self.sampling.reset()
 
-    def posterior(self, x, batch_size=1024):
+    # On tensors
+
+    def posterior_of(
+        self, inputs: Any, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The mean and log-variance of q(z|x).
+
+        In float32: networks may end in half precision, in which densities can't
+        be computed.
+
+        Args:
+            inputs: x, or `[x, labels]`.
+            training: Whether the encoder is being trained.
+
+        Returns:
+            Two tensors of shape `(batch, latent_dim)`.
+        """
+        encoder = self.encoder if training else self.serving_encoder
+        mean, log_var = encoder(inputs, training=training)
+        return ops.cast(mean, "float32"), bound_log_var(log_var)
+
+    def _code(self, inputs, training=False):
+        encoder = self.encoder if training else self.serving_encoder
+        mean, _ = encoder(inputs, training=training)
+        return mean
+
+    def _posterior(self, inputs, number=0):
+        return self.posterior_of(inputs)
+
+    # On arrays
+
+    def posterior(
+        self, x: Any, batch_size: int = 1024
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The approximate posterior q(z|x).
 
         Args:
@@ -72,10 +84,12 @@ class LatentGaussianModel(EncoderDecoder):
         Returns:
             Arrays `mean` and `log_var`, of shape `(n, latent_dim)`.
         """
-        batches = self._batches_of(x, batch_size)
-        return self._in_batches(self._posterior, batches)
+        return self._apply(self._posterior, x, batch_size)
 
-    def sample(self, num_samples, labels=None, seed=None):
+    @checked(num_samples=Integer(1))
+    def sample(
+        self, num_samples: int, labels: Any = None, seed: int | None = None
+    ) -> np.ndarray:
         """Pictures from the model: E[x|z] for z from N(0, I).
 
         Args:
@@ -87,12 +101,13 @@ class LatentGaussianModel(EncoderDecoder):
         Returns:
             Array of shape `(num_samples, *input_shape)`.
         """
-        count = check_int("num_samples", "sample", num_samples)
-        labels = self._labels_for(count, labels, "sample")
-        z = prior_draws(count, self.latent_dim, new_seed(seed))
+        labels = self._labels_for(num_samples, labels, "sample")
+        z = prior_draws(num_samples, self.latent_dim, new_seed(seed))
         return self.decode(z, labels)
 
-    def attribute_vector(self, x, y, batch_size=1024):
+    def attribute_vector(
+        self, x: Any, y: np.ndarray, batch_size: int = 1024
+    ) -> np.ndarray:
         """The direction of an attribute in the latent space.
 
         The mean code of the examples that have it less that of the others:
@@ -125,7 +140,13 @@ class LatentGaussianModel(EncoderDecoder):
         y = y.astype(bool)
         return z[y].mean(axis=0) - z[~y].mean(axis=0)
 
-    def elbo(self, x, num_samples=1, batch_size=128, seed=None):
+    def elbo(
+        self,
+        x: Any,
+        num_samples: int = 1,
+        batch_size: int = 128,
+        seed: int | None = None,
+    ) -> np.ndarray:
         """The evidence lower bound of each example.
 
         The KL term in closed form, `E_q[log p(x|z)]` by `num_samples` draws.
@@ -139,9 +160,18 @@ class LatentGaussianModel(EncoderDecoder):
         Returns:
             Array of shape `(n,)`, nats per image.
         """
-        return self._by_draws(self._elbo, x, num_samples, batch_size, seed)
+        rate, distortion = self.rate_distortion(
+            x, num_samples, batch_size, seed
+        )
+        return -distortion - rate
 
-    def rate_distortion(self, x, num_samples=1, batch_size=128, seed=None):
+    def rate_distortion(
+        self,
+        x: Any,
+        num_samples: int = 1,
+        batch_size: int = 128,
+        seed: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The two parts of the ELBO of each example, which is minus their sum.
 
         Args:
@@ -158,13 +188,18 @@ class LatentGaussianModel(EncoderDecoder):
         References:
             Alemi et al. (2018), arXiv 1711.00464, section 2.
         """
-        return self._by_draws(
-            self._rate_distortion, x, num_samples, batch_size, seed
+        return self._estimate(
+            estimates.rate_distortion, x, num_samples, batch_size, seed
         )
 
     def log_likelihood(
-        self, x, num_samples=500, batch_size=128, seed=None, verbose="auto"
-    ):
+        self,
+        x: Any,
+        num_samples: int = 500,
+        batch_size: int = 128,
+        seed: int | None = None,
+        verbose: Any = "auto",
+    ) -> np.ndarray:
         """log p(x) of each example by importance sampling.
 
         `log 1/K sum_k p(x, z_k) / q(z_k|x)` with z_k from q(z|x): from below in
@@ -181,13 +216,19 @@ class LatentGaussianModel(EncoderDecoder):
         Returns:
             Array of shape `(n,)`, nats per image.
         """
-        return self.importance_sampling(
+        log_likelihood, _ = self.importance_sampling(
             x, num_samples, batch_size, seed, verbose
-        )[0]
+        )
+        return log_likelihood
 
     def importance_sampling(
-        self, x, num_samples=500, batch_size=128, seed=None, verbose="auto"
-    ):
+        self,
+        x: Any,
+        num_samples: int = 500,
+        batch_size: int = 128,
+        seed: int | None = None,
+        verbose: Any = "auto",
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`log_likelihood`, and how many of the draws bear it.
 
         The effective sample size is `(sum_k w_k)^2 / sum_k w_k^2` for the
@@ -209,151 +250,56 @@ class LatentGaussianModel(EncoderDecoder):
             Burda et al. (2016), arXiv 1509.00519, equation 8; Kong (1992), A
             note on importance sampling using standardized weights.
         """
-        return self._by_draws(
-            self._importance_sampling, x, num_samples, batch_size, seed, verbose
+        return self._estimate(
+            estimates.importance_sampling,
+            x,
+            num_samples,
+            batch_size,
+            seed,
+            verbose,
         )
 
-    def _by_draws(self, function, x, num_samples, batch_size, seed, verbose=0):
-        count = check_int("num_samples", type(self).__name__, num_samples)
-        return self._in_batches(
-            function,
-            self._batches_of(x, batch_size),
+    def _estimate(
+        self,
+        function: Callable,
+        x: Any,
+        num_samples: int,
+        batch_size: int,
+        seed: int | None,
+        verbose: Any = 0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Applies a function of `kgen.models.estimates` to arrays."""
+        owner = type(self).__name__
+        count = Integer(1).check("num_samples", owner, num_samples)
+
+        def method(inputs, number, num_samples, seed):
+            return function(self, inputs, num_samples, [seed, number])
+
+        method.__name__ = function.__name__  # by which traces are kept
+        return self._apply(
+            method,
+            x,
+            batch_size,
             tf.constant(count),
             tf.constant(new_seed(seed)),
             verbose=verbose,
         )
 
-    # The same, on tensors.
+    # Files
 
-    def _posterior(self, inputs, number=0):
-        mean, log_var = self._encoded_by(inputs, training=False)
-        return ops.cast(mean, "float32"), bound_log_var(log_var)
-
-    def _elbo(self, inputs, number, num_samples, seed):
-        return self._elbo_by(inputs, num_samples, [seed, number])
-
-    def _rate_distortion(self, inputs, number, num_samples, seed):
-        return self._rate_distortion_by(inputs, num_samples, [seed, number])
-
-    def _importance_sampling(self, inputs, number, num_samples, seed):
-        return self._importance_by(inputs, num_samples, [seed, number])
-
-    def _elbo_by(self, inputs, num_samples, seed, common=False):
-        rate, distortion = self._rate_distortion_by(
-            inputs, num_samples, seed, common
-        )
-        return -distortion - rate
-
-    def _rate_distortion_by(self, inputs, num_samples, seed, common=False):
-        mean, log_var = self._posterior(inputs)
-        total = self._over_draws(
-            lambda z, _: ops.sum(self._log_prob_of(z, inputs), axis=0),
-            lambda total, part: total + part,
-            tf.zeros(tf.shape(mean)[:1]),
-            mean,
-            log_var,
-            num_samples,
-            seed,
-            common,
-        )
-        rate = ops.sum(gaussian_kl(mean, log_var), axis=-1)
-        return rate, -total / tf.cast(num_samples, "float32")
-
-    def _log_likelihood_by(self, inputs, num_samples, seed, common=False):
-        return self._importance_by(inputs, num_samples, seed, common)[0]
-
-    def _importance_by(self, inputs, num_samples, seed, common=False):
-        mean, log_var = self._posterior(inputs)
-
-        def log_weight_sums(z, eps):
-            log_q = log_density(eps) - 0.5 * ops.sum(log_var, axis=-1)
-            log_weights = self._log_prob_of(z, inputs) + log_density(z) - log_q
-            powers = [log_weights, 2.0 * log_weights]  # of w and of w^2
-            return ops.stack([ops.logsumexp(x, axis=0) for x in powers])
-
-        sums = self._over_draws(
-            log_weight_sums,
-            ops.logaddexp,
-            tf.fill([2, tf.shape(mean)[0]], float("-inf")),
-            mean,
-            log_var,
-            num_samples,
-            seed,
-            common,
-        )
-        log_sum, log_squares = tf.unstack(sums, 2)
-        count = tf.cast(num_samples, "float32")
-        size = tf.exp(2.0 * log_sum - log_squares)  # but for its rounding
-        return log_sum - tf.math.log(count), tf.clip_by_value(size, 1.0, count)
-
-    def _log_prob_of(self, z, inputs):
-        x = inputs[0] if self.conditional else inputs
-        return self._log_prob_given(z, inputs, x)
-
-    def _over_draws(
-        self, function, combine, start, mean, log_var, num_samples, seed, common
-    ):
-        """Folds `function(z, eps)` over draws from q(z|x), a chunk at a time.
-
-        With `common`, all examples have the same draws of eps.
-        """
-        shape = tf.shape(mean)
-        stddev = ops.exp(0.5 * log_var)
-        rows = min(_ROWS, _NUMBERS // math.prod(self.input_shapes[0]))
-        most = tf.maximum(rows // tf.maximum(shape[0], 1), 1)
-        shared = tf.random.stateless_normal(
-            [num_samples if common else 0, 1, self.latent_dim], seed
-        )
-
-        def body(done, total):
-            size = tf.minimum(most, num_samples - done)
-            # A seed of its own for each batch (seed[1]) and chunk (done).
-            chunk_seed = tf.random.experimental.stateless_fold_in(seed, done)
-            if common:
-                eps = shared[done : done + size]
-            else:
-                eps = tf.random.stateless_normal(
-                    [size, shape[0], self.latent_dim], chunk_seed
-                )
-            part = function(mean + stddev * eps, eps)
-            return done + size, combine(total, part)
-
-        any_shape = tf.TensorShape([None] * start.shape.rank)
-        start = tf.ensure_shape(start, any_shape)
-        _, total = tf.while_loop(
-            lambda done, _: done < num_samples,
-            body,
-            (0, start),
-            parallel_iterations=1,
-            shape_invariants=(tf.TensorShape([]), any_shape),
-        )
-        return total
-
-    def _log_prob_given(self, z, inputs, x, training=False):
-        """log p(x|z) for z of shape `(samples, batch, latent_dim)`."""
-        samples, batch = ops.shape(z)[0], ops.shape(z)[1]
-        flat = ops.reshape(z, (-1, self.latent_dim))
-        if self.conditional:
-            flat = [flat, ops.tile(inputs[1], [samples])]
-        parameters = self._parameters_of(flat, training)
-        parameters = ops.reshape(
-            parameters, (samples, batch, *self.input_shapes[0])
-        )
-        return self.likelihood.log_prob(x, parameters, batch_axes=2)
-
-    def endpoints(self):
-        """Those of `EncoderDecoder`, with `log_var` in `encode`; `sample`."""
+    def endpoints(self) -> dict:
+        """Returns those of `EncoderDecoder`, with `log_var`; and `sample`."""
         scalar = tf.TensorSpec((), "int32", "num_samples")
         seed = tf.TensorSpec((), "int32", "seed")
         labels = self.label_specs()
 
         def encode(images, labels=None):
-            mean, log_var = self._posterior(self.with_labels(images, labels))
+            mean, log_var = self.posterior_of(self.with_labels(images, labels))
             return {"mean": mean, "log_var": log_var}
 
         def sample(num_samples, seed, labels=None):
             z = prior_draws(num_samples, self.latent_dim, seed)
-            return {"images": self._decode(self.with_labels(z, labels))}
+            return {"images": self.decoded(self.with_labels(z, labels))}
 
         return {
             **super().endpoints(),
@@ -361,29 +307,24 @@ class LatentGaussianModel(EncoderDecoder):
             "sample": (sample, [scalar, seed, *labels]),
         }
 
-    def lite_endpoints(self):
-        """Those of `EncoderDecoder`; `encode` leaves `log_var` unbounded.
+    def lite_endpoints(self) -> dict:
+        """Returns those of `EncoderDecoder`; `encode` leaves `log_var` unbounded.
 
         It comes out of one split with the mean, and LiteRT would cut both to the
         range of the one that has bounds.
         """
-        found = super().lite_endpoints()
-        _, specs = found["encode"]
+        signatures = super().lite_endpoints()
+        _, specs = signatures["encode"]
 
         def encode(images, labels=None):
             inputs = self.with_labels(images, labels)
-            mean, log_var = self._encoded_by(inputs, training=False)
+            mean, log_var = self.serving_encoder(inputs, training=False)
             return {
                 "mean": ops.cast(mean, "float32"),
                 "log_var": ops.cast(log_var, "float32"),
             }
 
-        return {**found, "encode": (encode, specs)}
-
-
-def log_density(x, mean=0.0, log_var=0.0):
-    """Log-density of a diagonal Gaussian, summed over the last axis."""
-    return ops.sum(gaussian_log_prob(x, mean, log_var), axis=-1)
+        return {**signatures, "encode": (encode, specs)}
 
 
 def check_posterior(owner, encoder):

@@ -3,6 +3,7 @@
 import keras
 
 from kgen.errors import invalid
+from kgen.models import outputs
 
 
 def check_network(name, owner, network):
@@ -72,3 +73,83 @@ def check_nothing_shared(owner, networks):
                     "model could not be loaded. Give each network its own",
                     f"one that shares {variable.path}",
                 )
+
+
+def num_classes_of(network):
+    """The number of classes that a network's layers were built for, or None."""
+    for layer in network.layers:
+        layer = getattr(layer, "layer", layer)  # out of a wrapper
+        if isinstance(layer, keras.layers.Embedding):
+            return layer.input_dim
+        if getattr(layer, "num_classes", None):
+            return layer.num_classes
+    return None
+
+
+def check_discriminator(owner, generator, discriminator):
+    """Raises unless a discriminator fits the generated examples.
+
+    Args:
+        owner: Name of the model.
+        generator: The network that generates.
+        discriminator: The discriminator.
+
+    Returns:
+        How many examples it sees at once: 1, or more for packing.
+    """
+    shape = tuple(generator.outputs[0].shape[1:])
+    inputs = len(generator.inputs)
+    if len(generator.outputs) != 1 or not shape or inputs not in (1, 2):
+        raise invalid(
+            "generator",
+            owner,
+            "one output, the examples, and z or [z, labels] as inputs",
+            f"{len(generator.outputs)} outputs, the first of shape {shape}, and "
+            f"{inputs} inputs",
+        )
+    seen = tuple(discriminator.inputs[0].shape[1:])
+    fits = seen[:-1] == shape[:-1] and None not in seen + shape
+    pack, rest = divmod(seen[-1], shape[-1]) if fits and seen else (0, 0)
+    if rest or not pack:
+        raise invalid(
+            "discriminator",
+            owner,
+            f"an input of the generated examples' shape {shape}, or with m "
+            "times the channels (packing)",
+            f"shape {seen}",
+        )
+    shapes = [tuple(output.shape[1:]) for output in discriminator.outputs]
+    if shapes != [(1,)]:
+        raise invalid(
+            "discriminator",
+            owner,
+            "one output of shape (batch, 1), a logit",
+            f"outputs of shape {shapes}",
+        )
+    outputs.check_logits(
+        "discriminator",
+        owner,
+        discriminator,
+        "end it in a Dense(1) layer without activation, since the loss applies "
+        "the sigmoid itself",
+    )
+    counts = [num_classes_of(x) for x in (generator, discriminator)]
+    if None not in counts and counts[0] != counts[1]:
+        raise invalid(
+            "discriminator",
+            owner,
+            f"{counts[0]} classes, as the generating network has",
+            f"{counts[1]} classes",
+        )
+    if len(generator.inputs) != len(discriminator.inputs):
+        raise invalid(
+            "discriminator",
+            owner,
+            "labels as a second input of both networks or of none",
+            f"{len(discriminator.inputs)} inputs",
+        )
+    if pack > 1 and len(generator.inputs) > 1:
+        raise invalid(
+            "discriminator", owner, "no packing with labels", f"packs {pack}"
+        )
+    return pack

@@ -1,34 +1,19 @@
-"""Ways from one point of a latent space to another."""
+"""Paths from one point of a latent space to another."""
 
 import numpy as np
 
-from kgen.errors import check_int, check_name, invalid
-
-
-def check_way(owner, steps, path):
-    """Raises unless ways can have `steps` points on a `path` of this name.
-
-    Args:
-        owner: Name of the method, for messages.
-        steps: How many points, the two ends among them; 2 or more.
-        path: `"spherical"` or `"linear"`.
-    """
-    if check_int("steps", owner, steps) < 2:
-        raise invalid("steps", owner, "2 or more", steps)
-    check_name("path", owner, PATHS, path)
-
 
 def between(z1, z2, steps, path):
-    """Points on the ways from codes to others.
+    """Points on the paths from codes to others.
 
     Args:
         z1: Array of shape `(n, latent_dim)`.
         z2: Of the same shape.
-        steps: As in `check_way`.
-        path: As in `check_way`.
+        steps: How many points, the two ends among them; 2 or more.
+        path: A name in `PATHS`.
 
     Returns:
-        Array of shape `(n * steps, latent_dim)`, way by way.
+        Array of shape `(n * steps, latent_dim)`, path by path.
     """
     times = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
     z = PATHS[path](z1[:, None], z2[:, None], times)
@@ -80,7 +65,7 @@ def _perpendicular(unit):
     """A vector across each unit vector, always the same one for it.
 
     Between opposite codes there are many arcs, and one has to be chosen. In one
-    dimension there is none: the vector is 0, and the way leads through 0.
+    dimension there is none: the vector is 0, and the path leads through 0.
     """
     axis = np.argmin(np.abs(unit), axis=-1)
     axis = np.eye(unit.shape[-1])[axis]

@@ -1,21 +1,32 @@
 """The variational autoencoder."""
 
 import math
+from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from kgen.errors import check_int, check_number, check_seed, invalid
+from kgen.errors import invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
-from kgen.losses.divergences import bound_log_var
-from kgen.models.base import total
-from kgen.models.encoder_decoder import check_fit
-from kgen.models.latent import (
-    LatentGaussianModel,
-    check_posterior,
-    log_density,
-)
+from kgen.models.encoder_decoder import check_fit, total
+from kgen.models.estimates import log_density, log_prob_given
+from kgen.models.latent import LatentGaussianModel, check_posterior
+from kgen.models.training import test_step, training_step
+from kgen.models.updates import Player, update
+from kgen.params import SEED, Integer, Number, Optional, checked
+
+
+class VAELosses(NamedTuple):
+    """Means over a batch, in nats per image; these are the logs."""
+
+    loss: tf.Tensor
+    reconstruction_loss: tf.Tensor
+    kl_loss: tf.Tensor
+    regularization_loss: tf.Tensor
+    elbo: tf.Tensor
+    importance_gain: tf.Tensor | float = 0.0
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -66,83 +77,99 @@ class VAE(LatentGaussianModel):
         Sohn et al. (2015), equation 4 (with labels).
     """
 
+    @checked(
+        importance_samples=Integer(1),
+        kl_weight=Number(0.0),
+        free_bits=Number(0.0),
+        seed=Optional(SEED),
+    )
     def __init__(
         self,
-        encoder,
-        decoder,
-        likelihood="gaussian:learned",
-        kl_weight=1.0,
-        free_bits=0.0,
-        importance_samples=1,
-        seed=None,
-        **kwargs,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: Any = "gaussian:learned",
+        kl_weight: float = 1.0,
+        free_bits: float = 0.0,
+        importance_samples: int = 1,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.importance_samples = check_int(
-            "importance_samples", "VAE", importance_samples
-        )
-        self.kl_weight = check_number("kl_weight", "VAE", kl_weight)
-        self.free_bits = check_number("free_bits", "VAE", free_bits)
-        self.seed = check_seed("VAE", seed)
-        self.sampling = GaussianSampling(
-            self.kl_weight, self.free_bits, seed=self.seed
-        )
-        names = ["loss", "reconstruction_loss", "kl_loss"]
-        names += ["regularization_loss", "elbo"]
-        self._objective = self._negative_elbo
-        if self.importance_samples > 1:
-            if self.free_bits:
-                raise invalid(
-                    "free_bits",
-                    "VAE",
-                    "0 with importance_samples > 1",
-                    free_bits,
-                )
-            names.append("importance_gain")
-            self._objective = self._negative_importance_weighted_bound
+        self.importance_samples = importance_samples
+        self.kl_weight = kl_weight
+        self.free_bits = free_bits
+        self.seed = seed
+        if importance_samples > 1 and free_bits:
+            expected = "0 with importance_samples > 1"
+            raise invalid("free_bits", "VAE", expected, free_bits)
+        self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
+        logs = list(VAELosses._fields)
+        if importance_samples == 1:
+            logs.remove("importance_gain")
         likelihood = likelihoods.get(likelihood, "VAE")
-        self._set_encoder_decoder(names, likelihood, encoder, decoder)
+        self._set_encoder_decoder(logs, likelihood, encoder, decoder)
         check_posterior("VAE", encoder)
         check_fit("VAE", encoder, decoder, encoder.outputs[:1])
 
-    def _negative_elbo(self, inputs, x, training):
-        mean, log_var = self.encoded(inputs, training)
-        # Layers' losses are read at once: they are lists that replicas share.
+    @training_step
+    def train_step(self, data):
+        inputs, x = self.unpack(data)
+        losses = update(
+            lambda: self._step_losses(inputs, x, training=True),
+            Player(self.optimizer, self.trainable_variables),
+        )
+        return self._log(losses, x)
+
+    @test_step
+    def test_step(self, data):
+        inputs, x = self.unpack(data, values=True)
+        return self._log(self._step_losses(inputs, x, training=False), x)
+
+    def _step_losses(self, inputs, x, training):
+        if self.importance_samples > 1:
+            return self._importance_weighted_losses(inputs, training)
+        # q(z|x), one draw of z, and the KL term, which `sampling` adds
+        mean, log_var = self.posterior_of(inputs, training)
+        # Read at once: replicas share the lists of losses of their layers.
         regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)
-        parameters = self.decoder(self._condition(z, inputs), training=training)
+        # -log p(x|z)
+        code = self.decoder_inputs(z, inputs)
+        parameters = self.decoder(code, training=training)
         regularization += total(self.decoder.losses + self.likelihood.losses)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
-        divergence = gaussian_kl(mean, bound_log_var(log_var))
-        elbo = -reconstruction - ops.mean(ops.sum(divergence, axis=-1))
-        return self._total(reconstruction, kl, elbo, regularization)
-
-    def _negative_importance_weighted_bound(self, inputs, x, training):
-        count = self.importance_samples
-        mean, log_var = self.encoded(inputs, training)
-        log_var = bound_log_var(log_var)
-        z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
-        log_lik = self._log_prob_given(z, inputs, x, training)
-        log_ratio = log_density(z, mean, log_var) - log_density(z)
-        log_weights = log_lik - self.sampling.current_kl_weight * log_ratio
-        bound = ops.logsumexp(log_weights, axis=0) - math.log(count)
-        gain = ops.mean(bound) - ops.mean(log_weights)
-        return self._total(
-            -ops.mean(log_lik),
-            self.sampling.current_kl_weight * ops.mean(log_ratio),
-            ops.mean(log_lik - log_ratio),
-            self._regularization(),
-            gain,
+        # The bound itself, without the KL term's weight and free bits
+        divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
+        return VAELosses(
+            loss=reconstruction + kl + regularization,
+            reconstruction_loss=reconstruction,
+            kl_loss=kl,
+            regularization_loss=regularization,
+            elbo=-reconstruction - ops.mean(divergence),
         )
 
-    def _total(self, reconstruction, kl, elbo, regularization, gain=0.0):
-        """The sum of the parts, and the parts, by their logs' names."""
-        return {
-            "loss": reconstruction + kl + regularization - gain,
-            "reconstruction_loss": reconstruction,
-            "kl_loss": kl,
-            "regularization_loss": regularization,
-            "elbo": elbo,
-            "importance_gain": gain,
-        }
+    def _importance_weighted_losses(self, inputs, training):
+        """Of the importance-weighted autoencoder (Burda et al., equation 8)."""
+        count = self.importance_samples
+        kl_weight = self.sampling.current_kl_weight
+        # K draws of z for each example, and their weights p(x, z) / q(z|x)
+        mean, log_var = self.posterior_of(inputs, training)
+        z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
+        log_lik = log_prob_given(self, z, inputs, training)
+        log_ratio = log_density(z, mean, log_var) - log_density(z)
+        log_weights = log_lik - kl_weight * log_ratio
+        # The log of their mean is never below the mean of their logs.
+        bound = ops.logsumexp(log_weights, axis=0) - math.log(count)
+        gain = ops.mean(bound) - ops.mean(log_weights)
+        reconstruction = -ops.mean(log_lik)
+        kl = kl_weight * ops.mean(log_ratio)
+        regularization = self.regularization()
+        return VAELosses(
+            loss=reconstruction + kl + regularization - gain,
+            reconstruction_loss=reconstruction,
+            kl_loss=kl,
+            regularization_loss=regularization,
+            elbo=ops.mean(log_lik - log_ratio),
+            importance_gain=gain,
+        )

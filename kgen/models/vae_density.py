@@ -1,15 +1,18 @@
 """p(x|y) by variational autoencoders."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
 
 from kgen.densities import Density
-from kgen.errors import check_int, check_seed, invalid
+from kgen.errors import invalid
 from kgen.losses import gaussian_kl
-from kgen.losses.divergences import bound_log_var
-from kgen.models.base import prior_draws
+from kgen.models import estimates
+from kgen.models.draws import prior_draws
 from kgen.models.vae import VAE
+from kgen.params import SEED, Integer, checked
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -37,7 +40,14 @@ class VAEDensity(Density):
         1509.00519, equation 8.
     """
 
-    def __init__(self, models, importance_samples=1, seed=0, **kwargs):
+    @checked(importance_samples=Integer(1), seed=SEED)
+    def __init__(
+        self,
+        models: Any,
+        importance_samples: int = 1,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
         one = not isinstance(models, (list, tuple))
         found = [models] if one else list(models)
         for model in found:
@@ -77,10 +87,8 @@ class VAEDensity(Density):
             )
         super().__init__(shapes.pop(), num_classes, **kwargs)
         self.models = models if one else found
-        self.importance_samples = check_int(
-            "importance_samples", "VAEDensity", importance_samples
-        )
-        self.seed = check_seed("VAEDensity", seed, optional=False)
+        self.importance_samples = importance_samples
+        self.seed = seed
         self.support = found[0].support
         self.bits = found[0].likelihood.bits
 
@@ -130,9 +138,9 @@ class VAEDensity(Density):
         """E[x|z] of each, for z from the prior."""
         z = prior_draws(tf.shape(labels)[0], self._largest, seed)
         if not isinstance(self.models, list):
-            return self.models._decode([z, labels])
+            return self.models.decoded([z, labels])
         return self._by_class(
-            labels, lambda model, z: model._decode(z[:, : model.latent_dim]), z
+            labels, lambda model, z: model.decoded(z[:, : model.latent_dim]), z
         )
 
     def _by_class(self, labels, function, *rows):
@@ -159,23 +167,27 @@ class VAEDensity(Density):
     def _bound(self, model, labels, x, eps):
         """The ELBO by one draw of z, to be differentiated."""
         inputs = model.with_labels(x, labels)
-        mean, log_var = model.encoded(inputs, training=True)
-        log_var = bound_log_var(log_var)
+        mean, log_var = model.posterior_of(inputs, training=True)
         z = mean + ops.exp(0.5 * log_var) * eps[:, : model.latent_dim]
-        parameters = model.decoder(model._condition(z, inputs), training=True)
+        parameters = model.decoder(
+            model.decoder_inputs(z, inputs), training=True
+        )
         divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return model.likelihood.log_prob(x, parameters) - divergence
 
     def _estimate(self, model, labels, x):
         """log p(x|y), not to be differentiated."""
-        single = self.importance_samples == 1
-        function = model._elbo_by if single else model._log_likelihood_by
-        count = tf.constant(self.importance_samples)
         inputs = model.with_labels(x, labels)
-        return function(inputs, count, [self.seed, 0], common=True)
+        count = tf.constant(self.importance_samples)
+        draws = (model, inputs, count, [self.seed, 0])
+        if self.importance_samples == 1:
+            rate, distortion = estimates.rate_distortion(*draws, common=True)
+            return -distortion - rate
+        log_prob, _ = estimates.importance_sampling(*draws, common=True)
+        return log_prob
 
     def regularization(self):
-        return sum(model._regularization() for model in self._all)
+        return sum(model.regularization() for model in self._all)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -1,36 +1,55 @@
 """The VAE-GAN: a VAE whose decoder plays against a discriminator."""
 
+from typing import Any, NamedTuple
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers
-from kgen.errors import check_number, check_seed
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
-from kgen.losses.divergences import bound_log_var
-from kgen.models import faults
-from kgen.models.adversarial import Adversarial
+from kgen.models import adversarial
+from kgen.models.adversarial import Adversarial, Judgement
 from kgen.models.averages import WeightAverage
-from kgen.models.base import Player, fixed_draws, in_scope, total, update
-from kgen.models.encoder_decoder import check_fit
+from kgen.models.draws import fixed_draws
+from kgen.models.encoder_decoder import check_fit, total
 from kgen.models.latent import LatentGaussianModel, check_posterior
+from kgen.models.training import compiles, test_step, training_step
+from kgen.models.updates import Player, update
 from kgen.networks.common import layer_output
 from kgen.parallel import replicas
+from kgen.params import SEED, Number, Optional, checked
 
-_LOGS = (
-    "loss",
-    "reconstruction_loss",
-    "kl_loss",
-    "generator_loss",
-    "discriminator_loss",
-    "penalty",
-    "regularization_loss",
-    "real_probability",
-    "fake_probability",
-    "elbo",
-)
 # Cross-entropy at which neither side is ahead, of the authors' code.
 _EQUILIBRIUM = 0.68
+
+
+class VAEGANLosses(NamedTuple):
+    """Means over a batch. The first three are the players', the rest is logged.
+
+    The two gates say whether a player takes its step; they are None without an
+    `equilibrium_margin`.
+    """
+
+    encoder: tf.Tensor
+    decoder: tf.Tensor
+    discriminator: tf.Tensor
+    loss: tf.Tensor
+    reconstruction_loss: tf.Tensor
+    kl_loss: tf.Tensor
+    generator_loss: tf.Tensor
+    discriminator_loss: tf.Tensor
+    penalty: tf.Tensor
+    regularization_loss: tf.Tensor
+    real_probability: tf.Tensor
+    fake_probability: tf.Tensor
+    elbo: tf.Tensor
+    discriminator_plays: tf.Tensor | None = None
+    decoder_plays: tf.Tensor | None = None
+
+
+_LOGS = VAEGANLosses._fields[3:-2]
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -101,31 +120,33 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
     kinds = 2
 
+    @checked(
+        feature_weight=Number(0.0, maximum=1.0),
+        kl_weight=Number(0.0),
+        free_bits=Number(0.0),
+        seed=Optional(SEED),
+    )
     def __init__(
         self,
-        encoder,
-        decoder,
-        discriminator,
-        feature_layer="features",
-        likelihood="gaussian:learned",
-        feature_weight=1.0,
-        kl_weight=0.02,
-        free_bits=0.0,
-        seed=None,
-        **kwargs,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        discriminator: keras.Model,
+        feature_layer: str = "features",
+        likelihood: Any = "gaussian:learned",
+        feature_weight: float = 1.0,
+        kl_weight: float = 0.02,
+        free_bits: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.feature_weight = check_number(
-            "feature_weight", "VAEGAN", feature_weight, maximum=1.0
-        )
-        self.kl_weight = check_number("kl_weight", "VAEGAN", kl_weight)
-        self.free_bits = check_number("free_bits", "VAEGAN", free_bits)
-        self.seed = check_seed("VAEGAN", seed)
-        self.sampling = GaussianSampling(
-            self.kl_weight, self.free_bits, seed=self.seed
-        )
+        self.feature_weight = feature_weight
+        self.kl_weight = kl_weight
+        self.free_bits = free_bits
+        self.seed = seed
+        self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
         # Not the seed of `sampling`: z2 would be the noise of the posterior.
-        other = None if self.seed is None else self.seed + 1
+        other = None if seed is None else seed + 1
         self.seed_generator = keras.random.SeedGenerator(other)
         self._set_encoder_decoder(
             _LOGS,
@@ -137,44 +158,45 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         check_posterior("VAEGAN", encoder)
         check_fit("VAEGAN", encoder, decoder, encoder.outputs[:1])
         self._set_players(decoder, discriminator)
-        # Of both: an old decoder can't read the codes of a new encoder.
+        # The average is of encoder and decoder: an average of one alone would
+        # not fit the other.
         self.encoder_average = WeightAverage(encoder)
         self.feature_layer = feature_layer
-        self._set_features(feature_layer)
-
-    def _set_features(self, name):
-        """Keeps a function to the logits and features of one run."""
         features = layer_output(
-            self.discriminator, name, "feature_layer", "VAEGAN"
+            discriminator, feature_layer, "feature_layer", "VAEGAN"
         )
         judge = keras.Model(
-            self.discriminator.inputs,
-            [self.discriminator.outputs[0], features],
+            discriminator.inputs, [discriminator.outputs[0], features]
         )
         # A function: as an attribute, Keras would save its layers again.
         self._logits_and_features = lambda x, **kwargs: judge(x, **kwargs)
 
-    @in_scope
+    @compiles(
+        **adversarial.CONSTRAINTS,
+        reconstruction_weight=Number(0.0),
+        adversarial_weight=Number(0.0),
+        equilibrium_margin=Optional(Number(0.0)),
+    )
     def compile(
         self,
-        optimizer="adam:0.001:0.5",
-        decoder_optimizer=None,
-        discriminator_optimizer=None,
-        loss="non_saturating",
-        penalty="gradient_penalty:0.1",
-        reconstruction_weight=1.0,
-        adversarial_weight=1.0,
-        discriminator_steps=1,
-        ema_decay=0.999,
-        label_smoothing=0.0,
-        instance_noise=0.0,
-        equilibrium_margin=None,
+        optimizer: Any = "adam:0.001:0.5",
+        decoder_optimizer: Any = None,
+        discriminator_optimizer: Any = None,
+        loss: Any = "non_saturating",
+        penalty: Any = "gradient_penalty:0.1",
+        reconstruction_weight: float = 1.0,
+        adversarial_weight: float = 1.0,
+        discriminator_steps: int = 1,
+        ema_decay: float | None = 0.999,
+        label_smoothing: float = 0.0,
+        instance_noise: float = 0.0,
+        equilibrium_margin: float | None = None,
         *,
-        steps_per_execution=16,
-        run_eagerly=False,
-        jit_compile=False,
-    ):
-        """Says how the three players are trained.
+        steps_per_execution: int = 16,
+        run_eagerly: bool = False,
+        jit_compile: bool = False,
+    ) -> None:
+        """Configures the training of the three players.
 
         Args:
             optimizer: Keras optimizer of the encoder, or its name. A callback of
@@ -211,34 +233,20 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         Raises:
             InvalidArgument: If a name is unknown or a value out of range.
         """
-        owner = "VAEGAN.compile"
-        arguments = {
-            "steps_per_execution": steps_per_execution,
-            "run_eagerly": run_eagerly,
-            "jit_compile": jit_compile,
-        }
-        numbers = {
-            "reconstruction_weight": reconstruction_weight,
-            "adversarial_weight": adversarial_weight,
-            "equilibrium_margin": equilibrium_margin,
-        }
-        for name, number in numbers.items():
-            if number is not None or name != "equilibrium_margin":
-                numbers[name] = check_number(name, owner, number)
-            setattr(self, name, numbers[name])
+        self.reconstruction_weight = reconstruction_weight
+        self.adversarial_weight = adversarial_weight
+        self.equilibrium_margin = equilibrium_margin
         optimizer = self._player_optimizer(
             "optimizer", optimizer, self.encoder.trainable_variables
         )
-        decoder_optimizer, discriminator_optimizer = (
-            optimizers.another(optimizer) if given is None else given
-            for given in (decoder_optimizer, discriminator_optimizer)
-        )
+        if decoder_optimizer is None:
+            decoder_optimizer = optimizers.another(optimizer)
+        if discriminator_optimizer is None:
+            discriminator_optimizer = optimizers.another(optimizer)
         self.decoder_optimizer = self._player_optimizer(
-            "decoder_optimizer",
-            decoder_optimizer,
-            self._decoder_variables,
+            "decoder_optimizer", decoder_optimizer, self._decoder_variables
         )
-        own = self._compile_players(
+        arguments = self._compile_players(
             discriminator_optimizer,
             loss,
             penalty,
@@ -247,12 +255,19 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             label_smoothing,
             instance_noise,
         )
-        own["decoder_optimizer"] = self.decoder_optimizer
         self._compile(
-            {**own, **numbers, **arguments},
+            {
+                **arguments,
+                "decoder_optimizer": self.decoder_optimizer,
+                "reconstruction_weight": reconstruction_weight,
+                "adversarial_weight": adversarial_weight,
+                "equilibrium_margin": equilibrium_margin,
+            },
             optimizer,
             self.encoder.trainable_variables,
-            **arguments,
+            steps_per_execution=steps_per_execution,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
         )
 
     @property
@@ -264,8 +279,12 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         return [*super()._averages, (self.encoder_average, self.encoder)]
 
     @property
-    def _encoded_by(self):
+    def serving_encoder(self) -> keras.Model:
         return self.encoder_average.copy if self._averaged else self.encoder
+
+    @property
+    def serving_decoder(self) -> keras.Model:
+        return self.serving_generator
 
     @property
     def _followers(self):
@@ -278,73 +297,76 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             + self.likelihood.trainable_variables
         )
 
-    @replicas.step
-    @faults.step
+    @training_step
     def train_step(self, data):
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
         gated = self.equilibrium_margin is not None
+        encoder = Player(
+            self.optimizer, self.encoder.trainable_variables, "encoder"
+        )
+        decoder = Player(
+            self.decoder_optimizer,
+            self._decoder_variables,
+            "decoder",
+            gate="decoder_plays" if gated else None,
+        )
         discriminator = self._discriminator_player(
             loss="discriminator",
             gate="discriminator_plays" if gated else None,
         )
         for part in first:
-            update(lambda part=part: self._players_losses(part), discriminator)
-        logs = update(
-            lambda: self._players_losses(last),
-            Player(self.optimizer, self.encoder.trainable_variables, "encoder"),
-            Player(
-                self.decoder_optimizer,
-                self._decoder_variables,
-                "decoder",
-                gate="decoder_plays" if gated else None,
-            ),
-            discriminator,
+            update(lambda part=part: self._step_losses(part), discriminator)
+        losses = update(
+            lambda: self._step_losses(last), encoder, decoder, discriminator
         )
         self._update_averages()
-        self.log_means.update_state(logs, replicas.examples(x))
-        return self.log_means.result()
+        return self._log(losses, x)
 
-    @replicas.step
+    @test_step
     def test_step(self, data):
         inputs, x = self.unpack(data, values=True)
         (inputs,) = self._parts(inputs, 1)
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
-            logs = self._players_losses(inputs, training=False)
-        self.log_means.update_state(logs, replicas.examples(x))
-        return self.log_means.result()
+            losses = self._step_losses(inputs, training=False)
+        return self._log(losses, x)
 
-    def _players_losses(self, inputs, training=True):
-        """The three players' losses, and the logs, by their names."""
+    def _step_losses(self, inputs, training=True):
+        """The losses of the three players."""
         x, labels = self._split(inputs)
-        mean, log_var = self.encoded(inputs, training)
+        # z from q(z|x), and x1 = Dec(z)
+        mean, log_var = self.posterior_of(inputs, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)
-        parameters = self.decoder(self._condition(z, inputs), training=training)
+        code = self.decoder_inputs(z, inputs)
+        parameters = self.decoder(code, training=training)
         # Those of this call, as a VAE has them; the next one replaces them.
         decoder_regularization = total(
             self.decoder.losses + self.likelihood.losses
         )
+        # z2 from N(0, I), and x2 = Dec(z2)
         drawn = self._decoded_prior(inputs, training)
-        # x and its reconstruction get the same noise: it is no error.
+        # x and x1 get the same noise: it is no error of reconstruction.
         noise = self._noise(x, training)
         real = self._seen(x, noise)
         fakes = [
             self._seen(self.likelihood.mean(parameters), noise),
             self._seen(drawn, self._noise(drawn, training)),
         ]
-        judge, judged, judged_fakes = self._judged(
-            real, fakes, labels, training
-        )
+        # D
+        judged, real, fakes = self._judge_all(real, fakes, labels, training)
+        # L, in pixels and in the discriminator's features
         pixels = -ops.mean(self.likelihood.log_prob(x, parameters))
-        features = _half_square_distance(judged[1], judged_fakes[0][1])
+        features = _half_square_distance(real.features, fakes[0].features)
         weight = self.feature_weight
         reconstruction = weight * features + (1.0 - weight) * pixels
+        # G, over both kinds of generated examples
         generator_loss = sum(
-            self.adversarial_loss.generator_loss(logits, judged[0])
-            for logits, _ in judged_fakes
+            self.adversarial_loss.generator_loss(fake.logits, real.logits)
+            for fake in fakes
         )
+        # The likelihood's own variables follow -log p(x|z) in any case.
         fit_of_likelihood = weight * -ops.mean(
             self.likelihood.log_prob(x, ops.stop_gradient(parameters))
         )
@@ -353,48 +375,51 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             + self.adversarial_weight * generator_loss
             + decoder_regularization
         )
-        divergence = gaussian_kl(mean, bound_log_var(log_var))
         regularization = (
-            judge["regularization_loss"]
+            judged.regularization_loss
             + encoder_regularization
             + decoder_regularization
         )
-        return {
-            **judge,
-            **self._gates(judged[0], judged_fakes),
-            "encoder": kl + reconstruction + encoder_regularization,
-            "decoder": decoder_loss + fit_of_likelihood,
-            "discriminator": judge["loss"],
-            "loss": kl
+        divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
+        return VAEGANLosses(
+            encoder=kl + reconstruction + encoder_regularization,
+            decoder=decoder_loss + fit_of_likelihood,
+            discriminator=judged.loss,
+            loss=kl
             + reconstruction
             + generator_loss
-            + judge["discriminator_loss"]
-            + judge["penalty"]
+            + judged.discriminator_loss
+            + judged.penalty
             + regularization,
-            "reconstruction_loss": reconstruction,
-            "kl_loss": kl,
-            "generator_loss": generator_loss,
-            "regularization_loss": regularization,
-            "elbo": -pixels - ops.mean(ops.sum(divergence, axis=-1)),
-        }
+            reconstruction_loss=reconstruction,
+            kl_loss=kl,
+            generator_loss=generator_loss,
+            discriminator_loss=judged.discriminator_loss,
+            penalty=judged.penalty,
+            regularization_loss=regularization,
+            real_probability=judged.real_probability,
+            fake_probability=judged.fake_probability,
+            elbo=-pixels - ops.mean(divergence),
+            **self._gates(real, fakes),
+        )
 
     def _decoded_prior(self, inputs, training):
         """As many decoded draws from the prior as there are examples."""
         x, _ = self._split(inputs)
         shape = (ops.shape(x)[0], self.latent_dim)
         z = replicas.normal(shape, self.seed_generator)
-        code = self._condition(z, inputs)
+        code = self.decoder_inputs(z, inputs)
         return self.likelihood.mean(self.decoder(code, training=training))
 
-    def _gates(self, real_logits, judged_fakes):
+    def _gates(self, real, fakes):
         """Who plays, where there is a margin around the equilibrium."""
         margin = self.equilibrium_margin
         if margin is None:
             return {}
-        fake_logits = ops.concatenate([logits for logits, _ in judged_fakes])
+        fake_logits = ops.concatenate([fake.logits for fake in fakes])
         costs = ops.stack(
             [
-                replicas.mean(ops.softplus(-real_logits)),
+                replicas.mean(ops.softplus(-real.logits)),
                 replicas.mean(ops.softplus(fake_logits)),
             ]
         )
@@ -410,15 +435,12 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         logits, features = self._logits_and_features(
             self.with_labels(x, labels), training=training
         )
-        return ops.cast(logits, "float32"), ops.cast(features, "float32")
+        return Judgement(
+            ops.cast(logits, "float32"), ops.cast(features, "float32")
+        )
 
-    def _parameters_of(self, code, training=False):
-        # Once trained, all decodes by the average, if there is one.
-        decoder = self.decoder if training else self._drawn_by
-        return decoder(code, training=training)
-
-    def endpoints(self):
-        """Those of a VAE, and `discriminate`."""
+    def endpoints(self) -> dict:
+        """Returns those of a VAE, and `discriminate`."""
         return {**super().endpoints(), **self._discriminate_endpoint()}
 
 

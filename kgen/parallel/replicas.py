@@ -250,11 +250,22 @@ def _part_of_draws(draw, shape, axis):
     return tf.pad(drawn, missing)[rows]
 
 
+def needs_own_loop(strategy):
+    """Whether `steps` has to replace Keras's loop of steps.
+
+    Keras's own (3.15) fails on several steps in MirroredStrategy, and under
+    MultiWorkerMirroredStrategy on logs that are scalars.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+    """
+    workers = tf.distribute.MultiWorkerMirroredStrategy  # or one of them
+    several = strategy.num_replicas_in_sync > 1
+    return several or isinstance(strategy, workers)
+
+
 def steps(step_function, strategy, number, eagerly=False):
     """`number` steps in one call, on what a strategy has distributed.
-
-    Keras's own loop (3.15) fails there: of several steps in MirroredStrategy,
-    and under MultiWorkerMirroredStrategy on logs that are scalars.
 
     Args:
         step_function: Function of a replica's data that returns its logs,

@@ -8,7 +8,7 @@ import tensorflow as tf
 import kgen
 from kgen.callbacks import Diverged, Guard
 from kgen.errors import InvalidArgument
-from kgen.models.base import seed_generators
+from kgen.models.draws import seed_generators
 
 RNG = np.random.default_rng(0)
 GOOD = RNG.uniform(0.1, 0.9, size=(4, 4, 8, 8, 1)).astype("float32")

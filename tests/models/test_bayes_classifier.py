@@ -356,7 +356,7 @@ class TestInterruptedCounts:
 
         monkeypatch.setattr(type(log_var), "assign", stop_once)
         with pytest.raises(KeyboardInterrupt):
-            model._finish()
+            model._m_step()
         for old, new in zip(before, self.weights(model)):
             np.testing.assert_array_equal(old, new)
 
@@ -419,9 +419,9 @@ def test_the_loss_weighs_what_has_no_label(density):
     own = joint[np.arange(len(X)), np.maximum(SOME, 0)]
     marginal = np.logaddexp.reduce(joint, axis=1)
     expected = -np.mean(np.where(known, own, 0.3 * marginal))
-    for losses in (model._losses_of_all, model._generative_losses):
+    for losses in (model._step_losses, model._generative_losses):
         found = losses(tf.constant(X), tf.constant(SOME), training=True)
-        np.testing.assert_allclose(found["loss"], expected, rtol=1e-6)
+        np.testing.assert_allclose(found.loss, expected, rtol=1e-6)
 
 
 def test_unlabelled_examples_help():

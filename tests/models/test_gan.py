@@ -12,7 +12,7 @@ from scipy.special import expit
 import kgen
 from kgen.errors import InvalidArgument
 from kgen.losses import adversarial
-from kgen.models.base import prior_draws
+from kgen.models.draws import prior_draws
 from tests.models import contract
 from tests.models.contract import CLASSES, X, Y
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kgen.errors import InvalidArgument
-from kgen.models.base import prior_draws
+from kgen.models.draws import prior_draws
 from kgen.models.paths import PATHS, between
 from tests.models import contract
 from tests.models.contract import X, Y
@@ -65,7 +65,7 @@ def test_a_way_between_draws_is_of_one_class():
     ("arguments", "message"),
     [
         ({"num_ways": 0}, "num_ways"),
-        ({"num_ways": 2, "steps": 1}, "2 or more"),
+        ({"num_ways": 2, "steps": 1}, "at least 2"),
         ({"num_ways": 2, "path": "line"}, "did you mean 'linear'"),
         ({"num_ways": 2, "labels": 1}, "not conditional"),
     ],

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
+from kgen.models.adversarial import Judgement
 from tests.models import contract
 from tests.models.contract import X, Y
 
@@ -231,8 +232,8 @@ class TestGates:
     )
     def test_who_plays(self, real, fakes, discriminator, decoder):
         model = build(training={"equilibrium_margin": 0.35})
-        judged = [(tf.fill((4, 1), fake), None) for fake in fakes]
-        gates = model._gates(tf.fill((4, 1), real), judged)
+        fakes = [Judgement(tf.fill((4, 1), fake)) for fake in fakes]
+        gates = model._gates(Judgement(tf.fill((4, 1), real)), fakes)
         assert bool(gates["discriminator_plays"]) == discriminator
         assert bool(gates["decoder_plays"]) == decoder
 
@@ -363,7 +364,7 @@ def test_instance_noise_is_no_reconstruction_error():
     model = build(training={"instance_noise": 0.3})
     seen = []
     model._seen = lambda x, noise=0.0: seen.append(noise) or x + noise
-    model._players_losses(tf.constant(X))
+    model._step_losses(tf.constant(X))
     assert seen[0] is seen[1] and not np.allclose(seen[0], seen[2])
 
 

@@ -1,0 +1,121 @@
+"""Applies a model's methods to arrays and datasets, batch by batch."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgen import arrays
+from kgen.errors import invalid
+from kgen.models import graph_checks
+from kgen.parallel import replicas
+from kgen.params import Integer
+
+
+class CheckedBatches:
+    """A dataset whose batches are checked when they are read.
+
+    Args:
+        model: A `GenerativeModel`.
+        dataset: `tf.data.Dataset` of examples, or of pairs with labels.
+        support: Pair of bounds that values must keep, or None.
+    """
+
+    def __init__(self, model, dataset: tf.data.Dataset, support):
+        @tf.autograph.experimental.do_not_convert
+        def inputs_of(*batch):
+            inputs, _ = model.unpack(batch)
+            return tuple(inputs) if isinstance(inputs, list) else inputs
+
+        self._model, self._support = model, support
+        self._batches = dataset.map(inputs_of)
+        self.element_spec = self._batches.element_spec
+        self.cardinality = self._batches.cardinality
+
+    def __iter__(self) -> Iterator:
+        owner = type(self._model).__name__
+        shape = self._model.input_shapes[0]
+        with graph_checks.in_words():
+            for inputs in self._batches:
+                x = np.asarray(_as_list(inputs)[0])
+                arrays.check_array(x, shape, self._support, owner)
+                yield inputs
+
+
+def of(model, inputs: Any, batch_size: int, any_range: bool = False):
+    """Cuts a dataset or arrays into checked batches of a model's inputs.
+
+    Args:
+        model: A `GenerativeModel`.
+        inputs: Array of shape `(n, *input_shape)`, `[x, labels]` for a
+            conditional model, or a dataset of batches of these.
+        batch_size: For arrays.
+        any_range: Whether values may lie outside the model's support.
+
+    Returns:
+        What `apply` takes.
+    """
+    if isinstance(inputs, tf.data.Dataset):
+        support = None if any_range else model.support
+        return CheckedBatches(model, inputs, support)
+    inputs = model.checked_inputs(inputs, any_range)
+    return of_arrays(inputs, batch_size, type(model).__name__)
+
+
+def of_arrays(inputs: Any, batch_size: int, owner: str) -> tf.data.Dataset:
+    """Cuts arrays that were checked already into batches."""
+    size = Integer(1).check("batch_size", owner, batch_size)
+    return tf.data.Dataset.from_tensor_slices(inputs).batch(size)
+
+
+def apply(
+    model, method: Callable, batches, *extra: tf.Tensor, verbose: Any = 0
+) -> Any:
+    """Applies a method to each batch, in a graph, and joins the results.
+
+    The graph is kept until the next `compile`, since what the method calls may
+    depend on it.
+
+    Args:
+        model: A `GenerativeModel`.
+        method: Method of a batch of inputs, its number and `extra`, to a tensor
+            or tuple of tensors.
+        batches: What `of` returns, or a dataset of inputs.
+        *extra: Tensors for each call.
+        verbose: 1 shows a progress bar.
+
+    Returns:
+        NumPy array or tuple of them, for all examples.
+    """
+    steps = int(batches.cardinality())
+    bar = keras.utils.Progbar(
+        steps if steps > 0 else None,
+        verbose=1 if verbose == "auto" else verbose,
+    )
+    function = model.traces.by_name.setdefault(
+        method.__name__, tf.function(method, reduce_retracing=True)
+    )
+    # One trace for all batch sizes: the element_spec leaves them open.
+    spec = _as_inputs(batches.element_spec)
+    number = tf.TensorSpec((), "int32")
+    with replicas.frees_graphs():
+        concrete = function.get_concrete_function(spec, number, *extra)
+    results = []
+    for step, batch in enumerate(batches):
+        output = concrete(_as_inputs(batch), tf.constant(step), *extra)
+        results.append(tf.nest.map_structure(np.asarray, output))
+        bar.add(1)
+    if not results:
+        raise invalid("x", type(model).__name__, "some data", "no data")
+    return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *results)
+
+
+def _as_inputs(element):
+    """A dataset's element as networks take it: a pair is a list."""
+    return list(element) if isinstance(element, tuple) else element
+
+
+def _as_list(inputs):
+    return inputs if isinstance(inputs, tuple) else [inputs]

@@ -1,0 +1,150 @@
+"""Estimates of log p(x) by draws from the posterior, on tensors."""
+
+import math
+
+import tensorflow as tf
+from keras import ops
+
+from kgen.losses import gaussian_kl, gaussian_log_prob
+
+# The most that a decoder puts out at a time in importance sampling: rows, enough
+# to keep the cores busy, and numbers, for large pictures.
+_ROWS = 4096
+_NUMBERS = 4096 * 28 * 28
+
+
+def log_density(x, mean=0.0, log_var=0.0):
+    """Log-density of a diagonal Gaussian, summed over the last axis."""
+    return ops.sum(gaussian_log_prob(x, mean, log_var), axis=-1)
+
+
+def log_prob_given(model, z, inputs, training=False):
+    """log p(x|z) of several codes for each example.
+
+    Args:
+        model: A `LatentGaussianModel`.
+        z: Tensor of shape `(samples, batch, latent_dim)`.
+        inputs: x of shape `(batch, *input_shape)`, or `[x, labels]`.
+        training: Whether the decoder is being trained.
+
+    Returns:
+        Tensor of shape `(samples, batch)`, nats per image.
+    """
+    samples, batch = ops.shape(z)[0], ops.shape(z)[1]
+    x, code = inputs, ops.reshape(z, (-1, model.latent_dim))
+    if model.conditional:
+        x, labels = inputs
+        code = [code, ops.tile(labels, [samples])]
+    decoder = model.decoder if training else model.serving_decoder
+    parameters = decoder(code, training=training)
+    shape = (samples, batch, *model.input_shapes[0])
+    parameters = ops.reshape(parameters, shape)
+    return model.likelihood.log_prob(x, parameters, batch_axes=2)
+
+
+def rate_distortion(model, inputs, num_samples, seed, common=False):
+    """The two parts of the ELBO; see `LatentGaussianModel.rate_distortion`.
+
+    Args:
+        model: A `LatentGaussianModel`.
+        inputs: x of shape `(batch, *input_shape)`, or `[x, labels]`.
+        num_samples: Integer tensor, the draws of z for each example.
+        seed: Pair of integers for the draws.
+        common: Whether all examples have the same draws of noise.
+
+    Returns:
+        Pair of tensors of shape `(batch,)`, nats per image.
+    """
+    mean, log_var = model.posterior_of(inputs)
+    total = _over_draws(
+        model,
+        lambda z, _: ops.sum(log_prob_given(model, z, inputs), axis=0),
+        lambda total, part: total + part,
+        tf.zeros(tf.shape(mean)[:1]),
+        (mean, log_var),
+        num_samples,
+        seed,
+        common,
+    )
+    rate = ops.sum(gaussian_kl(mean, log_var), axis=-1)
+    return rate, -total / tf.cast(num_samples, "float32")
+
+
+def importance_sampling(model, inputs, num_samples, seed, common=False):
+    """log p(x) and the effective sample size.
+
+    See `LatentGaussianModel.importance_sampling`.
+
+    Args:
+        model: A `LatentGaussianModel`.
+        inputs: As in `rate_distortion`, as all that follow.
+        num_samples: Integer tensor.
+        seed: Pair of integers.
+        common: Whether all examples have the same draws of noise.
+
+    Returns:
+        Pair of tensors of shape `(batch,)`.
+    """
+    mean, log_var = model.posterior_of(inputs)
+
+    def log_weight_sums(z, eps):
+        log_q = log_density(eps) - 0.5 * ops.sum(log_var, axis=-1)
+        log_joint = log_prob_given(model, z, inputs) + log_density(z)
+        log_weights = log_joint - log_q
+        powers = [log_weights, 2.0 * log_weights]  # of w and of w^2
+        return ops.stack([ops.logsumexp(x, axis=0) for x in powers])
+
+    sums = _over_draws(
+        model,
+        log_weight_sums,
+        ops.logaddexp,
+        tf.fill([2, tf.shape(mean)[0]], float("-inf")),
+        (mean, log_var),
+        num_samples,
+        seed,
+        common,
+    )
+    log_sum, log_squares = tf.unstack(sums, 2)
+    count = tf.cast(num_samples, "float32")
+    size = tf.exp(2.0 * log_sum - log_squares)  # may be rounded out of bounds
+    return log_sum - tf.math.log(count), tf.clip_by_value(size, 1.0, count)
+
+
+def _over_draws(
+    model, function, combine, start, posterior, num_samples, seed, common
+):
+    """Combines `function(z, eps)` over draws from q(z|x), a chunk at a time.
+
+    Memory does not grow with `num_samples`.
+    """
+    mean, log_var = posterior
+    shape = tf.shape(mean)
+    stddev = ops.exp(0.5 * log_var)
+    rows = min(_ROWS, _NUMBERS // math.prod(model.input_shapes[0]))
+    most = tf.maximum(rows // tf.maximum(shape[0], 1), 1)
+    shared = tf.random.stateless_normal(
+        [num_samples if common else 0, 1, model.latent_dim], seed
+    )
+
+    def body(done, total):
+        size = tf.minimum(most, num_samples - done)
+        # A seed of its own for each batch (seed[1]) and chunk (done).
+        chunk_seed = tf.random.experimental.stateless_fold_in(seed, done)
+        if common:
+            eps = shared[done : done + size]
+        else:
+            eps = tf.random.stateless_normal(
+                [size, shape[0], model.latent_dim], chunk_seed
+            )
+        part = function(mean + stddev * eps, eps)
+        return done + size, combine(total, part)
+
+    any_shape = tf.TensorShape([None] * start.shape.rank)
+    _, total = tf.while_loop(
+        lambda done, _: done < num_samples,
+        body,
+        (0, tf.ensure_shape(start, any_shape)),
+        parallel_iterations=1,
+        shape_invariants=(tf.TensorShape([]), any_shape),
+    )
+    return total

@@ -1,0 +1,373 @@
+"""How models run in Keras: `compile`, `fit`, `evaluate`, `predict`."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kgen import optimizers
+from kgen.errors import InvalidArgument, check_keywords, invalid
+from kgen.models import checks, faults, graph_checks
+from kgen.models.steps import exactly
+from kgen.parallel import replicas
+from kgen.params import Boolean, Integer, Number, Optional, checked
+
+# How steps are run, in the `compile` of every model.
+EXECUTION = {
+    "steps_per_execution": Integer(1),
+    "run_eagerly": Boolean(),
+    "jit_compile": Boolean(),
+}
+_COUNT = Optional(Integer(1))
+
+
+def training_step(train_step: Callable) -> Callable:
+    """Decorates a `train_step`: devices share the batch, a `Guard` may watch."""
+    return replicas.step(faults.step(train_step))
+
+
+def test_step(test_step: Callable) -> Callable:
+    """Decorates a `test_step`: devices share the batch."""
+    return replicas.step(test_step)
+
+
+def compiles(**constraints) -> Callable:
+    """Decorates a model's `compile`, whose arguments have constraints.
+
+    It runs in the scope of the model's strategy, since the optimizers that it
+    makes belong there, and need not be called there.
+
+    Args:
+        **constraints: As in `kgen.params.checked`.
+    """
+
+    def decorate(compile):
+        compile = checked(**EXECUTION, **constraints)(compile)
+        known = list(inspect.signature(compile).parameters)[1:]
+
+        @functools.wraps(compile)
+        def in_scope(model, *args, **kwargs):
+            owner = f"{type(model).__name__}.compile"
+            check_keywords(owner, known, kwargs)
+            strategy = model.distribute_strategy
+            if tf.distribute.has_strategy() and not model._distribute_strategy:
+                raise InvalidArgument(
+                    f"`{owner}`: the model was made outside of the strategy's "
+                    "scope. Make or load it within `with strategy.scope():`."
+                )
+            with strategy.scope():
+                return compile(model, *args, **kwargs)
+
+        return in_scope
+
+    return decorate
+
+
+class Traces:
+    """Functions that were traced, which Keras must not track.
+
+    Attributes:
+        by_name: Methods that work by the batch, by their names.
+        watched: Training steps with the `Faults` that watch them.
+    """
+
+    def __init__(self):
+        self.by_name = {}
+        self.watched = {}
+
+
+class Trained(keras.Model):
+    """A `keras.Model` whose data are checked, and whose steps are kgen's.
+
+    A subclass sets `log_means` and `traces`, and implements `unpack`.
+    """
+
+    # The `Faults` that watch the steps of `fit`, which a `Guard` sets, or None.
+    faults = None
+
+    def _compile(self, arguments, optimizer, variables=None, **execution):
+        """Ends the `compile` of each subclass.
+
+        Args:
+            arguments: What `compile` was called with, by name, to be saved.
+            optimizer: The optimizer of `self.optimizer`.
+            variables: What it changes; None for all that is trainable.
+            **execution: The arguments that `EXECUTION` names.
+        """
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if execution["jit_compile"] and replicas > 1:
+            raise invalid(
+                "jit_compile",
+                f"{type(self).__name__}.compile",
+                f"False for {replicas} replicas",
+                True,
+            )
+        optimizer = optimizers.get(optimizer)
+        self.traces = Traces()  # what they computed may have changed
+        super().compile(optimizer=optimizer, loss=None, **execution)
+        # Built now, so that a checkpoint finds where its state belongs.
+        if variables is None:
+            variables = self.trainable_variables
+        self.optimizer.build(variables)
+        self._compile_arguments = {
+            **arguments,
+            **execution,
+            "optimizer": self.optimizer,
+        }
+
+    def get_compile_config(self) -> dict:
+        """Returns the arguments of `compile`, serialised; `{}` before it."""
+        if not self.compiled:
+            return {}
+        return {
+            name: keras.saving.serialize_keras_object(value)
+            for name, value in self._compile_arguments.items()
+        }
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles as `get_compile_config` says."""
+        self.compile(
+            **{
+                name: keras.saving.deserialize_keras_object(value)
+                for name, value in config.items()
+            }
+        )
+
+    def _log(self, losses, x, metric=None):
+        """Adds a step's losses to the means over the epoch.
+
+        Args:
+            losses: Named tuple or dictionary of scalars, means over x.
+            x: The examples of the step.
+            metric: `LogMeans`; None for `log_means`.
+
+        Returns:
+            The means so far, by name.
+        """
+        metric = self.log_means if metric is None else metric
+        values = losses if isinstance(losses, dict) else losses._asdict()
+        metric.update_state(values, replicas.examples(x))
+        return metric.result()
+
+    @property
+    def metrics(self) -> list:
+        return [self.log_means]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The logs' names, in the order of what `evaluate` returns."""
+        return [name for metric in self.metrics for name in metric.names]
+
+    # `_flatten_metrics_in_order` and `_make_function` are private to Keras:
+    # tests/models/test_steps.py fails when an upgrade changes them.
+
+    def _flatten_metrics_in_order(self, logs):
+        """Returns the logs as Keras's methods do, with `loss` first."""
+        return [logs[name] for name in self.metrics_names if name in logs]
+
+    def _make_function(self, step_function):
+        """Returns Keras's loop of steps, one for each number of steps."""
+        loops = {}
+
+        def function(iterator):
+            number = self.steps_per_execution
+            if number not in loops:
+                loops[number] = self._make_loop(step_function)
+            return loops[number](iterator)
+
+        return function
+
+    def _make_loop(self, step_function):
+        if not replicas.needs_own_loop(self.distribute_strategy):
+            return super()._make_function(step_function)
+        return replicas.steps(
+            step_function,
+            self.distribute_strategy,
+            self.steps_per_execution,
+            self.run_eagerly,
+        )
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing: the networks are built, and a pass over data counts."""
+
+    @checked(
+        epochs=Integer(0),
+        initial_epoch=Integer(0),
+        validation_split=Number(0.0, below=1.0),
+        batch_size=_COUNT,
+        steps_per_epoch=_COUNT,
+        validation_steps=_COUNT,
+        validation_batch_size=_COUNT,
+    )
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=None,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """`keras.Model.fit`, after a look at the data.
+
+        Numbers of steps are kept exactly: where `steps_per_execution` does not
+        divide them, calls into TensorFlow run fewer steps.
+
+        Raises:
+            InvalidArgument: If the data has the wrong shape or type, or holds
+                NaN or values that the objective has no meaning for.
+        """
+        owner = f"{type(self).__name__}.fit"
+        if not self.compiled:
+            raise InvalidArgument(f"`{owner}`: call `compile` before it.")
+        if not isinstance(validation_freq, list):  # else it lists the epochs
+            Integer(1).check("validation_freq", owner, validation_freq)
+        checks.refuse_weights(
+            owner, class_weight=class_weight, sample_weight=sample_weight
+        )
+        y = None if y is x else y  # Keras's habit for autoencoders
+        is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
+        checks.check_data(
+            self, x, y, owner=owner, batch_size=(batch_size or 32) * is_array
+        )
+        if validation_data is not None:
+            validation_data = checks.without_copy(validation_data)
+            checks.check_data(
+                self, validation_data, argument="validation_data", owner=owner
+            )
+        if shuffle is None:  # as Keras does, where the data can be shuffled
+            is_array = hasattr(x, "shape") or isinstance(x, (tuple, list))
+            shuffle = is_array or bool(getattr(x, "num_batches", 0))
+        with (
+            graph_checks.in_words(),
+            exactly(self, steps_per_epoch, validation_steps),
+            faults.stops_watching_after(self),
+        ):
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=with_own_callbacks(self, callbacks),
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
+
+    def _own_callbacks(self, callbacks: list) -> list:
+        """Returns `fit`'s callbacks with those that the model adds."""
+        return callbacks
+
+    @checked(batch_size=_COUNT, steps=_COUNT)
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        *args,
+        **kwargs,
+    ):
+        """`keras.Model.evaluate`, after a look at the data.
+
+        Without `return_dict`, the figures are in the order of
+        `metrics_names`, with `loss` first.
+
+        Raises:
+            InvalidArgument: As `fit` does.
+        """
+        owner = f"{type(self).__name__}.evaluate"
+        if not kwargs.get("_use_cached_eval_dataset"):  # not called by fit
+            checks.refuse_weights(owner, sample_weight=sample_weight)
+            y = None if y is x else y
+            checks.check_data(self, x, y, owner=owner)
+        with graph_checks.in_words(), exactly(self, steps):
+            return super().evaluate(
+                x, y, batch_size, verbose, None, steps, *args, **kwargs
+            )
+
+    @checked(batch_size=_COUNT, steps=_COUNT)
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, **kwargs):
+        """`keras.Model.predict`, after a look at the data.
+
+        Raises:
+            InvalidArgument: As `fit` does.
+        """
+        owner = f"{type(self).__name__}.predict"
+        shape, support = self._called_with
+        checks.check_data(
+            self,
+            x,
+            owner=owner,
+            any_range=support is None,
+            labels=self.conditional and not self.needs_labels,
+            shape=shape,
+        )
+        with graph_checks.in_words(), exactly(self, steps):
+            return super().predict(x, batch_size, verbose, steps, **kwargs)
+
+    @property
+    def _called_with(self):
+        """The shape of one example that `call` takes, and its bounds or None."""
+        any_range = self.encodes_any_range
+        return self.input_shapes[0], None if any_range else self.support
+
+    def predict_step(self, data):
+        shape, support = self._called_with
+        inputs, x = self._unpack(data, shape)
+        graph_checks.check_values(x, support, type(self).__name__)
+        with replicas.frees_graphs():
+            return self(inputs, training=False)
+
+    def train_on_batch(self, *args, **kwargs):
+        """`keras.Model.train_on_batch`; its figures as those of `evaluate`."""
+        with graph_checks.in_words():
+            return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        """`keras.Model.test_on_batch`; its figures as those of `evaluate`."""
+        with graph_checks.in_words():
+            return super().test_on_batch(*args, **kwargs)
+
+
+def with_own_callbacks(model: Trained, callbacks: Any) -> Any:
+    """Adds a model's own callbacks to those of `fit`.
+
+    Args:
+        model: The model, whose `_own_callbacks` arranges them.
+        callbacks: What `fit` was given.
+
+    Returns:
+        What `fit` passes on: a list, or the `CallbackList` it was given.
+    """
+    is_list = isinstance(callbacks, keras.callbacks.CallbackList)
+    given = callbacks.callbacks if is_list else tf.nest.flatten(callbacks)
+    arranged = model._own_callbacks([x for x in given if x is not None])
+    if not is_list:
+        return arranged
+    for callback in arranged:
+        if callback not in given:  # Keras has set the model of the given ones
+            callback.set_model(callbacks.model)
+    callbacks.callbacks[:] = arranged
+    return callbacks
