@@ -1,9 +1,14 @@
 """Dense layers with a gate."""
 
-import keras
+from typing import Any
 
-from kgen.errors import check_int
+import keras
+import tensorflow as tf
+
 from kgen.layers.dense import Dense
+from kgen.params import Built, Integer, checked
+
+_REGULARIZER = Built(keras.regularizers.get, "a Keras regularizer or its name")
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -25,10 +30,16 @@ class GatedDense(keras.layers.Layer):
         Tomczak & Welling (2018), arXiv 1705.07120, section 4.2 (in VAEs).
     """
 
-    def __init__(self, units, kernel_regularizer=None, **kwargs):
+    @checked(units=Integer(1), kernel_regularizer=_REGULARIZER)
+    def __init__(
+        self,
+        units: int,
+        kernel_regularizer: keras.regularizers.Regularizer | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.units = check_int("units", "GatedDense", units)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.units = units
+        self.kernel_regularizer = kernel_regularizer
         # One product for both halves.
         self.dense = Dense(
             2 * self.units,
@@ -40,17 +51,19 @@ class GatedDense(keras.layers.Layer):
             name="dense",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.dense.build(input_shape)
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         linear, gate = keras.ops.split(self.dense(x), 2, axis=-1)
         return linear * keras.ops.sigmoid(gate)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,
