@@ -1,13 +1,14 @@
 """What a density of examples given their class must do."""
 
+import inspect
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.densities.moments import Sums
 from kgen.errors import InvalidArgument
@@ -44,7 +45,7 @@ class Density(keras.layers.Layer):
 
     @checked(num_classes=Integer(1))
     def __init__(
-        self, input_shape: Sequence[int], num_classes: int, **kwargs: Any
+        self, input_shape: Sequence[int], num_classes: int, **kwargs
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -57,11 +58,8 @@ class Density(keras.layers.Layer):
         self.built = True
 
     def log_prob(
-        self,
-        x: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         """log p(x|y) of each example in each class.
 
         Args:
@@ -76,15 +74,15 @@ class Density(keras.layers.Layer):
         raise NotImplementedError
 
     def log_prob_in(
-        self, x: tf.Tensor, labels: tf.Tensor, training: bool = False
-    ) -> tf.Tensor:
+        self, x: Tensor, labels: Tensor, training: bool = False
+    ) -> Tensor:
         """log p(x|y) for one label for each example, of shape `(batch,)`."""
         log_prob = self.log_prob(x, training=training)
         return tf.gather(log_prob, labels, axis=1, batch_dims=1)
 
     def log_prob_at(
-        self, x: tf.Tensor, places: tf.Tensor, training: bool = False
-    ) -> tf.Tensor:
+        self, x: Tensor, places: Tensor, training: bool = False
+    ) -> Tensor:
         """log p(x|y) of some rows of a batch.
 
         A density with noise of its own must draw it for the whole batch here,
@@ -101,7 +99,7 @@ class Density(keras.layers.Layer):
         """
         return self.log_prob(tf.gather(x, places), training=training)
 
-    def draw(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         """Draws examples of the classes `labels`, by the seed alone.
 
         Args:
@@ -113,16 +111,17 @@ class Density(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def regularization(self) -> tf.Tensor:
+    def regularization(self) -> Tensor:
         """The sum of the regularizers, as of the last call."""
         return sum(self.losses, start=ops.zeros(()))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "input_shape": self.input_shape,
-            "num_classes": self.num_classes,
+    def get_config(self) -> dict:
+        # The arguments of `__init__`, which are attributes of the same names.
+        names = inspect.signature(type(self)).parameters
+        arguments = {
+            name: getattr(self, name) for name in names if hasattr(self, name)
         }
+        return {**arguments, **super().get_config()}
 
 
 class ClosedForm(Density):
@@ -141,7 +140,7 @@ class ClosedForm(Density):
     marginalises = True
 
     def __init__(
-        self, input_shape: Sequence[int], num_classes: int, **kwargs: Any
+        self, input_shape: Sequence[int], num_classes: int, **kwargs
     ) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(input_shape, num_classes, **kwargs)
@@ -160,7 +159,7 @@ class ClosedForm(Density):
         """Sets the sums to 0."""
         self._sums.start(self._statistics())
 
-    def observe(self, x: tf.Tensor, weights: tf.Tensor) -> None:
+    def observe(self, x: Tensor, weights: Tensor) -> None:
         """Adds a batch to the sums.
 
         Args:

@@ -78,7 +78,7 @@ def get(
     return build(input_shape, num_classes, **{**options, **build.keywords})
 
 
-def options() -> dict[str, Any]:
+def options() -> dict:
     """The arguments of all densities in closed form, with their defaults."""
     defaults = {}
     for named in DENSITIES.values():
@@ -86,7 +86,7 @@ def options() -> dict[str, Any]:
     return defaults
 
 
-def _options_of(build: Callable[..., Density]) -> dict[str, Any]:
+def _options_of(build: Callable[..., Density]) -> dict:
     return {
         parameter.name: parameter.default
         for parameter in inspect.signature(build).parameters.values()

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
@@ -26,55 +26,63 @@ _PICTURES = 0.05
 
 
 class GaussianBase(ClosedForm):
-    """Base of Gaussians with covariances: their sums, means and shrinkage.
+    """Base of densities with a mean and a covariance for each class.
 
     Args:
         input_shape: Shape of one example.
         num_classes: How many classes there are.
-        shrinkage: None, or a number from 0 to 1: how far a covariance S is
-            shrunk towards one that is the same in all directions,
-            `(1 - a) S + a tr(S) / size I`.
-        covariance_type: `"full"`, or `"tied"` for one that all classes share.
+        covariance_type: As in scikit-learn's `GaussianMixture`: `"diag"`,
+            `"full"`, or `"tied"` for one covariance that all classes share.
     """
 
     def __init__(
         self,
         input_shape: Sequence[int],
         num_classes: int,
-        shrinkage: float | None,
-        covariance_type: str = "full",
-        **kwargs: Any,
+        covariance_type: str,
+        **kwargs,
     ) -> None:
         super().__init__(input_shape, num_classes, **kwargs)
-        self.shrinkage = shrinkage
         self._covariance_type = covariance_type
         self.mean = self._parameter("mean", self.num_classes, self.size)
 
     def _statistics(self):
-        return moments.shapes(
-            self.num_classes, self.size, self._covariance_type
-        )
+        scatter = {
+            "diag": (self.num_classes, self.size),
+            "full": (self.num_classes, self.size, self.size),
+            "tied": (1, self.size, self.size),
+        }
+        return {
+            "count": (self.num_classes,),
+            "mean": (self.num_classes, self.size),
+            "scatter": scatter[self._covariance_type],
+        }
 
-    def observe(self, x: tf.Tensor, weights: tf.Tensor) -> None:
+    def observe(self, x: Tensor, weights: Tensor) -> None:
         moments.add(self._sums, self._rows(x), weights)
-
-    def _singular(self, whose, count, advice="a larger shrinkage"):
-        """The error for a covariance that can't be inverted."""
-        if self.shrinkage is None:
-            advice = "a number as shrinkage"
-        return InvalidArgument(
-            f"`{type(self).__name__}`: the covariance of {whose} is singular: in "
-            f"some direction its {int(count)} examples with {self.size} features "
-            f"don't vary. Pass {advice} (it is {self.shrinkage}), more and "
-            'different examples, or the density "naive_gaussian".'
-        )
 
     def _centred(self, x, mask):
         """x - mean of shape `(batch, classes, size)`, 0 where not seen."""
         return self._only_seen(self._rows(x)[:, None] - self.mean.value, mask)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "shrinkage": self.shrinkage}
+
+def singular(density, whose, count, advice="a larger shrinkage"):
+    """The error for a covariance that can't be inverted.
+
+    Args:
+        density: The density, which has a `shrinkage`.
+        whose: The covariance's classes, in words.
+        count: How many examples they have.
+        advice: What helps where there is a number as shrinkage.
+    """
+    if density.shrinkage is None:
+        advice = "a number as shrinkage"
+    return InvalidArgument(
+        f"`{type(density).__name__}`: the covariance of {whose} is singular: in "
+        f"some direction its {int(count)} examples with {density.size} features "
+        f"don't vary. Pass {advice} (it is {density.shrinkage}), more and "
+        'different examples, or the density "naive_gaussian".'
+    )
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -124,17 +132,16 @@ class FullGaussian(GaussianBase):
         shared: bool = False,
         shrinkage: float | None = None,
         pooling: float = 0.0,
-        **kwargs: Any,
+        **kwargs,
     ) -> None:
         covariance_type = "tied" if shared else "full"
-        super().__init__(
-            input_shape, num_classes, shrinkage, covariance_type, **kwargs
-        )
+        super().__init__(input_shape, num_classes, covariance_type, **kwargs)
         if shared and pooling:
             raise invalid(
                 "pooling", "FullGaussian", "0 where all is shared", pooling
             )
         self.shared = shared
+        self.shrinkage = shrinkage
         self.pooling = pooling
         # The Cholesky factor of the covariance, its diagonal as logarithms.
         count = 1 if shared else self.num_classes
@@ -148,11 +155,8 @@ class FullGaussian(GaussianBase):
         )
 
     def log_prob(
-        self,
-        x: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         if mask is not None:
             return self._marginal(x, mask)
         rows = tf.transpose(self._centred(x, None), (1, 2, 0))
@@ -200,7 +204,7 @@ class FullGaussian(GaussianBase):
             fn_output_signature=tf.float64,
         )
 
-    def draw(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         mean = tf.gather(self.mean.value, labels)
         noise = self._normal(tf.shape(mean), seed)
         factor = self._cholesky()
@@ -223,7 +227,7 @@ class FullGaussian(GaussianBase):
                 whose, count = "all classes", sums["count"].sum()
                 if not self.shared:
                     whose, count = f"class {place}", sums["count"][place]
-                raise self._singular(whose, count)
+                raise singular(self, whose, count)
             factors[place] = _factor(covariance)
         return [(self.mean, sums["mean"]), (self.factor, factors)]
 
@@ -260,13 +264,6 @@ class FullGaussian(GaussianBase):
                 'pooling=0.5, or the density "shared", by which classes learn '
                 "from each other."
             )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "shared": self.shared,
-            "pooling": self.pooling,
-        }
 
 
 def _factor(covariance):

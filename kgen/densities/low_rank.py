@@ -1,15 +1,15 @@
 """Probabilistic PCA in each class: Gaussians of low rank, and noise."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from scipy import linalg
+from tensorflow import Tensor
 
 from kgen.densities.covariances import isotropic, spectrum
-from kgen.densities.gaussian import LOG_2_PI, SHARE, GaussianBase
+from kgen.densities.gaussian import LOG_2_PI, SHARE, GaussianBase, singular
 from kgen.errors import invalid
 from kgen.params import Integer, checked
 
@@ -44,11 +44,12 @@ class LowRankGaussian(GaussianBase):
         num_classes: int,
         rank: int = 20,
         shrinkage: float = 0.0,
-        **kwargs: Any,
+        **kwargs,
     ) -> None:
-        super().__init__(input_shape, num_classes, shrinkage, **kwargs)
+        super().__init__(input_shape, num_classes, "full", **kwargs)
         self.rank = rank
-        if self.rank >= self.size:
+        self.shrinkage = shrinkage
+        if rank >= self.size:
             raise invalid(
                 "rank",
                 "LowRankGaussian",
@@ -60,11 +61,8 @@ class LowRankGaussian(GaussianBase):
         self.log_noise = self._parameter("log_noise", self.num_classes)
 
     def log_prob(
-        self,
-        x: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         """By the q x q matrix `sigma^2 I + W^T W` alone (Woodbury)."""
         rows = self._centred(x, mask)
         loadings, log_noise = self.loadings.value, self.log_noise.value
@@ -99,7 +97,7 @@ class LowRankGaussian(GaussianBase):
         log_det += (size - self.rank) * log_noise
         return -0.5 * (square + log_det + size * LOG_2_PI)
 
-    def draw(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         mean, loadings, log_noise = (
             tf.gather(weight.value, labels)
             for weight in (self.mean, self.loadings, self.log_noise)
@@ -121,9 +119,8 @@ class LowRankGaussian(GaussianBase):
             covariance = isotropic(covariance, self.shrinkage)
             values, vectors, noise = _largest(covariance, self.rank)
             if noise <= 0.0 or number <= 1:
-                raise self._singular(
-                    f"class {label}", number, "a lower rank, a larger shrinkage"
-                )
+                advice = "a lower rank, a larger shrinkage"
+                raise singular(self, f"class {label}", number, advice)
             excess = np.sqrt(np.maximum(values - noise, 0.0))
             loadings[label] = vectors * excess
             log_noise[label] = np.log(noise)
@@ -132,9 +129,6 @@ class LowRankGaussian(GaussianBase):
             (self.loadings, loadings),
             (self.log_noise, log_noise),
         ]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rank": self.rank}
 
 
 def _largest(covariance, rank):

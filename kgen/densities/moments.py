@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from kgen.parallel import replicas
 
@@ -50,34 +51,14 @@ class Sums:
         )
 
 
-def shapes(
-    num_classes: int, size: int, covariance_type: str
-) -> dict[str, tuple[int, ...]]:
-    """Shapes of the sums that Gaussians need: `count`, `mean` and `scatter`.
-
-    Args:
-        num_classes: How many classes there are.
-        size: How many features there are.
-        covariance_type: As in scikit-learn's `GaussianMixture`: `"full"`,
-            `"diag"`, or `"tied"` for one covariance that all classes share.
-    """
-    scatter = {
-        "diag": (num_classes, size),
-        "full": (num_classes, size, size),
-        "tied": (1, size, size),
-    }
-    return {
-        "count": (num_classes,),
-        "mean": (num_classes, size),
-        "scatter": scatter[covariance_type],
-    }
-
-
-def add(sums: Sums, x: tf.Tensor, weights: tf.Tensor) -> None:
+def add(sums: Sums, x: Tensor, weights: Tensor) -> None:
     """Adds a batch to `count`, `mean` and `scatter`.
 
     Args:
-        sums: Sums of the shapes that `shapes` returns.
+        sums: `count` of shape `(num_classes,)`, `mean` of shape
+            `(num_classes, size)`; `scatter` of shape `(num_classes, size)` for
+            variances alone, `(num_classes, size, size)` for covariances, or
+            `(1, size, size)` for one covariance that all classes share.
         x: Tensor of shape `(batch, size)`.
         weights: Tensor of shape `(batch, num_classes)`.
     """

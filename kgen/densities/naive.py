@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
-from kgen.densities import moments
 from kgen.densities.base import ClosedForm
 from kgen.densities.covariances import total
+from kgen.densities.gaussian import GaussianBase
 from kgen.errors import InvalidArgument
 from kgen.losses import gaussian_log_prob
 from kgen.params import Number, Optional, checked
@@ -20,7 +20,7 @@ _PICTURES, _COLUMNS = 0.01, 1e-9
 
 
 @keras.saving.register_keras_serializable(package="kgen")
-class NaiveGaussian(ClosedForm):
+class NaiveGaussian(GaussianBase):
     """Each feature is Gaussian in each class, independent of the others.
 
     Fitted by maximum likelihood; then `smoothing` times the largest variance of
@@ -47,36 +47,26 @@ class NaiveGaussian(ClosedForm):
         input_shape: Sequence[int],
         num_classes: int,
         smoothing: float | None = None,
-        **kwargs: Any,
+        **kwargs,
     ) -> None:
-        super().__init__(input_shape, num_classes, **kwargs)
+        super().__init__(input_shape, num_classes, "diag", **kwargs)
         self.smoothing = smoothing
-        self.mean = self._parameter("mean", self.num_classes, self.size)
         self.log_var = self._parameter("log_var", self.num_classes, self.size)
 
     def log_prob(
-        self,
-        x: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         x = self._rows(x)[:, None]
         each = gaussian_log_prob(x, self.mean.value, self.log_var.value)
         return tf.reduce_sum(self._only_seen(each, mask), axis=-1)
 
-    def draw(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         mean, log_var = (
             tf.gather(value, labels)
             for value in (self.mean.value, self.log_var.value)
         )
         noise = self._normal(tf.shape(mean), seed)
         return self._shaped(mean + tf.exp(0.5 * log_var) * noise)
-
-    def _statistics(self):
-        return moments.shapes(self.num_classes, self.size, "diag")
-
-    def observe(self, x: tf.Tensor, weights: tf.Tensor) -> None:
-        moments.add(self._sums, self._rows(x), weights)
 
     def _solve(self, sums, seen):
         count, mean = sums["count"], sums["mean"]
@@ -94,9 +84,6 @@ class NaiveGaussian(ClosedForm):
             )
         log_var = np.log(np.where(var > 0.0, var, 1.0))
         return [(self.mean, mean), (self.log_var, log_var)]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "smoothing": self.smoothing}
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -125,7 +112,7 @@ class NaiveBernoulli(ClosedForm):
         num_classes: int,
         threshold: float | None = None,
         smoothing: float = 1.0,
-        **kwargs: Any,
+        **kwargs,
     ) -> None:
         super().__init__(input_shape, num_classes, **kwargs)
         self.threshold = threshold
@@ -135,11 +122,8 @@ class NaiveBernoulli(ClosedForm):
         self.logits = self._parameter("logits", self.num_classes, self.size)
 
     def log_prob(
-        self,
-        x: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         x, logits = self._ones(x), self.logits.value
         if mask is not None:
             seen = self._rows(mask)
@@ -148,7 +132,7 @@ class NaiveBernoulli(ClosedForm):
         free = tf.reduce_sum(tf.nn.softplus(logits), axis=1)
         return tf.matmul(x, logits, transpose_b=True) - free
 
-    def draw(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         chance = tf.sigmoid(tf.gather(self.logits.value, labels))
         uniform = tf.random.stateless_uniform(
             tf.shape(chance), tf.stack([seed, 0]), dtype="float64"
@@ -165,7 +149,7 @@ class NaiveBernoulli(ClosedForm):
         shape = (self.num_classes, self.size)
         return {"count": (self.num_classes,), "ones": shape}
 
-    def observe(self, x: tf.Tensor, weights: tf.Tensor) -> None:
+    def observe(self, x: Tensor, weights: Tensor) -> None:
         self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
         self._sums["ones"].assign_add(
             tf.matmul(weights, self._ones(x), transpose_a=True)
@@ -184,10 +168,3 @@ class NaiveBernoulli(ClosedForm):
             )
         odds = np.where(seen[:, None], ones / np.where(zeros > 0, zeros, 1), 1)
         return [(self.logits, np.log(odds))]
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "threshold": self.threshold,
-            "smoothing": self.smoothing,
-        }

@@ -1,11 +1,11 @@
 """P(y): how frequent each class is."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from kgen.densities.base import Pair
 from kgen.densities.moments import Sums
@@ -28,7 +28,7 @@ class ClassCounts:
         """Sets the counts to 0."""
         self._sums.start({"count": (self._num_classes,)})
 
-    def add(self, weights: tf.Tensor) -> None:
+    def add(self, weights: Tensor) -> None:
         """Adds `weights`, of shape `(batch, num_classes)`, float64."""
         self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
 
@@ -53,7 +53,7 @@ class ClassPrior(keras.layers.Layer):
         self,
         num_classes: int,
         probabilities: Sequence[float] | str | None = None,
-        **kwargs: Any,
+        **kwargs,
     ) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)
@@ -73,7 +73,7 @@ class ClassPrior(keras.layers.Layer):
         """Sets the counts to 0."""
         self._counts.start()
 
-    def observe(self, weights: tf.Tensor) -> None:
+    def observe(self, weights: Tensor) -> None:
         """Adds `weights`, of shape `(batch, num_classes)`, to the counts."""
         self._counts.add(weights)
 
@@ -120,7 +120,7 @@ class ClassPrior(keras.layers.Layer):
             )
         return []
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,

@@ -1,10 +1,8 @@
 """Labels as an input of a network."""
 
-from typing import Any
-
 import keras
-import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.params import Integer, checked
 
@@ -28,12 +26,12 @@ class ConcatenateLabels(keras.layers.Layer):
     """
 
     @checked(num_classes=Integer(1))
-    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+    def __init__(self, num_classes: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.built = True
 
-    def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         x, labels = inputs
         labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
         # Rows of a table, and not `ops.one_hot`: LiteRT's int8 is wrong about
@@ -47,11 +45,9 @@ class ConcatenateLabels(keras.layers.Layer):
         hot = ops.broadcast_to(hot, (batch, *middle, count))
         return ops.concatenate([x, hot], axis=-1)
 
-    def compute_output_shape(
-        self, input_shape: list[tuple[int | None, ...]]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         shape = input_shape[0]
         return (*shape[:-1], shape[-1] + self.num_classes)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {**super().get_config(), "num_classes": self.num_classes}

@@ -1,12 +1,11 @@
 """Layers that corrupt their input while training, for denoising."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.parallel import replicas
@@ -38,10 +37,7 @@ class Corruption(keras.layers.Layer):
 
     @checked(seed=Optional(SEED))
     def __init__(
-        self,
-        level: float | Sequence[float],
-        seed: int | None = None,
-        **kwargs: Any,
+        self, level: float | Sequence[float], seed: int | None = None, **kwargs
     ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
@@ -66,10 +62,10 @@ class Corruption(keras.layers.Layer):
             level,
         )
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         return self.corrupt(x, self._levels(x)) if training else x
 
-    def corrupt(self, x: tf.Tensor, level: float | tf.Tensor) -> tf.Tensor:
+    def corrupt(self, x: Tensor, level: float | Tensor) -> Tensor:
         """Returns a corrupted copy.
 
         Args:
@@ -92,12 +88,10 @@ class Corruption(keras.layers.Layer):
             shape = (*shape[:-1], 1)
         return replicas.uniform(shape, self.seed_generator)
 
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {**super().get_config(), "level": self.level, "seed": self.seed}
 
 
@@ -107,7 +101,7 @@ class GaussianCorruption(Corruption):
 
     highest = 1e6  # of a standard deviation
 
-    def corrupt(self, x: tf.Tensor, level: float | tf.Tensor) -> tf.Tensor:
+    def corrupt(self, x: Tensor, level: float | Tensor) -> Tensor:
         noise = replicas.normal(ops.shape(x), self.seed_generator)
         return x + level * noise
 
@@ -116,7 +110,7 @@ class GaussianCorruption(Corruption):
 class MaskingCorruption(Corruption):
     """Sets a share `level` of the pixels to 0 (Vincent et al. 2010, 3.2)."""
 
-    def corrupt(self, x: tf.Tensor, level: float | tf.Tensor) -> tf.Tensor:
+    def corrupt(self, x: Tensor, level: float | Tensor) -> Tensor:
         return ops.where(self._uniform_by_pixel(x) < level, 0.0, x)
 
 
@@ -124,7 +118,7 @@ class MaskingCorruption(Corruption):
 class SaltAndPepperCorruption(Corruption):
     """Sets a share `level` of the pixels to 0 or 1, with equal chances."""
 
-    def corrupt(self, x: tf.Tensor, level: float | tf.Tensor) -> tf.Tensor:
+    def corrupt(self, x: Tensor, level: float | Tensor) -> Tensor:
         uniform = self._uniform_by_pixel(x)
         salted = ops.where(uniform < 0.5 * level, 0.0, 1.0)
         return ops.where(uniform < level, salted, x)

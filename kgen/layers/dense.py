@@ -2,6 +2,7 @@
 
 import keras
 import tensorflow as tf
+from tensorflow import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -17,9 +18,7 @@ class Dense(keras.layers.Dense):
     Arguments, call arguments and the output are those of `keras.layers.Dense`.
     """
 
-    def call(
-        self, inputs: tf.Tensor, training: bool | None = None
-    ) -> tf.Tensor:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         if len(inputs.shape) != 2:
             return super().call(inputs, training=training)
         x = _product(inputs, tf.convert_to_tensor(self.kernel))

@@ -1,9 +1,7 @@
 """Dense layers with a gate."""
 
-from typing import Any
-
 import keras
-import tensorflow as tf
+from tensorflow import Tensor
 
 from kgen.layers.dense import Dense
 from kgen.params import Built, Integer, checked
@@ -35,7 +33,7 @@ class GatedDense(keras.layers.Layer):
         self,
         units: int,
         kernel_regularizer: keras.regularizers.Regularizer | str | None = None,
-        **kwargs: Any,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.units = units
@@ -54,16 +52,14 @@ class GatedDense(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.dense.build(input_shape)
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: Tensor) -> Tensor:
         linear, gate = keras.ops.split(self.dense(x), 2, axis=-1)
         return linear * keras.ops.sigmoid(gate)
 
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "units": self.units,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.losses.divergences import bound_log_var, gaussian_kl
 from kgen.parallel import replicas
@@ -48,7 +48,7 @@ class GaussianSampling(keras.layers.Layer):
         kl_weight: float = 1.0,
         free_bits: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs,
     ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
@@ -75,7 +75,7 @@ class GaussianSampling(keras.layers.Layer):
         """
         self.reset()
 
-    def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         mean, log_var = inputs
         log_var = bound_log_var(log_var)
         loss = self.current_kl_weight * self.kl(mean, log_var)
@@ -87,10 +87,10 @@ class GaussianSampling(keras.layers.Layer):
 
     def draw(
         self,
-        mean: tf.Tensor | float,
-        log_var: tf.Tensor,
-        shape: Sequence[int | tf.Tensor] | None = None,
-    ) -> tf.Tensor:
+        mean: Tensor | float,
+        log_var: Tensor,
+        shape: Sequence[int | Tensor] | None = None,
+    ) -> Tensor:
         """Draws z without the KL term.
 
         Args:
@@ -104,7 +104,7 @@ class GaussianSampling(keras.layers.Layer):
         eps = replicas.normal(shape, self.seed_generator, axis)
         return mean + ops.exp(0.5 * log_var) * eps
 
-    def kl(self, mean: tf.Tensor, log_var: tf.Tensor) -> tf.Tensor:
+    def kl(self, mean: Tensor, log_var: Tensor) -> Tensor:
         """The KL term with its free bits, unweighted, in nats per image."""
         per_dim = gaussian_kl(mean, log_var)
         if not self.free_bits:
@@ -112,12 +112,10 @@ class GaussianSampling(keras.layers.Layer):
         per_dim = replicas.mean(per_dim, axis=0)
         return ops.sum(ops.maximum(per_dim, self.free_bits))
 
-    def compute_output_shape(
-        self, input_shape: list[tuple[int | None, ...]]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape[0]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "kl_weight": self.kl_weight,

@@ -1,10 +1,9 @@
 """Spectral normalisation, and the clipping of weights."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.params import Instance, Integer, Number, checked
@@ -45,7 +44,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         layer=Instance(keras.layers.Layer, _EXPECTED), iterations=Integer(1)
     )
     def __init__(
-        self, layer: keras.layers.Layer, iterations: int = 1, **kwargs: Any
+        self, layer: keras.layers.Layer, iterations: int = 1, **kwargs
     ) -> None:
         super().__init__(layer, **kwargs)
         self.iterations = iterations
@@ -68,7 +67,7 @@ class SpectralNormalization(keras.layers.Wrapper):
             autocast=False,  # the power iteration is in float32 throughout
         )
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         kernel = tf.convert_to_tensor(self._matrix)
         sigma = ops.cast(self._sigma(kernel, training), kernel.dtype)
         normalised = kernel / sigma
@@ -95,12 +94,10 @@ class SpectralNormalization(keras.layers.Wrapper):
         right = ops.stop_gradient(_unit(right))
         return ops.sum((left @ matrix) * right)
 
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.layer.compute_output_shape(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {**super().get_config(), "iterations": self.iterations}
 
 
@@ -125,8 +122,8 @@ class WeightClip(keras.constraints.Constraint):
             raise invalid("limit", "WeightClip", "a positive number", limit)
         self.limit = limit
 
-    def __call__(self, w: tf.Tensor) -> tf.Tensor:
+    def __call__(self, w: Tensor) -> Tensor:
         return ops.clip(w, -self.limit, self.limit)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {"limit": self.limit}

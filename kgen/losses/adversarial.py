@@ -5,11 +5,11 @@ logistic function, and E the mean over the batch. `softplus(-r) = -log s(r)` and
 `softplus(f) = -log(1 - s(f))`.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import keras
-import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.parallel import replicas
@@ -28,9 +28,7 @@ class AdversarialLoss:
     # Whether the generator's loss takes the real logits, too.
     needs_real = False
 
-    def discriminator_loss(
-        self, real: tf.Tensor, *fakes: tf.Tensor
-    ) -> tf.Tensor:
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         """The discriminator's loss.
 
         Args:
@@ -44,8 +42,8 @@ class AdversarialLoss:
         raise NotImplementedError
 
     def generator_loss(
-        self, fake: tf.Tensor, real: tf.Tensor | None = None
-    ) -> tf.Tensor:
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         """The generator's loss.
 
         Args:
@@ -57,12 +55,12 @@ class AdversarialLoss:
         """
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         """The arguments of `__init__`."""
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict) -> Self:
         """Builds the loss that `get_config` described."""
         return cls(**config)
 
@@ -84,7 +82,7 @@ class _Smoothed(AdversarialLoss):
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {"label_smoothing": self.label_smoothing}
 
     def _is_real(self, logits):
@@ -109,14 +107,12 @@ class Minimax(_Smoothed):
         Goodfellow et al. (2014), arXiv 1406.2661, equation 1.
     """
 
-    def discriminator_loss(
-        self, real: tf.Tensor, *fakes: tf.Tensor
-    ) -> tf.Tensor:
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return self._is_real(real) + _total(ops.softplus, fakes)
 
     def generator_loss(
-        self, fake: tf.Tensor, real: tf.Tensor | None = None
-    ) -> tf.Tensor:
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return -ops.mean(ops.softplus(fake))
 
 
@@ -131,14 +127,12 @@ class NonSaturating(_Smoothed):
         Goodfellow et al. (2014), arXiv 1406.2661, section 3.
     """
 
-    def discriminator_loss(
-        self, real: tf.Tensor, *fakes: tf.Tensor
-    ) -> tf.Tensor:
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return self._is_real(real) + _total(ops.softplus, fakes)
 
     def generator_loss(
-        self, fake: tf.Tensor, real: tf.Tensor | None = None
-    ) -> tf.Tensor:
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return ops.mean(ops.softplus(-fake))
 
 
@@ -153,16 +147,14 @@ class LeastSquares(_Smoothed):
         Mao et al. (2017), arXiv 1611.04076, equation 2 and section 3.2.3.
     """
 
-    def discriminator_loss(
-        self, real: tf.Tensor, *fakes: tf.Tensor
-    ) -> tf.Tensor:
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         target = 1.0 - self.label_smoothing
         by_real = ops.mean(ops.square(real - target))
         return 0.5 * (by_real + _total(ops.square, fakes))
 
     def generator_loss(
-        self, fake: tf.Tensor, real: tf.Tensor | None = None
-    ) -> tf.Tensor:
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return 0.5 * ops.mean(ops.square(fake - 1.0))
 
 
@@ -175,15 +167,13 @@ class Hinge(AdversarialLoss):
         1802.05957, equations 16 and 17.
     """
 
-    def discriminator_loss(
-        self, real: tf.Tensor, *fakes: tf.Tensor
-    ) -> tf.Tensor:
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         by_fakes = _total(lambda fake: ops.relu(1.0 + fake), fakes)
         return ops.mean(ops.relu(1.0 - real)) + by_fakes
 
     def generator_loss(
-        self, fake: tf.Tensor, real: tf.Tensor | None = None
-    ) -> tf.Tensor:
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return -ops.mean(fake)
 
 
@@ -197,14 +187,12 @@ class Wasserstein(AdversarialLoss):
         Arjovsky et al. (2017), arXiv 1701.07875, algorithm 1.
     """
 
-    def discriminator_loss(
-        self, real: tf.Tensor, *fakes: tf.Tensor
-    ) -> tf.Tensor:
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return _total(lambda fake: fake, fakes) - ops.mean(real)
 
     def generator_loss(
-        self, fake: tf.Tensor, real: tf.Tensor | None = None
-    ) -> tf.Tensor:
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return -ops.mean(fake)
 
 
@@ -225,9 +213,7 @@ class Relativistic(_Smoothed):
 
     needs_real = True
 
-    def discriminator_loss(
-        self, real: tf.Tensor, *fakes: tf.Tensor
-    ) -> tf.Tensor:
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         level = replicas.mean(real)
         of_fakes = sum(replicas.mean(fake) for fake in fakes)
         relative = real - of_fakes / len(fakes)
@@ -235,8 +221,8 @@ class Relativistic(_Smoothed):
         return self._is_real(relative) + by_fakes
 
     def generator_loss(
-        self, fake: tf.Tensor, real: tf.Tensor | None = None
-    ) -> tf.Tensor:
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         real, fake = real - replicas.mean(fake), fake - replicas.mean(real)
         return ops.mean(ops.softplus(-fake)) + ops.mean(ops.softplus(real))
 

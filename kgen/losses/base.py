@@ -1,13 +1,11 @@
 """What a likelihood p(x|z) must do."""
 
-from typing import Any
-
 import keras
-import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 
-def sum_over_event(values: tf.Tensor, batch_axes: int = 1) -> tf.Tensor:
+def sum_over_event(values: Tensor, batch_axes: int = 1) -> Tensor:
     """Sums all axes of `values` behind the first `batch_axes`."""
     return ops.sum(values, axis=tuple(range(batch_axes, len(values.shape))))
 
@@ -19,8 +17,8 @@ class Likelihood(keras.layers.Layer):
     they mean. It is a layer, so that it may have weights and is saved with the
     model; it computes in float32 under every dtype policy.
 
-    To add one: subclass, and implement `_log_prob_per_dim`, `mean` and
-    `sample`.
+    To add one: subclass, and implement `_log_prob_per_dim`, `sample`, and `mean`
+    where the mean is neither the parameters nor their sigmoid.
 
     Attributes:
         support: The range of x as a pair, or None.
@@ -41,14 +39,14 @@ class Likelihood(keras.layers.Layer):
     parameter_bounds: tuple[float, float] | None = None
     is_density = True
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.built = True
 
     def log_prob(
-        self, x: tf.Tensor, parameters: tf.Tensor, batch_axes: int = 1
-    ) -> tf.Tensor:
+        self, x: Tensor, parameters: Tensor, batch_axes: int = 1
+    ) -> Tensor:
         """Log-likelihood of each example.
 
         Args:
@@ -65,11 +63,18 @@ class Likelihood(keras.layers.Layer):
         x = ops.cast(x, "float32")
         return sum_over_event(self._log_prob_per_dim(x, parameters), batch_axes)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """E[x|z], of the shape of `parameters`."""
-        raise NotImplementedError
+    def mean(self, parameters: Tensor) -> Tensor:
+        """E[x|z], of the shape of `parameters`.
 
-    def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        These are the parameters, or their sigmoid where they are logits; a
+        subclass whose mean is another one overrides it.
+        """
+        parameters = ops.cast(parameters, "float32")
+        if self.parameters_are_logits:
+            return ops.sigmoid(parameters)
+        return parameters
+
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         """A draw of x given z, of the shape of `parameters`.
 
         Args:

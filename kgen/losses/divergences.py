@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 # exp(20) is a variance of 5e8: nothing sensible lies beyond, and exp of much
 # more is infinite.
@@ -22,7 +23,7 @@ def _at_least_float32(x):
     return ops.cast(x, "float32") if half else x
 
 
-def bound_log_var(log_var: tf.Tensor) -> tf.Tensor:
+def bound_log_var(log_var: Tensor) -> Tensor:
     """Clips `log_var` to +-20 in float32, but lets the gradient pass.
 
     A clipped value without a gradient could never come back.
@@ -41,9 +42,7 @@ def bound_log_var(log_var: tf.Tensor) -> tf.Tensor:
     return tf.stop_gradient(clipped) + (finite - tf.stop_gradient(finite))
 
 
-def gaussian_log_prob(
-    x: tf.Tensor, mean: tf.Tensor, log_var: tf.Tensor
-) -> tf.Tensor:
+def gaussian_log_prob(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     """Log-density of a diagonal Gaussian, dimension by dimension.
 
     Args:
@@ -60,11 +59,11 @@ def gaussian_log_prob(
 
 
 def gaussian_kl(
-    mean: tf.Tensor,
-    log_var: tf.Tensor,
-    other_mean: tf.Tensor | float = 0.0,
-    other_log_var: tf.Tensor | float = 0.0,
-) -> tf.Tensor:
+    mean: Tensor,
+    log_var: Tensor,
+    other_mean: Tensor | float = 0.0,
+    other_log_var: Tensor | float = 0.0,
+) -> Tensor:
     """KL(N(mean, exp(log_var)) || N(other_mean, exp(other_log_var))).
 
     In closed form, dimension by dimension: for standard deviations s1, s2 it

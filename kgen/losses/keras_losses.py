@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.losses.base import Likelihood
@@ -65,7 +65,7 @@ class KerasLoss(Likelihood):
     is_density = False
 
     def __init__(
-        self, loss: keras.losses.Loss | Callable | dict | str, **kwargs: Any
+        self, loss: keras.losses.Loss | Callable | dict | str, **kwargs
     ) -> None:
         super().__init__(**kwargs)
         # Users give it as the argument `likelihood` of an autoencoder.
@@ -88,8 +88,8 @@ class KerasLoss(Likelihood):
             self.parameter_bounds = None if from_logits else (0.0, 1.0)
 
     def log_prob(
-        self, x: tf.Tensor, parameters: tf.Tensor, batch_axes: int = 1
-    ) -> tf.Tensor:
+        self, x: Tensor, parameters: Tensor, batch_axes: int = 1
+    ) -> Tensor:
         """Minus the loss of each example; see `Likelihood.log_prob`."""
         parameters = ops.cast(parameters, "float32")
         x = ops.broadcast_to(ops.cast(x, "float32"), ops.shape(parameters))
@@ -101,13 +101,7 @@ class KerasLoss(Likelihood):
             ops.reshape(x, shape), ops.reshape(parameters, shape)
         )
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        parameters = ops.cast(parameters, "float32")
-        if self.parameters_are_mean:
-            return parameters
-        return ops.sigmoid(parameters)
-
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         loss = keras.losses.serialize(self.loss)
         # Keras leaves out some arguments, such as Huber's delta.
         arguments = getattr(self.loss, "_fn_kwargs", {})

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.losses import keras_losses
@@ -33,10 +33,7 @@ class Bernoulli(Likelihood):
         # x log(m) + (1 - x) log(1 - m)
         return x * parameters - tf.nn.softplus(parameters)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        return ops.sigmoid(ops.cast(parameters, "float32"))
-
-    def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         mean = self.mean(parameters)
         uniform = tf.random.stateless_uniform(tf.shape(mean), seed)
         return ops.cast(uniform < mean, "float32")
@@ -68,7 +65,7 @@ class ContinuousBernoulli(Likelihood):
         half = 0.5 * parameters
         return parameters * (x - 0.5) - _log_sinhc(half)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mean(self, parameters: Tensor) -> Tensor:
         logits = ops.cast(parameters, "float32")
         small = ops.abs(logits) < _SERIES_BELOW
         safe = ops.where(small, ops.ones_like(logits), logits)
@@ -77,7 +74,7 @@ class ContinuousBernoulli(Likelihood):
         series = logits * (1 / 12 - square * (1 / 720 - square / 30240))
         return 0.5 + ops.where(small, series, exact)
 
-    def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         logits = ops.cast(parameters, "float32")
         uniform = tf.random.stateless_uniform(tf.shape(logits), seed)
         small = ops.abs(logits) < 0.01
@@ -121,7 +118,7 @@ class Gaussian(Likelihood):
 
     @checked(stddev=Number(1e-6), learn_stddev=Boolean())
     def __init__(
-        self, stddev: float = 1.0, learn_stddev: bool = False, **kwargs: Any
+        self, stddev: float = 1.0, learn_stddev: bool = False, **kwargs
     ) -> None:
         super().__init__(**kwargs)
         self.stddev = stddev
@@ -138,15 +135,12 @@ class Gaussian(Likelihood):
         log_var = bound_log_var(self.log_var)
         return gaussian_log_prob(x, parameters, log_var)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        return ops.cast(parameters, "float32")
-
-    def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         mean = self.mean(parameters)
         noise = tf.random.stateless_normal(tf.shape(mean), seed)
         return mean + ops.exp(0.5 * bound_log_var(self.log_var)) * noise
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "stddev": self.stddev,
@@ -178,8 +172,8 @@ class OptimalGaussian(Likelihood):
     is_density = False
 
     def log_prob(
-        self, x: tf.Tensor, parameters: tf.Tensor, batch_axes: int = 1
-    ) -> tf.Tensor:
+        self, x: Tensor, parameters: Tensor, batch_axes: int = 1
+    ) -> Tensor:
         """The value for each example; see `Likelihood.log_prob`."""
         difference = ops.cast(x, "float32") - ops.cast(parameters, "float32")
         error = ops.square(difference)
@@ -189,9 +183,6 @@ class OptimalGaussian(Likelihood):
         # The ratio is 1 above the floor; below it, it keeps a gradient.
         ratio = error / variance
         return -0.5 * size * (ops.log(2.0 * math.pi * variance) + ratio)
-
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        return ops.cast(parameters, "float32")
 
 
 def _gaussian(stddev=1.0):

@@ -1,10 +1,10 @@
 """Penalties on a discriminator's gradient by its input."""
 
-from typing import Any, Self
+from typing import Self
 
 import keras
-import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.parallel import replicas
 from kgen.params import Named, Number, Optional, checked, resolve
@@ -30,11 +30,8 @@ class Penalty:
         self.weight = self.default_weight if weight is None else weight
 
     def points(
-        self,
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        seed: keras.random.SeedGenerator,
-    ) -> tf.Tensor:
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         """The examples at which the gradient is judged.
 
         Args:
@@ -48,7 +45,7 @@ class Penalty:
         """
         raise NotImplementedError
 
-    def __call__(self, gradient: tf.Tensor) -> tf.Tensor:
+    def __call__(self, gradient: Tensor) -> Tensor:
         """The weighted penalty.
 
         Args:
@@ -59,12 +56,12 @@ class Penalty:
         """
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict:
         """The arguments of `__init__`."""
         return {"weight": self.weight}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict) -> Self:
         """Builds the penalty that `get_config` described."""
         return cls(**config)
 
@@ -77,7 +74,7 @@ def _square_norm(gradient):
 class _DistanceFromOne(Penalty):
     """`weight * E[(|grad D| - 1)^2]`."""
 
-    def __call__(self, gradient: tf.Tensor) -> tf.Tensor:
+    def __call__(self, gradient: Tensor) -> Tensor:
         norm = ops.sqrt(_square_norm(gradient) + _EPSILON)
         return self.weight * ops.mean(ops.square(norm - 1.0))
 
@@ -96,11 +93,8 @@ class GradientPenalty(_DistanceFromOne):
     """
 
     def points(
-        self,
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        seed: keras.random.SeedGenerator,
-    ) -> tf.Tensor:
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         shape = (ops.shape(real)[0], *(1 for _ in real.shape[1:]))
         u = replicas.uniform(shape, seed)
         return u * real + (1.0 - u) * ops.stop_gradient(fake)
@@ -120,14 +114,11 @@ class R1(Penalty):
     default_weight = 1.0
 
     def points(
-        self,
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        seed: keras.random.SeedGenerator,
-    ) -> tf.Tensor:
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         return real
 
-    def __call__(self, gradient: tf.Tensor) -> tf.Tensor:
+    def __call__(self, gradient: Tensor) -> Tensor:
         return 0.5 * self.weight * ops.mean(_square_norm(gradient))
 
 
@@ -146,11 +137,8 @@ class Dragan(_DistanceFromOne):
     """
 
     def points(
-        self,
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        seed: keras.random.SeedGenerator,
-    ) -> tf.Tensor:
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         noise = replicas.normal(ops.shape(real), seed)
         return real + 0.5 * replicas.std(real) * noise
 
