@@ -1,11 +1,23 @@
 """Checks of arrays: dtype, shape, range and finiteness, and labels."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
+
+Shape = Sequence[int]
+Support = tuple[float, float] | None
 
 
-def check_array(images, shape, support, owner, argument="x"):
+def check_array(
+    images: ArrayLike,
+    shape: Shape,
+    support: Support,
+    owner: str,
+    argument: str = "x",
+) -> None:
     """Raises unless `images` are floats of `shape`, finite and in `support`.
 
     Args:
@@ -24,15 +36,18 @@ def check_array(images, shape, support, owner, argument="x"):
         images.dtype.name != "bfloat16"
     ):
         raise invalid(
-            argument,
-            owner,
-            floats(shape),
-            f"an array of {images.dtype}",
+            argument, owner, floats(shape), f"an array of {images.dtype}"
         )
     check_range(argument, owner, images, support, within(support))
 
 
-def check_range(argument, owner, x, support=None, expected=None):
+def check_range(
+    argument: str,
+    owner: str,
+    x: np.ndarray,
+    support: Support = None,
+    expected: str | None = None,
+) -> None:
     """Raises unless all numbers are finite and within bounds.
 
     Args:
@@ -51,12 +66,14 @@ def check_range(argument, owner, x, support=None, expected=None):
         )
 
 
-def wrong_shape(found, shape, owner, argument="x"):
-    """The error for an array of another shape, with what to do where it is plain.
+def wrong_shape(
+    found: Shape, shape: Shape, owner: str, argument: str = "x"
+) -> InvalidArgument:
+    """The error for an array of the wrong shape, with advice where it is plain.
 
     Args:
         found: The array's shape.
-        shape: That of one example.
+        shape: The shape of one example.
         owner: Whose argument it is.
         argument: Its name.
     """
@@ -76,28 +93,34 @@ def wrong_shape(found, shape, owner, argument="x"):
     )
 
 
-def floats(shape):
+def floats(shape: Shape) -> str:
     """What is expected of the type of examples of `shape`, for messages."""
     if len(shape) == 3:
         return 'floats; for 8-bit pictures pass `x.astype("float32") / 255`'
     return 'floats; `x.astype("float32")` makes them'
 
 
-def within(support):
-    """What is expected of values that must keep bounds, for messages."""
+def within(support: Support) -> str:
+    """What is expected of values that must lie within bounds, for messages."""
     if support is None:
         return "finite numbers"
     return f"values in [{support[0]:g}, {support[1]:g}]; scale the data"
 
 
-def no_labels(owner):
+def no_labels(owner: str) -> InvalidArgument:
     """The error for labels that are missing."""
     return invalid(
         "labels", owner, "one for each example: the networks take them", None
     )
 
 
-def check_labels(labels, num_classes, count, owner, lowest=0):
+def check_labels(
+    labels: ArrayLike | None,
+    num_classes: int | None,
+    count: int,
+    owner: str,
+    lowest: int = 0,
+) -> None:
     """Raises unless `labels` are `count` integers below `num_classes`.
 
     Args:
@@ -111,16 +134,13 @@ def check_labels(labels, num_classes, count, owner, lowest=0):
         raise no_labels(owner)
     labels = np.asarray(labels)
     if labels.shape != (count,):
-        raise invalid(
-            "labels", owner, f"shape ({count},)", f"shape {labels.shape}"
-        )
+        expected = f"shape ({count},)"
+        raise invalid("labels", owner, expected, f"shape {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer):
         raise invalid("labels", owner, "integers", f"{labels.dtype}")
-    if (
-        num_classes
-        and count
-        and not (labels.min() >= lowest and labels.max() < num_classes)
-    ):
+    if not num_classes or not count:
+        return
+    if labels.min() < lowest or labels.max() >= num_classes:
         raise invalid(
             "labels",
             owner,

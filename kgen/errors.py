@@ -4,6 +4,8 @@ import difflib
 import operator
 import pathlib
 import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 # Characters of a value in a message.
 _LONGEST = 500
@@ -20,7 +22,9 @@ class UnknownArgument(InvalidArgument, TypeError):
     """An argument name that does not exist (also a `TypeError`, as in Python)."""
 
 
-def invalid(argument, owner, expected, received):
+def invalid(
+    argument: str, owner: str, expected: str, received: Any
+) -> InvalidArgument:
     """Builds the error for a bad argument, in Keras's wording.
 
     Args:
@@ -42,14 +46,17 @@ def _shown(value):
     """A value as text of bounded length, whatever it is."""
     try:
         text = str(value)
-    except Exception:  # nested too deeply, or an object of one's own
+    except Exception:  # nested too deeply, or a user's own object
         return f"a {type(value).__name__} that can't be shown"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def unknown_name(argument, owner, options, received):
+def unknown_name(
+    argument: str, owner: str, options: Iterable[str], received: Any
+) -> InvalidArgument:
     """Like `invalid`, for a name out of a list: offers the nearest one."""
-    typed = _shown(received).partition(":")[0]  # a name's numbers may follow
+    options = list(options)
+    typed = _shown(received).partition(":")[0]  # values may follow a name
     names = ", ".join(repr(name) for name in options)
     expected = f"one of {names}{_nearest(typed, options)}"
     shown = repr(received) if isinstance(received, str) else received
@@ -57,35 +64,39 @@ def unknown_name(argument, owner, options, received):
 
 
 def _nearest(typed, options):
-    """The hint at the name that is meant, if one is near, else `""`."""
-    close = difflib.get_close_matches(typed, list(options), n=1)
+    """Returns a hint at the name that may be meant, or `""` if none is near."""
+    close = difflib.get_close_matches(typed, options, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def check_keywords(owner, known, given):
-    """Raises if an argument is given that there is not.
+def check_keywords(
+    owner: str, known: Sequence[str], given: Iterable[str]
+) -> None:
+    """Raises if an argument is given that does not exist.
 
     Args:
         owner: Name of the class or function.
         known: Names of its arguments.
-        given: Names of those that were given.
+        given: Names of the arguments that were given.
 
     Raises:
         UnknownArgument: The nearest name is offered.
     """
     for name in given:
         if name not in known:
-            names = ", ".join(f"`{one}`" for one in known)
+            names = ", ".join(f"`{argument}`" for argument in known)
             raise UnknownArgument(
                 f"Unknown argument `{name}` of `{owner}`"
-                f"{_nearest(name, known)}. Expected some of {names}."
+                f"{_nearest(name, list(known))}. Expected some of {names}."
             )
 
 
-def build_or_refuse(argument, owner, expected, make, *given):
+def build_or_refuse(
+    argument: str, owner: str, expected: str, make: Callable, *given: Any
+) -> Any:
     """Returns `make(*given)`, and turns any error into an `InvalidArgument`.
 
-    For what Keras makes of a user's name or config: it may raise anything.
+    For what Keras makes of a user's name or config, where it may raise anything.
 
     Args:
         argument: Name of the argument.
@@ -104,7 +115,7 @@ def build_or_refuse(argument, owner, expected, make, *given):
         return make(*given)
     except InvalidArgument:
         raise
-    except Exception as error:  # of any kind: it is someone else's code
+    except Exception as error:  # of any kind: it is not kgen's code
         reason = " ".join(str(error).split())
         if len(reason) > 200:
             reason = f"{reason[:200]}..."
@@ -192,7 +203,7 @@ def check_number(argument, owner, value, minimum=0.0, maximum=None):
     return number
 
 
-def say(text):
-    """Tells a user, in a line on stderr, of what is no error."""
+def say(text: str) -> None:
+    """Writes a message that is no error, in a line on stderr."""
     sys.stderr.write(f"kgen: {text}\n")
     sys.stderr.flush()

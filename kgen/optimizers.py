@@ -1,19 +1,24 @@
 """Adam by TensorFlow's fused kernel."""
 
+import functools
+import inspect
+
 import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.errors import build_or_refuse, check_number, invalid, unknown_name
+from kgen.errors import invalid
+from kgen.params import Built, Named, Number, resolve
 
 
 @keras.saving.register_keras_serializable(package="kgen")
 class Adam(keras.optimizers.Adam):
     """`keras.optimizers.Adam`, with each weight updated in one pass.
 
-    The same arguments, state and update; where Keras runs about ten small
-    operations over a weight's memory, this runs TensorFlow's one. What the
-    kernel does not know (`amsgrad`, sparse gradients) is left to Keras.
+    The arguments, the state and the update are the same, but where Keras runs
+    about ten small operations over a weight's memory, this class runs one of
+    TensorFlow's. What that does not support (`amsgrad`, sparse gradients) is
+    left to Keras.
 
     It is what `compile(optimizer="adam")` means for kgen's models; an optimizer
     object is used as it is.
@@ -22,16 +27,19 @@ class Adam(keras.optimizers.Adam):
         Kingma & Ba (2015), arXiv 1412.6980, the end of section 2.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self,
+        gradient: tf.Tensor | tf.IndexedSlices,
+        variable: keras.Variable,
+        learning_rate: tf.Tensor,
+    ) -> None:
         """Updates one variable by its gradient."""
         if self.amsgrad or not isinstance(gradient, tf.Tensor):
             return super().update_step(gradient, variable, learning_rate)
         dtype = variable.dtype
         step = ops.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = (
-            ops.cast(self.beta_1, dtype),
-            ops.cast(self.beta_2, dtype),
-        )
+        beta_1 = ops.cast(self.beta_1, dtype)
+        beta_2 = ops.cast(self.beta_2, dtype)
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
@@ -47,7 +55,7 @@ class Adam(keras.optimizers.Adam):
         )
 
 
-# Classes beside the optimizers, which wrap or collect them.
+# Classes of `keras.optimizers` that wrap or collect optimizers.
 _NOT_BY_NAME = {
     "Optimizer",
     "LossScaleOptimizer",
@@ -56,69 +64,81 @@ _NOT_BY_NAME = {
 }
 
 
-def by_name():
+def by_name() -> dict[str, type[keras.optimizers.Optimizer]]:
     """The classes of optimizers by the names that `get` takes.
 
-    Of Keras's, those that it has itself: not all have a name in Keras.
+    They are listed from the module, since `keras.optimizers.get` does not know
+    all of Keras's own optimizers by a name.
     """
-    found = {
+    classes = {
         attribute.lower(): value
         for attribute, value in vars(keras.optimizers).items()
         if isinstance(value, type) and attribute not in _NOT_BY_NAME
     }
-    return {**found, "adam": Adam}
+    return {**classes, "adam": Adam}
 
 
-def get(identifier, argument="optimizer", owner="compile"):
-    """Turns a name into an optimizer, once, at the border.
+def get(
+    identifier: keras.optimizers.Optimizer | dict | str,
+    argument: str = "optimizer",
+    owner: str = "compile",
+) -> keras.optimizers.Optimizer:
+    """Turns a name into an optimizer.
 
     Args:
         identifier: A Keras optimizer or its config, or a name such as `"adam"`
             (kgen's own) or `"sgd"`; a learning rate may follow, and Adam's
             beta_1 and beta_2: `"adam:0.0005"`, `"adam:0.0002:0.5"`.
-        argument: The name that messages use.
+        argument: The argument's name, for messages.
         owner: Whose argument it is.
 
     Returns:
         A Keras optimizer.
+
+    Raises:
+        InvalidArgument: If the name is unknown, a number is out of range, or
+            the optimizer does not fit the strategy in use.
     """
-    if isinstance(identifier, (keras.optimizers.Optimizer, dict)):
-        found = build_or_refuse(
-            argument,
-            owner,
-            "a Keras optimizer, its config or its name",
-            keras.optimizers.get,
-            identifier,
-        )
-        _check_strategy(found, argument, owner)
-        return found
-    if not isinstance(identifier, str):
+    if isinstance(identifier, str):
+        table = {
+            name: Named(
+                functools.partial(_build, cls, argument, owner), _forms(cls)
+            )
+            for name, cls in by_name().items()
+        }
+        return resolve(argument, owner, table, identifier.lower())
+    if not isinstance(identifier, (keras.optimizers.Optimizer, dict)):
         raise invalid(
             argument, owner, "a Keras optimizer or a name", identifier
         )
-    name, *numbers = identifier.lower().split(":")
-    known = by_name()
-    if name not in known:
-        raise unknown_name(argument, owner, known, identifier)
-    optimizer = known[name]()
-    if len(numbers) > (3 if hasattr(optimizer, "beta_1") else 1):
-        raise invalid(
-            argument,
-            owner,
-            f'"{name}:LEARNING_RATE", and betas for Adam',
-            identifier,
-        )
-    numbers = [check_number(argument, owner, text) for text in numbers]
-    for attribute, number in zip(
-        ("learning_rate", "beta_1", "beta_2"), numbers
-    ):
-        if attribute != "learning_rate" and number >= 1:
-            raise invalid(argument, owner, "betas below 1", identifier)
-        setattr(optimizer, attribute, number)
+    optimizer = _OPTIMIZER.check(argument, owner, identifier)
+    _check_strategy(optimizer, argument, owner)
     return optimizer
 
 
+_OPTIMIZER = Built(
+    keras.optimizers.get, "a Keras optimizer, its config or its name"
+)
+_NUMBERS = ("learning_rate", "beta_1", "beta_2")
+
+
+def _forms(cls):
+    """What may follow a class's name; betas do where the class has them."""
+    forms = ("", "LEARNING_RATE")
+    if "beta_1" in inspect.signature(cls).parameters:
+        forms += ("LEARNING_RATE:BETA_1", "LEARNING_RATE:BETA_1:BETA_2")
+    return forms
+
+
+def _build(cls, argument, owner, *texts):
+    numbers = [Number().check(argument, owner, text) for text in texts]
+    if any(beta >= 1 for beta in numbers[1:]):
+        raise invalid(argument, owner, "betas below 1", ":".join(texts))
+    return cls(**dict(zip(_NUMBERS, numbers)))
+
+
 def _check_strategy(optimizer, argument, owner):
+    """Raises if an optimizer can't be used under the current strategy."""
     strategy = tf.distribute.get_strategy()
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if inner._distribution_strategy is not strategy:
@@ -139,24 +159,29 @@ def _check_strategy(optimizer, argument, owner):
         )
 
 
-def of_player(identifier, policy, argument, owner):
-    """An optimizer for one of several players.
+def of_player(
+    identifier: keras.optimizers.Optimizer | dict | str,
+    policy: keras.DTypePolicy,
+    argument: str,
+    owner: str,
+) -> keras.optimizers.Optimizer:
+    """Turns a name into an optimizer for one of several players.
 
-    Where half precision needs it, it scales its loss, as Keras does for the
-    first one.
+    In half precision it scales its loss, as Keras makes a model's first
+    optimizer do.
 
     Args:
         identifier: As in `get`.
         policy: A model's dtype policy.
-        argument: The name that messages use.
+        argument: The argument's name, for messages.
         owner: Whose argument it is.
 
     Returns:
         A Keras optimizer.
 
     Raises:
-        InvalidArgument: If it averages weights itself, which Keras allows for
-            an optimizer of all of a model's weights only.
+        InvalidArgument: As in `get`; and if it averages weights itself, which
+            Keras allows only for an optimizer of all of a model's weights.
     """
     optimizer = get(identifier, argument, owner)
     is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -174,6 +199,8 @@ def of_player(identifier, policy, argument, owner):
     return optimizer
 
 
-def another(optimizer):
-    """A new optimizer with the settings of one, for other variables."""
+def another(
+    optimizer: keras.optimizers.Optimizer,
+) -> keras.optimizers.Optimizer:
+    """Returns a new optimizer with the same settings, for other variables."""
     return type(optimizer).from_config(optimizer.get_config())

@@ -17,7 +17,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from kgen.errors import invalid, unknown_name
+from kgen.errors import build_or_refuse, invalid, unknown_name
 
 # What int32 and float32 can hold.
 _LARGEST_INTEGER = 2**31 - 1
@@ -197,8 +197,46 @@ class Optional(Constraint):
         return self.constraint.check(argument, owner, value)
 
 
+@dataclasses.dataclass(frozen=True)
+class Each(Constraint):
+    """A sequence whose items another constraint allows; returned as a tuple.
+
+    Args:
+        constraint: What each item may be.
+        expected: What the sequence is, in words.
+    """
+
+    constraint: Constraint
+    expected: str
+
+    def check(self, argument: str, owner: str, value: Any) -> tuple:
+        if isinstance(value, str) or not hasattr(value, "__iter__"):
+            raise invalid(argument, owner, self.expected, value)
+        return tuple(
+            self.constraint.check(argument, owner, item) for item in value
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Built(Constraint):
+    """What a function makes of a user's value, such as Keras of a name.
+
+    Args:
+        build: Function of the value; it may raise anything.
+        expected: What it takes, in words.
+    """
+
+    build: Callable
+    expected: str
+
+    def check(self, argument: str, owner: str, value: Any) -> Any:
+        return build_or_refuse(
+            argument, owner, self.expected, self.build, value
+        )
+
+
 # What TensorFlow takes as a seed everywhere.
-SEED = Integer(0, 2**31 - 1)
+SEED = Integer(0, _LARGEST_INTEGER)
 
 
 def checked(**constraints: Constraint) -> Callable[[Function], Function]:
@@ -223,12 +261,14 @@ def checked(**constraints: Constraint) -> Callable[[Function], Function]:
                 owner = _owner(bound.arguments["self"], owner)
             for name, constraint in constraints.items():
                 if name in bound.arguments:
-                    given = bound.arguments[name]
-                    checked = constraint.check(name, owner, given)
-                    bound.arguments[name] = checked
+                    bound.arguments[name] = constraint.check(
+                        name, owner, bound.arguments[name]
+                    )
             return function(*bound.args, **bound.kwargs)
 
-        call.__signature__ = signature  # Keras reads it without unwrapping
+        # For `inspect.getfullargspec`, by which Keras reads `__init__`, and which
+        # does not look at the wrapped function.
+        call.__signature__ = signature
         return call
 
     return decorate

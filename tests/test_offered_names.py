@@ -1,7 +1,5 @@
 """Every name that is offered can be built."""
 
-import itertools
-
 import keras
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import kgen
 from kgen import densities, hypermodels, names, optimizers
 from kgen.errors import InvalidArgument
 from kgen.layers import corruption
-from kgen.losses import adversarial, likelihoods, penalties
+from kgen.losses import adversarial, keras_losses, likelihoods, penalties
 from kgen.models import factory
 from kgen.studies import objectives
 
@@ -38,10 +36,7 @@ def test_an_unknown_optimizer_is_offered_the_nearest():
         (likelihoods.get, likelihoods.LIKELIHOODS),
         (
             lambda name: likelihoods.get(name, losses=True),
-            [
-                *likelihoods.KERAS_LOSSES,
-                *itertools.chain(*likelihoods.KERAS_LOSSES.values()),
-            ],
+            keras_losses.NAMES,
         ),
         (
             lambda name: corruption.get(f"{name}:0.2", "test"),

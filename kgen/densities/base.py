@@ -1,15 +1,21 @@
 """What a density of examples given their class must do."""
 
+import inspect
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
-from kgen.densities import moments
-from kgen.errors import InvalidArgument, check_int
-from kgen.parallel import replicas
+from kgen.densities.moments import Sums
+from kgen.errors import InvalidArgument
+from kgen.params import Integer, checked
+
+# A weight and its new value.
+Pair = tuple[keras.Variable, np.ndarray]
 
 
 class Density(keras.layers.Layer):
@@ -27,28 +33,33 @@ class Density(keras.layers.Layer):
             by the gradient of `log_prob`.
         marginalises: Whether `log_prob` takes a mask.
         support: Bounds that the data must keep, or None.
-        bits: What `log_prob` tells the probability of, if not the density of x:
-            a name of how x is turned into zeros and ones. Figures compare where
-            these are the same.
+        bits: None where `log_prob` is the density of x; else a name of how x is
+            turned into the zeros and ones whose probability it is. Figures of
+            densities are compared only where these are the same.
     """
 
     closed_form = False
     marginalises = False
-    support = None
-    bits = None
+    support: tuple[float, float] | None = None
+    bits: str | None = None
 
-    def __init__(self, input_shape, num_classes, **kwargs):
+    @checked(num_classes=Integer(1))
+    def __init__(
+        self, input_shape: Sequence[int], num_classes: int, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
-        shape = tuple(np.ravel(input_shape).tolist())
         self.input_shape = tuple(
-            check_int("input_shape", owner, size) for size in shape
+            Integer(1).check("input_shape", owner, size)
+            for size in np.ravel(input_shape).tolist()
         )
-        self.num_classes = check_int("num_classes", owner, num_classes)
+        self.num_classes = num_classes
         self.size = math.prod(self.input_shape)
         self.built = True
 
-    def log_prob(self, x, mask=None, training=False):
+    def log_prob(
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         """log p(x|y) of each example in each class.
 
         Args:
@@ -62,17 +73,25 @@ class Density(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def log_prob_in(self, x, labels, training=False):
-        """log p(x|y) for one label an example, of shape `(batch,)`."""
+    def log_prob_in(
+        self, x: Tensor, labels: Tensor, training: bool = False
+    ) -> Tensor:
+        """log p(x|y) for one label for each example, of shape `(batch,)`."""
         log_prob = self.log_prob(x, training=training)
         return tf.gather(log_prob, labels, axis=1, batch_dims=1)
 
-    def log_prob_at(self, x, places, training=False):
-        """log p(x|y) of some rows of a batch, with any noise of theirs in it.
+    def log_prob_at(
+        self, x: Tensor, places: Tensor, training: bool = False
+    ) -> Tensor:
+        """log p(x|y) of some rows of a batch.
+
+        A density with noise of its own must draw it for the whole batch here,
+        and then choose the rows: for pieces of it, replicas would all draw the
+        same.
 
         Args:
             x: Tensor of shape `(batch, *input_shape)`.
-            places: Integers of shape `(n,)`, which rows.
+            places: Integers of shape `(n,)`: which rows.
             training: As in `log_prob`.
 
         Returns:
@@ -80,8 +99,8 @@ class Density(keras.layers.Layer):
         """
         return self.log_prob(tf.gather(x, places), training=training)
 
-    def draw(self, labels, seed):
-        """Examples of the classes `labels`, by the seed alone.
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
+        """Draws examples of the classes `labels`, by the seed alone.
 
         Args:
             labels: Integers of shape `(n,)`.
@@ -92,64 +111,37 @@ class Density(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def regularization(self):
+    def regularization(self) -> Tensor:
         """The sum of the regularizers, as of the last call."""
         return sum(self.losses, start=ops.zeros(()))
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "input_shape": self.input_shape,
-            "num_classes": self.num_classes,
+    def get_config(self) -> dict:
+        # The arguments of `__init__`, which are attributes of the same names.
+        names = inspect.signature(type(self)).parameters
+        arguments = {
+            name: getattr(self, name) for name in names if hasattr(self, name)
         }
-
-
-class Sums:
-    """Sums over the data, by name: no weights, so Keras must not track them."""
-
-    def __init__(self):
-        self._by_name = {}
-
-    def start(self, shapes):
-        """Sets them to 0.
-
-        Args:
-            shapes: Their shapes, by name.
-        """
-        for name, shape in shapes.items():
-            zeros = tf.zeros(shape, "float64")
-            if name in self._by_name:
-                self._by_name[name].assign(zeros)
-            else:
-                self._by_name[name] = tf.Variable(zeros)
-
-    def __getitem__(self, name):
-        return self._by_name[name]
-
-    def arrays(self):
-        """Their values, by name; of all replicas together."""
-        found = {
-            name: replicas.values_of(sum) for name, sum in self._by_name.items()
-        }
-        parts = [dict(zip(found, values)) for values in zip(*found.values())]
-        return moments.merge(parts)
+        return {**arguments, **super().get_config()}
 
 
 class ClosedForm(Density):
     """A density whose best parameters follow from sums over the data.
 
-    `start`, then `observe` batch by batch, then `finish`. Its parameters are
-    weights without bounds, so that gradients may go on from there. It computes
-    in float64: log-densities of many pixels are large, and their differences
-    count.
+    `start`, then `observe` batch by batch; `counted` returns the parameters.
+    They are weights without bounds, so that gradients may go on from there.
+    Everything is in float64: log-densities of many pixels are large, and their
+    differences count.
 
-    A subclass implements `_statistics`, `observe` and `_solve`.
+    A subclass implements `_statistics`, `observe` and `_solve`: which sums there
+    are, how a batch is added to them, and the parameters that follow.
     """
 
     closed_form = True
     marginalises = True
 
-    def __init__(self, input_shape, num_classes, **kwargs):
+    def __init__(
+        self, input_shape: Sequence[int], num_classes: int, **kwargs
+    ) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(input_shape, num_classes, **kwargs)
         self._sums = Sums()
@@ -160,14 +152,14 @@ class ClosedForm(Density):
         )
 
     def _statistics(self):
-        """Shapes of the sums, by their names; `count` has one a class."""
+        """Shapes of the sums, by name; `count` has one number for each class."""
         raise NotImplementedError
 
-    def start(self):
+    def start(self) -> None:
         """Sets the sums to 0."""
         self._sums.start(self._statistics())
 
-    def observe(self, x, weights):
+    def observe(self, x: Tensor, weights: Tensor) -> None:
         """Adds a batch to the sums.
 
         Args:
@@ -177,24 +169,16 @@ class ClosedForm(Density):
         """
         raise NotImplementedError
 
-    def finish(self):
-        """Sets the parameters to the best ones for what was observed.
+    def counted(self) -> list[Pair]:
+        """Returns the best parameters for the data observed; sets nothing.
 
-        Raises:
-            InvalidArgument: If too little was seen.
-        """
-        assign(self.counted())
-
-    def counted(self):
-        """The best parameters for what was observed; changes nothing.
-
-        A class of which nothing was seen keeps those that it had.
+        A class without examples keeps the parameters that it has.
 
         Returns:
-            List of pairs of a weight and its new value.
+            List of pairs of a weight and its new value, for `assign`.
 
         Raises:
-            InvalidArgument: If too little was seen.
+            InvalidArgument: If there were too few examples.
         """
         sums = self._sums.arrays()
         if not all(np.isfinite(values).all() for values in sums.values()):
@@ -208,16 +192,22 @@ class ClosedForm(Density):
                 f"`{type(self).__name__}`: no example has a label. Pass pairs "
                 "(x, y), with y from 0."
             )
-        pairs = []
-        for variable, value in self._solve(sums, seen):
-            kept = np.reshape(seen, (-1,) + (1,) * (value.ndim - 1))
-            if len(value) == 1:  # shared by all classes
-                kept = True
-            pairs.append((variable, np.where(kept, value, variable.numpy())))
-        return pairs
+        return [
+            (variable, _only_of(seen, value, variable.numpy()))
+            for variable, value in self._solve(sums, seen)
+        ]
 
     def _solve(self, sums, seen):
-        """Pairs of a weight and its best value, from sums as arrays."""
+        """The parameters that follow from the sums.
+
+        Args:
+            sums: Dictionary of arrays.
+            seen: Booleans of shape `(num_classes,)`: which classes have
+                examples.
+
+        Returns:
+            List of pairs of a weight and its best value.
+        """
         raise NotImplementedError
 
     def _rows(self, x):
@@ -241,7 +231,15 @@ class ClosedForm(Density):
         )
 
 
-def assign(pairs):
+def _only_of(seen, value, before):
+    """New values of the classes with examples, and the old ones of others."""
+    if len(value) == 1:  # shared by all classes
+        return value
+    seen = np.reshape(seen, (-1,) + (1,) * (value.ndim - 1))
+    return np.where(seen, value, before)
+
+
+def assign(pairs: list[Pair]) -> None:
     """Sets weights to new values: all of them, or none if it is interrupted.
 
     Args:

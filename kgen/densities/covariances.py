@@ -26,26 +26,26 @@ _SHARE = 0.1
 _LEAST_WITHIN = 1e-4
 
 
-def isotropic(covariance, share):
+def isotropic(covariance: np.ndarray, share: float) -> np.ndarray:
     """The shrunk covariance `(1 - share) * S + share * (tr(S) / size) * I`."""
     size = len(covariance)
     spread = np.trace(covariance) / size
     return (1.0 - share) * covariance + share * spread * np.eye(size)
 
 
-def correlations(covariance):
-    """The correlations, 0 with a column that is constant, and the deviations."""
+def correlations(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlations (0 with a constant column) and standard deviations."""
     deviations = np.sqrt(np.diag(covariance))
     units = np.where(deviations > 0.0, deviations, 1.0)
     return covariance / np.outer(units, units), deviations
 
 
-def is_singular(covariance, tolerance=TOLERANCE):
+def is_singular(covariance: np.ndarray, tolerance: float = TOLERANCE) -> bool:
     """Whether some direction has no variance, whatever the columns' units."""
     return np.linalg.eigvalsh(correlations(covariance)[0])[0] <= tolerance
 
 
-def spectrum(covariance):
+def spectrum(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues and eigenvectors, the largest first, of columns of any scale.
 
     The error of `numpy.linalg.eigh` is about 1e-16 times the largest
@@ -63,7 +63,9 @@ def spectrum(covariance):
     return np.square(lengths), axes
 
 
-def total(means, counts, within):
+def total(
+    means: np.ndarray, counts: np.ndarray, within: np.ndarray
+) -> np.ndarray:
     """The covariance of all the data, from that within the classes.
 
     Args:
@@ -82,7 +84,12 @@ def total(means, counts, within):
     return within + (shares[:, None] * shift).T @ shift
 
 
-def regularized_for_columns(covariances, means, counts, within):
+def regularized_for_columns(
+    covariances: np.ndarray,
+    means: np.ndarray,
+    counts: np.ndarray,
+    within: np.ndarray,
+) -> np.ndarray:
     """Regularizes covariances; those that can all be inverted stay the same.
 
     First, directions in which the data do not vary at all (a column that is
@@ -104,19 +111,19 @@ def regularized_for_columns(covariances, means, counts, within):
     Returns:
         Array of shape `(n, size, size)`.
     """
-    whole = total(means, counts, within)
-    variances = np.diag(whole)
+    covariance = total(means, counts, within)
+    variances = np.diag(covariance)
     resolution = _RESOLUTION * np.abs(means).max(axis=0)
     varies = variances > np.square(resolution)
     deviations = np.sqrt(np.where(varies, variances, 1.0))
     units = np.outer(deviations, deviations)
     both = varies[:, None] & varies
-    values, vectors = np.linalg.eigh(np.where(both, whole / units, 0.0))
+    values, vectors = np.linalg.eigh(np.where(both, covariance / units, 0.0))
     unused = vectors[:, values <= TOLERANCE]
     covariances = np.where(both, covariances, 0.0)
     covariances = covariances + units * (unused @ unused.T)
-    if not any(is_singular(one) for one in covariances):
+    if not any(is_singular(each) for each in covariances):
         return covariances
-    own = np.maximum(np.diag(within), _LEAST_WITHIN * variances)
-    own = np.diag(np.where(varies, own, 1.0))
-    return (1.0 - _SHARE) * covariances + _SHARE * own
+    target = np.maximum(np.diag(within), _LEAST_WITHIN * variances)
+    target = np.diag(np.where(varies, target, 1.0))
+    return (1.0 - _SHARE) * covariances + _SHARE * target

@@ -2,24 +2,45 @@
 
 import functools
 import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from kgen.densities.base import Density
 from kgen.densities.gaussian import FullGaussian
 from kgen.densities.low_rank import LowRankGaussian
 from kgen.densities.naive import NaiveBernoulli, NaiveGaussian
-from kgen.errors import check_name, invalid, unknown_name
+from kgen.errors import invalid
+from kgen.params import Named, Options, resolve
 
+
+def _named(cls, **arguments):
+    return Named(functools.partial(functools.partial, cls, **arguments))
+
+
+def _low_rank(rank=None):
+    if rank is None:
+        return functools.partial(LowRankGaussian)
+    rank = int(rank) if rank.isdecimal() else rank
+    return functools.partial(LowRankGaussian, rank=rank)
+
+
+# Each builds a function of the shape of one example and the number of classes.
 DENSITIES = {
-    "naive_gaussian": NaiveGaussian,
-    "naive_bernoulli": NaiveBernoulli,
-    "full": FullGaussian,
-    "shared": functools.partial(FullGaussian, shared=True),
-    "low_rank": LowRankGaussian,
+    "naive_gaussian": _named(NaiveGaussian),
+    "naive_bernoulli": _named(NaiveBernoulli),
+    "full": _named(FullGaussian),
+    "shared": _named(FullGaussian, shared=True),
+    "low_rank": Named(_low_rank, ("", "RANK")),
 }
 
 
-def get(identifier, input_shape, num_classes, **options):
-    """Turns a name into a density, once, at the border.
+def get(
+    identifier: Density | str,
+    input_shape: Sequence[int],
+    num_classes: int,
+    **options: Any,
+) -> Density:
+    """Turns a name into a density.
 
     Args:
         identifier: A `Density`, or one of `"naive_gaussian"`,
@@ -33,7 +54,8 @@ def get(identifier, input_shape, num_classes, **options):
         A `Density`.
 
     Raises:
-        InvalidArgument: If a name is unknown (the nearest one is offered).
+        InvalidArgument: If a name is unknown (the nearest one is offered), or
+            the density is for other data.
     """
     if isinstance(identifier, Density):
         given = tuple(identifier.input_shape), identifier.num_classes
@@ -46,27 +68,25 @@ def get(identifier, input_shape, num_classes, **options):
                 f"one for {given[0]} and {given[1]} classes, {options}",
             )
         return identifier
-    name, colon, rank = str(identifier).partition(":")
-    if name not in DENSITIES or (colon and name != "low_rank"):
-        known = [*DENSITIES, "vae"]
-        raise unknown_name("density", "BayesClassifier", known, identifier)
-    if colon:
-        options["rank"] = int(rank) if rank.isdecimal() else rank
-    known = _options_of(DENSITIES[name])
+    build = resolve(
+        "density", "BayesClassifier", DENSITIES, identifier, ["vae"]
+    )
+    name = str(identifier).partition(":")[0]
+    known = Options(_options_of(build))
     for option in options:
-        check_name("options", f"the density {name}", known, option)
-    return DENSITIES[name](input_shape, num_classes, **options)
+        known.check("options", f"the density {name}", option)
+    return build(input_shape, num_classes, **{**options, **build.keywords})
 
 
-def options():
+def options() -> dict:
     """The arguments of all densities in closed form, with their defaults."""
-    found = {}
-    for build in DENSITIES.values():
-        found.update(_options_of(build))
-    return found
+    defaults = {}
+    for named in DENSITIES.values():
+        defaults.update(_options_of(named.build()))
+    return defaults
 
 
-def _options_of(build):
+def _options_of(build: Callable[..., Density]) -> dict:
     return {
         parameter.name: parameter.default
         for parameter in inspect.signature(build).parameters.values()

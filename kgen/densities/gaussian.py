@@ -1,10 +1,12 @@
 """Gaussians with a full covariance, one for each class or one for all."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
@@ -13,50 +15,74 @@ from kgen.densities.covariances import (
     isotropic,
     regularized_for_columns,
 )
-from kgen.errors import InvalidArgument, check_bool, check_number, invalid
+from kgen.errors import InvalidArgument, invalid
+from kgen.params import Boolean, Number, Optional, checked
 
 LOG_2_PI = math.log(2 * math.pi)
+SHARE = Number(maximum=1.0)
 
-# The shrinkage of pictures, whose pixels may be constant in a class.
+# The default shrinkage of pictures, whose pixels may be constant in a class.
 _PICTURES = 0.05
 
 
 class GaussianBase(ClosedForm):
-    """Base: what the covariances have in common.
+    """Base of densities with a mean and a covariance for each class.
 
     Args:
         input_shape: Shape of one example.
         num_classes: How many classes there are.
-        shrinkage: None, or a number from 0 to 1: how far a covariance S is drawn
-            to one that is the same in all directions,
-            `(1 - a) S + a tr(S) / size I`.
+        covariance_type: As in scikit-learn's `GaussianMixture`: `"diag"`,
+            `"full"`, or `"tied"` for one covariance that all classes share.
     """
 
-    def __init__(self, input_shape, num_classes, shrinkage, **kwargs):
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        covariance_type: str,
+        **kwargs,
+    ) -> None:
         super().__init__(input_shape, num_classes, **kwargs)
-        if shrinkage is not None:
-            shrinkage = check_number(
-                "shrinkage", type(self).__name__, shrinkage, maximum=1.0
-            )
-        self.shrinkage = shrinkage
+        self._covariance_type = covariance_type
         self.mean = self._parameter("mean", self.num_classes, self.size)
 
-    def _flat(self, what, seen, advice="a larger shrinkage"):
-        if self.shrinkage is None:
-            advice = "a number as shrinkage"
-        return InvalidArgument(
-            f"`{type(self).__name__}`: the covariance of {what} is singular: in "
-            f"some direction its {int(seen)} examples with {self.size} features "
-            f"don't vary. Pass {advice} (it is {self.shrinkage}), more and "
-            'different examples, or the density "naive_gaussian".'
-        )
+    def _statistics(self):
+        scatter = {
+            "diag": (self.num_classes, self.size),
+            "full": (self.num_classes, self.size, self.size),
+            "tied": (1, self.size, self.size),
+        }
+        return {
+            "count": (self.num_classes,),
+            "mean": (self.num_classes, self.size),
+            "scatter": scatter[self._covariance_type],
+        }
+
+    def observe(self, x: Tensor, weights: Tensor) -> None:
+        moments.add(self._sums, self._rows(x), weights)
 
     def _centred(self, x, mask):
         """x - mean of shape `(batch, classes, size)`, 0 where not seen."""
         return self._only_seen(self._rows(x)[:, None] - self.mean.value, mask)
 
-    def get_config(self):
-        return {**super().get_config(), "shrinkage": self.shrinkage}
+
+def singular(density, whose, count, advice="a larger shrinkage"):
+    """The error for a covariance that can't be inverted.
+
+    Args:
+        density: The density, which has a `shrinkage`.
+        whose: The covariance's classes, in words.
+        count: How many examples they have.
+        advice: What helps where there is a number as shrinkage.
+    """
+    if density.shrinkage is None:
+        advice = "a number as shrinkage"
+    return InvalidArgument(
+        f"`{type(density).__name__}`: the covariance of {whose} is singular: in "
+        f"some direction its {int(count)} examples with {density.size} features "
+        f"don't vary. Pass {advice} (it is {density.shrinkage}), more and "
+        'different examples, or the density "naive_gaussian".'
+    )
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -70,6 +96,9 @@ class FullGaussian(GaussianBase):
     count since version 1.9). With a number as `shrinkage`, it is
     `QuadraticDiscriminantAnalysis(solver="eigen")` and
     `LinearDiscriminantAnalysis(solver="lsqr")` with that `shrinkage`.
+
+    With a mask, every example takes factorisations of its own, which is slow for
+    many hundreds of features; `LowRankGaussian` is quicker.
 
     Args:
         input_shape: Shape of one example.
@@ -89,35 +118,33 @@ class FullGaussian(GaussianBase):
             are shrunk towards the one that they would share,
             `(1 - b) S_class + b S`; for few examples of a class.
 
-    With a mask, every example takes factorisations of its own, which is slow for
-    many hundreds of features; `LowRankGaussian` is quicker.
-
     References:
         Hastie et al. (2009), The Elements of Statistical Learning, 4.3, and
         equation 4.13 (pooling, after Friedman's regularized discriminant
         analysis, 1989).
     """
 
+    @checked(shared=Boolean(), shrinkage=Optional(SHARE), pooling=SHARE)
     def __init__(
         self,
-        input_shape,
-        num_classes,
-        shared=False,
-        shrinkage=None,
-        pooling=0.0,
+        input_shape: Sequence[int],
+        num_classes: int,
+        shared: bool = False,
+        shrinkage: float | None = None,
+        pooling: float = 0.0,
         **kwargs,
-    ):
-        super().__init__(input_shape, num_classes, shrinkage, **kwargs)
-        self.shared = check_bool("shared", "FullGaussian", shared)
-        self.pooling = check_number(
-            "pooling", "FullGaussian", pooling, maximum=1.0
-        )
-        if self.shared and self.pooling:
+    ) -> None:
+        covariance_type = "tied" if shared else "full"
+        super().__init__(input_shape, num_classes, covariance_type, **kwargs)
+        if shared and pooling:
             raise invalid(
                 "pooling", "FullGaussian", "0 where all is shared", pooling
             )
+        self.shared = shared
+        self.shrinkage = shrinkage
+        self.pooling = pooling
         # The Cholesky factor of the covariance, its diagonal as logarithms.
-        count = 1 if self.shared else self.num_classes
+        count = 1 if shared else self.num_classes
         self.factor = self._parameter("factor", count, self.size, self.size)
 
     def _cholesky(self):
@@ -127,7 +154,9 @@ class FullGaussian(GaussianBase):
             tf.linalg.band_part(raw, -1, 0), tf.exp(diagonal)
         )
 
-    def log_prob(self, x, mask=None, training=False):
+    def log_prob(
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         if mask is not None:
             return self._marginal(x, mask)
         rows = tf.transpose(self._centred(x, None), (1, 2, 0))
@@ -144,10 +173,10 @@ class FullGaussian(GaussianBase):
         return -0.5 * (tf.transpose(square) + log_det + self.size * LOG_2_PI)
 
     def _marginal(self, x, mask):
-        """By the covariance of what was seen, one example at a time.
+        """log p of the features seen, by their covariance, example by example.
 
-        What was not seen gets the covariance I and the value 0: it then adds
-        nothing to the square and nothing to the determinant.
+        Features that were not seen get the covariance I and the value 0, which
+        adds nothing to the square and nothing to the determinant.
         """
         factor = self._cholesky()
         covariance = tf.matmul(factor, factor, transpose_b=True)
@@ -155,16 +184,16 @@ class FullGaussian(GaussianBase):
         def of_example(parts):
             rows, seen = parts
             both = seen[:, None] * seen[None]
-            own = covariance * both + tf.linalg.diag(1.0 - seen)
-            own = tf.linalg.cholesky(own)
+            part = covariance * both + tf.linalg.diag(1.0 - seen)
+            root = tf.linalg.cholesky(part)
             if self.shared:
-                white = tf.linalg.triangular_solve(own[0], tf.transpose(rows))
+                white = tf.linalg.triangular_solve(root[0], tf.transpose(rows))
                 square = tf.reduce_sum(tf.square(white), axis=0)
             else:
-                white = tf.linalg.triangular_solve(own, rows[..., None])
+                white = tf.linalg.triangular_solve(root, rows[..., None])
                 square = tf.reduce_sum(tf.square(white), axis=(1, 2))
             log_det = 2.0 * tf.reduce_sum(
-                tf.math.log(tf.linalg.diag_part(own)), axis=-1
+                tf.math.log(tf.linalg.diag_part(root)), axis=-1
             )
             size = tf.reduce_sum(seen)
             return -0.5 * (square + log_det + size * LOG_2_PI)
@@ -175,64 +204,59 @@ class FullGaussian(GaussianBase):
             fn_output_signature=tf.float64,
         )
 
-    def draw(self, labels, seed):
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         mean = tf.gather(self.mean.value, labels)
         noise = self._normal(tf.shape(mean), seed)
         factor = self._cholesky()
         if self.shared:
-            own = tf.matmul(noise, factor[0], transpose_b=True)
-            return self._shaped(mean + own)
-        own = tf.map_fn(
-            lambda pair: tf.linalg.matvec(factor[pair[0]], pair[1]),
-            (labels, noise),
-            fn_output_signature=tf.float64,
-        )
-        return self._shaped(mean + own)
-
-    def _statistics(self):
-        size = self.size
-        count = 1 if self.shared else self.num_classes
-        return {
-            "count": (self.num_classes,),
-            "mean": (self.num_classes, size),
-            "scatter": (count, size, size),
-        }
-
-    def observe(self, x, weights):
-        moments.add(self._sums, self._rows(x), weights, moments.full)
+            scaled = tf.matmul(noise, factor[0], transpose_b=True)
+        else:
+            scaled = tf.map_fn(
+                lambda pair: tf.linalg.matvec(factor[pair[0]], pair[1]),
+                (labels, noise),
+                fn_output_signature=tf.float64,
+            )
+        return self._shaped(mean + scaled)
 
     def _solve(self, sums, seen):
+        covariances = self._covariances(sums, seen)
+        factors = np.zeros(self.factor.shape)
+        places = [0] if self.shared else np.flatnonzero(seen)
+        for place, covariance in zip(places, covariances):
+            if is_singular(covariance, 1e-12):
+                whose, count = "all classes", sums["count"].sum()
+                if not self.shared:
+                    whose, count = f"class {place}", sums["count"][place]
+                raise singular(self, whose, count)
+            factors[place] = _factor(covariance)
+        return [(self.mean, sums["mean"]), (self.factor, factors)]
+
+    def _covariances(self, sums, seen):
+        """Regularized covariances of the classes seen, or the one they share."""
         count, mean = sums["count"][seen], sums["mean"][seen]
-        of_pictures = _PICTURES if len(self.input_shape) > 1 else None
-        share = of_pictures if self.shrinkage is None else self.shrinkage
         within = sums["scatter"].sum(axis=0) / count.sum()
         if self.shared:
             covariances = within[None]
         else:
-            own = sums["scatter"][seen] / count[:, None, None]
-            covariances = (1.0 - self.pooling) * own + self.pooling * within
-        if share is None:
-            self._check_counts(sums["count"])
-            covariances = regularized_for_columns(
-                covariances, mean, count, within
-            )
-        else:
-            covariances = [isotropic(one, share) for one in covariances]
-        self._check_regular(covariances, sums["count"])
-        factors = np.zeros(self.factor.shape)
-        places = [0] if self.shared else np.flatnonzero(seen)
-        for place, covariance in zip(places, covariances):
-            factors[place] = _factor(covariance)
-        return [(self.mean, sums["mean"]), (self.factor, factors)]
+            covariances = sums["scatter"][seen] / count[:, None, None]
+            covariances = (1.0 - self.pooling) * covariances
+            covariances += self.pooling * within
+        shrinkage = self.shrinkage
+        if shrinkage is None and len(self.input_shape) > 1:
+            shrinkage = _PICTURES
+        if shrinkage is not None:
+            return [isotropic(each, shrinkage) for each in covariances]
+        self._check_counts(sums["count"])
+        return regularized_for_columns(covariances, mean, count, within)
 
     def _check_counts(self, count):
         """Raises where examples can't tell how columns vary in a class."""
-        single = np.flatnonzero((count > 0) & (count <= 1))
         if self.shared and count.sum() <= np.sum(count > 0):
             raise InvalidArgument(
                 "`FullGaussian`: every class has one example only, which does not "
                 "tell how columns vary in a class. Pass more examples."
             )
+        single = np.flatnonzero((count > 0) & (count <= 1))
         if not self.shared and not self.pooling and len(single):
             raise InvalidArgument(
                 f"`FullGaussian`: class {single[0]} has one example only, which "
@@ -240,21 +264,6 @@ class FullGaussian(GaussianBase):
                 'pooling=0.5, or the density "shared", by which classes learn '
                 "from each other."
             )
-
-    def _check_regular(self, covariances, count):
-        labels = [None] if self.shared else np.flatnonzero(count)
-        for label, covariance in zip(labels, covariances):
-            if is_singular(covariance, 1e-12):
-                what = "all classes" if label is None else f"class {label}"
-                own = count.sum() if label is None else count[label]
-                raise self._flat(what, own)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "shared": self.shared,
-            "pooling": self.pooling,
-        }
 
 
 def _factor(covariance):

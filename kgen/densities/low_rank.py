@@ -1,14 +1,17 @@
 """Probabilistic PCA in each class: Gaussians of low rank, and noise."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 from scipy import linalg
+from tensorflow import Tensor
 
-from kgen.densities import moments
 from kgen.densities.covariances import isotropic, spectrum
-from kgen.densities.gaussian import LOG_2_PI, GaussianBase
-from kgen.errors import check_int, check_number, invalid
+from kgen.densities.gaussian import LOG_2_PI, SHARE, GaussianBase, singular
+from kgen.errors import invalid
+from kgen.params import Integer, checked
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -34,15 +37,19 @@ class LowRankGaussian(GaussianBase):
         equations 7 and 8.
     """
 
+    @checked(rank=Integer(1), shrinkage=SHARE)
     def __init__(
-        self, input_shape, num_classes, rank=20, shrinkage=0.0, **kwargs
-    ):
-        shrinkage = check_number(
-            "shrinkage", "LowRankGaussian", shrinkage, maximum=1.0
-        )
-        super().__init__(input_shape, num_classes, shrinkage, **kwargs)
-        self.rank = check_int("rank", "LowRankGaussian", rank)
-        if self.rank >= self.size:
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        rank: int = 20,
+        shrinkage: float = 0.0,
+        **kwargs,
+    ) -> None:
+        super().__init__(input_shape, num_classes, "full", **kwargs)
+        self.rank = rank
+        self.shrinkage = shrinkage
+        if rank >= self.size:
             raise invalid(
                 "rank",
                 "LowRankGaussian",
@@ -53,7 +60,9 @@ class LowRankGaussian(GaussianBase):
         self.loadings = self._parameter("loadings", *shape)
         self.log_noise = self._parameter("log_noise", self.num_classes)
 
-    def log_prob(self, x, mask=None, training=False):
+    def log_prob(
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         """By the q x q matrix `sigma^2 I + W^T W` alone (Woodbury)."""
         rows = self._centred(x, mask)
         loadings, log_noise = self.loadings.value, self.log_noise.value
@@ -76,8 +85,8 @@ class LowRankGaussian(GaussianBase):
             code = tf.transpose(code, (2, 0, 1))
         else:
             code = tf.linalg.cholesky_solve(factor, coded[..., None])[..., 0]
-        # The least of |x - W z|^2 / sigma^2 + |z|^2 over z. The usual form is a
-        # difference, which loses all digits where sigma is small beside W.
+        # The minimum of |x - W z|^2 / sigma^2 + |z|^2 over z. The usual form is
+        # a difference, which loses all digits where sigma is small beside W.
         fitted = tf.einsum("cdq,bcq->bcd", loadings, code)
         rest = self._only_seen(rows - fitted, mask)
         square = tf.reduce_sum(tf.square(rest), axis=-1) / noise
@@ -88,7 +97,7 @@ class LowRankGaussian(GaussianBase):
         log_det += (size - self.rank) * log_noise
         return -0.5 * (square + log_det + size * LOG_2_PI)
 
-    def draw(self, labels, seed):
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         mean, loadings, log_noise = (
             tf.gather(weight.value, labels)
             for weight in (self.mean, self.loadings, self.log_noise)
@@ -101,17 +110,6 @@ class LowRankGaussian(GaussianBase):
             + tf.exp(0.5 * log_noise)[:, None] * noise
         )
 
-    def _statistics(self):
-        shape = (self.num_classes, self.size)
-        return {
-            "count": shape[:1],
-            "mean": shape,
-            "scatter": (*shape, self.size),
-        }
-
-    def observe(self, x, weights):
-        moments.add(self._sums, self._rows(x), weights, moments.full)
-
     def _solve(self, sums, seen):
         loadings = np.zeros(self.loadings.shape)
         log_noise = np.zeros(self.num_classes)
@@ -121,11 +119,8 @@ class LowRankGaussian(GaussianBase):
             covariance = isotropic(covariance, self.shrinkage)
             values, vectors, noise = _largest(covariance, self.rank)
             if noise <= 0.0 or number <= 1:
-                raise self._flat(
-                    f"class {label}",
-                    number,
-                    "a lower rank, a larger shrinkage",
-                )
+                advice = "a lower rank, a larger shrinkage"
+                raise singular(self, f"class {label}", number, advice)
             excess = np.sqrt(np.maximum(values - noise, 0.0))
             loadings[label] = vectors * excess
             log_noise[label] = np.log(noise)
@@ -134,9 +129,6 @@ class LowRankGaussian(GaussianBase):
             (self.loadings, loadings),
             (self.log_noise, log_noise),
         ]
-
-    def get_config(self):
-        return {**super().get_config(), "rank": self.rank}
 
 
 def _largest(covariance, rank):
@@ -147,8 +139,8 @@ def _largest(covariance, rank):
     )
     rest = np.trace(covariance) - values.sum()
     if rest <= 1e-6 * values[-1]:
-        # The difference has lost its digits: columns may have any scale.
-        every, axes = spectrum(covariance)
-        values, vectors = every[:rank], axes[:, :rank]
-        rest = every[rank:].sum()
+        # The difference has no digits left: columns may have any scale.
+        all_values, axes = spectrum(covariance)
+        values, vectors = all_values[:rank], axes[:, :rank]
+        rest = all_values[rank:].sum()
     return values, vectors, rest / (size - rank)

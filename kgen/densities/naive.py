@@ -1,26 +1,31 @@
 """Naive Bayes: features that are independent in each class."""
 
+import math
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
-from kgen.densities import moments
 from kgen.densities.base import ClosedForm
 from kgen.densities.covariances import total
-from kgen.errors import InvalidArgument, check_number
+from kgen.densities.gaussian import GaussianBase
+from kgen.errors import InvalidArgument
 from kgen.losses import gaussian_log_prob
+from kgen.params import Number, Optional, checked
 
-# What the largest variance is multiplied by, to be added to all.
+# The smoothing of pictures and of columns of a table by default.
 _PICTURES, _COLUMNS = 0.01, 1e-9
 
 
 @keras.saving.register_keras_serializable(package="kgen")
-class NaiveGaussian(ClosedForm):
+class NaiveGaussian(GaussianBase):
     """Each feature is Gaussian in each class, independent of the others.
 
-    The maximum of likelihood, with `smoothing` times the largest variance of
-    a feature in all the data added to each variance: scikit-learn's
-    `GaussianNB` with that `var_smoothing`.
+    Fitted by maximum likelihood; then `smoothing` times the largest variance of
+    a feature in all the data is added to each variance, as `var_smoothing` in
+    scikit-learn's `GaussianNB`.
 
     Args:
         input_shape: Shape of one example.
@@ -36,33 +41,32 @@ class NaiveGaussian(ClosedForm):
         Hastie et al. (2009), The Elements of Statistical Learning, 6.6.3.
     """
 
-    def __init__(self, input_shape, num_classes, smoothing=None, **kwargs):
-        super().__init__(input_shape, num_classes, **kwargs)
-        if smoothing is not None:
-            smoothing = check_number("smoothing", "NaiveGaussian", smoothing)
+    @checked(smoothing=Optional(Number()))
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        smoothing: float | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(input_shape, num_classes, "diag", **kwargs)
         self.smoothing = smoothing
-        self.mean = self._parameter("mean", self.num_classes, self.size)
         self.log_var = self._parameter("log_var", self.num_classes, self.size)
 
-    def log_prob(self, x, mask=None, training=False):
+    def log_prob(
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         x = self._rows(x)[:, None]
         each = gaussian_log_prob(x, self.mean.value, self.log_var.value)
         return tf.reduce_sum(self._only_seen(each, mask), axis=-1)
 
-    def draw(self, labels, seed):
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         mean, log_var = (
             tf.gather(value, labels)
             for value in (self.mean.value, self.log_var.value)
         )
         noise = self._normal(tf.shape(mean), seed)
         return self._shaped(mean + tf.exp(0.5 * log_var) * noise)
-
-    def _statistics(self):
-        shape = (self.num_classes, self.size)
-        return {"count": shape[:1], "mean": shape, "scatter": shape}
-
-    def observe(self, x, weights):
-        moments.add(self._sums, self._rows(x), weights, moments.diagonal)
 
     def _solve(self, sums, seen):
         count, mean = sums["count"], sums["mean"]
@@ -81,43 +85,45 @@ class NaiveGaussian(ClosedForm):
         log_var = np.log(np.where(var > 0.0, var, 1.0))
         return [(self.mean, mean), (self.log_var, log_var)]
 
-    def get_config(self):
-        return {**super().get_config(), "smoothing": self.smoothing}
-
 
 @keras.saving.register_keras_serializable(package="kgen")
 class NaiveBernoulli(ClosedForm):
     """Each feature is 1 with a probability of its own in each class.
 
-    The probability is (ones + smoothing) / (examples + 2 smoothing): that of
-    scikit-learn's `BernoulliNB` with that `alpha`. Greys count as what they are
-    between 0 and 1, `x log p + (1 - x) log(1 - p)`, or are cut at `threshold`.
+    The probability is (ones + smoothing) / (examples + 2 smoothing), as in
+    scikit-learn's `BernoulliNB` with `smoothing` as `alpha`. Grey values count
+    in parts, `x log p + (1 - x) log(1 - p)`, or are cut at `threshold`.
 
     Args:
         input_shape: Shape of one example.
         num_classes: How many classes there are.
         threshold: None, or the number above which a feature is 1.
-        smoothing: Number >= 0: ones and zeros that were seen beforehand.
+        smoothing: Number >= 0: how many ones and zeros of each feature are
+            added to those of the data.
 
     References:
         Manning et al. (2008), Introduction to Information Retrieval, 13.3.
     """
 
+    @checked(threshold=Optional(Number(-math.inf)), smoothing=Number())
     def __init__(
-        self, input_shape, num_classes, threshold=None, smoothing=1.0, **kwargs
-    ):
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        threshold: float | None = None,
+        smoothing: float = 1.0,
+        **kwargs,
+    ) -> None:
         super().__init__(input_shape, num_classes, **kwargs)
-        if threshold is not None:
-            threshold = check_number(
-                "threshold", "NaiveBernoulli", threshold, float("-inf")
-            )
         self.threshold = threshold
         self.support = (0.0, 1.0) if threshold is None else None
         self.bits = "grey" if threshold is None else f"above {threshold:g}"
-        self.smoothing = check_number("smoothing", "NaiveBernoulli", smoothing)
+        self.smoothing = smoothing
         self.logits = self._parameter("logits", self.num_classes, self.size)
 
-    def log_prob(self, x, mask=None, training=False):
+    def log_prob(
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         x, logits = self._ones(x), self.logits.value
         if mask is not None:
             seen = self._rows(mask)
@@ -126,7 +132,7 @@ class NaiveBernoulli(ClosedForm):
         free = tf.reduce_sum(tf.nn.softplus(logits), axis=1)
         return tf.matmul(x, logits, transpose_b=True) - free
 
-    def draw(self, labels, seed):
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         chance = tf.sigmoid(tf.gather(self.logits.value, labels))
         uniform = tf.random.stateless_uniform(
             tf.shape(chance), tf.stack([seed, 0]), dtype="float64"
@@ -141,9 +147,9 @@ class NaiveBernoulli(ClosedForm):
 
     def _statistics(self):
         shape = (self.num_classes, self.size)
-        return {"count": shape[:1], "ones": shape}
+        return {"count": (self.num_classes,), "ones": shape}
 
-    def observe(self, x, weights):
+    def observe(self, x: Tensor, weights: Tensor) -> None:
         self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
         self._sums["ones"].assign_add(
             tf.matmul(weights, self._ones(x), transpose_a=True)
@@ -151,7 +157,7 @@ class NaiveBernoulli(ClosedForm):
 
     def _solve(self, sums, seen):
         ones = sums["ones"] + self.smoothing
-        # What rounding leaves below 0 is none.
+        # Rounding may leave a little less than 0.
         zeros = np.maximum(sums["count"][:, None] - sums["ones"], 0.0)
         zeros = zeros + self.smoothing
         if min(ones[seen].min(), zeros[seen].min()) <= 0.0:
@@ -160,12 +166,5 @@ class NaiveBernoulli(ClosedForm):
                 "class, and another value would be impossible. Pass "
                 "smoothing=1."
             )
-        both = np.where(seen[:, None], ones / np.where(zeros > 0, zeros, 1), 1)
-        return [(self.logits, np.log(both))]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "threshold": self.threshold,
-            "smoothing": self.smoothing,
-        }
+        odds = np.where(seen[:, None], ones / np.where(zeros > 0, zeros, 1), 1)
+        return [(self.logits, np.log(odds))]

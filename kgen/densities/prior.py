@@ -1,11 +1,16 @@
 """P(y): how frequent each class is."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
-from kgen.densities.base import Sums, assign
-from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.densities.base import Pair
+from kgen.densities.moments import Sums
+from kgen.errors import InvalidArgument, invalid
+from kgen.params import Integer, checked
 
 
 class ClassCounts:
@@ -15,19 +20,19 @@ class ClassCounts:
         num_classes: How many classes there are.
     """
 
-    def __init__(self, num_classes):
+    def __init__(self, num_classes: int) -> None:
         self._num_classes = num_classes
         self._sums = Sums()
 
-    def start(self):
+    def start(self) -> None:
         """Sets the counts to 0."""
         self._sums.start({"count": (self._num_classes,)})
 
-    def add(self, weights):
+    def add(self, weights: Tensor) -> None:
         """Adds `weights`, of shape `(batch, num_classes)`, float64."""
         self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
 
-    def array(self):
+    def array(self) -> np.ndarray:
         """The counts, of shape `(num_classes,)`."""
         return self._sums.arrays()["count"]
 
@@ -43,12 +48,16 @@ class ClassPrior(keras.layers.Layer):
             data is counted, the prior is uniform.
     """
 
-    def __init__(self, num_classes, probabilities=None, **kwargs):
+    @checked(num_classes=Integer(1))
+    def __init__(
+        self,
+        num_classes: int,
+        probabilities: Sequence[float] | str | None = None,
+        **kwargs,
+    ) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)
-        self.num_classes = num_classes = check_int(
-            "num_classes", "ClassPrior", num_classes
-        )
+        self.num_classes = num_classes
         self.probabilities = probabilities
         self.log_prior = self.add_weight(
             name="log_prior",
@@ -60,34 +69,25 @@ class ClassPrior(keras.layers.Layer):
         self._counts = ClassCounts(num_classes)
         self.built = True
 
-    def start(self):
+    def start(self) -> None:
         """Sets the counts to 0."""
         self._counts.start()
 
-    def observe(self, weights):
+    def observe(self, weights: Tensor) -> None:
         """Adds `weights`, of shape `(batch, num_classes)`, to the counts."""
         self._counts.add(weights)
 
-    def finish(self):
-        """Sets P(y) by the counts, unless it was given.
-
-        Raises:
-            InvalidArgument: As `counted` does.
-        """
-        assign(self.counted())
-
-    def counted(self):
-        """P(y) by the counts, unless it was given; changes nothing.
+    def counted(self) -> list[Pair]:
+        """Returns P(y) by the counts, unless it was given; sets nothing.
 
         A class without an example gets the probability 0.
 
         Returns:
-            List of pairs of a weight and its new value.
+            List of pairs of a weight and its new value, for `assign`.
 
         Raises:
-            InvalidArgument: If the counts are no numbers, or a given prior
-                allows for a class that the data does not show, or rules one out
-                that it shows.
+            InvalidArgument: If the counts are not finite, or a given prior is
+                above 0 for a class without examples, or 0 for one with them.
         """
         counts = self._counts.array()
         if not np.isfinite(counts).all():
@@ -120,7 +120,7 @@ class ClassPrior(keras.layers.Layer):
             )
         return []
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
@@ -129,6 +129,7 @@ class ClassPrior(keras.layers.Layer):
 
 
 def _log_prior(count, probabilities):
+    """log P(y) from what a user gave as P(y), or uniform."""
     if probabilities is None or isinstance(probabilities, str):
         if probabilities not in (None, "uniform"):
             raise invalid(

@@ -2,8 +2,9 @@
 
 import keras
 from keras import ops
+from tensorflow import Tensor
 
-from kgen.errors import check_int
+from kgen.params import Integer, checked
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -24,32 +25,29 @@ class ConcatenateLabels(keras.layers.Layer):
         Tensor of shape `(batch, ..., channels + num_classes)`.
     """
 
-    def __init__(self, num_classes, **kwargs):
+    @checked(num_classes=Integer(1))
+    def __init__(self, num_classes: int, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.num_classes = check_int(
-            "num_classes", type(self).__name__, num_classes
-        )
+        self.num_classes = num_classes
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         x, labels = inputs
         labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
-        # Rows of a table, not ops.one_hot, whose zeros LiteRT's int8 takes for
-        # other numbers. The last row, of zeros, is for what is no class.
+        # Rows of a table, and not `ops.one_hot`: LiteRT's int8 is wrong about
+        # it. The last row, of zeros, is for labels that are no class.
         count = self.num_classes
         known = ops.logical_and(labels >= 0, labels < count)
         table = ops.eye(count + 1, count, dtype=x.dtype)
         hot = ops.take(table, ops.where(known, labels, count), axis=0)
-        middle = tuple(ops.shape(x)[1:-1])
-        hot = ops.reshape(hot, (-1, *(1 for _ in middle), self.num_classes))
-        hot = ops.broadcast_to(
-            hot, (ops.shape(x)[0], *middle, self.num_classes)
-        )
+        batch, *middle, _ = ops.shape(x)
+        hot = ops.reshape(hot, (-1, *(1 for _ in middle), count))
+        hot = ops.broadcast_to(hot, (batch, *middle, count))
         return ops.concatenate([x, hot], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         shape = input_shape[0]
         return (*shape[:-1], shape[-1] + self.num_classes)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "num_classes": self.num_classes}

@@ -2,6 +2,7 @@
 
 import keras
 import tensorflow as tf
+from tensorflow import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -11,13 +12,13 @@ class Dense(keras.layers.Dense):
     TensorFlow's MatMul runs on one thread while its operands fit into a core's
     cache, as those of a batch of 128 do. Here the forward product is cut into
     two halves of the batch, which run side by side, and the two products of
-    the gradient are batched ones, which have no such rule. Results differ from
+    the gradient are batched ones, which use all threads. Results differ from
     Keras's by rounding alone; `benchmarks/speed.py` measures the gain.
 
-    Args, call arguments and what it returns are those of `keras.layers.Dense`.
+    Arguments, call arguments and the output are those of `keras.layers.Dense`.
     """
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         if len(inputs.shape) != 2:
             return super().call(inputs, training=training)
         x = _product(inputs, tf.convert_to_tensor(self.kernel))

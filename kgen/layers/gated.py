@@ -1,9 +1,12 @@
 """Dense layers with a gate."""
 
 import keras
+from tensorflow import Tensor
 
-from kgen.errors import check_int
 from kgen.layers.dense import Dense
+from kgen.params import Built, Integer, checked
+
+_REGULARIZER = Built(keras.regularizers.get, "a Keras regularizer or its name")
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -25,10 +28,16 @@ class GatedDense(keras.layers.Layer):
         Tomczak & Welling (2018), arXiv 1705.07120, section 4.2 (in VAEs).
     """
 
-    def __init__(self, units, kernel_regularizer=None, **kwargs):
+    @checked(units=Integer(1), kernel_regularizer=_REGULARIZER)
+    def __init__(
+        self,
+        units: int,
+        kernel_regularizer: keras.regularizers.Regularizer | str | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
-        self.units = check_int("units", "GatedDense", units)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.units = units
+        self.kernel_regularizer = kernel_regularizer
         # One product for both halves.
         self.dense = Dense(
             2 * self.units,
@@ -40,17 +49,17 @@ class GatedDense(keras.layers.Layer):
             name="dense",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.dense.build(input_shape)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         linear, gate = keras.ops.split(self.dense(x), 2, axis=-1)
         return linear * keras.ops.sigmoid(gate)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "units": self.units,

@@ -10,26 +10,22 @@ from kgen.parallel import replicas
 class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization`, by the examples of all replicas.
 
-    What stands for the example of a replica that has none counts for nothing.
-
     Args:
-        synchronized: None for whether there are several replicas, wherever the
-            layer was made. False for each replica's own part of the batch.
+        synchronized: None or True for statistics of the whole batch, wherever
+            the layer was made; False for those of each replica's own part.
 
-    Others are those of `keras.layers.BatchNormalization`.
+    Other arguments are those of `keras.layers.BatchNormalization`.
     """
 
-    def __init__(self, synchronized=None, **kwargs):
+    def __init__(self, synchronized: bool | None = None, **kwargs) -> None:
         super().__init__(synchronized=synchronized, **kwargs)
 
     def _moments(self, inputs, mask):
-        # Keras counts a mask's examples by each replica.
-        if (
-            replicas.count() == 1
-            or self.synchronized is False
-            or mask is not None
-        ):
+        is_local = replicas.count() == 1 or self.synchronized is False
+        # With a mask, Keras itself counts the examples of each replica.
+        if is_local or mask is not None:
             return super()._moments(inputs, mask)
+        # A replica without an example has one of zeros, which must not count.
         return ops.moments(
             replicas.real(inputs), axes=self._reduction_axes, synchronized=True
         )

@@ -1,11 +1,15 @@
 """The reparameterised Gaussian, and the KL term that comes with it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
+from tensorflow import Tensor
 
-from kgen.errors import check_number, check_seed
 from kgen.losses.divergences import bound_log_var, gaussian_kl
 from kgen.parallel import replicas
+from kgen.params import SEED, Number, Optional, checked
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -38,13 +42,19 @@ class GaussianSampling(keras.layers.Layer):
         Kingma et al. (2016), arXiv 1606.04934, equation 15 (free bits).
     """
 
-    def __init__(self, kl_weight=1.0, free_bits=0.0, seed=None, **kwargs):
+    @checked(kl_weight=Number(), free_bits=Number(), seed=Optional(SEED))
+    def __init__(
+        self,
+        kl_weight: float = 1.0,
+        free_bits: float = 0.0,
+        seed: int | None = None,
+        **kwargs,
+    ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        owner = type(self).__name__
-        self.kl_weight = check_number("kl_weight", owner, kl_weight)
-        self.free_bits = check_number("free_bits", owner, free_bits)
-        self.seed = check_seed(owner, seed)
+        self.kl_weight = kl_weight
+        self.free_bits = free_bits
+        self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.current_kl_weight = self.add_weight(
             name="kl_weight",
@@ -53,47 +63,59 @@ class GaussianSampling(keras.layers.Layer):
         )
         self.built = True
 
-    def reset(self):
+    def reset(self) -> None:
         """Gives the KL term its full weight."""
         self.current_kl_weight.assign(self.kl_weight)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: dict[str, Any]) -> None:
         """Gives the KL term its full weight, whatever it had when saved.
 
-        A callback sets it anew at each epoch; a weight out of the middle of a
-        warm-up would be taken for the model's own.
+        A callback sets the weight at each epoch, so a model that was saved
+        during a warm-up must not keep the one that it had then.
         """
         self.reset()
 
-    def call(self, inputs):
+    def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         mean, log_var = inputs
         log_var = bound_log_var(log_var)
         loss = self.current_kl_weight * self.kl(mean, log_var)
-        # Replicas may have met in it: then another's loss is here already.
+        # Replicas share the layer's list of losses, and may wait for each other
+        # in `kl`: then the list has another replica's loss already.
         self._clear_losses()
         self.add_loss(loss)
         return self.draw(mean, log_var)
 
-    def draw(self, mean, log_var, shape=None):
-        """z without the KL term, of `shape` (that of `mean` by default)."""
-        # In front of the batch's axis there may be one of several draws.
+    def draw(
+        self,
+        mean: Tensor | float,
+        log_var: Tensor,
+        shape: Sequence[int | Tensor] | None = None,
+    ) -> Tensor:
+        """Draws z without the KL term.
+
+        Args:
+            mean: Tensor of shape `(batch, d)`.
+            log_var: Tensor of shape `(batch, d)`.
+            shape: That of z, which may have an axis of several draws before the
+                batch's; None for the shape of `mean`.
+        """
         axis = 0 if shape is None else len(shape) - len(log_var.shape)
         shape = ops.shape(mean) if shape is None else shape
         eps = replicas.normal(shape, self.seed_generator, axis)
         return mean + ops.exp(0.5 * log_var) * eps
 
-    def kl(self, mean, log_var):
-        """KL to N(0, I) with its free bits, unweighted, nats per image."""
+    def kl(self, mean: Tensor, log_var: Tensor) -> Tensor:
+        """The KL term with its free bits, unweighted, in nats per image."""
         per_dim = gaussian_kl(mean, log_var)
         if not self.free_bits:
             return ops.sum(ops.mean(per_dim, axis=0))
         per_dim = replicas.mean(per_dim, axis=0)
         return ops.sum(ops.maximum(per_dim, self.free_bits))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape[0]
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "kl_weight": self.kl_weight,

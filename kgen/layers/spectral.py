@@ -3,8 +3,12 @@
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
-from kgen.errors import check_int, check_number, invalid
+from kgen.errors import invalid
+from kgen.params import Instance, Integer, Number, checked
+
+_EXPECTED = "a layer with a kernel, such as Dense or Conv2D, or an Embedding"
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -36,26 +40,24 @@ class SpectralNormalization(keras.layers.Wrapper):
         Miyato et al. (2018), arXiv 1802.05957, section 2 and algorithm 1.
     """
 
-    def __init__(self, layer, iterations=1, **kwargs):
-        if not isinstance(layer, keras.layers.Layer):
-            raise _no_kernel(layer)
+    @checked(
+        layer=Instance(keras.layers.Layer, _EXPECTED), iterations=Integer(1)
+    )
+    def __init__(
+        self, layer: keras.layers.Layer, iterations: int = 1, **kwargs
+    ) -> None:
         super().__init__(layer, **kwargs)
-        self.iterations = check_int(
-            "iterations", "SpectralNormalization", iterations
-        )
+        self.iterations = iterations
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
-        self._name_of_matrix = next(
-            (
-                name
-                for name in ("kernel", "embeddings")
-                if hasattr(self.layer, name)
-            ),
-            None,
-        )
-        if self._name_of_matrix is None:
-            raise _no_kernel(self.layer)
+        names = ("kernel", "embeddings")
+        names = [name for name in names if hasattr(self.layer, name)]
+        if not names:
+            raise invalid(
+                "layer", "SpectralNormalization", _EXPECTED, self.layer
+            )
+        self._name_of_matrix = names[0]
         self.vector = self.add_weight(
             shape=(1, self._matrix.shape[-1]),
             initializer=keras.initializers.RandomNormal(),
@@ -65,11 +67,10 @@ class SpectralNormalization(keras.layers.Wrapper):
             autocast=False,  # the power iteration is in float32 throughout
         )
 
-    def call(self, x, training=False):
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         kernel = tf.convert_to_tensor(self._matrix)
-        normalised = kernel / ops.cast(
-            self._sigma(kernel, training), kernel.dtype
-        )
+        sigma = ops.cast(self._sigma(kernel, training), kernel.dtype)
+        normalised = kernel / sigma
         variable = getattr(self.layer, f"_{self._name_of_matrix}", self._matrix)
         with keras.StatelessScope(state_mapping=[(variable, normalised)]):
             return self.layer(x)
@@ -79,9 +80,9 @@ class SpectralNormalization(keras.layers.Wrapper):
         return getattr(self.layer, self._name_of_matrix)
 
     def _sigma(self, kernel, training):
-        matrix = ops.reshape(
-            ops.cast(kernel, "float32"), (-1, kernel.shape[-1])
-        )
+        """The largest singular value; it has a gradient."""
+        matrix = ops.cast(kernel, "float32")
+        matrix = ops.reshape(matrix, (-1, kernel.shape[-1]))
         constant = ops.stop_gradient(matrix)
         right = tf.convert_to_tensor(self.vector.value)
         for _ in range(self.iterations if training else 0):
@@ -93,24 +94,15 @@ class SpectralNormalization(keras.layers.Wrapper):
         right = ops.stop_gradient(_unit(right))
         return ops.sum((left @ matrix) * right)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.layer.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "iterations": self.iterations}
 
 
 def _unit(vector):
     return vector / (ops.norm(vector) + 1e-12)
-
-
-def _no_kernel(layer):
-    return invalid(
-        "layer",
-        "SpectralNormalization",
-        "a layer with a kernel, such as Dense or Conv2D, or an Embedding",
-        layer,
-    )
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -124,13 +116,14 @@ class WeightClip(keras.constraints.Constraint):
         Arjovsky et al. (2017), arXiv 1701.07875, algorithm 1.
     """
 
-    def __init__(self, limit=0.01):
-        self.limit = check_number("limit", "WeightClip", limit)
-        if not self.limit:
+    @checked(limit=Number())
+    def __init__(self, limit: float = 0.01) -> None:
+        if not limit:
             raise invalid("limit", "WeightClip", "a positive number", limit)
+        self.limit = limit
 
-    def __call__(self, w):
+    def __call__(self, w: Tensor) -> Tensor:
         return ops.clip(w, -self.limit, self.limit)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"limit": self.limit}

@@ -1,6 +1,12 @@
 """Likelihoods and divergences, in nats; what the players of a GAN minimise."""
 
-from kgen.losses import adversarial, divergences, likelihoods, penalties
+from kgen.losses import (
+    adversarial,
+    divergences,
+    keras_losses,
+    likelihoods,
+    penalties,
+)
 from kgen.losses.adversarial import (
     AdversarialLoss,
     Hinge,
@@ -11,11 +17,11 @@ from kgen.losses.adversarial import (
     Wasserstein,
 )
 from kgen.losses.divergences import gaussian_kl, gaussian_log_prob
+from kgen.losses.keras_losses import KerasLoss
 from kgen.losses.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
     Gaussian,
-    KerasLoss,
     Likelihood,
     OptimalGaussian,
 )
@@ -43,6 +49,7 @@ __all__ = [
     "divergences",
     "gaussian_kl",
     "gaussian_log_prob",
+    "keras_losses",
     "likelihoods",
     "penalties",
 ]

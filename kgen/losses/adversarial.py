@@ -5,11 +5,17 @@ logistic function, and E the mean over the batch. `softplus(-r) = -log s(r)` and
 `softplus(f) = -log(1 - s(f))`.
 """
 
+from typing import Self
+
 import keras
 from keras import ops
+from tensorflow import Tensor
 
-from kgen.errors import check_name, check_number, invalid
+from kgen.errors import invalid
 from kgen.parallel import replicas
+from kgen.params import Named, Number, checked, resolve
+
+_SMOOTHING = Number(below=1.0)
 
 
 class AdversarialLoss:
@@ -19,40 +25,42 @@ class AdversarialLoss:
     minimised, in nats where the logits are log-odds.
     """
 
-    # Whether the generator's loss looks at the real logits as well.
+    # Whether the generator's loss takes the real logits, too.
     needs_real = False
 
-    def discriminator_loss(self, real, *fakes):
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         """The discriminator's loss.
 
         Args:
             real: Logits of real examples, of shape `(batch, 1)`.
-            *fakes: Logits of generated ones, of the same shape, for each kind;
-                their terms are added.
+            *fakes: Logits of generated examples, of the same shape, one tensor
+                for each kind of them; their terms are added.
 
         Returns:
             Scalar.
         """
         raise NotImplementedError
 
-    def generator_loss(self, fake, real=None):
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         """The generator's loss.
 
         Args:
             fake: Logits of generated examples, of shape `(batch, 1)`.
-            real: Logits of real ones, where `needs_real`.
+            real: Logits of real examples, where `needs_real`.
 
         Returns:
             Scalar.
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments of `__init__`."""
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Self:
         """Builds the loss that `get_config` described."""
         return cls(**config)
 
@@ -63,23 +71,18 @@ def _total(function, fakes):
 
 
 class _Smoothed(AdversarialLoss):
-    """Base of those whose discriminator has a target for real examples.
+    """Base of the losses whose discriminator has a target for real examples.
 
     Args:
         label_smoothing: How far that target is below 1, in [0, 1): one-sided
             label smoothing (Salimans et al. 2016, arXiv 1606.03498, 3.4).
     """
 
-    def __init__(self, label_smoothing=0.0):
-        owner = type(self).__name__
-        number = check_number("label_smoothing", owner, label_smoothing)
-        if number >= 1:
-            raise invalid(
-                "label_smoothing", owner, "a number in [0, 1)", label_smoothing
-            )
-        self.label_smoothing = number
+    @checked(label_smoothing=_SMOOTHING)
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = label_smoothing
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"label_smoothing": self.label_smoothing}
 
     def _is_real(self, logits):
@@ -92,10 +95,10 @@ class _Smoothed(AdversarialLoss):
 class Minimax(_Smoothed):
     """The saturating loss of the first paper: one value, two signs.
 
-    `V = E[log s(r)] + E[log(1 - s(f))]`; the discriminator minimises -V, the
-    generator the part of V that it has a hand in, `E[log(1 - s(f))]`. That has
-    hardly a gradient where the discriminator is sure; it is here for what it
-    teaches.
+    `V = E[log s(r)] + E[log(1 - s(f))]`; the discriminator minimises -V, and the
+    generator the part of V that depends on it, `E[log(1 - s(f))]`. That part has
+    hardly a gradient where the discriminator is sure, so this loss is for
+    teaching.
 
     Args:
         label_smoothing: How far the target of real examples is below 1.
@@ -104,10 +107,12 @@ class Minimax(_Smoothed):
         Goodfellow et al. (2014), arXiv 1406.2661, equation 1.
     """
 
-    def discriminator_loss(self, real, *fakes):
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return self._is_real(real) + _total(ops.softplus, fakes)
 
-    def generator_loss(self, fake, real=None):
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return -ops.mean(ops.softplus(fake))
 
 
@@ -122,10 +127,12 @@ class NonSaturating(_Smoothed):
         Goodfellow et al. (2014), arXiv 1406.2661, section 3.
     """
 
-    def discriminator_loss(self, real, *fakes):
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return self._is_real(real) + _total(ops.softplus, fakes)
 
-    def generator_loss(self, fake, real=None):
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return ops.mean(ops.softplus(-fake))
 
 
@@ -140,12 +147,14 @@ class LeastSquares(_Smoothed):
         Mao et al. (2017), arXiv 1611.04076, equation 2 and section 3.2.3.
     """
 
-    def discriminator_loss(self, real, *fakes):
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         target = 1.0 - self.label_smoothing
         by_real = ops.mean(ops.square(real - target))
         return 0.5 * (by_real + _total(ops.square, fakes))
 
-    def generator_loss(self, fake, real=None):
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return 0.5 * ops.mean(ops.square(fake - 1.0))
 
 
@@ -158,11 +167,13 @@ class Hinge(AdversarialLoss):
         1802.05957, equations 16 and 17.
     """
 
-    def discriminator_loss(self, real, *fakes):
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         by_fakes = _total(lambda fake: ops.relu(1.0 + fake), fakes)
         return ops.mean(ops.relu(1.0 - real)) + by_fakes
 
-    def generator_loss(self, fake, real=None):
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return -ops.mean(fake)
 
 
@@ -170,17 +181,18 @@ class Hinge(AdversarialLoss):
 class Wasserstein(AdversarialLoss):
     """`E[f] - E[r]` against `-E[f]`; the discriminator must be Lipschitz.
 
-    That is what a gradient penalty, `WeightClip` or `SpectralNormalization` are
-    for.
+    A gradient penalty, `WeightClip` or `SpectralNormalization` make it so.
 
     References:
         Arjovsky et al. (2017), arXiv 1701.07875, algorithm 1.
     """
 
-    def discriminator_loss(self, real, *fakes):
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return _total(lambda fake: fake, fakes) - ops.mean(real)
 
-    def generator_loss(self, fake, real=None):
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         return -ops.mean(fake)
 
 
@@ -201,57 +213,56 @@ class Relativistic(_Smoothed):
 
     needs_real = True
 
-    def discriminator_loss(self, real, *fakes):
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         level = replicas.mean(real)
         of_fakes = sum(replicas.mean(fake) for fake in fakes)
         relative = real - of_fakes / len(fakes)
         by_fakes = _total(lambda fake: ops.softplus(fake - level), fakes)
         return self._is_real(relative) + by_fakes
 
-    def generator_loss(self, fake, real=None):
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
         real, fake = real - replicas.mean(fake), fake - replicas.mean(real)
         return ops.mean(ops.softplus(-fake)) + ops.mean(ops.softplus(real))
 
 
 LOSSES = {
-    "minimax": Minimax,
-    "non_saturating": NonSaturating,
-    "least_squares": LeastSquares,
-    "hinge": Hinge,
-    "wasserstein": Wasserstein,
-    "relativistic": Relativistic,
+    "minimax": Named(Minimax),
+    "non_saturating": Named(NonSaturating),
+    "least_squares": Named(LeastSquares),
+    "hinge": Named(Hinge),
+    "wasserstein": Named(Wasserstein),
+    "relativistic": Named(Relativistic),
 }
 
 
-def get(identifier, owner="GAN.compile", label_smoothing=0.0):
-    """Turns a name into a loss, once, at the border.
+def get(
+    identifier: AdversarialLoss | str,
+    owner: str = "GAN.compile",
+    label_smoothing: float = 0.0,
+) -> AdversarialLoss:
+    """Turns a name into a loss.
 
     Args:
         identifier: An `AdversarialLoss` or the name of one.
         owner: Whose argument it is, for the message.
-        label_smoothing: For a name: what the loss gets.
+        label_smoothing: In [0, 1); for a name of a loss that smooths labels.
 
     Returns:
         An `AdversarialLoss`.
+
+    Raises:
+        InvalidArgument: If the name is unknown, or the loss can't be smoothed.
     """
-    label_smoothing = check_number("label_smoothing", owner, label_smoothing)
-    if isinstance(identifier, AdversarialLoss):
-        if label_smoothing:
-            raise invalid(
-                "label_smoothing",
-                owner,
-                "0 with a loss object",
-                label_smoothing,
-            )
-        return identifier
-    cls = LOSSES[check_name("loss", owner, LOSSES, identifier)]
-    if not label_smoothing:
-        return cls()
-    if not issubclass(cls, _Smoothed):
-        raise invalid(
-            "label_smoothing",
-            owner,
-            f"0: the loss {identifier} has no target to smooth",
-            label_smoothing,
-        )
-    return cls(label_smoothing)
+    smoothing = _SMOOTHING.check("label_smoothing", owner, label_smoothing)
+    loss, expected = identifier, "0 with a loss object"
+    is_named = not isinstance(identifier, AdversarialLoss)
+    if is_named:
+        loss = resolve("loss", owner, LOSSES, identifier)
+        expected = f"0: the loss {identifier} has no target to smooth"
+    if not smoothing:
+        return loss
+    if is_named and isinstance(loss, _Smoothed):
+        return type(loss)(smoothing)
+    raise invalid("label_smoothing", owner, expected, smoothing)

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 # exp(20) is a variance of 5e8: nothing sensible lies beyond, and exp of much
 # more is infinite.
@@ -14,15 +15,15 @@ LOG_VAR_BOUND = 20.0
 def _at_least_float32(x):
     """`x` as a tensor, in float32 if it is of half precision.
 
-    A network of one's own may end in half precision, in which a sum over the
-    pixels has no digits left and a variance no range.
+    A user's network may end in half precision, in which a sum over the pixels
+    has no digits left and a variance no range.
     """
     x = ops.convert_to_tensor(x)
     half = keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
     return ops.cast(x, "float32") if half else x
 
 
-def bound_log_var(log_var):
+def bound_log_var(log_var: Tensor) -> Tensor:
     """Clips `log_var` to +-20 in float32, but lets the gradient pass.
 
     A clipped value without a gradient could never come back.
@@ -35,13 +36,13 @@ def bound_log_var(log_var):
     """
     log_var = ops.cast(log_var, "float32")
     clipped = tf.clip_by_value(log_var, -LOG_VAR_BOUND, LOG_VAR_BOUND)
-    # It adds a zero that has a gradient; of infinity it would be NaN.
-    # `tf.custom_gradient` would keep each graph that it is used in for ever.
+    # This adds a zero that has a gradient; an infinite `log_var` would make it
+    # NaN. TensorFlow would keep each graph that `tf.custom_gradient` is used in.
     finite = tf.clip_by_value(log_var, tf.float32.min, tf.float32.max)
     return tf.stop_gradient(clipped) + (finite - tf.stop_gradient(finite))
 
 
-def gaussian_log_prob(x, mean, log_var):
+def gaussian_log_prob(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     """Log-density of a diagonal Gaussian, dimension by dimension.
 
     Args:
@@ -57,7 +58,12 @@ def gaussian_log_prob(x, mean, log_var):
     return -0.5 * (math.log(2 * math.pi) + log_var + squared)
 
 
-def gaussian_kl(mean, log_var, other_mean=0.0, other_log_var=0.0):
+def gaussian_kl(
+    mean: Tensor,
+    log_var: Tensor,
+    other_mean: Tensor | float = 0.0,
+    other_log_var: Tensor | float = 0.0,
+) -> Tensor:
     """KL(N(mean, exp(log_var)) || N(other_mean, exp(other_log_var))).
 
     In closed form, dimension by dimension: for standard deviations s1, s2 it

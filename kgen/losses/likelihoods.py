@@ -1,90 +1,18 @@
 """What log p(x|z) is: one layer for each observation model."""
 
-import inspect
-import itertools
 import math
-import warnings
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
-from kgen.errors import (
-    build_or_refuse,
-    check_bool,
-    check_number,
-    invalid,
-    unknown_name,
-)
+from kgen.errors import invalid
+from kgen.losses import keras_losses
+from kgen.losses.base import Likelihood, sum_over_event
 from kgen.losses.divergences import bound_log_var, gaussian_log_prob
-
-
-def sum_over_event(values, batch_axes=1):
-    """Sums all axes of `values` behind the first `batch_axes`."""
-    return ops.sum(values, axis=tuple(range(batch_axes, len(values.shape))))
-
-
-class Likelihood(keras.layers.Layer):
-    """Base of all observation models p(x|z).
-
-    A decoder ends in *parameters* of the shape of `x`; a likelihood says what
-    they mean. It is a layer, so that it may have weights and is saved with the
-    model; it computes in float32 under every dtype policy.
-
-    To add one: subclass, and implement `_log_prob_per_dim`, `mean` and
-    `sample`. `support` is the range of x, or None. `bits` is None for a density
-    of x; else it names how x is turned into the zeros and ones whose probability
-    it is.
-    """
-
-    support = None
-    bits = None
-    # Whether the parameters are the mean, and keep its bounds by themselves.
-    parameters_are_mean = False
-    # Whether they are logits, which can be any number.
-    parameters_are_logits = False
-    # Bounds that they must keep by themselves, or None.
-    parameter_bounds = None
-    # Whether `log_prob` is a density of x, as bounds on log p(x) need.
-    is_density = True
-
-    def __init__(self, **kwargs):
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(**kwargs)
-        self.built = True
-
-    def log_prob(self, x, parameters, batch_axes=1):
-        """Log-likelihood of each example.
-
-        Args:
-            x: Tensor of shape `(..., *event)`, with values in [0, 1]. It may
-                broadcast over leading axes of `parameters`.
-            parameters: Tensor of shape `(..., *event)`, a decoder's output.
-            batch_axes: How many leading axes of the broadcast shape are not
-                part of the event.
-
-        Returns:
-            Tensor without the event's axes: nats per image.
-        """
-        parameters = ops.cast(parameters, "float32")
-        x = ops.cast(x, "float32")
-        return sum_over_event(self._log_prob_per_dim(x, parameters), batch_axes)
-
-    def mean(self, parameters):
-        """E[x|z], of the shape of `parameters`."""
-        raise NotImplementedError
-
-    def sample(self, parameters, seed):
-        """A draw of x given z, of the shape of `parameters`.
-
-        Args:
-            parameters: Tensor, a decoder's output.
-            seed: Pair of integers, as stateless TensorFlow ops take it.
-        """
-        raise NotImplementedError
-
-    def _log_prob_per_dim(self, x, parameters):
-        raise NotImplementedError
+from kgen.params import Boolean, Named, Number, checked, resolve
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -105,10 +33,7 @@ class Bernoulli(Likelihood):
         # x log(m) + (1 - x) log(1 - m)
         return x * parameters - tf.nn.softplus(parameters)
 
-    def mean(self, parameters):
-        return ops.sigmoid(ops.cast(parameters, "float32"))
-
-    def sample(self, parameters, seed):
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         mean = self.mean(parameters)
         uniform = tf.random.stateless_uniform(tf.shape(mean), seed)
         return ops.cast(uniform < mean, "float32")
@@ -140,7 +65,7 @@ class ContinuousBernoulli(Likelihood):
         half = 0.5 * parameters
         return parameters * (x - 0.5) - _log_sinhc(half)
 
-    def mean(self, parameters):
+    def mean(self, parameters: Tensor) -> Tensor:
         logits = ops.cast(parameters, "float32")
         small = ops.abs(logits) < _SERIES_BELOW
         safe = ops.where(small, ops.ones_like(logits), logits)
@@ -149,7 +74,7 @@ class ContinuousBernoulli(Likelihood):
         series = logits * (1 / 12 - square * (1 / 720 - square / 30240))
         return 0.5 + ops.where(small, series, exact)
 
-    def sample(self, parameters, seed):
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         logits = ops.cast(parameters, "float32")
         uniform = tf.random.stateless_uniform(tf.shape(logits), seed)
         small = ops.abs(logits) < 0.01
@@ -191,10 +116,13 @@ class Gaussian(Likelihood):
 
     parameters_are_mean = True
 
-    def __init__(self, stddev=1.0, learn_stddev=False, **kwargs):
+    @checked(stddev=Number(1e-6), learn_stddev=Boolean())
+    def __init__(
+        self, stddev: float = 1.0, learn_stddev: bool = False, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
-        self.stddev = check_number("stddev", "Gaussian", stddev, 1e-6)
-        self.learn_stddev = check_bool("learn_stddev", "Gaussian", learn_stddev)
+        self.stddev = stddev
+        self.learn_stddev = learn_stddev
         self.log_var = self.add_weight(
             name="log_var",
             initializer=keras.initializers.Constant(
@@ -207,15 +135,12 @@ class Gaussian(Likelihood):
         log_var = bound_log_var(self.log_var)
         return gaussian_log_prob(x, parameters, log_var)
 
-    def mean(self, parameters):
-        return ops.cast(parameters, "float32")
-
-    def sample(self, parameters, seed):
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         mean = self.mean(parameters)
         noise = tf.random.stateless_normal(tf.shape(mean), seed)
         return mean + ops.exp(0.5 * bound_log_var(self.log_var)) * noise
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "stddev": self.stddev,
@@ -223,7 +148,8 @@ class Gaussian(Likelihood):
         }
 
 
-# Errors below it are judged by this variance: that of 60 dB.
+# The least variance, that of a PSNR of 60 dB: a perfect reconstruction would
+# have an infinite density.
 _LEAST_VARIANCE = 1e-6
 
 
@@ -245,134 +171,55 @@ class OptimalGaussian(Likelihood):
     parameters_are_mean = True
     is_density = False
 
-    def log_prob(self, x, parameters, batch_axes=1):
+    def log_prob(
+        self, x: Tensor, parameters: Tensor, batch_axes: int = 1
+    ) -> Tensor:
         """The value for each example; see `Likelihood.log_prob`."""
-        error = ops.square(
-            ops.cast(x, "float32") - ops.cast(parameters, "float32")
-        )
+        difference = ops.cast(x, "float32") - ops.cast(parameters, "float32")
+        error = ops.square(difference)
         size = math.prod(error.shape[batch_axes:])
         error = sum_over_event(error, batch_axes) / size
         variance = ops.maximum(error, _LEAST_VARIANCE)
-        # The ratio is 1 above the floor, and leads on below it.
+        # The ratio is 1 above the floor; below it, it keeps a gradient.
         ratio = error / variance
         return -0.5 * size * (ops.log(2.0 * math.pi * variance) + ratio)
 
-    def mean(self, parameters):
-        return ops.cast(parameters, "float32")
 
-
-@keras.saving.register_keras_serializable(package="kgen")
-class KerasLoss(Likelihood):
-    """A Keras loss in the place of -log p(x|z), for autoencoders.
-
-    Keras's losses are means over the pixels; this is their sum, as all else
-    here is. The parameters are the reconstruction itself, or its logits if the
-    loss says so (`from_logits`). A name means what it means in Keras:
-    `"binary_crossentropy"` takes probabilities, and a decoder that ends in a
-    sigmoid; `Bernoulli` is the same loss of logits.
-
-    Args:
-        loss: `keras.losses.Loss`, its config, a function of `(x, parameters)`,
-            or the name of one, such as `"mae"`. One's own must be registered
-            (`keras.saving.register_keras_serializable`), or no saved model
-            could be loaded.
-
-    Raises:
-        InvalidArgument: If it can't be loaded, or doesn't compare x with its
-            reconstruction pixel by pixel, as losses of classes do not.
-    """
-
-    is_density = False
-
-    def __init__(self, loss, **kwargs):
-        super().__init__(**kwargs)
-        self.loss = build_or_refuse(
-            "likelihood",
-            "KerasLoss",
-            "a Keras loss, its name or its config",
-            keras.losses.get,
-            loss,
-        )
-        _check_loadable(self.loss)
-        name = _keras_name(self.loss)
-        if name in _NOT_OF_PIXELS:
-            raise invalid(
-                "likelihood",
-                "KerasLoss",
-                "a loss that compares x with its reconstruction pixel by "
-                'pixel, such as "mae" or "binary_crossentropy"',
-                name,
-            )
-        from_logits = getattr(self.loss, "from_logits", False)
-        self.parameters_are_mean = not from_logits
-        self.parameters_are_logits = from_logits
-        if name in _OF_PROBABILITIES:
-            self.support = (0.0, 1.0)
-            self.parameter_bounds = None if from_logits else (0.0, 1.0)
-
-    def log_prob(self, x, parameters, batch_axes=1):
-        """Minus the loss of each example; see `Likelihood.log_prob`."""
-        parameters = ops.cast(parameters, "float32")
-        x = ops.broadcast_to(ops.cast(x, "float32"), ops.shape(parameters))
-        size = math.prod(parameters.shape[batch_axes:])
-        shape = (*ops.shape(parameters)[:batch_axes], size)
-        # `call` has no reduction over the batch, which `__call__` adds.
-        by_example = getattr(self.loss, "call", self.loss)
-        return -size * by_example(
-            ops.reshape(x, shape), ops.reshape(parameters, shape)
-        )
-
-    def mean(self, parameters):
-        parameters = ops.cast(parameters, "float32")
-        if self.parameters_are_mean:
-            return parameters
-        return ops.sigmoid(parameters)
-
-    def get_config(self):
-        loss = keras.losses.serialize(self.loss)
-        # Keras leaves out some arguments, such as Huber's delta.
-        arguments = getattr(self.loss, "_fn_kwargs", {})
-        if arguments and loss["module"] == "keras.losses":
-            loss["config"] = {**loss["config"], **arguments}
-        return {**super().get_config(), "loss": loss}
-
-
-def _check_loadable(loss):
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras's, about lambdas
-            keras.losses.get(keras.losses.serialize(loss))
-    except (ValueError, TypeError) as error:
-        raise invalid(
-            "likelihood",
-            "KerasLoss",
-            "a loss that a saved model gives back: register it with "
-            "`keras.saving.register_keras_serializable`",
-            loss,
-        ) from error
+def _gaussian(stddev=1.0):
+    if stddev == "learned":
+        return Gaussian(stddev=0.3, learn_stddev=True)
+    return Gaussian(stddev)
 
 
 LIKELIHOODS = {
-    "bernoulli": Bernoulli,
-    "continuous_bernoulli": ContinuousBernoulli,
-    "gaussian": Gaussian,
+    "bernoulli": Named(Bernoulli),
+    "continuous_bernoulli": Named(ContinuousBernoulli),
+    "gaussian": Named(_gaussian, ("", "STDDEV")),
 }
 
 
-def get(identifier, owner="VAE", losses=False):
-    """Turns a name into a likelihood, once, at the border.
+def get(
+    identifier: Likelihood | keras.losses.Loss | Callable | str,
+    owner: str = "VAE",
+    losses: bool = False,
+) -> Likelihood:
+    """Turns a name into a likelihood.
 
     Args:
         identifier: A `Likelihood`, or one of `"bernoulli"`,
             `"continuous_bernoulli"`, `"gaussian"` (standard deviation 1),
             `"gaussian:0.1"` (that standard deviation), `"gaussian:learned"`.
         owner: Whose argument it is, for the message.
-        losses: Whether what is no density of x will do as well:
+        losses: Whether to allow for what is no density of x, too:
             `"gaussian:optimal"`, and Keras's losses and their names, which mean
             what they mean in Keras.
 
     Returns:
         A `Likelihood`.
+
+    Raises:
+        InvalidArgument: If the name is unknown, or it is no density of x where
+            one is needed.
     """
     if isinstance(identifier, Likelihood):
         if not (losses or identifier.is_density):
@@ -380,60 +227,9 @@ def get(identifier, owner="VAE", losses=False):
                 "likelihood", owner, "a density of x", type(identifier).__name__
             )
         return identifier
-    if (
-        losses
-        and isinstance(identifier, str)
-        and (identifier == "gaussian:optimal")
-    ):
+    if losses and keras_losses.is_loss(identifier):
+        return keras_losses.KerasLoss(identifier)
+    if losses and str(identifier) == "gaussian:optimal":
         return OptimalGaussian()
-    if losses and _is_loss(identifier):
-        return KerasLoss(identifier)
-    name, colon, argument = str(identifier).partition(":")
-    if name not in LIKELIHOODS or (colon and name != "gaussian"):
-        known = [*LIKELIHOODS, *(_LOSS_NAMES if losses else ())]
-        raise unknown_name("likelihood", owner, known, identifier)
-    if not colon:
-        return LIKELIHOODS[name]()
-    if argument == "learned":
-        return Gaussian(stddev=0.3, learn_stddev=True)
-    return Gaussian(stddev=argument)
-
-
-# Those of Keras's losses that compare pixel by pixel, and their other names.
-KERAS_LOSSES = {
-    "mean_absolute_error": ("mae", "MAE", "MeanAbsoluteError"),
-    "mean_squared_error": ("mse", "MSE", "MeanSquaredError"),
-    "mean_squared_logarithmic_error": (
-        "msle",
-        "MSLE",
-        "MeanSquaredLogarithmicError",
-    ),
-    "huber": ("Huber",),
-    "log_cosh": ("LogCosh",),
-    "binary_crossentropy": ("bce", "BCE", "BinaryCrossentropy"),
-    "binary_focal_crossentropy": ("BinaryFocalCrossentropy",),
-}
-_LOSS_NAMES = [*KERAS_LOSSES, *itertools.chain(*KERAS_LOSSES.values())]
-_OF_PROBABILITIES = {"binary_crossentropy", "binary_focal_crossentropy"}
-# Those that are of classes, of whole vectors, or of all pixels of a batch.
-_NOT_OF_PIXELS = {
-    *("categorical_crossentropy", "categorical_focal_crossentropy", "circle"),
-    *("categorical_generalized_cross_entropy", "categorical_hinge", "ctc"),
-    *("cosine_similarity", "dice", "hinge", "kl_divergence", "tversky"),
-    *("sparse_categorical_crossentropy", "squared_hinge"),
-}
-
-
-def _keras_name(loss):
-    """The name of the function behind a loss of Keras's own, or None."""
-    function = getattr(loss, "fn", loss)
-    module = getattr(function, "__module__", None) or ""
-    is_own = module.partition(".")[0] != "keras"
-    return None if is_own else getattr(function, "__name__", None)
-
-
-def _is_loss(identifier):
-    if isinstance(identifier, str):
-        return identifier in _LOSS_NAMES
-    is_object = isinstance(identifier, keras.losses.Loss)
-    return is_object or inspect.isfunction(identifier)
+    names = keras_losses.NAMES if losses else ()
+    return resolve("likelihood", owner, LIKELIHOODS, identifier, names)

@@ -1,12 +1,15 @@
 """Penalties on a discriminator's gradient by its input."""
 
+from typing import Self
+
 import keras
 from keras import ops
+from tensorflow import Tensor
 
-from kgen.errors import check_number, unknown_name
 from kgen.parallel import replicas
+from kgen.params import Named, Number, Optional, checked, resolve
 
-# Under the square root of a norm, whose derivative at 0 would be NaN.
+# Added to a squared norm, since the derivative of the root at 0 would be NaN.
 _EPSILON = 1e-12
 
 
@@ -16,29 +19,33 @@ class Penalty:
     A subclass implements `points` and `__call__`.
 
     Args:
-        weight: Number >= 0 that multiplies the penalty.
+        weight: Number >= 0 that multiplies the penalty; None for the class's
+            `default_weight`.
     """
 
     default_weight = 10.0
 
-    def __init__(self, weight=None):
-        weight = self.default_weight if weight is None else weight
-        self.weight = check_number("weight", type(self).__name__, weight)
+    @checked(weight=Optional(Number()))
+    def __init__(self, weight: float | None = None) -> None:
+        self.weight = self.default_weight if weight is None else weight
 
-    def points(self, real, fake, seed):
+    def points(
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         """The examples at which the gradient is judged.
 
         Args:
             real: Real examples, of shape `(batch, ...)`.
-            fake: Generated ones, of the same shape.
+            fake: Generated examples, of the same shape.
             seed: `keras.random.SeedGenerator`.
 
         Returns:
-            Tensor of that shape; `real` itself if it is there.
+            Tensor of that shape. Where it is `real` itself, the discriminator's
+            one run on the real examples serves for the penalty, too.
         """
         raise NotImplementedError
 
-    def __call__(self, gradient):
+    def __call__(self, gradient: Tensor) -> Tensor:
         """The weighted penalty.
 
         Args:
@@ -49,12 +56,12 @@ class Penalty:
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments of `__init__`."""
         return {"weight": self.weight}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Self:
         """Builds the penalty that `get_config` described."""
         return cls(**config)
 
@@ -67,7 +74,7 @@ def _square_norm(gradient):
 class _DistanceFromOne(Penalty):
     """`weight * E[(|grad D| - 1)^2]`."""
 
-    def __call__(self, gradient):
+    def __call__(self, gradient: Tensor) -> Tensor:
         norm = ops.sqrt(_square_norm(gradient) + _EPSILON)
         return self.weight * ops.mean(ops.square(norm - 1.0))
 
@@ -76,7 +83,7 @@ class _DistanceFromOne(Penalty):
 class GradientPenalty(_DistanceFromOne):
     """`weight * E[(|grad D(x')| - 1)^2]` between real and generated examples.
 
-    `x' = u x + (1 - u) G(z)` with u uniform in [0, 1], one for each example.
+    `x' = u x + (1 - u) G(z)`, with a u for each example, uniform in [0, 1].
 
     Args:
         weight: lambda; 10 by default.
@@ -85,7 +92,9 @@ class GradientPenalty(_DistanceFromOne):
         Gulrajani et al. (2017), arXiv 1704.00028, equation 3 (WGAN-GP).
     """
 
-    def points(self, real, fake, seed):
+    def points(
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         shape = (ops.shape(real)[0], *(1 for _ in real.shape[1:]))
         u = replicas.uniform(shape, seed)
         return u * real + (1.0 - u) * ops.stop_gradient(fake)
@@ -104,10 +113,12 @@ class R1(Penalty):
 
     default_weight = 1.0
 
-    def points(self, real, fake, seed):
+    def points(
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         return real
 
-    def __call__(self, gradient):
+    def __call__(self, gradient: Tensor) -> Tensor:
         return 0.5 * self.weight * ops.mean(_square_norm(gradient))
 
 
@@ -125,20 +136,25 @@ class Dragan(_DistanceFromOne):
         Kodali et al. (2017), arXiv 1705.07215, equation 2 (DRAGAN).
     """
 
-    def points(self, real, fake, seed):
+    def points(
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         noise = replicas.normal(ops.shape(real), seed)
         return real + 0.5 * replicas.std(real) * noise
 
 
+_FORMS = ("", "WEIGHT")
 PENALTIES = {
-    "gradient_penalty": GradientPenalty,
-    "r1": R1,
-    "dragan": Dragan,
+    "gradient_penalty": Named(GradientPenalty, _FORMS),
+    "r1": Named(R1, _FORMS),
+    "dragan": Named(Dragan, _FORMS),
 }
 
 
-def get(identifier, owner="GAN.compile"):
-    """Turns a name into a penalty, once, at the border.
+def get(
+    identifier: Penalty | str | None, owner: str = "GAN.compile"
+) -> Penalty | None:
+    """Turns a name into a penalty.
 
     Args:
         identifier: A `Penalty`, None, or a name, which a weight may follow:
@@ -147,10 +163,10 @@ def get(identifier, owner="GAN.compile"):
 
     Returns:
         A `Penalty`, or None.
+
+    Raises:
+        InvalidArgument: If the name is unknown or the weight out of range.
     """
     if identifier is None or isinstance(identifier, Penalty):
         return identifier
-    name, colon, weight = str(identifier).partition(":")
-    if name not in PENALTIES:
-        raise unknown_name("penalty", owner, PENALTIES, identifier)
-    return PENALTIES[name](weight if colon else None)
+    return resolve("penalty", owner, PENALTIES, identifier)

@@ -1,150 +1,94 @@
-"""What the families of networks share: their inputs and their ends."""
+"""What the families of networks share: arguments, inputs and ends."""
 
+import dataclasses
 import functools
 import inspect
 import operator
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
-from keras import ops
+from keras import KerasTensor, layers, ops
 
-from kgen.errors import (
-    build_or_refuse,
-    check_bool,
-    check_int,
-    check_keywords,
-    check_name,
-    invalid,
-)
+from kgen.errors import check_keywords, invalid
 from kgen.layers import (
     BatchNormalization,
     ConcatenateLabels,
     SpectralNormalization,
     WeightClip,
 )
+from kgen.params import (
+    Boolean,
+    Built,
+    Constraint,
+    Each,
+    Integer,
+    Named,
+    Optional,
+    Options,
+    resolve,
+)
 
 OWNER = "create_model"
 
-# Keras's layers, with the channels last whatever Keras is configured to.
+# Types of arguments that Keras makes objects of.
+Activation = Callable | str | None
+Regularizer = keras.regularizers.Regularizer | str | None
+KernelConstraint = keras.constraints.Constraint | str | None
+
+# Keras's layers, with the channels last whatever Keras is configured to. Every
+# layer of kgen's networks that has a `data_format` is made by these.
 Conv2D, Conv2DTranspose, Cropping2D, Flatten, UpSampling2D = (
     functools.partial(layer, data_format="channels_last")
     for layer in (
-        keras.layers.Conv2D,
-        keras.layers.Conv2DTranspose,
-        keras.layers.Cropping2D,
-        keras.layers.Flatten,
-        keras.layers.UpSampling2D,
+        layers.Conv2D,
+        layers.Conv2DTranspose,
+        layers.Cropping2D,
+        layers.Flatten,
+        layers.UpSampling2D,
     )
 )
 
 
-def builder(function):
-    """Checks the arguments that builders share, before one of them runs.
+@dataclasses.dataclass(frozen=True)
+class Shape(Constraint):
+    """Shape of one example; returned as a tuple of integers.
 
-    What Keras makes of a name or a config is made here, so that a mistake is
-    named by its argument, and so is an argument that there is not.
+    Args:
+        is_picture: Whether it must be `(height, width, channels)`.
     """
-    known = list(inspect.signature(function).parameters)
-    family = function.__module__.rpartition(".")[2]
 
-    @functools.wraps(function)
-    def build(*args, **kwargs):
-        check_keywords(f"{family}.{function.__name__}", known, kwargs)
-        for name, check in _SHARED.items():
-            if name in kwargs:
-                kwargs[name] = check(name, kwargs[name])
-        return function(*args, **kwargs)
+    is_picture: bool = False
 
-    return build
-
-
-def _activation(name, identifier):
-    if identifier == "gated":  # of dense networks, which know it
-        return identifier
-    found = build_or_refuse(
-        name,
-        OWNER,
-        "a Keras activation or its name",
-        keras.activations.get,
-        identifier,
-    )
-    if isinstance(found, type):
-        raise invalid(name, OWNER, "a function, not a class", found)
-    return found
+    def check(self, argument: str, owner: str, value: Any) -> tuple[int, ...]:
+        try:
+            shape = tuple(operator.index(size) for size in value)
+        except TypeError:
+            shape = ()
+        expected = None
+        if not shape or min(shape) < 1:
+            expected = "a tuple of positive integers, without the batch"
+        elif is_channels_first(shape):
+            expected = (
+                f"(height, width, channels), such as {(*shape[1:], shape[0])}; "
+                "`np.moveaxis(x, 1, -1)` puts the channels of a batch last"
+            )
+        elif self.is_picture and len(shape) != 3:
+            expected = (
+                "(height, width, channels) for a convolutional network; "
+                'use network="dense" for other shapes'
+            )
+        if expected:
+            raise invalid(argument, owner, expected, value)
+        return shape
 
 
-def _regularizer(name, identifier):
-    return build_or_refuse(
-        name,
-        OWNER,
-        "a Keras regularizer or its name",
-        keras.regularizers.get,
-        identifier,
-    )
+def check_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
+    """Returns `input_shape` as a tuple of positive integers, or raises."""
+    return Shape().check("input_shape", OWNER, input_shape)
 
 
-def _constraint(name, identifier):
-    """A Keras constraint, None, or `"clip"` and `"clip:LIMIT"`, as an object."""
-    if isinstance(identifier, str):
-        clip, colon, limit = identifier.partition(":")
-        if clip == "clip":
-            return WeightClip(limit) if colon else WeightClip()
-    return build_or_refuse(
-        name,
-        OWNER,
-        '"clip:LIMIT", or a Keras constraint or its name',
-        keras.constraints.get,
-        identifier,
-    )
-
-
-def _boolean(name, value):
-    return check_bool(name, OWNER, value)
-
-
-_SHARED = {
-    "activation": _activation,
-    "output_activation": _activation,
-    "kernel_regularizer": _regularizer,
-    "kernel_constraint": _constraint,
-    "batch_normalization": _boolean,
-    "spectral_normalization": _boolean,
-    "gaussian": _boolean,
-}
-
-
-def check_shape(input_shape, picture=False):
-    """Returns `input_shape` as a tuple of positive ints, or raises."""
-    try:
-        shape = tuple(operator.index(size) for size in input_shape)
-    except TypeError:
-        shape = ()
-    if not shape or min(shape) < 1:
-        raise invalid(
-            "input_shape",
-            OWNER,
-            "a tuple of positive integers, without the batch",
-            input_shape,
-        )
-    if is_channels_first(shape):
-        raise invalid(
-            "input_shape",
-            OWNER,
-            f"(height, width, channels), such as {(*shape[1:], shape[0])}; "
-            "`np.moveaxis(x, 1, -1)` puts the channels of a batch last",
-            input_shape,
-        )
-    if picture and len(shape) != 3:
-        raise invalid(
-            "input_shape",
-            OWNER,
-            "(height, width, channels) for a convolutional network; "
-            'use network="dense" for other shapes',
-            input_shape,
-        )
-    return shape
-
-
-def is_channels_first(shape):
+def is_channels_first(shape: Sequence[int]) -> bool:
     """Whether a shape is plainly that of a picture with its channels first.
 
     Args:
@@ -156,20 +100,85 @@ def is_channels_first(shape):
     return shape[0] == 3 or (shape[0] == 1 and shape[1] == shape[2])
 
 
-def check_widths(name, widths):
-    """Returns `widths` as a tuple of positive ints, or raises."""
-    if isinstance(widths, str) or not hasattr(widths, "__iter__"):
-        raise invalid(
-            name,
-            OWNER,
-            "a sequence of positive integers, such as (400,)",
-            widths,
-        )
-    return tuple(check_int(name, OWNER, width) for width in widths)
+def _activation(identifier):
+    if identifier == "gated":
+        return identifier
+    activation = keras.activations.get(identifier)
+    if isinstance(activation, type):
+        raise TypeError("it is a class, not a function")
+    return activation
+
+
+def _kernel_constraint(identifier):
+    name = str(identifier).partition(":")[0]
+    if name == "clip":
+        table = {name: Named(WeightClip, ("", "LIMIT"))}
+        return resolve("kernel_constraint", OWNER, table, identifier)
+    return keras.constraints.get(identifier)
+
+
+_ACTIVATION = Built(_activation, "a Keras activation or its name")
+# What builders take; `kgen.networks` says what each argument means.
+ARGUMENTS = {
+    "input_shape": Shape(),
+    "latent_dim": Integer(1),
+    "gaussian": Boolean(),
+    "hidden_units": Each(
+        Integer(1), "a sequence of positive integers, such as (400,)"
+    ),
+    "filters": Integer(1),
+    "max_filters": Integer(1),
+    "blocks": Integer(1),
+    "activation": _ACTIVATION,
+    "output_activation": _ACTIVATION,
+    "batch_normalization": Boolean(),
+    "spectral_normalization": Boolean(),
+    "kernel_regularizer": Built(
+        keras.regularizers.get, "a Keras regularizer or its name"
+    ),
+    "kernel_constraint": Built(
+        _kernel_constraint,
+        '"clip:LIMIT", or a Keras constraint or its name',
+    ),
+    "num_classes": Optional(Integer(1)),
+    "pack": Integer(1),
+}
+
+
+def builder(
+    function: Callable[..., keras.Model], is_picture: bool = False
+) -> Callable[..., keras.Model]:
+    """Decorates a builder of networks: checks and converts its arguments.
+
+    What Keras makes of a name or a config is made here, so that a message names
+    the argument. Messages name `create_model`, through which most users come.
+
+    Args:
+        function: Function whose arguments are among `ARGUMENTS`.
+        is_picture: Whether it builds networks for pictures alone.
+    """
+    signature = inspect.signature(function)
+    family = function.__module__.rpartition(".")[2]
+    constraints = {**ARGUMENTS, "input_shape": Shape(is_picture)}
+
+    @functools.wraps(function)
+    def build(*args, **kwargs):
+        owner = f"{family}.{function.__name__}"
+        check_keywords(owner, list(signature.parameters), kwargs)
+        bound = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            constraint = constraints[name]
+            bound.arguments[name] = constraint.check(name, OWNER, value)
+        return function(*bound.args, **bound.kwargs)
+
+    return build
+
+
+picture_builder = functools.partial(builder, is_picture=True)
 
 
 class Inputs:
-    """The inputs of a network in the making: one tensor, and maybe labels.
+    """The inputs of a network that is being built: a tensor, and maybe labels.
 
     Args:
         shape: Shape of the first input, without the batch.
@@ -177,49 +186,56 @@ class Inputs:
         num_classes: Number of classes, or None for no labels.
     """
 
-    def __init__(self, shape, name, num_classes=None):
+    def __init__(
+        self, shape: Sequence[int], name: str, num_classes: int | None = None
+    ) -> None:
         self.x = keras.Input(shape, name=name)
+        self.num_classes = num_classes
         self.labels = None
         if num_classes is not None:
-            self.num_classes = check_int("num_classes", OWNER, num_classes)
             self.labels = keras.Input((), dtype="int32", name="labels")
 
-    def with_labels(self, x):
+    def with_labels(self, x: KerasTensor) -> KerasTensor:
         """Appends the one-hot labels, if there are any, to a tensor."""
         if self.labels is None:
             return x
         return ConcatenateLabels(self.num_classes)([x, self.labels])
 
-    def logit(self, features, make, **kwargs):
+    def logit(
+        self, features: KerasTensor, normalise: Callable, **kwargs: Any
+    ) -> KerasTensor:
         """The end of a discriminator: `w f + b`, and `v_y f` for a label y.
 
         Args:
-            features: Tensor of shape `(batch, n)`.
-            make: What each layer goes through, such as `normalised()`.
+            features: Tensor f of shape `(batch, n)`.
+            normalise: Function that each layer goes through, as `normalised`
+                returns it.
             **kwargs: For the dense layer.
 
         References:
             Miyato & Koyama (2018), arXiv 1802.05637, equation 3 (projection).
         """
-        logit = make(keras.layers.Dense(1, dtype="float32", **kwargs))(features)
+        dense = normalise(layers.Dense(1, dtype="float32", **kwargs))
+        logit = dense(features)
         if self.labels is None:
             return logit
-        size = features.shape[-1]
-        classes = make(
-            keras.layers.Embedding(
-                self.num_classes,
-                size,
-                dtype="float32",
-                embeddings_constraint=kwargs.get("kernel_constraint"),
-            )
+        embedding = layers.Embedding(
+            self.num_classes,
+            features.shape[-1],
+            dtype="float32",
+            embeddings_constraint=kwargs.get("kernel_constraint"),
         )
-        projection = keras.layers.Dot(1, dtype="float32")
-        return keras.layers.Add(dtype="float32")(
-            [logit, projection([classes(self.labels), features])]
-        )
+        classes = normalise(embedding)(self.labels)
+        projection = layers.Dot(1, dtype="float32")([classes, features])
+        return layers.Add(dtype="float32")([logit, projection])
 
-    def network(self, outputs, name, more=()):
-        """Closes the network; it takes x, `more` inputs, then the labels."""
+    def network(
+        self,
+        outputs: KerasTensor | list[KerasTensor],
+        name: str,
+        more: Sequence[KerasTensor] = (),
+    ) -> keras.Model:
+        """Returns the network; it takes x, `more` inputs, then the labels."""
         inputs = [self.x, *more]
         if self.labels is not None:
             inputs.append(self.labels)
@@ -228,74 +244,75 @@ class Inputs:
         return keras.Model(inputs, outputs, name=name)
 
 
-def hidden_layers(activation, batch_normalization, kernel_regularizer=None):
+def hidden_layers(
+    activation: Activation,
+    batch_normalization: bool,
+    kernel_regularizer: Regularizer = None,
+) -> tuple[dict[str, Any], Callable[[KerasTensor], KerasTensor]]:
     """What hidden layers are given, and what follows each of them.
 
     Args:
         activation: Keras activation or its name.
-        batch_normalization: Whether that comes before it.
-        kernel_regularizer: Keras regularizer or its name.
+        batch_normalization: Whether it comes before the activation.
+        kernel_regularizer: Keras regularizer.
 
     Returns:
-        Keyword arguments of the layers, which have no activation; and the
-        function from their output to that of batch normalisation, if asked for,
-        and of the activation.
+        Keyword arguments of the layers, which have no activation; and a function
+        that applies batch normalisation, if asked for, and the activation to a
+        layer's output.
     """
     kwargs = {
         "use_bias": not batch_normalization,
         "kernel_regularizer": kernel_regularizer,
     }
 
-    def hidden(x):
+    def activated(x):
         if batch_normalization:
             # Statistics that follow fast, for networks that change fast.
             x = BatchNormalization(momentum=0.9, epsilon=1e-4)(x)
-        return keras.layers.Activation(activation)(x)
+        return layers.Activation(activation)(x)
 
-    return kwargs, hidden
+    return kwargs, activated
 
 
-def doubling(count, filters, max_filters):
+def doubling(count: int, filters: int, max_filters: int) -> list[int]:
     """Filters of `count` stages: twice as many each time, up to the most."""
-    filters = check_int("filters", OWNER, filters)
-    max_filters = check_int("max_filters", OWNER, max_filters)
     return [min(filters * 2**stage, max_filters) for stage in range(count)]
 
 
-def cropped(x, size):
+def cropped(x: KerasTensor, size: tuple[int, int]) -> KerasTensor:
     """Maps without the last rows and columns beyond `(height, width)`."""
-    excess = [have - want for have, want in zip(x.shape[1:3], size)]
+    excess = [side - limit for side, limit in zip(x.shape[1:3], size)]
     if not any(excess):
         return x
     return Cropping2D([(0, rows) for rows in excess])(x)
 
 
-def packed(shape, pack):
+def packed(shape: tuple[int, ...], pack: int) -> tuple[int, ...]:
     """The shape of `pack` examples side by side in the last axis."""
-    return (*shape[:-1], shape[-1] * check_int("pack", OWNER, pack))
+    return (*shape[:-1], shape[-1] * pack)
 
 
-def normalised(spectral_normalization):
+def normalised(spectral_normalization: bool) -> Callable:
     """A function that each layer goes through: spectral normalisation or none."""
     if spectral_normalization:
         return SpectralNormalization
     return lambda layer: layer
 
 
-def latent_outputs(features, latent_dim, gaussian):
+def latent_outputs(
+    features: KerasTensor, latent_dim: int, gaussian: bool
+) -> KerasTensor | list[KerasTensor]:
     """The end of an encoder: `[mean, log_var]`, or z alone; in float32."""
-    latent_dim = check_int("latent_dim", OWNER, latent_dim)
     if not gaussian:
-        return keras.layers.Dense(latent_dim, dtype="float32", name="z")(
-            features
-        )
-    posterior = keras.layers.Dense(
-        2 * latent_dim, dtype="float32", name="posterior"
-    )(features)
-    return ops.split(posterior, 2, axis=-1)
+        return layers.Dense(latent_dim, dtype="float32", name="z")(features)
+    posterior = layers.Dense(2 * latent_dim, dtype="float32", name="posterior")
+    return ops.split(posterior(features), 2, axis=-1)
 
 
-def layer_output(network, name, argument, owner):
+def layer_output(
+    network: keras.Model, name: str, argument: str, owner: str
+) -> KerasTensor:
     """The output of a layer where `network` applies it.
 
     Args:
@@ -308,16 +325,16 @@ def layer_output(network, name, argument, owner):
         A `KerasTensor` of the network's own graph.
 
     Raises:
-        InvalidArgument: If there is no such layer, it's applied more than once,
-            or has several outputs.
+        InvalidArgument: If there is no such layer, or the network applies it
+            more than once, or it has several outputs.
     """
     by_name = {
         layer.name: layer
         for layer in network.layers
-        if not isinstance(layer, keras.layers.InputLayer)
+        if not isinstance(layer, layers.InputLayer)
     }
-    check_name(argument, owner, by_name, name)
-    # Not `layer.output`: that is of the layer's first call anywhere.
+    Options(by_name).check(argument, owner, name)
+    # Not `layer.output`, which belongs to the layer's first call anywhere.
     outputs = [
         tensor
         for nodes in network._nodes_by_depth.values()

@@ -1,10 +1,11 @@
 """Convolutional networks for pictures of any size."""
 
 import math
+from collections.abc import Sequence
 
+import keras
 from keras import layers
 
-from kgen.errors import check_int
 from kgen.layers import Dense
 from kgen.networks import common
 
@@ -12,10 +13,13 @@ from kgen.networks import common
 _SMALLEST = 4
 
 
-def stages(input_shape):
+def stages(input_shape: Sequence[int]) -> list[tuple[int, int]]:
     """The (height, width) at each halving, from the picture down.
 
     Odd sizes are rounded up: `(25, 25)` gives 25, 13, 7, 4.
+
+    Args:
+        input_shape: Shape of one picture.
     """
     sizes = [tuple(input_shape[:2])]
     while max(sizes[-1]) > _SMALLEST:
@@ -23,136 +27,100 @@ def stages(input_shape):
     return sizes
 
 
-@common.builder
+@common.picture_builder
 def encoder(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    gaussian=True,
-    filters=32,
-    max_filters=256,
-    hidden_units=(256,),
-    activation="relu",
-    batch_normalization=False,
-    kernel_regularizer=None,
-    num_classes=None,
-):
+    gaussian: bool = True,
+    filters: int = 32,
+    max_filters: int = 256,
+    hidden_units: Sequence[int] = (256,),
+    activation: common.Activation = "relu",
+    batch_normalization: bool = False,
+    kernel_regularizer: common.Regularizer = None,
+    num_classes: int | None = None,
+) -> keras.Model:
     """Builds a convolutional encoder.
 
     A stride-2 convolution for each halving, with twice the filters each time,
-    then dense layers.
-
-    Args:
-        input_shape: `(height, width, channels)`.
-        latent_dim: Size of z.
-        gaussian: Whether it ends in `(mean, log_var)` or in z alone.
-        filters: Filters of the first convolution.
-        max_filters: The most that any has.
-        hidden_units: Widths of the dense layers.
-        activation: Activation of the hidden layers.
-        batch_normalization: Whether hidden layers have it.
-        kernel_regularizer: Regularizer of the hidden layers.
-        num_classes: If given, the network takes `[x, labels]`.
+    then dense layers. `kgen.networks` describes the arguments.
 
     Returns:
-        A `keras.Model`.
+        A `keras.Model` from x to `[mean, log_var]`, or to z alone.
     """
-    shape = common.check_shape(input_shape, picture=True)
-    inputs = common.Inputs(shape, "images", num_classes)
-    kwargs, hidden = common.hidden_layers(
+    inputs = common.Inputs(input_shape, "images", num_classes)
+    kwargs, activated = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
     x = inputs.with_labels(inputs.x)
-    for count in _filters(stages(shape), filters, max_filters):
-        convolution = common.Conv2D(
-            count,
-            3,
-            strides=2,
-            padding="same",
-            **kwargs,
-        )
-        x = hidden(convolution(x))
+    for count in _filters(stages(input_shape), filters, max_filters):
+        layer = common.Conv2D(count, 3, strides=2, padding="same", **kwargs)
+        x = activated(layer(x))
     x = common.Flatten()(x)
-    for units in common.check_widths("hidden_units", hidden_units):
-        x = hidden(Dense(units, **kwargs)(x))
+    for units in hidden_units:
+        x = activated(Dense(units, **kwargs)(x))
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
 
 
-@common.builder
+@common.picture_builder
 def decoder(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    filters=32,
-    max_filters=256,
-    hidden_units=(256,),
-    activation="relu",
-    output_activation=None,
-    batch_normalization=False,
-    kernel_regularizer=None,
-    num_classes=None,
-):
+    filters: int = 32,
+    max_filters: int = 256,
+    hidden_units: Sequence[int] = (256,),
+    activation: common.Activation = "relu",
+    output_activation: common.Activation = None,
+    batch_normalization: bool = False,
+    kernel_regularizer: common.Regularizer = None,
+    num_classes: int | None = None,
+) -> keras.Model:
     """Builds a convolutional decoder, the mirror of `encoder`.
 
     Transposed convolutions double the size; where the encoder had rounded up,
     the last row and column are cropped. The kernel of 4 is a multiple of the
-    stride, which avoids checkerboards (Odena et al. 2016).
-
-    Args:
-        input_shape: `(height, width, channels)`, the decoder's output.
-        latent_dim: Size of z.
-        filters: Filters of the last hidden stage.
-        max_filters: The most that any stage has.
-        hidden_units: The *encoder's* dense widths; used in reverse.
-        activation: Activation of the hidden layers.
-        output_activation: Activation of the output.
-        batch_normalization: Whether hidden layers have it.
-        kernel_regularizer: Regularizer of the hidden layers.
-        num_classes: If given, the network takes `[z, labels]`.
+    stride, which avoids checkerboards (Odena et al. 2016). `kgen.networks`
+    describes the arguments; the dense layers have the *encoder's*
+    `hidden_units`, in reverse.
 
     Returns:
         A `keras.Model` from z to a likelihood's parameters.
     """
-    inputs, shape = _from_z(input_shape, latent_dim, num_classes)
+    inputs = common.Inputs((latent_dim,), "z", num_classes)
     layer = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
+    counts = filters, max_filters
     end = {"activation": output_activation, "name": "parameters"}
-    x = _grown(inputs, shape, filters, max_filters, hidden_units, layer, end)
+    x = _grown(inputs, input_shape, counts, hidden_units, layer, end)
     return inputs.network(x, "decoder")
 
 
-def _from_z(input_shape, latent_dim, num_classes):
-    """The inputs of a network that starts from z, and the checked shape."""
-    shape = common.check_shape(input_shape, picture=True)
-    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
-    return common.Inputs((latent_dim,), "z", num_classes), shape
-
-
-def _grown(inputs, shape, filters, max_filters, hidden_units, layer, end):
+def _grown(inputs, shape, counts, hidden_units, layer, end):
     """Dense layers to a map of about 4x4, and transposed convolutions.
 
     Args:
-        inputs: `common.Inputs`.
+        inputs: `common.Inputs` that start from z.
         shape: `(height, width, channels)` of the output.
-        filters: As in `decoder`.
-        max_filters: As in `decoder`.
-        hidden_units: As in `decoder`.
+        counts: Pair of `filters` and `max_filters`.
+        hidden_units: Widths of the dense layers, in reverse.
         layer: What `common.hidden_layers` returned.
         end: Arguments of the last layer.
     """
-    kwargs, hidden = layer
+    kwargs, activated = layer
     end = {**end, "dtype": "float32"}
     sizes = stages(shape)
-    counts = _filters(sizes, filters, max_filters) or [filters]
+    counts = _filters(sizes, *counts) or counts[:1]
     top = (*sizes[-1], counts[-1])
     x = inputs.with_labels(inputs.x)
-    for units in common.check_widths("hidden_units", hidden_units)[::-1]:
-        x = hidden(Dense(units, **kwargs)(x))
-    x = hidden(layers.Reshape(top)(Dense(math.prod(top), **kwargs)(x)))
+    for units in hidden_units[::-1]:
+        x = activated(Dense(units, **kwargs)(x))
+    x = activated(layers.Reshape(top)(Dense(math.prod(top), **kwargs)(x)))
     for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
-        x = hidden(_double(x, size, count, **kwargs))
+        x = activated(_double(x, size, count, **kwargs))
     if len(sizes) > 1:
         return _double(x, sizes[0], shape[-1], **end)
     return common.Conv2D(shape[-1], 3, padding="same", **end)(x)
@@ -168,7 +136,7 @@ def _double(x, size, filters, **kwargs):
     With `output_padding=1` Keras gives twice the size less 1, which is cheaper
     than a crop; the crop is for pictures with one odd side.
     """
-    both_odd = all(2 * have > want for have, want in zip(x.shape[1:3], size))
+    both_odd = all(2 * side > limit for side, limit in zip(x.shape[1:3], size))
     x = common.Conv2DTranspose(
         filters,
         4,
@@ -180,33 +148,24 @@ def _double(x, size, filters, **kwargs):
     return common.cropped(x, size)
 
 
-@common.builder
+@common.picture_builder
 def generator(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    filters=32,
-    max_filters=128,
-    hidden_units=(256,),
-    activation="relu",
-    output_activation="sigmoid",
-    num_classes=None,
-):
+    filters: int = 32,
+    max_filters: int = 128,
+    hidden_units: Sequence[int] = (256,),
+    activation: common.Activation = "relu",
+    output_activation: common.Activation = "sigmoid",
+    num_classes: int | None = None,
+) -> keras.Model:
     """Builds a generator like DCGAN's.
 
     Dense layers to a map of about 4x4, then transposed convolutions that double
     the size; all with batch normalisation, but for the last one.
-
-    Args:
-        input_shape: `(height, width, channels)`, the output.
-        latent_dim: Size of z.
-        filters: Filters of the last hidden stage; twice as many at each halving.
-        max_filters: The most that any stage has.
-        hidden_units: The *discriminator's* dense widths; used in reverse.
-        activation: Activation of the hidden layers.
-        output_activation: Activation of the output.
-        num_classes: If given, the network takes `[z, labels]`, and the labels
-            are appended to z, one-hot.
+    `kgen.networks` describes the arguments; the dense layers have the
+    *discriminator's* `hidden_units`, in reverse.
 
     Returns:
         A `keras.Model` from z to pictures.
@@ -214,42 +173,32 @@ def generator(
     References:
         Radford et al. (2016), arXiv 1511.06434, section 3.
     """
-    inputs, shape = _from_z(input_shape, latent_dim, num_classes)
+    inputs = common.Inputs((latent_dim,), "z", num_classes)
     layer = common.hidden_layers(activation, batch_normalization=True)
+    counts = filters, max_filters
     end = {"activation": output_activation}
-    x = _grown(inputs, shape, filters, max_filters, hidden_units, layer, end)
+    x = _grown(inputs, input_shape, counts, hidden_units, layer, end)
     return inputs.network(x, "generator")
 
 
-@common.builder
+@common.picture_builder
 def discriminator(
-    input_shape,
+    input_shape: Sequence[int],
     *,
-    pack=1,
-    filters=32,
-    max_filters=128,
-    hidden_units=(256,),
-    activation="leaky_relu",
-    spectral_normalization=False,
-    kernel_constraint=None,
-    num_classes=None,
-):
+    pack: int = 1,
+    filters: int = 32,
+    max_filters: int = 128,
+    hidden_units: Sequence[int] = (256,),
+    activation: common.Activation = "leaky_relu",
+    spectral_normalization: bool = False,
+    kernel_constraint: common.KernelConstraint = None,
+    num_classes: int | None = None,
+) -> keras.Model:
     """Builds a discriminator like DCGAN's, without batch normalisation.
 
-    That would let the examples of a batch meet, which no penalty on the gradient
-    of each example allows. The layer `"features"` is the last convolution's
-    output.
-
-    Args:
-        input_shape: `(height, width, channels)`.
-        pack: How many pictures are seen at once, as more channels.
-        filters: Filters of the first convolution; twice as many at each halving.
-        max_filters: The most that any has.
-        hidden_units: Widths of the dense layers after the convolutions.
-        activation: Activation of the hidden layers.
-        spectral_normalization: Whether every layer has a norm of 1.
-        kernel_constraint: Keras constraint of all kernels, or `"clip:0.01"`.
-        num_classes: If given, the network takes `[x, labels]`, by projection.
+    With it the examples of a batch would affect each other, which no penalty on
+    the gradient of each example allows. The layer `"features"` is the last
+    convolution's output. `kgen.networks` describes the arguments.
 
     Returns:
         A `keras.Model` from pictures to a logit.
@@ -257,13 +206,13 @@ def discriminator(
     References:
         Radford et al. (2016), arXiv 1511.06434, section 3.
     """
-    shape = common.check_shape(input_shape, picture=True)
-    shape = common.packed(shape, pack)
-    inputs = common.Inputs(shape, "images", num_classes)
-    make = common.normalised(spectral_normalization)
+    inputs = common.Inputs(
+        common.packed(input_shape, pack), "images", num_classes
+    )
+    normalise = common.normalised(spectral_normalization)
     kwargs = {"kernel_constraint": kernel_constraint}
     x = inputs.x
-    for count in _filters(stages(shape), filters, max_filters):
+    for count in _filters(stages(input_shape), filters, max_filters):
         layer = common.Conv2D(
             count,
             4,
@@ -272,8 +221,9 @@ def discriminator(
             activation=activation,
             **kwargs,
         )
-        x = make(layer)(x)
+        x = normalise(layer)(x)
     x = common.Flatten(name="features")(x)
-    for units in common.check_widths("hidden_units", hidden_units):
-        x = make(Dense(units, activation, **kwargs))(x)
-    return inputs.network(inputs.logit(x, make, **kwargs), "discriminator")
+    for units in hidden_units:
+        x = normalise(Dense(units, activation, **kwargs))(x)
+    logit = inputs.logit(x, normalise, **kwargs)
+    return inputs.network(logit, "discriminator")

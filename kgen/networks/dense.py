@@ -1,45 +1,33 @@
 """Fully connected networks, for vectors and for pictures of any shape."""
 
 import math
+from collections.abc import Sequence
 
+import keras
 from keras import layers
 
-from kgen.errors import check_int
 from kgen.layers import Dense, GatedDense
 from kgen.networks import common
 
 
 @common.builder
 def encoder(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    gaussian=True,
-    hidden_units=(512, 256),
-    activation="relu",
-    kernel_regularizer=None,
-    num_classes=None,
-):
-    """Builds a dense encoder.
-
-    Args:
-        input_shape: Shape of one example, without the batch.
-        latent_dim: Size of z.
-        gaussian: Whether it ends in `(mean, log_var)` or in z alone.
-        hidden_units: Widths of the hidden layers; `()` gives a linear map.
-        activation: Activation of the hidden layers, or `"gated"` for
-            `GatedDense` layers.
-        kernel_regularizer: Regularizer of the hidden layers.
-        num_classes: If given, the network takes `[x, labels]`.
+    gaussian: bool = True,
+    hidden_units: Sequence[int] = (512, 256),
+    activation: common.Activation = "relu",
+    kernel_regularizer: common.Regularizer = None,
+    num_classes: int | None = None,
+) -> keras.Model:
+    """Builds a dense encoder; `kgen.networks` describes the arguments.
 
     Returns:
-        A `keras.Model`.
+        A `keras.Model` from x to `[mean, log_var]`, or to z alone.
     """
-    inputs = common.Inputs(
-        common.check_shape(input_shape), "images", num_classes
-    )
+    inputs = common.Inputs(input_shape, "images", num_classes)
     x = inputs.with_labels(common.Flatten()(inputs.x))
-    hidden_units = common.check_widths("hidden_units", hidden_units)
     x = _hidden(x, hidden_units, activation, kernel_regularizer)
     outputs = common.latent_outputs(x, latent_dim, gaussian)
     return inputs.network(outputs, "encoder")
@@ -47,52 +35,42 @@ def encoder(
 
 @common.builder
 def decoder(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    hidden_units=(512, 256),
-    activation="relu",
-    output_activation=None,
-    kernel_regularizer=None,
-    num_classes=None,
-):
+    hidden_units: Sequence[int] = (512, 256),
+    activation: common.Activation = "relu",
+    output_activation: common.Activation = None,
+    kernel_regularizer: common.Regularizer = None,
+    num_classes: int | None = None,
+) -> keras.Model:
     """Builds a dense decoder, the mirror of `encoder`.
 
-    Args:
-        input_shape: Shape of one example, the decoder's output.
-        latent_dim: Size of z.
-        hidden_units: The *encoder's* widths; used in reverse.
-        activation: Activation of the hidden layers, or `"gated"` for
-            `GatedDense` layers.
-        output_activation: Activation of the output.
-        kernel_regularizer: Regularizer of the hidden layers.
-        num_classes: If given, the network takes `[z, labels]`.
+    `kgen.networks` describes the arguments; the hidden layers have the
+    *encoder's* `hidden_units`, in reverse.
 
     Returns:
         A `keras.Model` from z to a likelihood's parameters.
     """
-    shape = common.check_shape(input_shape)
-    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     x = inputs.with_labels(inputs.x)
-    hidden_units = common.check_widths("hidden_units", hidden_units)
     x = _hidden(x, hidden_units[::-1], activation, kernel_regularizer)
-    x = Dense(
-        math.prod(shape),
+    end = Dense(
+        math.prod(input_shape),
         activation=output_activation,
         dtype="float32",
         name="parameters",
-    )(x)
-    return inputs.network(layers.Reshape(shape)(x), "decoder")
+    )
+    return inputs.network(layers.Reshape(input_shape)(end(x)), "decoder")
 
 
-def _hidden(x, units, activation, kernel_regularizer):
-    for size in units:
+def _hidden(x, hidden_units, activation, kernel_regularizer):
+    for units in hidden_units:
         if activation == "gated":
-            layer = GatedDense(size, kernel_regularizer)
+            layer = GatedDense(units, kernel_regularizer)
         else:
             layer = Dense(
-                size, activation, kernel_regularizer=kernel_regularizer
+                units, activation, kernel_regularizer=kernel_regularizer
             )
         x = layer(x)
     return x
@@ -100,74 +78,58 @@ def _hidden(x, units, activation, kernel_regularizer):
 
 @common.builder
 def generator(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    hidden_units=(128, 128, 128, 128),
-    activation="relu",
-    output_activation=None,
-    num_classes=None,
-):
-    """Builds a dense generator.
-
-    Args:
-        input_shape: Shape of one example, the output.
-        latent_dim: Size of z.
-        hidden_units: Widths of the hidden layers.
-        activation: Activation of the hidden layers.
-        output_activation: Activation of the output.
-        num_classes: If given, the network takes `[z, labels]`, and the labels
-            are appended to z, one-hot.
+    hidden_units: Sequence[int] = (128, 128, 128, 128),
+    activation: common.Activation = "relu",
+    output_activation: common.Activation = None,
+    num_classes: int | None = None,
+) -> keras.Model:
+    """Builds a dense generator; `kgen.networks` describes the arguments.
 
     Returns:
         A `keras.Model` from z to examples.
     """
-    shape = common.check_shape(input_shape)
-    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     x = inputs.with_labels(inputs.x)
-    for units in common.check_widths("hidden_units", hidden_units):
+    for units in hidden_units:
         x = Dense(units, activation, kernel_initializer="he_normal")(x)
     x = layers.Dense(
-        math.prod(shape), activation=output_activation, dtype="float32"
+        math.prod(input_shape), activation=output_activation, dtype="float32"
     )(x)
-    return inputs.network(layers.Reshape(shape)(x), "generator")
+    return inputs.network(layers.Reshape(input_shape)(x), "generator")
 
 
 @common.builder
 def discriminator(
-    input_shape,
+    input_shape: Sequence[int],
     *,
-    pack=1,
-    hidden_units=(128, 128, 128, 128),
-    activation="relu",
-    spectral_normalization=False,
-    kernel_constraint=None,
-    num_classes=None,
-):
+    pack: int = 1,
+    hidden_units: Sequence[int] = (128, 128, 128, 128),
+    activation: common.Activation = "relu",
+    spectral_normalization: bool = False,
+    kernel_constraint: common.KernelConstraint = None,
+    num_classes: int | None = None,
+) -> keras.Model:
     """Builds a dense discriminator; `"features"` is its last hidden layer.
 
-    Args:
-        input_shape: Shape of one example.
-        pack: How many examples are seen at once, side by side in the last axis.
-        hidden_units: Widths of the hidden layers.
-        activation: Activation of the hidden layers.
-        spectral_normalization: Whether every layer has a norm of 1.
-        kernel_constraint: Keras constraint of all kernels, or `"clip:0.01"`.
-        num_classes: If given, the network takes `[x, labels]`, by projection.
+    `kgen.networks` describes the arguments.
 
     Returns:
         A `keras.Model` from examples to a logit.
     """
-    shape = common.packed(common.check_shape(input_shape), pack)
-    inputs = common.Inputs(shape, "images", num_classes)
-    make = common.normalised(spectral_normalization)
+    inputs = common.Inputs(
+        common.packed(input_shape, pack), "images", num_classes
+    )
+    normalise = common.normalised(spectral_normalization)
     kwargs = {"kernel_constraint": kernel_constraint}
     x = common.Flatten()(inputs.x)
-    for units in common.check_widths("hidden_units", hidden_units):
+    for units in hidden_units:
         layer = Dense(
             units, activation, kernel_initializer="he_normal", **kwargs
         )
-        x = make(layer)(x)
+        x = normalise(layer)(x)
     x = layers.Identity(name="features")(x)
-    return inputs.network(inputs.logit(x, make, **kwargs), "discriminator")
+    logit = inputs.logit(x, normalise, **kwargs)
+    return inputs.network(logit, "discriminator")

@@ -1,41 +1,33 @@
 """Convolutional networks with skip connections, to keep detail."""
 
+import functools
 import math
+from collections.abc import Sequence
 
+import keras
 from keras import layers
 
-from kgen.errors import check_int
 from kgen.networks import common
 from kgen.networks.convolutional import stages
 
 
-@common.builder
+@common.picture_builder
 def encoder(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    filters=32,
-    max_filters=128,
-    blocks=2,
-    activation="relu",
-    kernel_regularizer=None,
-    num_classes=None,
-):
+    filters: int = 32,
+    max_filters: int = 128,
+    blocks: int = 2,
+    activation: common.Activation = "relu",
+    kernel_regularizer: common.Regularizer = None,
+    num_classes: int | None = None,
+) -> keras.Model:
     """Builds the way down of a U-Net.
 
     `blocks` convolutions at each size, from the picture's own down; a strided
-    one between them.
-
-    Args:
-        input_shape: `(height, width, channels)`.
-        latent_dim: Size of z, the code of the smallest maps.
-        filters: Filters at the picture's own size; twice as many at each
-            halving.
-        max_filters: The most that any convolution has.
-        blocks: Convolutions at each size.
-        activation: Activation of the hidden layers.
-        kernel_regularizer: Regularizer of the hidden layers.
-        num_classes: If given, the network takes `[x, labels]`.
+    one between them. z is the code of the smallest maps. `kgen.networks`
+    describes the arguments.
 
     Returns:
         A `keras.Model` from x to a list: z, the maps of each size from the
@@ -44,75 +36,61 @@ def encoder(
     References:
         Ronneberger et al. (2015), U-Net, arXiv 1505.04597.
     """
-    shape = common.check_shape(input_shape, picture=True)
-    inputs = common.Inputs(shape, "images", num_classes)
-    conv = _convolution(activation, kernel_regularizer)
+    inputs = common.Inputs(input_shape, "images", num_classes)
+    convolution = _convolution(activation, kernel_regularizer)
     x, maps = inputs.with_labels(inputs.x), []
-    for number, count in enumerate(_filters(shape, filters, max_filters)):
+    for number, count in enumerate(_filters(input_shape, filters, max_filters)):
         if number:
-            x = conv(count, strides=2)(x)
-        for _ in range(check_int("blocks", common.OWNER, blocks)):
-            x = conv(count)(x)
+            x = convolution(count, strides=2)(x)
+        for _ in range(blocks):
+            x = convolution(count)(x)
         maps.append(x)
-    z = common.latent_outputs(
-        common.Flatten()(x),
-        latent_dim,
-        gaussian=False,
-    )
+    x = common.Flatten()(x)
+    z = common.latent_outputs(x, latent_dim, gaussian=False)
     return inputs.network([z, *maps, inputs.x], "encoder")
 
 
-@common.builder
+@common.picture_builder
 def decoder(
-    input_shape,
-    latent_dim,
+    input_shape: Sequence[int],
+    latent_dim: int,
     *,
-    filters=32,
-    max_filters=128,
-    blocks=2,
-    activation="relu",
-    output_activation=None,
-    kernel_regularizer=None,
-    num_classes=None,
-):
-    """Builds the way up of a U-Net, for what `encoder` gives.
+    filters: int = 32,
+    max_filters: int = 128,
+    blocks: int = 2,
+    activation: common.Activation = "relu",
+    output_activation: common.Activation = None,
+    kernel_regularizer: common.Regularizer = None,
+    num_classes: int | None = None,
+) -> keras.Model:
+    """Builds the way up of a U-Net, for the outputs of `encoder`.
 
-    Args:
-        input_shape: `(height, width, channels)`, the decoder's output.
-        latent_dim: Size of z.
-        filters: As in `encoder`.
-        max_filters: As in `encoder`.
-        blocks: As in `encoder`.
-        activation: Activation of the hidden layers.
-        output_activation: Activation of the output.
-        kernel_regularizer: Regularizer of the hidden layers.
-        num_classes: If given, the network takes the labels last.
+    `kgen.networks` describes the arguments; `filters`, `max_filters` and
+    `blocks` must be those of the encoder.
 
     Returns:
         A `keras.Model` from `[z, *maps, x]` to a likelihood's parameters.
     """
-    shape = common.check_shape(input_shape, picture=True)
-    latent_dim = check_int("latent_dim", common.OWNER, latent_dim)
-    counts = _filters(shape, filters, max_filters)
-    sizes = stages(shape)[: len(counts)]
+    counts = _filters(input_shape, filters, max_filters)
+    sizes = stages(input_shape)[: len(counts)]
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     maps = [
         layers.Input((*size, count), name=f"maps_{number}")
         for number, (size, count) in enumerate(zip(sizes, counts))
     ]
-    corrupted = layers.Input(shape, name="images")
-    conv = _convolution(activation, kernel_regularizer)
+    corrupted = layers.Input(input_shape, name="images")
+    convolution = _convolution(activation, kernel_regularizer)
     top = (*sizes[-1], counts[-1])
     x = layers.Dense(math.prod(top))(inputs.with_labels(inputs.x))
     x = layers.Add()([layers.Reshape(top)(x), maps[-1]])
     x = layers.Activation(activation)(x)
     for size, count, skip in zip(sizes[-2::-1], counts[-2::-1], maps[-2::-1]):
-        x = common.UpSampling2D(2)(conv(count)(x))
+        x = common.UpSampling2D(2)(convolution(count)(x))
         x = layers.Concatenate()([common.cropped(x, size), skip])
-        for _ in range(check_int("blocks", common.OWNER, blocks)):
-            x = conv(count)(x)
+        for _ in range(blocks):
+            x = convolution(count)(x)
     x = common.Conv2D(
-        shape[-1],
+        input_shape[-1],
         3,
         padding="same",
         activation=output_activation,
@@ -129,14 +107,10 @@ def _filters(shape, filters, max_filters):
 
 
 def _convolution(activation, kernel_regularizer):
-    def convolution(filters, strides=1):
-        return common.Conv2D(
-            filters,
-            3,
-            strides=strides,
-            padding="same",
-            activation=activation,
-            kernel_regularizer=kernel_regularizer,
-        )
-
-    return convolution
+    return functools.partial(
+        common.Conv2D,
+        kernel_size=3,
+        padding="same",
+        activation=activation,
+        kernel_regularizer=kernel_regularizer,
+    )

@@ -15,6 +15,7 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB
 
 import kgen
 from kgen import densities
+from kgen.densities.base import assign
 from kgen.errors import InvalidArgument
 
 X, Y = load_digits(return_X_y=True)
@@ -84,7 +85,7 @@ def fit_density(density, x, y, batch_size=7):
         part = slice(begin, begin + batch_size)
         weights = tf.one_hot(y[part], density.num_classes, dtype="float64")
         density.observe(tf.constant(x[part]), weights)
-    density.finish()
+    assign(density.counted())
 
 
 def posterior(name, x, y, at=None, **options):

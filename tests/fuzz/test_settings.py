@@ -142,7 +142,7 @@ _PUBLIC = [
     (layers.GaussianCorruption, {"level": 0.1}),
     (layers.MaskingCorruption, {"level": 0.1}),
     (layers.WeightClip, {}),
-    *((build, _DENSITY) for build in DENSITIES.values()),
+    *((named.build(), _DENSITY) for named in DENSITIES.values()),
     (ClassPrior, {"num_classes": 2}),
     (callbacks.GANWatch, {"x": _PICTURES}),
     (callbacks.KLWarmUp, {"epochs": 2}),
