@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from kgen.errors import check_int
-from kgen.metrics.checks import check_probabilities
+from kgen.arrays import check_probabilities
 from kgen.metrics.means import mean_and_error
+from kgen.params import Integer, checked
 
 
-def inception_score(probabilities, splits=10):
-    """Inception score of class probabilities of generated pictures.
+@checked(splits=Integer(2))
+def inception_score(
+    probabilities: np.ndarray, splits: int = 10
+) -> dict[str, float]:
+    """Returns the Inception score of generated pictures' class probabilities.
 
     `exp(E_x[KL(p(y|x) || p(y))])`, with p(y) the mean of p(y|x): from 1 (all
     pictures alike to the classifier) to the number of classes (each surely of
@@ -18,8 +21,8 @@ def inception_score(probabilities, splits=10):
     Args:
         probabilities: Array of shape `(n, num_classes)`, P(y|x), in random
             order.
-        splits: In how many parts, of n / splits pictures each, 2 or more; it
-            grows with the size of a part.
+        splits: Into how many parts of n / splits pictures they are split, 2 or
+            more; the score grows with the size of a part.
 
     Returns:
         Dictionary with `inception_score`, the mean over the parts, and its
@@ -33,7 +36,6 @@ def inception_score(probabilities, splits=10):
     """
     from scipy.special import rel_entr
 
-    splits = check_int("splits", "inception_score", splits, minimum=2)
     p = check_probabilities("inception_score", probabilities, least=splits)
     values = [
         np.exp(rel_entr(part, part.mean(axis=0)).sum(axis=1).mean())

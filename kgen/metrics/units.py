@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from kgen.errors import check_number
-from kgen.metrics.checks import check_features
+from kgen.arrays import check_features
+from kgen.params import Number, checked
 
 
-def active_units(mean, threshold=0.01):
-    """How many latent dimensions tell examples apart.
+@checked(threshold=Number())
+def active_units(mean: np.ndarray, threshold: float = 0.01) -> int:
+    """Returns how many latent dimensions tell examples apart.
 
     A dimension is active if its posterior mean varies over the data:
     `Var_x(E_q(z|x)[z]) > threshold`.
@@ -26,6 +27,5 @@ def active_units(mean, threshold=0.01):
     References:
         Burda et al. (2016), arXiv 1509.00519, section 5.2.
     """
-    threshold = check_number("threshold", "active_units", threshold)
-    mean = check_features("active_units", "mean", mean, least=2)
+    mean = check_features("mean", "active_units", mean, least=2)
     return int(np.sum(mean.var(axis=0) > threshold))

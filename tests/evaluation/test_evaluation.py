@@ -23,15 +23,10 @@ from kgen.evaluation import (
     features,
     needs_extractor,
 )
-from kgen.evaluation.features import (
-    _SHARES,
-    _frechet,
-    _kernel,
-    _neighbourhoods,
-)
-from kgen.evaluation.figures import ratio
+from kgen.evaluation.estimates import ratio
+from kgen.evaluation.features import _SHARES, frechet, kernel, neighbourhoods
 from kgen.evaluation.measures import GROUPS
-from kgen.evaluation.samples import _diversity, _memorization
+from kgen.evaluation.samples import diversity, memorization
 from kgen.extractors import Extractor
 from tests.models import contract
 
@@ -143,7 +138,7 @@ def test_classes_that_take_turns_are_not_left_out_at_once():
             train=None,
             num_compared=400,
         )
-        found.append(_frechet(own)["frechet_distance"].standard_error)
+        found.append(frechet.compute(own)["frechet_distance"].standard_error)
     turns, rows = found
     assert turns < rows / 2
 
@@ -151,7 +146,7 @@ def test_classes_that_take_turns_are_not_left_out_at_once():
 def test_samples_are_drawn_in_parts_by_other_seeds():
     model = Copies(pictures(2500).images)
     own = evidence(model, num_samples=2500)
-    own.want(features=True)
+    own.request("features")
     seen = own.samples
     counts, _, seeds = zip(*model.calls)
     assert counts == (1000, 1000, 500) and len(set(seeds)) == 3
@@ -280,7 +275,7 @@ def _of_gaussians(scale, seed):
         train=None,
         num_compared=200,
     )
-    return {**_kernel(own), **_neighbourhoods(own)}
+    return {**kernel.compute(own), **neighbourhoods.compute(own)}
 
 
 def test_samples_that_crowd_are_no_better():
@@ -297,7 +292,7 @@ def test_memorization_s_error_is_that_of_repeated_sets(tests):
         distances = draws.random(200 + tests)  # those of a perfect model
         seen = types.SimpleNamespace(first=np.empty(200))
         own = types.SimpleNamespace(samples=seen, nearest=(None, distances))
-        found.append(_memorization(own)["memorization"])
+        found.append(memorization.compute(own)["memorization"])
     error = np.mean([figure.standard_error for figure in found])
     spread = np.std([figure.value for figure in found])
     assert 0.95 < error / spread < 1.15
@@ -316,13 +311,13 @@ def test_similarity_s_error_is_that_of_repeated_sets():
         )
         seen = types.SimpleNamespace(first=x)
         own = types.SimpleNamespace(samples=seen, real=real, seed=0)
-        found.append(_diversity(own)["similarity"])
+        found.append(diversity.compute(own)["similarity"])
     error = np.mean([figure.standard_error for figure in found])
     spread = np.std([figure.value for figure in found])
     assert 0.7 < error / spread < 1.5
     few = types.SimpleNamespace(first=x[:29])
     own = types.SimpleNamespace(samples=few, real=real, seed=0)
-    assert _diversity(own)["similarity"].standard_error is None
+    assert diversity.compute(own)["similarity"].standard_error is None
 
 
 @pytest.mark.parametrize(
@@ -527,13 +522,13 @@ def test_too_few_examples_for_the_features():
     assert "for 64 features" in left_out["frechet_distance"]
 
 
-def test_again_draws_anew_and_keeps_what_is_known_of_the_data():
+def test_samples_are_drawn_anew_and_it_keeps_what_is_known_of_the_data():
     model = contract.small_model("gan")
     first = evidence(model)
-    first.want(features=True)
+    first.request("features")
     before = first.samples, first.real
     model.fit(contract.X, verbose=0)
-    after = first.again()
+    after = first.for_model(model)
     assert after.real is before[1]
     assert np.any(after.samples.features != before[0].features)
 
@@ -582,7 +577,7 @@ def test_other_models_share_what_is_known_of_the_data():
     data = pictures(300, 1), pictures(300, 2)
     first = evidence(Copies(pictures(200).images), *data, extractor=extractor)
     # Copied before anything is computed, as well as after.
-    second = first.again(Copies(pictures(200, 5).images), binarize=True)
+    second = first.for_model(Copies(pictures(200, 5).images), binarize=True)
     assert second.binarize and not first.binarize
     compute(first, names)
     shared, _ = compute(second, names)
