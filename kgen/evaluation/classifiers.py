@@ -6,6 +6,7 @@ import numpy as np
 
 from kgen import metrics
 from kgen.evaluation.estimates import Estimate, check_finite, mean, share
+from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import NATS, Metric, group, no_labels
 
 
@@ -33,7 +34,7 @@ from kgen.evaluation.groups import NATS, Metric, group, no_labels
         "How likely it finds unseen examples, whatever their class.",
     ),
 )
-def classification(evidence):
+def classification(evidence: Evidence) -> dict[str, Estimate]:
     from scipy.special import log_softmax, logsumexp
 
     labels = evidence.test.labels

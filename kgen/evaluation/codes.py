@@ -5,7 +5,7 @@ import numpy as np
 from kgen import metrics
 from kgen.data.examples import some
 from kgen.evaluation.estimates import Estimate, check_finite, share
-from kgen.evaluation.evidence import has_labels
+from kgen.evaluation.evidence import Evidence, has_labels
 from kgen.evaluation.groups import Metric, group, no_labels, too_few
 
 _PROBED = 5_000  # codes at most that a probe learns from
@@ -22,7 +22,7 @@ _PROBED = 5_000  # codes at most that a probe learns from
         "example; the others stay unused.",
     ),
 )
-def active_units(evidence):
+def active_units(evidence: Evidence) -> dict[str, Estimate]:
     mean, _ = evidence.model.posterior(evidence.batches())
     check_finite("codes", mean)
     return {"active_units": Estimate(float(metrics.active_units(mean)))}
@@ -56,7 +56,7 @@ def _nothing_to_learn(evidence):
         "lie on different sides.",
     ),
 )
-def probes(evidence):
+def probes(evidence: Evidence) -> dict[str, Estimate]:
     model, test = evidence.model, evidence.test
     train = some(evidence.train, _PROBED, evidence.seed)
     codes, test_codes = (

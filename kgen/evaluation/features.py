@@ -6,6 +6,7 @@ import numpy as np
 
 from kgen import metrics
 from kgen.evaluation.estimates import Estimate, share
+from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import (
     PARTS,
     Metric,
@@ -74,7 +75,7 @@ def _too_few_for_covariances(evidence):
         "the error is that of the samples.",
     ),
 )
-def frechet(evidence):
+def frechet(evidence: Evidence) -> dict[str, Estimate]:
     real, fake, trained_on = _equally_many(evidence)
     value = metrics.frechet_distance(real, fake)
     distance = metrics.frechet_distance
@@ -109,7 +110,7 @@ def _jackknife(real, fake):
         "samples that can't be told from the data.",
     ),
 )
-def kernel(evidence):
+def kernel(evidence: Evidence) -> dict[str, Estimate]:
     def distance(x, y):
         return kernel_distance_and_error(x, y, PARTS)
 
@@ -155,7 +156,7 @@ def kernel(evidence):
         f"which reaches to their {_NEAREST}th nearest neighbour.",
     ),
 )
-def neighbourhoods(evidence):
+def neighbourhoods(evidence: Evidence) -> dict[str, Estimate]:
     # As many of each: more samples would be nearer to everything.
     real, fake, trained_on = _paired(evidence)
     count = len(fake)
@@ -194,7 +195,7 @@ def _no_inception(evidence):
         "High where each sample is of a clear class, and all classes occur.",
     ),
 )
-def inception(evidence):
+def inception(evidence: Evidence) -> dict[str, Estimate]:
     score = metrics.inception_score(evidence.samples.probabilities, PARTS)
     return {"inception_score": Estimate(*score.values())}
 
@@ -220,7 +221,7 @@ def _no_classes(evidence):
         "examples.",
     ),
 )
-def conditional(evidence):
+def conditional(evidence: Evidence) -> dict[str, Estimate]:
     def accuracy(examples):
         guesses = examples.probabilities.argmax(axis=1)
         return np.mean(guesses == examples.labels)

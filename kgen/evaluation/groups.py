@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import keras
 
+from kgen.evaluation.evidence import Evidence
 from kgen.metrics.similarity import WINDOW
 
 NATS = "nats per image"
@@ -48,7 +49,7 @@ class Group:
         """Whether models of this kind can have the metrics."""
         return hasattr(model, self.method)
 
-    def obstacle(self, evidence, name: str) -> str | None:
+    def obstacle(self, evidence: Evidence, name: str) -> str | None:
         """Returns why a metric can't be computed, or None; before any work."""
         if not self.suits(evidence.model):
             kind = type(evidence.model).__name__
@@ -125,19 +126,19 @@ def _too_few(examples, least):
     return None
 
 
-def no_features(evidence) -> str | None:
+def no_features(evidence: Evidence) -> str | None:
     """An obstacle: no extractor, or too few examples to compare by it."""
     if evidence.extractor is None:
         return "no feature extractor"
     return too_few_to_compare(2)(evidence)
 
 
-def no_pictures(evidence) -> str | None:
+def no_pictures(evidence: Evidence) -> str | None:
     """An obstacle: examples are no pictures."""
     return None if evidence.is_picture else "examples are no pictures"
 
 
-def too_small(evidence) -> str | None:
+def too_small(evidence: Evidence) -> str | None:
     """An obstacle: no pictures, or too small ones for structural similarity."""
     reason = no_pictures(evidence)
     if reason is None and min(evidence.model.input_shapes[0][:2]) < WINDOW:
@@ -145,6 +146,6 @@ def too_small(evidence) -> str | None:
     return reason
 
 
-def no_labels(evidence) -> str | None:
+def no_labels(evidence: Evidence) -> str | None:
     """An obstacle: not every test example has a known class."""
     return None if evidence.has_labels else "the data has no labels"

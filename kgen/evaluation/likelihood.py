@@ -2,6 +2,7 @@
 
 from kgen import metrics
 from kgen.evaluation.estimates import Estimate
+from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import NATS, Metric, group, too_few
 
 _BOUNDED = 5_000  # test examples at most whose log p(x) is estimated
@@ -48,7 +49,7 @@ _BOUNDED = 5_000  # test examples at most whose log p(x) is estimated
         "still far below its true value.",
     ),
 )
-def bounds(evidence):
+def bounds(evidence: Evidence) -> dict[str, Estimate]:
     batches = evidence.batches(
         _BOUNDED, batch_size=128, seed=0, binarize=evidence.binarize
     )

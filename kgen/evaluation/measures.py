@@ -1,4 +1,8 @@
-"""The metrics that a model can be judged by, by name."""
+"""The metrics that a model can be judged by, by name.
+
+A metric stands in the file of its kind, below the decorator `group`, which says
+what a model must be able to do for it and how to read it; `GROUPS` lists it.
+"""
 
 from collections.abc import Callable, Iterable
 

@@ -5,7 +5,8 @@ import collections
 import numpy as np
 
 from kgen import metrics
-from kgen.evaluation.estimates import check_finite, mean, ratio
+from kgen.evaluation.estimates import Estimate, check_finite, mean, ratio
+from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import Metric, group, no_pictures, too_small
 
 
@@ -43,7 +44,7 @@ from kgen.evaluation.groups import Metric, group, no_pictures, too_small
         "Below 1, they are blurred; above 1, noisy.",
     ),
 )
-def reconstructions(evidence):
+def reconstructions(evidence: Evidence) -> dict[str, Estimate]:
     values = collections.defaultdict(list)
     for batch in evidence.batches():
         inputs, x = evidence.model.unpack(batch)
@@ -78,7 +79,7 @@ def reconstructions(evidence):
         "PSNR of the noisy pictures", None, "dB", "What it began with."
     ),
 )
-def denoising(evidence):
+def denoising(evidence: Evidence) -> dict[str, Estimate]:
     model, done = evidence.model, 0
     before, after = [], []
     for batch in evidence.batches():

@@ -5,6 +5,7 @@ import math
 
 from kgen import metrics
 from kgen.evaluation.estimates import Estimate, ratio, share
+from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import (
     PARTS,
     Metric,
@@ -32,7 +33,7 @@ _LEAST = 20  # distances, of which the nearest 5 % are told
         "of training pictures.",
     ),
 )
-def sharpness(evidence):
+def sharpness(evidence: Evidence) -> dict[str, Estimate]:
     real = evidence.real.sharpness
     quotient = ratio(evidence.samples.sharpness, real)
     if quotient is None:
@@ -55,7 +56,7 @@ def sharpness(evidence):
         "variety; well below it, they are unlike the data.",
     ),
 )
-def diversity(evidence):
+def diversity(evidence: Evidence) -> dict[str, Estimate]:
     def similarity(x, pairs=_PAIRS):
         return metrics.diversity(x, pairs, evidence.seed)["ms_ssim"]
 
@@ -91,7 +92,7 @@ def _no_training_examples(evidence):
         "the data.",
     ),
 )
-def memorization(evidence):
+def memorization(evidence: Evidence) -> dict[str, Estimate]:
     count = len(evidence.samples.first)
     _, distances = evidence.nearest
     of_samples, of_test = distances[:count], distances[count:]

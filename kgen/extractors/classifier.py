@@ -129,42 +129,34 @@ def _accuracy(model, examples):
 def _network(shape, num_classes, seed):
     """From examples to logits, in float32 whatever Keras's policy is."""
     layers, seeds = keras.layers, itertools.count(seed)
-    own = {"dtype": "float32"}
+    float32, maps = {"dtype": "float32"}, {"data_format": "channels_last"}
 
     def weights(activation="relu"):
-        # Keras's own seed would be drawn from the caller's generator.
+        # Without a seed, Keras would draw one from the caller's generator.
         initializer = keras.initializers.GlorotUniform(next(seeds))
         return {
             "kernel_initializer": initializer,
             "activation": activation,
-            **own,
+            **float32,
         }
 
     def dropout(x):
-        return layers.Dropout(_DROPOUT, seed=next(seeds), **own)(x)
+        return layers.Dropout(_DROPOUT, seed=next(seeds), **float32)(x)
 
-    x = images = keras.Input(shape, name="images", **own)
+    x = images = keras.Input(shape, name="images", **float32)
     if len(shape) == 3:
+        same = {"padding": "same", **maps}
         halvings = math.ceil(math.log2(max(2, *shape[:2]) / _SMALLEST))
         for filters in doubling(max(1, halvings), 32, _WIDTH):
-            x = layers.Conv2D(
-                filters,
-                3,
-                data_format="channels_last",
-                padding="same",
-                **weights(),
-            )(x)
-            x = layers.MaxPooling2D(
-                data_format="channels_last", padding="same", **own
-            )(x)
-        x = layers.Flatten(data_format="channels_last", **own)(x)
-    else:
-        x = layers.Flatten(data_format="channels_last", **own)(x)
+            x = layers.Conv2D(filters, 3, **same, **weights())(x)
+            x = layers.MaxPooling2D(**same, **float32)(x)
+    x = layers.Flatten(**maps, **float32)(x)
+    if len(shape) != 3:
         # Vectors come in any scale.
-        x = layers.BatchNormalization(
-            center=False, scale=False, momentum=0.9, **own
-        )(x)
-        x = layers.Dense(2 * _WIDTH, **weights())(x)
+        scaled = layers.BatchNormalization(
+            center=False, scale=False, momentum=0.9, **float32
+        )
+        x = layers.Dense(2 * _WIDTH, **weights())(scaled(x))
     x = layers.Dense(_WIDTH, name="features", **weights())(dropout(x))
     logits = layers.Dense(num_classes, name="logits", **weights(None))
     return keras.Model(images, logits(dropout(x)), name="classifier")

@@ -1,4 +1,7 @@
-"""Metrics for `compile(metrics=[...])`: of pictures and of features."""
+"""Metrics for `compile(metrics=[...])`: of pictures and of features.
+
+Their variables are sums, which Keras adds up over replicas.
+"""
 
 import math
 from collections.abc import Callable
