@@ -13,7 +13,7 @@ _PROBED = 5_000  # codes at most that a probe learns from
 
 @group(
     method="posterior",
-    obstacles=(too_few(2),),
+    obstacles=(too_few(2, "test"),),
     active_units=Metric(
         "Active units",
         None,

@@ -8,12 +8,12 @@ from kgen import metrics
 from kgen.evaluation.estimates import Estimate, share
 from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import (
+    COMPARED,
     PARTS,
     Metric,
     group,
     no_features,
-    too_few_samples,
-    too_few_to_compare,
+    too_few,
 )
 from kgen.metrics.kernels import kernel_distance_and_error
 from kgen.metrics.manifolds import precision_recall_and_error
@@ -100,7 +100,7 @@ def _jackknife(real, fake):
 
 @group(
     method="sample",
-    obstacles=(no_features, too_few_to_compare(2 * PARTS)),
+    obstacles=(no_features, too_few(2 * PARTS, *COMPARED)),
     uses=("features",),
     kernel_distance=Metric(
         "Kernel distance",
@@ -123,7 +123,7 @@ def kernel(evidence: Evidence) -> dict[str, Estimate]:
 
 @group(
     method="sample",
-    obstacles=(no_features, too_few_to_compare(_NEAREST + 1)),
+    obstacles=(no_features, too_few(_NEAREST + 1, *COMPARED)),
     uses=("features",),
     precision=Metric(
         "Precision",
@@ -186,7 +186,7 @@ def _no_inception(evidence):
 
 @group(
     method="sample",
-    obstacles=(no_features, _no_inception, too_few_samples(PARTS)),
+    obstacles=(no_features, _no_inception, too_few(PARTS, "samples")),
     uses=("probabilities",),
     inception_score=Metric(
         "Inception score",

@@ -10,6 +10,7 @@ from kgen.metrics.similarity import WINDOW
 
 NATS = "nats per image"
 PARTS = 10  # into which a set is split, for standard errors
+COMPARED = ("test", "train", "samples")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +55,10 @@ class Group:
         if not self.suits(evidence.model):
             kind = type(evidence.model).__name__
             return f"a {kind} has no method `{self.method}`"
-        obstacles = [*self.obstacles]
-        if name in self.obstacles_of:
-            obstacles.append(self.obstacles_of[name])
-        reasons = (obstacle(evidence) for obstacle in obstacles)
-        return next(filter(None, reasons), None)
+        for obstacle in (*self.obstacles, self.obstacles_of.get(name)):
+            if obstacle and (reason := obstacle(evidence)):
+                return reason
+        return None
 
 
 def group(
@@ -91,46 +91,34 @@ def group(
     return decorate
 
 
-def too_few(least: int) -> Callable:
-    """Returns an obstacle: fewer than `least` test examples."""
-    return lambda evidence: _too_few(evidence.test, least)
+def too_few(least: int, *sets: str) -> Callable:
+    """Returns an obstacle: fewer than `least` examples or samples.
 
-
-def too_few_to_compare(least: int) -> Callable:
-    """Returns an obstacle: fewer than `least` samples or real examples."""
-
-    def obstacle(evidence):
-        for examples in (evidence.test, evidence.train):
-            reason = examples is not None and _too_few(examples, least)
-            if reason:
-                return reason
-        return too_few_samples(least)(evidence)
-
-    return obstacle
-
-
-def too_few_samples(least: int) -> Callable:
-    """Returns an obstacle: fewer than `least` samples."""
+    Args:
+        least: The least number.
+        *sets: What is counted: `"test"`, `"train"` (if given), `"samples"`.
+    """
 
     def obstacle(evidence):
-        if evidence.num_samples < least:
-            return f"{least} or more samples are needed"
+        for name in sets:
+            if name == "samples":
+                if evidence.num_samples < least:
+                    return f"{least} or more samples are needed"
+                continue
+            examples = getattr(evidence, name)
+            if examples is not None and len(examples) < least:
+                count = len(examples)
+                return f"{least} or more examples are needed, not {count}"
         return None
 
     return obstacle
-
-
-def _too_few(examples, least):
-    if len(examples) < least:
-        return f"{least} or more examples are needed, not {len(examples)}"
-    return None
 
 
 def no_features(evidence: Evidence) -> str | None:
     """An obstacle: no extractor, or too few examples to compare by it."""
     if evidence.extractor is None:
         return "no feature extractor"
-    return too_few_to_compare(2)(evidence)
+    return too_few(2, *COMPARED)(evidence)
 
 
 def no_pictures(evidence: Evidence) -> str | None:

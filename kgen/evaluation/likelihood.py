@@ -10,7 +10,7 @@ _BOUNDED = 5_000  # test examples at most whose log p(x) is estimated
 
 @group(
     method="log_likelihood",
-    obstacles=(too_few(2),),
+    obstacles=(too_few(2, "test"),),
     log_likelihood=Metric(
         "log p(x)",
         "higher",

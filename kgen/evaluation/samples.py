@@ -7,13 +7,12 @@ from kgen import metrics
 from kgen.evaluation.estimates import Estimate, ratio, share
 from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import (
+    COMPARED,
     PARTS,
     Metric,
     group,
     no_pictures,
     too_few,
-    too_few_samples,
-    too_few_to_compare,
     too_small,
 )
 from kgen.metrics.means import mean_and_error
@@ -46,7 +45,7 @@ def sharpness(evidence: Evidence) -> dict[str, Estimate]:
 
 @group(
     method="sample",
-    obstacles=(too_small, too_few_to_compare(3)),
+    obstacles=(too_small, too_few(3, *COMPARED)),
     similarity=Metric(
         "Similarity of samples (MS-SSIM)",
         None,  # noise is the least alike
@@ -79,7 +78,7 @@ def _no_training_examples(evidence):
 @group(
     method="sample",
     # No more test examples are compared than samples.
-    obstacles=(_no_training_examples, too_few_samples(_LEAST), too_few(_LEAST)),
+    obstacles=(_no_training_examples, too_few(_LEAST, "samples", "test")),
     memorization=Metric(
         "Samples that are near to training examples",
         None,  # copies and samples far from all may balance at the floor

@@ -82,14 +82,13 @@ def frechet_distance(
 ) -> float:
     """Returns the Frechet distance between two sets of features.
 
-    Both are taken for Gaussians:
-
-    `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`, with the sets' means m and
-    covariances S. Only with Inception-v3's features is it FID.
+    It is that of two Gaussians, `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`,
+    with the means m and covariances S of the sets. Only with Inception-v3's
+    features is it FID.
 
     It is biased upwards, the more so the fewer examples there are. With no more
-    examples than features a covariance does not have full rank; the distance is then
-    exact for these moments, but says little about the distributions, and a
+    examples than features a covariance does not have full rank; the distance is
+    then exact for these moments, but says little about the distributions, and a
     `UserWarning` says so.
 
     Args:

@@ -79,11 +79,11 @@ def bounds(
     }
     if len(kl) < 2:
         raise invalid("x", "bounds", "two examples or more", len(kl))
-    found = {}
+    results = {}
     for name, values in examples.items():
         value, error = mean_and_error(values)
-        found[name] = {"value": value, "standard_error": error, "each": values}
+        results[name] = {"value": value, "standard_error": error, "each": values}
     # The mean of sums may differ from the sum of means in the last digit.
-    parts = found["kl"]["value"], found["reconstruction"]["value"]
-    found["elbo"]["value"] = -sum(parts)
-    return found
+    parts = results["kl"]["value"], results["reconstruction"]["value"]
+    results["elbo"]["value"] = -sum(parts)
+    return results

@@ -69,7 +69,7 @@ def precision_recall_and_error(
     slack = [_ROUNDING * np.square(x).sum(axis=1) for x in (real, fake)]
     reach = _squared_radii(real, neighbors) + slack[0]
     fake_reach = _squared_radii(fake, neighbors) + slack[1]
-    balls = np.zeros(len(fake))  # real ones that each generated example is in
+    balls = np.zeros(len(fake))  # how many each generated example lies in
     held, recalled = [], []
     start = 0
     for part in _squared_distances(real, fake):
@@ -79,17 +79,17 @@ def precision_recall_and_error(
         held.append(inside.sum(axis=1))
         recalled.append((part - slack[0][rows, None] <= fake_reach).any(axis=1))
         start += len(part)
-    held = np.concatenate(held)  # generated examples in each real one's ball
+    held = np.concatenate(held)  # how many each real example's ball holds
     density, error = mean_and_error(balls / neighbors)
     weight = len(real) / (len(fake) * neighbors)  # so that the mean is the same
     _, real_error = mean_and_error(held * weight)
-    found = {
+    values = {
         "precision": float(np.mean(balls > 0)),
         "recall": float(np.mean(np.concatenate(recalled))),
         "density": density,
         "coverage": float(np.mean(held > 0)),
     }
-    return found, math.hypot(error, real_error)
+    return values, math.hypot(error, real_error)
 
 
 def _squared_radii(x, neighbors):
@@ -103,7 +103,7 @@ def _squared_radii(x, neighbors):
 
 
 def _squared_distances(x, y=None, **kwargs):
-    """Those of some rows of x at a time."""
+    """The squared distances of some rows of x at a time."""
     from sklearn.metrics import pairwise_distances_chunked
 
     return pairwise_distances_chunked(

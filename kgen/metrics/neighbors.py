@@ -28,8 +28,8 @@ def nearest_neighbors(
         batch_size: For an array: how many references are worked on at a time.
 
     Returns:
-        `index`, `n` integers: the place in the order in which the references
-        come; and `distance`, array of shape `(n,)`, 0 for a copy.
+        Two arrays of shape `(n,)`: the index of the nearest reference, in the
+        order in which they are read; and its distance, 0 for a copy.
 
     Raises:
         InvalidArgument: If shapes don't agree, there are no references, or
@@ -38,7 +38,7 @@ def nearest_neighbors(
     from sklearn.metrics import pairwise_distances_argmin_min
 
     samples = _rows("samples", samples)
-    shift = samples.mean(axis=0)  # a large mean would cost digits
+    shift = samples.mean(axis=0)  # a large mean would cost the distances digits
     centred = samples - shift
     index = np.zeros(len(samples), "int64")
     best = np.full(len(samples), np.inf)
@@ -56,7 +56,8 @@ def nearest_neighbors(
         start += len(batch)
     if not start:
         raise invalid("references", "nearest_neighbors", "some", "none")
-    # Those above are rounded by 1e-8 of the lengths: a copy would not be at 0.
+    # The distances above are rounded by 1e-8 of the examples' lengths: a copy
+    # would not be at distance 0.
     return index, np.linalg.norm(samples - nearest, axis=1)
 
 
