@@ -69,9 +69,8 @@ class ModelExtractor(Extractor):
         if layer is not None:
             name = f"{name}, layer {layer!r}"
         inputs, features, output = map(_without_batch, shapes)
-        super().__init__(name, inputs, _size(features))
-        if classes is not None:
-            self.num_classes = _class_count(output)
+        num_classes = None if classes is None else _class_count(output)
+        super().__init__(name, inputs, _size(features), num_classes)
 
     def features_of(self, images: tf.Tensor) -> tf.Tensor:
         features = tf.cast(self._network(images)[0], "float32")
