@@ -82,7 +82,11 @@ def bounds(
     results = {}
     for name, values in examples.items():
         value, error = mean_and_error(values)
-        results[name] = {"value": value, "standard_error": error, "each": values}
+        results[name] = {
+            "value": value,
+            "standard_error": error,
+            "each": values,
+        }
     # The mean of sums may differ from the sum of means in the last digit.
     parts = results["kl"]["value"], results["reconstruction"]["value"]
     results["elbo"]["value"] = -sum(parts)
