@@ -1,6 +1,7 @@
-"""Checks of arrays: dtype, shape, range and finiteness, and labels."""
+"""Checks of arrays: dtype, shape, range and finiteness; labels, probabilities."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +10,9 @@ from kgen.errors import InvalidArgument, invalid
 
 Shape = Sequence[int]
 Support = tuple[float, float] | None
+
+_NUMERIC = "fiub"  # kinds of NumPy's types
+_ROUNDING = 1e-4  # of the sum of float32 probabilities
 
 
 def check_array(
@@ -32,9 +36,7 @@ def check_array(
         raise wrong_shape(images.shape, shape, owner, argument)
     if not len(images):
         raise invalid(argument, owner, "at least one example", "no data")
-    if not np.issubdtype(images.dtype, np.floating) and (
-        images.dtype.name != "bfloat16"
-    ):
+    if not is_floating(images.dtype):
         raise invalid(
             argument, owner, floats(shape), f"an array of {images.dtype}"
         )
@@ -120,6 +122,7 @@ def check_labels(
     count: int,
     owner: str,
     lowest: int = 0,
+    argument: str = "labels",
 ) -> None:
     """Raises unless `labels` are `count` integers below `num_classes`.
 
@@ -129,21 +132,176 @@ def check_labels(
         count: How many labels there must be.
         owner: Whose argument it is, for the message.
         lowest: The least that a label may be.
+        argument: Its name.
     """
     if labels is None:
         raise no_labels(owner)
-    labels = np.asarray(labels)
+    labels = as_array(labels)
     if labels.shape != (count,):
-        expected = f"shape ({count},)"
-        raise invalid("labels", owner, expected, f"shape {labels.shape}")
+        is_one_hot = labels.ndim == 2 and len(labels) == count
+        advice = "; of one-hot rows, `y.argmax(axis=1)`" if is_one_hot else ""
+        raise invalid(
+            argument,
+            owner,
+            f"{count} labels, one for each example: shape ({count},){advice}",
+            f"shape {labels.shape}",
+        )
     if not np.issubdtype(labels.dtype, np.integer):
-        raise invalid("labels", owner, "integers", f"{labels.dtype}")
+        raise invalid(
+            argument,
+            owner,
+            f"integers, such as `{_as_integers(labels)}`",
+            f"an array of {labels.dtype}",
+        )
     if not num_classes or not count:
         return
     if labels.min() < lowest or labels.max() >= num_classes:
         raise invalid(
-            "labels",
+            argument,
             owner,
             f"integers from {lowest} to {num_classes - 1}",
             f"values from {labels.min()} to {labels.max()}",
         )
+
+
+def _as_integers(labels):
+    """How to make integers of labels without mixing classes up."""
+    is_whole = labels.dtype.kind == "b" or (
+        labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
+    )
+    if is_whole:
+        return 'y.astype("int32")'
+    return "np.unique(y, return_inverse=True)[1]"
+
+
+def as_array(x: Any) -> np.ndarray:
+    """Returns what was given as an array; rows of unequal length as one object."""
+    try:
+        return np.asarray(x)
+    except ValueError:
+        return np.empty((), "O")
+
+
+def is_floating(dtype: np.dtype) -> bool:
+    """Whether a type is one of floats, which NumPy denies of bfloat16."""
+    return np.issubdtype(dtype, np.floating) or dtype.name == "bfloat16"
+
+
+def check_numbers(
+    argument: str, owner: str, x: Any, ndim: int | None = 2, least: int = 1
+) -> np.ndarray:
+    """Returns finite numbers as an array of their own type, or raises.
+
+    Args:
+        argument: The array's name, for the message.
+        owner: Whose argument it is.
+        x: What was given.
+        ndim: How many axes it must have: 1, 2, or None for 2 or more.
+        least: The least length of the first axis, n.
+    """
+    x = as_array(x)
+    has_axes = x.ndim >= 2 if ndim is None else x.ndim == ndim
+    is_fit = x.dtype.kind in _NUMERIC and has_axes and x.size
+    if not is_fit or len(x) < least or not np.isfinite(x).all():
+        shape = {1: "(n,)", 2: "(n, d)", None: "(n, ...)"}[ndim]
+        raise invalid(
+            argument,
+            owner,
+            f"finite numbers of shape {shape}, with n of {least} or more",
+            f"{x.dtype} of shape {x.shape}",
+        )
+    return x
+
+
+def check_features(
+    argument: str,
+    owner: str,
+    x: Any,
+    least: int = 1,
+    num_features: int | None = None,
+) -> np.ndarray:
+    """Returns features as float64 of shape `(n, d)`, or raises.
+
+    Args:
+        argument: The array's name, for the message.
+        owner: Whose argument it is.
+        x: What was given: finite numbers.
+        least: The least n.
+        num_features: d, or None for any.
+    """
+    x = check_numbers(argument, owner, x, 2, least)
+    if num_features not in (None, x.shape[1]):
+        raise invalid(
+            argument,
+            owner,
+            f"{num_features} features, as the others have",
+            f"shape {x.shape}",
+        )
+    return x.astype("float64")
+
+
+def check_unit_range(argument: str, owner: str, images: np.ndarray) -> None:
+    """Raises unless pictures are finite and in [0, 1]; see `check_range`."""
+    expected = "pictures in [0, 1]: scale them, or clip samples that leave it"
+    check_range(argument, owner, images, (0.0, 1.0), expected)
+
+
+def check_pictures(
+    argument: str, owner: str, images: Any, side: int, least: int = 1
+) -> np.ndarray:
+    """Returns pictures as an array of their own type, or raises.
+
+    Args:
+        argument: The array's name, for the message.
+        owner: Whose argument it is.
+        images: Floats in [0, 1] of shape `(n, height, width, channels)`.
+        side: The least height and width.
+        least: The least n.
+    """
+    images = as_array(images)
+    is_fit = images.dtype.kind == "f" and images.ndim == 4 and images.size
+    is_fit = is_fit and len(images) >= least
+    if not is_fit or min(images.shape[1:3]) < side:
+        raise invalid(
+            argument,
+            owner,
+            "floats in [0, 1] of shape (n, height, width, channels), with n of "
+            f"{least} or more, both sides {side} or more",
+            f"{images.dtype} of shape {images.shape}",
+        )
+    check_unit_range(argument, owner, images)
+    return images
+
+
+def check_probabilities(
+    owner: str, probabilities: Any, least: int = 1
+) -> np.ndarray:
+    """Returns P(y|x) as float64 of shape `(n, num_classes)`, or raises.
+
+    Args:
+        owner: Whose argument it is, for the message.
+        probabilities: Rows of numbers from 0 with the sum 1.
+        least: The least n.
+    """
+    rows = as_array(probabilities)
+    is_fit = rows.dtype.kind in _NUMERIC and rows.ndim == 2 and rows.size
+    if not is_fit or len(rows) < least:
+        few = "at least one example" if least == 1 else f"n of {least} or more"
+        raise invalid(
+            "probabilities",
+            owner,
+            f"shape (n, num_classes), with {few}",
+            f"shape {rows.shape}",
+        )
+    rows = rows.astype("float64")
+    lowest, errors = rows.min(), np.abs(rows.sum(axis=1) - 1.0)
+    # Written so that NaN fails, too.
+    if not (lowest >= 0.0 and errors.max() <= _ROUNDING):
+        raise invalid(
+            "probabilities",
+            owner,
+            "rows of numbers from 0 with the sum 1; of logits, pass the softmax",
+            f"a least number of {lowest:g}, and sums that are off by "
+            f"{errors.max():g}",
+        )
+    return rows

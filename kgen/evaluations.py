@@ -411,7 +411,7 @@ def _evidences(judged, extractor, settings):
                 settings.importance_samples,
                 settings.seed,
             )
-        found.append(of_data[key].again(one.model, binarize))
+        found.append(of_data[key].for_model(one.model, binarize))
     return found
 
 

@@ -114,7 +114,7 @@ class Evaluation(keras.callbacks.Callback):
         done = epoch + 1
         if done % self.every == 0 or done == self.params["epochs"]:
             # What is known of the data stays; samples are drawn anew.
-            self._evidence = self._evidence.again()
+            self._evidence = self._evidence.for_model(self.model)
             self._logs = self._computed()
         if logs is not None:
             logs.update(self._logs)

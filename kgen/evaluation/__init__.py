@@ -1,7 +1,8 @@
 """What a trained model is worth: metrics by name, from one body of evidence."""
 
+from kgen.evaluation.estimates import Estimate, NotFinite
 from kgen.evaluation.evidence import Evidence
-from kgen.evaluation.figures import Figure, Metric, NotFinite
+from kgen.evaluation.groups import Metric
 from kgen.evaluation.measures import (
     METRICS,
     check_metrics,
@@ -11,8 +12,11 @@ from kgen.evaluation.measures import (
     suits,
 )
 
+Figure = Estimate  # its name in earlier versions
+
 __all__ = [
     "METRICS",
+    "Estimate",
     "Evidence",
     "Figure",
     "Metric",

@@ -1,42 +1,52 @@
 """What a classifier by Bayes' rule is worth."""
 
-import dataclasses
 import warnings
 
 import numpy as np
 
 from kgen import metrics
-from kgen.evaluation.figures import (
-    NATS,
-    Figure,
-    Group,
-    Metric,
-    check_finite,
-    mean,
-    share,
+from kgen.evaluation.estimates import Estimate, check_finite, mean, share
+from kgen.evaluation.evidence import Evidence
+from kgen.evaluation.groups import NATS, Metric, group, no_labels
+
+
+@group(
+    method="predict_log_proba",
+    obstacles=(no_labels,),
+    accuracy=Metric("Accuracy", "higher", "", "How often it is right."),
+    negative_log_likelihood=Metric(
+        "-log P(y|x)",
+        "lower",
+        "nats per image",
+        "What the probabilities are worth: guessing costs log of the number "
+        "of classes.",
+    ),
+    calibration_error=Metric(
+        "Calibration error",
+        "lower",
+        "",
+        "How far its confidence is from its accuracy, in the mean.",
+    ),
+    log_prob=Metric(
+        "log p(x)",
+        "higher",
+        NATS,
+        "How likely it finds unseen examples, whatever their class.",
+    ),
 )
-
-
-def _no_classes(evidence):
-    return None if evidence.has_labels else "the data has no labels"
-
-
-def _classification(evidence):
+def classification(evidence: Evidence) -> dict[str, Estimate]:
     from scipy.special import log_softmax, logsumexp
 
     labels = evidence.test.labels
     joint = evidence.model.log_joint(evidence.batches(labels=False))
-    log_proba = log_softmax(joint, axis=1)
     check_finite("log densities", joint.max(axis=1))
+    log_proba = log_softmax(joint, axis=1)
     right = joint.argmax(axis=1) == labels
-    missed = -log_proba[np.arange(len(labels)), labels]
-    missed = missed[_judged(joint, labels)]
+    losses = -log_proba[np.arange(len(labels)), labels]
     return {
-        "accuracy": dataclasses.replace(
-            share(right.mean(), len(right)), each=right
-        ),
-        "negative_log_likelihood": mean(missed),
-        "calibration_error": Figure(
+        "accuracy": share(right.mean(), len(right), right),
+        "negative_log_likelihood": mean(losses[_judged(joint, labels)]),
+        "calibration_error": Estimate(
             metrics.calibration_error(np.exp(log_proba), labels)
         ),
         "log_prob": mean(logsumexp(joint, axis=1)),
@@ -46,7 +56,7 @@ def _classification(evidence):
 def _judged(joint, labels):
     """Which examples are of a class that the model's prior allows for.
 
-    Where none is, all are judged: the model is infinitely wrong.
+    If there are none, all are judged: the model is infinitely wrong.
     """
     ruled_out = np.isneginf(joint).all(axis=0)
     for label in np.flatnonzero(ruled_out):
@@ -59,32 +69,3 @@ def _judged(joint, labels):
             )
     judged = ~ruled_out[labels]
     return judged if judged.any() else ~judged
-
-
-CLASSES = Group(
-    {
-        "accuracy": Metric("Accuracy", "higher", "", "How often it is right."),
-        "negative_log_likelihood": Metric(
-            "-log P(y|x)",
-            "lower",
-            "nats per image",
-            "What the probabilities are worth: guessing costs log of the number "
-            "of classes.",
-        ),
-        "calibration_error": Metric(
-            "Calibration error",
-            "lower",
-            "",
-            "How far its confidence is from its accuracy, in the mean.",
-        ),
-        "log_prob": Metric(
-            "log p(x)",
-            "higher",
-            NATS,
-            "How likely it finds unseen examples, whatever their class.",
-        ),
-    },
-    "predict_log_proba",
-    _classification,
-    _no_classes,
-)

@@ -3,30 +3,49 @@
 import copy
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from kgen import metrics
 from kgen.data.examples import Examples, StreamedExamples, drawn, some
-from kgen.errors import check_int, check_seed, invalid
-from kgen.evaluation.figures import check_finite
+from kgen.errors import invalid
+from kgen.evaluation.estimates import check_finite
 from kgen.extractors import Extractor
+from kgen.params import SEED, Instance, Integer, Optional, checked
 
 _CHUNK = 1000  # samples at a time
-_KEPT = _CHUNK  # samples and real examples that are kept themselves
-_PARTS = ("features", "sharpness", "labels", "probabilities")  # one an example
+_FIRST = 1000  # samples and real examples that are kept themselves
+
+_EXAMPLES = Instance(
+    (Examples, StreamedExamples),
+    'examples of `kgen.data`: `kgen.data.open_source(source).examples("test")`',
+)
+_INPUTS = {
+    "test": _EXAMPLES,
+    "train": Optional(_EXAMPLES),
+    "extractor": Optional(
+        Instance(
+            Extractor,
+            'an Extractor, such as `kgen.extractors.get("classifier", source)`',
+        )
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """What is left of many examples, once they were looked at.
+class Summary:
+    """What is kept of many examples that are read once.
 
     Args:
         first: The first of the examples themselves, array.
-        features: Array of shape `(n, d)`, or None where nobody wants them.
+        features: Array of shape `(n, d)`, or None where no metric uses them.
         sharpness: Array of shape `(n,)`, or None where these are no pictures.
         labels: `n` integers, their classes, or None.
-        probabilities: P(y|x) by the extractor, or None where nobody wants it.
+        probabilities: P(y|x) by the extractor, or None where no metric uses it.
     """
 
     first: np.ndarray
@@ -37,14 +56,14 @@ class Seen:
 
 
 class Evidence:
-    """A model, what it makes, and the examples that it is judged by.
+    """A model, its samples, and the examples that it is judged by.
 
-    Everything is computed when it is first asked for, by the batch; of examples
-    and samples, their features stay, and the first thousand of themselves. The
-    extractor runs for what is announced by `want` alone.
+    Everything is computed when it is first used, batch by batch: a stream is
+    never in memory. Of examples and samples the features are kept, and the first
+    thousand of themselves. The extractor runs only for what `request` announces.
 
     Args:
-        model: A trained model of kgen's.
+        model: A trained model of kgen.
         test: `kgen.data` examples that it was not trained on.
         train: Those that it was trained on, or None.
         extractor: A `kgen.extractors.Extractor`, for metrics of samples.
@@ -58,28 +77,31 @@ class Evidence:
         InvalidArgument: If a value is out of range, or shapes don't agree.
     """
 
+    @checked(
+        **_INPUTS,
+        num_samples=Integer(2),
+        importance_samples=Integer(),
+        seed=SEED,
+    )
     def __init__(
         self,
-        model,
-        test,
-        train=None,
-        extractor=None,
-        num_samples=10_000,
-        importance_samples=100,
-        seed=0,
-        binarize=False,
-    ):
+        model: keras.Model,
+        test: Examples | StreamedExamples,
+        train: Examples | StreamedExamples | None = None,
+        extractor: Extractor | None = None,
+        num_samples: int = 10_000,
+        importance_samples: int = 100,
+        seed: int = 0,
+        binarize: bool = False,
+    ) -> None:
         self.model, self.test, self.train = model, test, train
-        self.num_samples = check_int("num_samples", "Evidence", num_samples, 2)
-        self.importance_samples = check_int(
-            "importance_samples", "Evidence", importance_samples
-        )
-        self.seed = check_seed("Evidence", seed, optional=False)
-        self.binarize = binarize
         self.extractor = extractor
-        check_given("Evidence", test, train, extractor)
-        self._wanted = frozenset()
-        self._known = {}  # of the data, by all that share it
+        self.num_samples = num_samples
+        self.importance_samples = importance_samples
+        self.seed = seed
+        self.binarize = binarize
+        self._requested = frozenset()
+        self._cache = {}  # of the data, for all that share it
         shape = model.input_shapes[0]
         for name, examples in (("test", test), ("train", train)):
             if examples is not None and tuple(examples.shape) != shape:
@@ -91,118 +113,120 @@ class Evidence:
                 )
 
     @property
-    def num_compared(self):
-        """How many samples are compared with real examples, by features: as many
-        as there are training examples at most, whose distance is the floor."""
+    def num_compared(self) -> int:
+        """How many samples are compared with real examples, by features.
+
+        At most as many as there are training examples, whose distance is the
+        floor.
+        """
         if self.train is None:
             return self.num_samples
         return min(self.num_samples, len(self.train))
 
     @property
-    def is_picture(self):
-        """Whether examples are pictures whose neighbourhoods mean something."""
+    def is_picture(self) -> bool:
+        """Whether examples are pictures that have neighbouring pixels."""
         shape = self.model.input_shapes[0]
         return len(shape) == 3 and min(shape[:2]) >= 3
 
     @property
-    def has_labels(self):
+    def has_labels(self) -> bool:
         """Whether each test example has a known class."""
         return has_labels(self.test)
 
-    def batches(self, count=None, **options):
-        """Test examples, at most `count`, as the model takes them."""
-        options = {
-            "batch_size": 250,
-            "labels": self.model.conditional,
-            **options,
-        }
-        test = self.test
-        if count is not None and len(test) > count:
-            test = some(test, count, self.seed)
-        return test.batches(**options)
-
-    def want(self, features=False, probabilities=False):
-        """Tells what of the extractor's will be asked for, before it is.
-
-        Args:
-            features: Whether features will be.
-            probabilities: Whether probabilities of classes will be.
-        """
-        wanted = {"features"} if features else set()
-        wanted |= {"probabilities"} if probabilities else set()
-        if not wanted <= self._wanted:
-            self._wanted |= wanted
-            self._forget_samples()
-
-    def once(self, key, function):
-        """`function()`, once for all that share the data."""
-        if key not in self._known:
-            self._known[key] = function()
-        return self._known[key]
+    @property
+    def has_labelled_samples(self) -> bool:
+        """Whether the model samples from classes that are asked for."""
+        return self.model.conditional or self.model.needs_labels
 
     @property
-    def real(self):
-        """`Seen` of test examples."""
-        wanted = self._wanted
-        return self.once(
-            ("real", wanted), lambda: self._seen_of(self.test, wanted)
-        )
-
-    @property
-    def trained_on(self):
-        """`Seen` of training examples, without probabilities."""
-        wanted = self._wanted - {"probabilities"}
-        return self.once(
-            ("trained_on", wanted), lambda: self._seen_of(self.train, wanted)
-        )
-
-    @functools.cached_property
-    def samples(self):
-        """`Seen` of samples."""
-        return self._seen(self._drawn(), self._wanted)
-
-    @functools.cached_property
-    def first_samples(self):
-        """The first of the samples, without drawing the others for them."""
-        if self.has_drawn:
-            return self.samples.first
-        x, _ = next(self._drawn())
-        return x
-
-    @property
-    def has_drawn(self):
+    def has_drawn(self) -> bool:
         """Whether samples were drawn."""
         return "samples" in vars(self)
 
+    def batches(
+        self, count: int | None = None, **options: Any
+    ) -> tf.data.Dataset:
+        """Returns test examples, at most `count`, as the model takes them.
+
+        Args:
+            count: How many, drawn by the seed; None for all.
+            **options: Of `Examples.batches`.
+        """
+        test = self.test
+        if count is not None and len(test) > count:
+            test = some(test, count, self.seed)
+        labels = self.model.conditional
+        return test.batches(**{"batch_size": 250, "labels": labels, **options})
+
+    def request(self, *parts: str) -> None:
+        """Announces what the extractor will be used for.
+
+        Args:
+            *parts: `"features"`, `"probabilities"`, or both.
+        """
+        if not self._requested.issuperset(parts):
+            self._requested |= {*parts}
+            self._forget_samples()
+
+    def cached(self, key: Any, function: Callable[[], Any]) -> Any:
+        """Returns `function()`, which runs once for all that share the data."""
+        if key not in self._cache:
+            self._cache[key] = function()
+        return self._cache[key]
+
+    @property
+    def real(self) -> Summary:
+        """`Summary` of test examples."""
+        return self._summary_of_data("test", self._requested)
+
+    @property
+    def trained_on(self) -> Summary:
+        """`Summary` of training examples, without probabilities."""
+        parts = self._requested - {"probabilities"}
+        return self._summary_of_data("train", parts)
+
     @functools.cached_property
-    def nearest(self):
-        """The nearest training example of each of the first samples and of the
-        first test examples, after them: places and distances. Of both these are
-        1,000 at most, drawn by the seed."""
+    def samples(self) -> Summary:
+        """`Summary` of samples."""
+        places = np.arange(self.num_samples)
+        return self._summary(self._draws(), self._requested, places)
+
+    @functools.cached_property
+    def first_samples(self) -> np.ndarray:
+        """The first 1,000 samples; the others need not be drawn for them."""
+        if self.has_drawn:
+            return self.samples.first
+        x, _ = next(self._draws())
+        return x
+
+    @functools.cached_property
+    def nearest(self) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest training example of the first samples and test examples.
+
+        Positions and distances, of 1,000 samples at most and then of 1,000 test
+        examples at most, which are drawn by the seed.
+        """
         both = np.concatenate([self.first_samples, self.real.first])
         return metrics.nearest_neighbors(
             both, self.train.batches(batch_size=_CHUNK)
         )
 
-    @property
-    def has_labelled_samples(self):
-        """Whether samples are of classes that are asked for."""
-        return self.model.conditional or self.model.needs_labels
-
-    def again(self, model=None, binarize=None):
-        """The same evidence, for the model as it is now, or for another one.
+    def for_model(
+        self, model: keras.Model, binarize: bool | None = None
+    ) -> "Evidence":
+        """Returns evidence for another model, or for this one as it is now.
 
         Args:
-            model: One that takes the same examples, or None.
-            binarize: As in `Evidence`, or None as it is here.
+            model: One that takes the same examples.
+            binarize: As in `Evidence`, or None for the value here.
 
         Returns:
             An `Evidence` that shares what is known of the data.
         """
         other = copy.copy(self)
         other._forget_samples()
-        if model is not None:
-            other.model = model
+        other.model = model
         if binarize is not None:
             other.binarize = binarize
         return other
@@ -211,29 +235,31 @@ class Evidence:
         for name in ("samples", "first_samples", "nearest"):
             vars(self).pop(name, None)
 
-    def _seen_of(self, examples, wanted):
-        """Of those that are drawn, in the order in which they are drawn."""
+    def _summary_of_data(self, split, parts):
+        """`Summary` of examples that are drawn, in the order of the draw.
+
+        The beginning of data may be a single class.
+        """
+        examples = getattr(self, split)
         order = drawn(len(examples), self.num_samples, self.seed)
-        with_labels = examples.labels is not None
-        batches = (
-            examples.select(order)
-            .batches(labels=with_labels, batch_size=_CHUNK)
-            .as_numpy_iterator()
-        )
-        if not with_labels:
-            batches = ((x, None) for x in batches)
         is_stream = isinstance(examples, StreamedExamples)  # in its own order
-        places = np.argsort(order) if is_stream else None
-        return self._seen(batches, wanted, places)
 
-    def _labels(self):
-        """As often as among the test examples, or in turn."""
-        if not self.has_labels:
-            return np.arange(self.num_samples) % self.model.num_classes
-        draws = np.random.default_rng(self.seed)
-        return draws.choice(self.test.labels, self.num_samples)
+        def summary():
+            has_labels = examples.labels is not None
+            batches = (
+                examples.select(order)
+                .batches(labels=has_labels, batch_size=_CHUNK)
+                .as_numpy_iterator()
+            )
+            if not has_labels:
+                batches = ((x, None) for x in batches)
+            places = np.argsort(order) if is_stream else np.arange(len(order))
+            return self._summary(batches, parts, places)
 
-    def _drawn(self):
+        return self.cached((split, parts), summary)
+
+    def _draws(self):
+        """Pairs of samples and their labels, or None, by the batch."""
         labels = self._labels() if self.has_labelled_samples else None
         starts = range(0, self.num_samples, _CHUNK)
         seeds = np.random.default_rng(self.seed).integers(
@@ -241,77 +267,66 @@ class Evidence:
         )
         for start, seed in zip(starts, seeds):
             stop = min(start + _CHUNK, self.num_samples)
-            own = None if labels is None else labels[start:stop]
-            x = self.model.sample(stop - start, labels=own, seed=int(seed))
+            part = None if labels is None else labels[start:stop]
+            x = self.model.sample(stop - start, labels=part, seed=int(seed))
             check_finite("samples", x)
             # As a file of the picture would hold it.
-            yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, own
+            yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, part
 
-    def _seen(self, batches, wanted, places=None):
-        """`Seen` of pairs of examples and labels, by the batch.
+    def _labels(self):
+        """Classes as frequent as among test examples; without these in turn."""
+        if not self.has_labels:
+            return np.arange(self.num_samples) % self.model.num_classes
+        draws = np.random.default_rng(self.seed)
+        return draws.choice(self.test.labels, self.num_samples)
+
+    def _summary(self, batches, parts, places):
+        """`Summary` of pairs of examples and labels, by the batch.
 
         Args:
             batches: Pairs of an array and of labels or None.
-            wanted: What of the extractor's.
-            places: Where each belongs, as they come; None: where it comes.
+            parts: What the extractor is used for.
+            places: The position of each in the summary.
         """
-        found = {name: [] for name in _PARTS}
-        first, start = [], 0
+        first, columns, start = [], {}, 0
         for x, labels in batches:
-            stop = start + len(x)
-            place = np.arange(start, stop)
-            place = place if places is None else places[start:stop]
-            first.append(x[place < _KEPT])
-            for name, part in self._looked_at(x, labels, wanted).items():
-                found[name].append(part)
-            start = stop
-        places = np.arange(start) if places is None else places
-        order, of_first = np.argsort(places), np.argsort(places[places < _KEPT])
-        return Seen(
+            place = places[start : start + len(x)]
+            first.append(x[place < _FIRST])
+            for name, column in self._columns(x, labels, parts).items():
+                columns.setdefault(name, []).append(column)
+            start += len(x)
+        order = np.argsort(places)
+        of_first = np.argsort(places[places < _FIRST])
+        return Summary(
             first=np.concatenate(first)[of_first],
             **{
-                name: np.concatenate(parts)[order] if parts else None
-                for name, parts in found.items()
+                name: np.concatenate(column)[order]
+                for name, column in columns.items()
             },
         )
 
-    def _looked_at(self, x, labels, wanted):
-        """What stays of a batch: some of `_PARTS`."""
-        found = {}
+    def _columns(self, x, labels, parts):
+        """What is kept of a batch, one row an example."""
+        columns = {}
         if labels is not None:
-            found["labels"] = labels
+            columns["labels"] = labels
         if self.is_picture:
-            found["sharpness"] = metrics.sharpness(x)
-        if "features" in wanted:
-            found["features"] = self.extractor.features(x)
-        if "probabilities" in wanted:
-            found["probabilities"] = self.extractor.probabilities(x)
-        return found
+            columns["sharpness"] = metrics.sharpness(x)
+        if "features" in parts:
+            columns["features"] = self.extractor.features(x)
+        if "probabilities" in parts:
+            columns["probabilities"] = self.extractor.probabilities(x)
+        return columns
 
 
-def check_given(owner, test, train, extractor):
-    """Raises if these are no examples, or no extractor."""
-    for name, value in (("test", test), ("train", train)):
-        if name == "train" and value is None:
-            continue
-        if not isinstance(value, (Examples, StreamedExamples)):
-            raise invalid(
-                name,
-                owner,
-                "examples of `kgen.data`: "
-                f'`kgen.data.open_source(source).examples("{name}")`',
-                type(value).__name__,
-            )
-    if extractor is not None and not isinstance(extractor, Extractor):
-        raise invalid(
-            "extractor",
-            owner,
-            'an Extractor, such as `kgen.extractors.get("classifier", source)`',
-            repr(extractor),
-        )
+def check_given(owner: str, test: Any, train: Any, extractor: Any) -> None:
+    """Raises unless these are examples and an extractor; see `Evidence`."""
+    values = {"test": test, "train": train, "extractor": extractor}
+    for name, constraint in _INPUTS.items():
+        constraint.check(name, owner, values[name])
 
 
-def has_labels(examples):
+def has_labels(examples: Examples | StreamedExamples) -> bool:
     """Whether the class of each example is known, and in memory."""
     labels = examples.labels
     return isinstance(labels, np.ndarray) and labels.min() >= 0

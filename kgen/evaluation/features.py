@@ -5,34 +5,29 @@ import dataclasses
 import numpy as np
 
 from kgen import metrics
-from kgen.evaluation.figures import (
+from kgen.evaluation.estimates import Estimate, share
+from kgen.evaluation.evidence import Evidence
+from kgen.evaluation.groups import (
+    COMPARED,
     PARTS,
-    Figure,
-    Group,
     Metric,
-    share,
-    too_few_to_compare,
+    group,
+    no_features,
+    too_few,
 )
 from kgen.metrics.kernels import kernel_distance_and_error
 from kgen.metrics.manifolds import precision_recall_and_error
 from kgen.metrics.means import jackknife_error
 
-_PAIRED = 10_000  # examples at most where each meets each other
+_PAIRED = 10_000  # examples at most where each is compared with each other
 _NEAREST = 5  # neighbours that a neighbourhood reaches to
 _SHARES = ("precision", "recall", "coverage")
 
 
-def no_features(evidence):
-    """What is missing for features of samples and real examples, or None."""
-    if evidence.extractor is None:
-        return "no feature extractor"
-    return too_few_to_compare(evidence, 2)
+def _equally_many(evidence):
+    """Features of test examples, of samples, and of as many training examples.
 
-
-def _as_many(evidence):
-    """Features of test examples and samples, and of as many training examples.
-
-    What the number of examples does to a figure, it does to its floor.
+    The number of examples then affects a figure and its floor alike.
     """
     count = evidence.num_compared
     real, fake = evidence.real.features, evidence.samples.features[:count]
@@ -42,16 +37,21 @@ def _as_many(evidence):
 
 
 def _paired(evidence):
-    """The same, but as many of each, and not too many to make pairs of."""
-    sets = _as_many(evidence)
+    """As `_equally_many`, but as many test examples as samples, and not too many
+    to compare all pairs."""
+    sets = _equally_many(evidence)
     count = min(_PAIRED, *(len(x) for x in sets[:2]))
     return [None if x is None else x[:count] for x in sets]
 
 
-def _no_frechet(evidence):
-    missing = no_features(evidence)
-    if missing:
-        return missing
+def _floor(evidence, name, function, real, trained_on):
+    """`function` of two sets of real examples, or None without training ones."""
+    if trained_on is None:
+        return None
+    return evidence.cached(name, lambda: function(real, trained_on))
+
+
+def _too_few_for_covariances(evidence):
     size = evidence.extractor.num_features
     # A tenth of the samples is left out for the standard error.
     count = min(len(evidence.test), evidence.num_compared)
@@ -61,217 +61,172 @@ def _no_frechet(evidence):
     return None
 
 
-def _frechet(evidence):
-    real, fake, trained_on = _as_many(evidence)
-    floor = None
-    if trained_on is not None:
-        floor = evidence.once(
-            "frechet_distance",
-            lambda: metrics.frechet_distance(real, trained_on),
-        )
+@group(
+    method="sample",
+    obstacles=(no_features, _too_few_for_covariances),
+    uses=("features",),
+    frechet_distance=Metric(
+        "Frechet distance",
+        "lower",
+        "squared units of the features",
+        "How far the samples' features are from the test examples', both "
+        "taken for Gaussians. The floor is what as many training examples "
+        "have. Comparable for the same extractor and number of samples only; "
+        "the error is that of the samples.",
+    ),
+)
+def frechet(evidence: Evidence) -> dict[str, Estimate]:
+    real, fake, trained_on = _equally_many(evidence)
     value = metrics.frechet_distance(real, fake)
-    return {"frechet_distance": Figure(value, _jackknife(real, fake), floor)}
+    distance = metrics.frechet_distance
+    floor = _floor(evidence, "frechet_distance", distance, real, trained_on)
+    return {"frechet_distance": Estimate(value, _jackknife(real, fake), floor)}
 
 
 def _jackknife(real, fake):
     """The Frechet distance's standard error, by leaving out parts of samples."""
     whole = metrics.FeatureStatistics()
     whole.update(real)
-    # In a row: of samples whose classes take turns, a part would be one class.
-    order = np.arange(len(fake)) * PARTS // len(fake)
-    found = [
-        metrics.frechet_distance(whole, fake[order != group])
-        for group in range(PARTS)
-    ]
-    return jackknife_error(found)
+    # Parts are consecutive: if classes take turns, every tenth sample might be
+    # of one class.
+    parts = np.arange(len(fake)) * PARTS // len(fake)
+    return jackknife_error(
+        [
+            metrics.frechet_distance(whole, fake[parts != part])
+            for part in range(PARTS)
+        ]
+    )
 
 
-FRECHET = Group(
-    {
-        "frechet_distance": Metric(
-            "Frechet distance",
-            "lower",
-            "squared units of the features",
-            "How far the samples' features are from the test examples', both "
-            "taken for Gaussians. The floor is what as many training examples "
-            "have. Comparable for the same extractor and number of samples only; "
-            "the error is that of the samples.",
-        ),
-    },
-    "sample",
-    _frechet,
-    _no_frechet,
-    of_features=True,
+@group(
+    method="sample",
+    obstacles=(no_features, too_few(2 * PARTS, *COMPARED)),
+    uses=("features",),
+    kernel_distance=Metric(
+        "Kernel distance",
+        "lower",
+        "",
+        "The same by a kernel, without the bias of few samples: 0 for "
+        "samples that can't be told from the data.",
+    ),
 )
+def kernel(evidence: Evidence) -> dict[str, Estimate]:
+    def distance(x, y):
+        return kernel_distance_and_error(x, y, PARTS)
 
-
-def _no_kernel(evidence):
-    return no_features(evidence) or too_few_to_compare(evidence, 2 * PARTS)
-
-
-def _kernel(evidence):
     real, fake, trained_on = _paired(evidence)
-    value, error = kernel_distance_and_error(real, fake, PARTS)
-    floor = None
-    if trained_on is not None:
-        floor, _ = evidence.once(
-            "kernel_distance",
-            lambda: kernel_distance_and_error(real, trained_on, PARTS),
-        )
-    return {"kernel_distance": Figure(value, error, floor, len(fake))}
+    value, error = distance(real, fake)
+    floor = _floor(evidence, "kernel_distance", distance, real, trained_on)
+    floor = floor and floor[0]
+    return {"kernel_distance": Estimate(value, error, floor, len(fake))}
 
 
-KERNEL = Group(
-    {
-        "kernel_distance": Metric(
-            "Kernel distance",
-            "lower",
-            "",
-            "The same by a kernel, without the bias of few samples: 0 for "
-            "samples that can't be told from the data.",
-        ),
-    },
-    "sample",
-    _kernel,
-    _no_kernel,
-    of_features=True,
+@group(
+    method="sample",
+    obstacles=(no_features, too_few(_NEAREST + 1, *COMPARED)),
+    uses=("features",),
+    precision=Metric(
+        "Precision",
+        "higher",
+        "",
+        "The share of samples that lie where real examples do, no farther "
+        f"from one than its {_NEAREST}th nearest neighbour: quality.",
+    ),
+    recall=Metric(
+        "Recall",
+        "higher",
+        "",
+        "The share of real examples that lie where samples do, no farther "
+        f"from one than its {_NEAREST}th nearest neighbour: variety.",
+    ),
+    density=Metric(
+        "Density",
+        "near:1",
+        "",
+        "As precision, but counts how many real neighbourhoods a sample is "
+        f"in, over {_NEAREST}, so that an outlier among the real examples "
+        "matters less. Well above 1, samples crowd where the data are "
+        "dense.",
+    ),
+    coverage=Metric(
+        "Coverage",
+        "higher",
+        "",
+        "The share of real examples with a sample in their neighbourhood, "
+        f"which reaches to their {_NEAREST}th nearest neighbour.",
+    ),
 )
-
-
-def _no_neighbourhoods(evidence):
-    missing = no_features(evidence)
-    return missing or too_few_to_compare(evidence, _NEAREST + 1)
-
-
-def _neighbourhoods(evidence):
+def neighbourhoods(evidence: Evidence) -> dict[str, Estimate]:
     # As many of each: more samples would be nearer to everything.
     real, fake, trained_on = _paired(evidence)
     count = len(fake)
-    found, error = precision_recall_and_error(real, fake, _NEAREST)
-    floors = {}
-    if trained_on is not None:
-        floors = evidence.once(
-            "neighbourhoods",
-            lambda: metrics.precision_recall(real, trained_on, _NEAREST),
-        )
-    # As if the other set were given: in few dimensions it matters, and recall's
-    # and coverage's may be half of what they are over new sets.
+    values, density_error = precision_recall_and_error(real, fake, _NEAREST)
+
+    def of_real(x, y):
+        return metrics.precision_recall(x, y, _NEAREST)
+
+    floors = _floor(evidence, "neighbourhoods", of_real, real, trained_on) or {}
+    # As if the other set were given: in few dimensions it matters, and the true
+    # error of recall and coverage over new sets may be twice as large.
     errors = {
-        name: share(found[name], count).standard_error for name in _SHARES
+        name: share(values[name], count).standard_error for name in _SHARES
     }
-    errors["density"] = error
+    errors["density"] = density_error
     return {
-        name: Figure(value, errors[name], floors.get(name), count)
-        for name, value in found.items()
+        name: Estimate(value, errors[name], floors.get(name), count)
+        for name, value in values.items()
     }
-
-
-NEIGHBOURS = Group(
-    {
-        "precision": Metric(
-            "Precision",
-            "higher",
-            "",
-            "The share of samples that lie where real examples do, no farther "
-            f"from one than its {_NEAREST}th nearest neighbour: quality.",
-        ),
-        "recall": Metric(
-            "Recall",
-            "higher",
-            "",
-            "The share of real examples that lie where samples do, no farther "
-            f"from one than its {_NEAREST}th nearest neighbour: variety.",
-        ),
-        "density": Metric(
-            "Density",
-            "near:1",
-            "",
-            "As precision, but counts how many real neighbourhoods a sample is "
-            f"in, over {_NEAREST}, so that an outlier among the real examples "
-            "matters less. Well above 1, samples crowd where the data are "
-            "dense.",
-        ),
-        "coverage": Metric(
-            "Coverage",
-            "higher",
-            "",
-            "The share of real examples with a sample in their neighbourhood, "
-            f"which reaches to their {_NEAREST}th nearest neighbour.",
-        ),
-    },
-    "sample",
-    _neighbourhoods,
-    _no_neighbourhoods,
-    of_features=True,
-)
 
 
 def _no_inception(evidence):
-    missing = no_features(evidence)
-    if missing is None and not evidence.extractor.is_inception:
-        missing = "it takes the classes of Inception-v3"
-    if missing is None and evidence.num_samples < PARTS:
-        missing = f"{PARTS} or more samples are needed"
-    return missing
+    if not evidence.extractor.is_inception:
+        return "it takes the classes of Inception-v3"
+    return None
 
 
-def _inception_score(evidence):
-    found = metrics.inception_score(evidence.samples.probabilities, PARTS)
-    return {
-        "inception_score": Figure(
-            found["inception_score"], found["standard_error"]
-        )
-    }
-
-
-INCEPTION = Group(
-    {
-        "inception_score": Metric(
-            "Inception score",
-            "higher",
-            "",
-            "High where each sample is of a clear class, and all classes occur.",
-        ),
-    },
-    "sample",
-    _inception_score,
-    _no_inception,
-    of_classes=True,
+@group(
+    method="sample",
+    obstacles=(no_features, _no_inception, too_few(PARTS, "samples")),
+    uses=("probabilities",),
+    inception_score=Metric(
+        "Inception score",
+        "higher",
+        "",
+        "High where each sample is of a clear class, and all classes occur.",
+    ),
 )
+def inception(evidence: Evidence) -> dict[str, Estimate]:
+    score = metrics.inception_score(evidence.samples.probabilities, PARTS)
+    return {"inception_score": Estimate(*score.values())}
 
 
-def _no_accuracy_of_samples(evidence):
-    missing = no_features(evidence)
-    if missing is None and not evidence.has_labelled_samples:
-        missing = "the model's samples have no labels"
-    if missing is None and not evidence.extractor.num_classes:
-        missing = "the extractor knows no classes"
-    return missing
+def _no_classes(evidence):
+    if not evidence.has_labelled_samples:
+        return "the model's samples have no labels"
+    if not evidence.extractor.num_classes:
+        return "the extractor knows no classes"
+    return None
 
 
-def _accuracy_of_samples(evidence):
-    def accuracy(seen):
-        return np.mean(seen.probabilities.argmax(axis=1) == seen.labels)
+@group(
+    method="sample",
+    obstacles=(no_features, _no_classes),
+    uses=("probabilities",),
+    sample_accuracy=Metric(
+        "Accuracy on samples",
+        "higher",
+        "",
+        "How often the extractor's classifier sees the class that a sample "
+        "was asked for. The floor is how often it is right on test "
+        "examples.",
+    ),
+)
+def conditional(evidence: Evidence) -> dict[str, Estimate]:
+    def accuracy(examples):
+        guesses = examples.probabilities.argmax(axis=1)
+        return np.mean(guesses == examples.labels)
 
     samples, real = evidence.samples, evidence.real
     floor = accuracy(real) if real.labels is not None else None
-    value = share(accuracy(samples), len(samples.labels))
-    return {"sample_accuracy": dataclasses.replace(value, floor=floor)}
-
-
-CONDITIONAL = Group(
-    {
-        "sample_accuracy": Metric(
-            "Accuracy on samples",
-            "higher",
-            "",
-            "How often the extractor's classifier sees the class that a sample "
-            "was asked for. The floor is how often it is right on test "
-            "examples.",
-        ),
-    },
-    "sample",
-    _accuracy_of_samples,
-    _no_accuracy_of_samples,
-    of_classes=True,
-)
+    estimate = share(accuracy(samples), len(samples.labels))
+    return {"sample_accuracy": dataclasses.replace(estimate, floor=floor)}

@@ -1,8 +1,14 @@
-"""The metrics that a model can be judged by, by name."""
+"""The metrics that a model can be judged by, by name.
 
-from collections.abc import Iterable
+A metric stands in the file of its kind, below the decorator `group`, which says
+what a model must be able to do for it and how to read it; `GROUPS` lists it.
+"""
 
-from kgen.errors import InvalidArgument, check_name, invalid
+from collections.abc import Callable, Iterable
+
+import keras
+
+from kgen.errors import InvalidArgument, invalid
 from kgen.evaluation import (
     classifiers,
     codes,
@@ -11,81 +17,91 @@ from kgen.evaluation import (
     reconstructions,
     samples,
 )
+from kgen.evaluation.estimates import Estimate
+from kgen.evaluation.evidence import Evidence
+from kgen.evaluation.groups import Group
+from kgen.params import Options
 
 GROUPS = (
-    classifiers.CLASSES,
-    likelihood.BOUNDS,
-    features.FRECHET,
-    features.KERNEL,
-    features.INCEPTION,
-    features.NEIGHBOURS,
-    features.CONDITIONAL,
-    samples.SHARPNESS,
-    samples.DIVERSITY,
-    samples.MEMORY,
-    reconstructions.DENOISING,
-    reconstructions.RECONSTRUCTIONS,
-    codes.CODES,
-    codes.PROBES,
+    classifiers.classification,
+    likelihood.bounds,
+    features.frechet,
+    features.kernel,
+    features.inception,
+    features.neighbourhoods,
+    features.conditional,
+    samples.sharpness,
+    samples.diversity,
+    samples.memorization,
+    reconstructions.denoising,
+    reconstructions.reconstructions,
+    codes.active_units,
+    codes.probes,
 )
 METRICS = {
     name: metric for group in GROUPS for name, metric in group.metrics.items()
 }
 
 
-def check_metrics(owner, names):
-    """Returns `names` as a tuple, None as all there are; or raises."""
+def check_metrics(owner: str, names: Iterable[str] | None) -> tuple[str, ...]:
+    """Returns names of metrics as a tuple, None as all there are; or raises."""
     if names is None:
         return tuple(METRICS)
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise invalid("metrics", owner, "a list of names", names)
-    return tuple(check_name("metrics", owner, METRICS, name) for name in names)
+    options = Options(METRICS)
+    return tuple(options.check("metrics", owner, name) for name in names)
 
 
-def suits(name, model):
+def suits(name: str, model: keras.Model) -> bool:
     """Whether models of this kind can have the metric."""
     return any(name in group.metrics and group.suits(model) for group in GROUPS)
 
 
-def needs_extractor(names, model):
-    """Whether one of `names` (None: of all) is by features of its samples."""
-    asked = check_metrics("needs_extractor", names)
+def needs_extractor(names: Iterable[str] | None, model: keras.Model) -> bool:
+    """Whether one of `names` (None: of all) is by an extractor of samples."""
+    names = check_metrics("needs_extractor", names)
     return any(
-        (group.of_features or group.of_classes)
+        group.uses
         and group.suits(model)
-        and set(group.metrics) & {*asked}
+        and not set(group.metrics).isdisjoint(names)
         for group in GROUPS
     )
 
 
-def check_possible(evidence, names):
+def check_possible(evidence: Evidence, names: Iterable[str] | None) -> None:
     """Raises if one of `names` can't be computed from `evidence`.
 
     Args:
-        evidence: An `Evidence`; neither samples nor examples are looked at.
+        evidence: An `Evidence`, of which no example is read and no sample drawn.
         names: Names out of `METRICS`.
 
     Raises:
         InvalidArgument: If one can't; the message says why.
     """
-    _, left_out = _possible(evidence, names)
-    for name, reason in left_out.items():
+    _, reasons = _possible(evidence, names)
+    for name, reason in reasons.items():
         raise _impossible(name, reason)
 
 
-def _possible(evidence, names):
+def _possible(evidence, names) -> tuple[list[tuple[Group, list]], dict]:
     """Pairs of groups and names that can be computed; why others can't."""
     asked = check_metrics("compute", names)
-    possible, left_out = [], {}
+    possible, reasons = [], {}
     for group in GROUPS:
         if names is None and not group.suits(evidence.model):
             continue
-        wanted = [name for name in group.metrics if name in asked]
-        reasons = {name: group.missing(evidence, name) for name in wanted}
-        left_out.update((n, why) for n, why in reasons.items() if why)
-        able = [name for name, why in reasons.items() if not why]
+        able = []
+        for name in group.metrics:
+            if name not in asked:
+                continue
+            reason = group.obstacle(evidence, name)
+            if reason:
+                reasons[name] = reason
+            else:
+                able.append(name)
         possible += [(group, able)] if able else []
-    return possible, left_out
+    return possible, reasons
 
 
 def _impossible(name, reason):
@@ -94,18 +110,22 @@ def _impossible(name, reason):
     )
 
 
-def compute(evidence, names=None, report=None):
+def compute(
+    evidence: Evidence,
+    names: Iterable[str] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> tuple[dict[str, Estimate], dict[str, str]]:
     """Computes metrics.
 
     Args:
         evidence: An `Evidence`.
         names: Names out of `METRICS`, or None for all that the model allows.
-        report: What is called with the names of those that are computed next,
+        report: What is called with the titles of those that are computed next,
             or None.
 
     Returns:
-        Dictionary from names to `Figure`s; and one from names to the reason why
-        a metric is left out that such a model could have.
+        Dictionary from names to `Estimate`s; and one from names to the reason
+        why a metric that such a model could have is left out.
 
     Raises:
         InvalidArgument: If a name is unknown, or one that was asked for can't
@@ -114,22 +134,18 @@ def compute(evidence, names=None, report=None):
     """
     if names is not None:
         check_possible(evidence, names)
-    possible, left_out = _possible(evidence, names)
-    evidence.want(
-        features=any(group.of_features for group, _ in possible),
-        probabilities=any(group.of_classes for group, _ in possible),
-    )
-    found = {}
+    possible, reasons = _possible(evidence, names)
+    evidence.request(*(part for group, _ in possible for part in group.uses))
+    estimates = {}
     for group, wanted in possible:
         if report:
             report(", ".join(METRICS[name].title for name in wanted))
-        figures = group.compute(evidence)
-        found.update((k, figures[k]) for k in wanted if k in figures)
-        left_out.update(
-            (name, "it is not defined for such examples")
-            for name in wanted
-            if name not in figures
-        )
-    if names is not None and left_out:
-        raise _impossible(*next(iter(left_out.items())))
-    return found, left_out
+        computed = group.compute(evidence)
+        for name in wanted:
+            if name in computed:
+                estimates[name] = computed[name]
+            else:
+                reasons[name] = "it is not defined for such examples"
+    if names is not None and reasons:
+        raise _impossible(*next(iter(reasons.items())))
+    return estimates, reasons

@@ -4,129 +4,105 @@ import dataclasses
 import math
 
 from kgen import metrics
-from kgen.evaluation.figures import (
+from kgen.evaluation.estimates import Estimate, ratio, share
+from kgen.evaluation.evidence import Evidence
+from kgen.evaluation.groups import (
+    COMPARED,
     PARTS,
-    Figure,
-    Group,
     Metric,
+    group,
     no_pictures,
-    ratio,
-    share,
     too_few,
-    too_few_to_compare,
     too_small,
 )
 from kgen.metrics.means import mean_and_error
 
-_PAIRS = 1000  # of samples, whose similarity is looked at
-_LEAST = 20  # distances, to tell the nearest 5 % of them
+_PAIRS = 1000  # of samples, whose similarity is computed
+_LEAST = 20  # distances, of which the nearest 5 % are told
 
 
-def _sharpness(evidence):
-    value = ratio(evidence.samples.sharpness, evidence.real.sharpness)
-    if value is None:
-        return {}
-    floor = None
-    if evidence.train is not None:
-        floor = ratio(evidence.trained_on.sharpness, evidence.real.sharpness)
-    return {
-        "sample_sharpness": dataclasses.replace(
-            value, floor=floor and floor.value
-        )
-    }
-
-
-SHARPNESS = Group(
-    {
-        "sample_sharpness": Metric(
-            "Sharpness of samples",
-            "near:1",
-            "of the test pictures'",
-            "Below 1, samples are blurred; above 1, noisy. The floor is that "
-            "of training pictures.",
-        ),
-    },
-    "sample",
-    _sharpness,
-    no_pictures,
+@group(
+    method="sample",
+    obstacles=(no_pictures,),
+    sample_sharpness=Metric(
+        "Sharpness of samples",
+        "near:1",
+        "of the test pictures'",
+        "Below 1, samples are blurred; above 1, noisy. The floor is that "
+        "of training pictures.",
+    ),
 )
+def sharpness(evidence: Evidence) -> dict[str, Estimate]:
+    real = evidence.real.sharpness
+    quotient = ratio(evidence.samples.sharpness, real)
+    if quotient is None:
+        return {}
+    if evidence.train is not None:
+        floor = ratio(evidence.trained_on.sharpness, real)
+        quotient = dataclasses.replace(quotient, floor=floor.value)
+    return {"sample_sharpness": quotient}
 
 
-def _no_diversity(evidence):
-    return too_small(evidence) or too_few_to_compare(evidence, 3)
-
-
-def _diversity(evidence):
+@group(
+    method="sample",
+    obstacles=(too_small, too_few(3, *COMPARED)),
+    similarity=Metric(
+        "Similarity of samples (MS-SSIM)",
+        None,  # noise is the least alike
+        "",
+        "How alike two samples are in the mean; of 1,000 samples at most. "
+        "Well above the floor, that of test pictures, samples lack "
+        "variety; well below it, they are unlike the data.",
+    ),
+)
+def diversity(evidence: Evidence) -> dict[str, Estimate]:
     def similarity(x, pairs=_PAIRS):
         return metrics.diversity(x, pairs, evidence.seed)["ms_ssim"]
 
     x, error = evidence.samples.first, None
-    if len(x) >= 3 * PARTS:  # a sample is in several pairs, but in one part
+    if len(x) >= 3 * PARTS:
+        # Pairs are not independent, since each sample is in several; the parts
+        # that a set is split into are.
         parts = [similarity(x[i::PARTS], _PAIRS // PARTS) for i in range(PARTS)]
-        error = mean_and_error(parts)[1]
+        _, error = mean_and_error(parts)
     floor = similarity(evidence.real.first)
-    return {"similarity": Figure(similarity(x), error, floor)}
+    return {"similarity": Estimate(similarity(x), error, floor)}
 
 
-DIVERSITY = Group(
-    {
-        "similarity": Metric(
-            "Similarity of samples (MS-SSIM)",
-            None,  # noise is the least alike
-            "",
-            "How alike two samples are in the mean; of 1,000 samples at most. "
-            "Well above the floor, that of test pictures, samples lack "
-            "variety; well below it, they are unlike the data.",
-        ),
-    },
-    "sample",
-    _diversity,
-    _no_diversity,
-)
-
-
-def _no_memorization(evidence):
+def _no_training_examples(evidence):
     if evidence.train is None:
         return "no training examples to be near to"
-    # As many test examples as samples, at most, are looked at.
-    if evidence.num_samples < _LEAST:
-        return f"{_LEAST} or more samples are needed"
-    return too_few(evidence.test, _LEAST)
+    return None
 
 
-def _memorization(evidence):
+@group(
+    method="sample",
+    # No more test examples are compared than samples.
+    obstacles=(_no_training_examples, too_few(_LEAST, "samples", "test")),
+    memorization=Metric(
+        "Samples that are near to training examples",
+        None,  # copies and samples far from all may balance at the floor
+        "",
+        "The share that is nearer to a training example than 95 % of the "
+        "test examples are; of 1,000 samples and 1,000 test examples at "
+        "most. Well above the floor, that of test examples, the model "
+        "repeats what it was trained on, or its samples are blander than "
+        "the data: look at the nearest ones; far below, they are unlike "
+        "the data.",
+    ),
+)
+def memorization(evidence: Evidence) -> dict[str, Estimate]:
     count = len(evidence.samples.first)
-    _, distance = evidence.nearest
-    own, usual = distance[:count], distance[count:]
-    found = metrics.memorization(own, usual)
-    value, floor = share(found["memorization"], count), found["floor"]
+    _, distances = evidence.nearest
+    of_samples, of_test = distances[:count], distances[count:]
+    result = metrics.memorization(of_samples, of_test)
+    estimate, floor = share(result["memorization"], count), result["floor"]
     # What is near is told by a quantile of the test distances, which has an
     # error of its own: that of a share of so many.
-    error = math.hypot(
-        value.standard_error, math.sqrt(floor * (1.0 - floor) / len(usual))
-    )
+    quantile_error = math.sqrt(floor * (1.0 - floor) / len(of_test))
+    error = math.hypot(estimate.standard_error, quantile_error)
     return {
         "memorization": dataclasses.replace(
-            value, standard_error=error, floor=floor
+            estimate, standard_error=error, floor=floor
         )
     }
-
-
-MEMORY = Group(
-    {
-        "memorization": Metric(
-            "Samples that are near to training examples",
-            None,  # copies and samples far from all may balance at the floor
-            "",
-            "The share that is nearer to a training example than 95 % of the "
-            "test examples are; of 1,000 samples and 1,000 test examples at "
-            "most. Well above the floor, that of test examples, the model "
-            "repeats what it was trained on, or its samples are blander than "
-            "the data: look at the nearest ones; far below, they are unlike "
-            "the data.",
-        ),
-    },
-    "sample",
-    _memorization,
-    _no_memorization,
-)

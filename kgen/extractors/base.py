@@ -2,25 +2,26 @@
 
 import abc
 import functools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from kgen.errors import InvalidArgument, check_int, invalid
-from kgen.metrics.checks import check_in_range
+from kgen import arrays
+from kgen.errors import InvalidArgument, invalid
+from kgen.params import Integer, Optional, checked
 
 
 class Extractor(abc.ABC):
     """Turns examples into features, and maybe into probabilities of classes.
 
-    A subclass calls `super().__init__` and defines `features_of`; if it tells
-    classes, it gives `num_classes` and defines `probabilities_of`, too. All
-    else follows from these.
+    A subclass calls `super().__init__` and defines `features_of`. One that tells
+    classes apart also gives `num_classes` and defines `probabilities_of`.
 
     Args:
         name: What a report says of the features, such as "raw pixels".
-        input_shape: Shape of an example without the batch; None for a size
-            that may be any.
+        input_shape: Shape of an example without the batch; None where any size
+            is allowed.
         num_features: d, how many features an example has.
         num_classes: How many classes there are, or None.
 
@@ -36,18 +37,26 @@ class Extractor(abc.ABC):
 
     # Only Inception's features make a Frechet distance FID.
     is_inception = False
-    # How many examples are in memory at a time, where the caller doesn't say.
+    # How many examples are in memory at a time, unless the caller says.
     batch_size = 256
 
-    def __init__(self, name, input_shape, num_features, num_classes=None):
+    def __init__(
+        self,
+        name: str,
+        input_shape: tuple[int | None, ...],
+        num_features: int,
+        num_classes: int | None = None,
+    ) -> None:
         self.name = name
         self.input_shape = tuple(input_shape)
         self.num_features = num_features
         self.num_classes = num_classes
 
     @abc.abstractmethod
-    def features_of(self, images):
-        """Features of a tensor, also inside a `tf.function`; nothing is checked.
+    def features_of(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns features of a tensor, which is not checked.
+
+        It may be called inside a `tf.function`.
 
         Args:
             images: float32 tensor of shape `(n, *input_shape)`; pictures are
@@ -57,29 +66,32 @@ class Extractor(abc.ABC):
             float32 tensor of shape `(n, num_features)`.
         """
 
-    def probabilities_of(self, images):
-        """Probabilities of the classes, of a tensor; see `features_of`.
+    def probabilities_of(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns probabilities of the classes for a tensor; see `features_of`.
 
         Args:
             images: As in `features_of`.
 
         Returns:
-            float32 tensor of shape `(n, num_classes)`; rows have the sum 1.
+            float32 tensor of shape `(n, num_classes)`; each row sums to 1.
 
         Raises:
             InvalidArgument: If this extractor tells no classes.
         """
         raise self._without_classes()
 
-    def features(self, images, batch_size=None):
-        """Features of many examples, in bounded memory but for the result.
+    @checked(batch_size=Optional(Integer()))
+    def features(
+        self, images: np.ndarray | Iterable, batch_size: int | None = None
+    ) -> np.ndarray:
+        """Returns features of many examples, batch by batch.
 
         Args:
             images: Array of shape `(n, *input_shape)`; or a `tf.data.Dataset`
                 or another iterable of such batches, alone or in pairs with
-                labels, which are left out. Pictures are in [0, 1].
-            batch_size: How many are computed at a time; None for 256 (50 where
-                it's Inception).
+                labels, which are ignored. Pictures are in [0, 1].
+            batch_size: How many are computed at a time; None for 256 (50 for
+                Inception).
 
         Returns:
             float32 array of shape `(n, num_features)`.
@@ -91,8 +103,11 @@ class Extractor(abc.ABC):
         size = self.num_features
         return self._collect(images, batch_size, self._features, size)
 
-    def probabilities(self, images, batch_size=None):
-        """Probabilities of the classes; see `features`.
+    @checked(batch_size=Optional(Integer()))
+    def probabilities(
+        self, images: np.ndarray | Iterable, batch_size: int | None = None
+    ) -> np.ndarray:
+        """Returns probabilities of the classes for many examples.
 
         Args:
             images: As in `features`.
@@ -117,7 +132,7 @@ class Extractor(abc.ABC):
         )
 
     def __deepcopy__(self, memo):
-        # Nothing in it changes, and Keras Tuner copies callbacks.
+        # Keras Tuner copies callbacks, which may hold one; it never changes.
         return self
 
     @functools.cached_property
@@ -132,58 +147,48 @@ class Extractor(abc.ABC):
         spec = tf.TensorSpec((None, *self.input_shape), "float32")
         return tf.function(function, input_signature=[spec])
 
-    def _collect(self, images, batch_size, function, size):
-        if batch_size is None:
-            batch_size = self.batch_size
-        batch_size = check_int("batch_size", self._owner, batch_size)
-        found = []
-        for batch in _pieces(images, batch_size, self._owner):
+    def _collect(self, images, batch_size, function: Callable, size):
+        owner, parts = type(self).__name__, []
+        for batch in _batches(images, batch_size or self.batch_size, owner):
             self.check(batch)
             part = function(tf.constant(batch, "float32")).numpy()
             if part.shape != (len(batch), size):
                 raise InvalidArgument(
-                    f"{self._owner} promises results of shape (n, {size}), and "
-                    f"gave {part.shape} for {len(batch)} examples."
+                    f"{owner} promises results of shape (n, {size}), and gave "
+                    f"{part.shape} for {len(batch)} examples."
                 )
-            found.append(part)
-        if not found:
-            raise invalid("images", self._owner, "at least one", "none")
-        return np.concatenate(found)
+            parts.append(part)
+        if not parts:
+            raise invalid("images", owner, "at least one", "none")
+        return np.concatenate(parts)
 
-    @property
-    def _owner(self):
-        return type(self).__name__
-
-    def check(self, images):
-        """Raises unless features can be computed of `images`.
+    def check(self, images: np.ndarray) -> None:
+        """Raises unless features of a batch of examples can be computed.
 
         Args:
-            images: Array, a batch.
+            images: The batch.
 
         Raises:
             InvalidArgument: If they can't; the message says why.
         """
-        want = self.input_shape
-        sizes = ", ".join("any" if size is None else str(size) for size in want)
-        if images.ndim != len(want) + 1 or any(
+        owner, shape = type(self).__name__, self.input_shape
+        if images.ndim != len(shape) + 1 or any(
             size not in (None, given)
-            for size, given in zip(want, images.shape[1:])
+            for size, given in zip(shape, images.shape[1:])
         ):
-            raise self._refused(f"shape (n, {sizes})", f"shape {images.shape}")
-        if not np.issubdtype(images.dtype, np.floating) and (
-            images.dtype.name != "bfloat16"
-        ):
-            raise self._refused(
-                'floats; for 8-bit pictures pass `x.astype("float32") / 255`',
-                images.dtype,
-            )
-        check_in_range("images", self._owner, images, len(want) == 3)
-
-    def _refused(self, expected, received):
-        return invalid("images", self._owner, expected, received)
+            sizes = ", ".join("any" if n is None else str(n) for n in shape)
+            expected = f"shape (n, {sizes})"
+            raise invalid("images", owner, expected, f"shape {images.shape}")
+        if not arrays.is_floating(images.dtype):
+            expected = arrays.floats(shape)
+            raise invalid("images", owner, expected, images.dtype)
+        if len(shape) == 3:
+            arrays.check_unit_range("images", owner, images)
+        else:
+            arrays.check_range("images", owner, images)
 
 
-def _pieces(images, batch_size, owner):
+def _batches(images, batch_size, owner):
     """Arrays of at most `batch_size` examples, whatever holds them."""
     if isinstance(images, tf.data.Dataset) and (
         images.cardinality() == tf.data.INFINITE_CARDINALITY
@@ -201,5 +206,5 @@ def _pieces(images, batch_size, owner):
         if not getattr(batch, "shape", ()):
             raise invalid("images", owner, "batches of examples", type(batch))
         for start in range(0, len(batch), batch_size):
-            # What is on disk is read by the piece.
+            # An array on disk is read piece by piece.
             yield np.asarray(batch[start : start + batch_size])

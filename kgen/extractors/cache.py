@@ -1,4 +1,4 @@
-"""Trained extractors on disk, found by what they were trained on."""
+"""Trained extractors on disk, found by a hash of what they were trained on."""
 
 import hashlib
 import json
@@ -18,28 +18,27 @@ _BATCH = 1000
 _FACTS = "kgen.json"
 
 
-def directory():
-    """Where extractors are kept.
+def directory() -> pathlib.Path:
+    """Returns the folder in which extractors are kept.
 
-    Returns:
-        `$KGEN_CACHE/extractors`; without it `$XDG_CACHE_HOME/kgen/extractors`,
-        or `~/.cache/kgen/extractors`.
+    It is `$KGEN_CACHE/extractors`; without that `$XDG_CACHE_HOME/kgen/extractors`,
+    or `~/.cache/kgen/extractors`.
     """
-    own = os.environ.get("KGEN_CACHE")
-    if own:
-        return pathlib.Path(own).expanduser() / "extractors"
+    folder = os.environ.get("KGEN_CACHE")
+    if folder:
+        return pathlib.Path(folder).expanduser() / "extractors"
     base = pathlib.Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # the XDG standard: then it's ignored
+    if not base.is_absolute():  # to be ignored, by the XDG standard
         base = pathlib.Path.home() / ".cache"
     return base / "kgen" / "extractors"
 
 
-def fingerprint(splits, facts):
-    """A hash of examples, their labels if any, and what else decides a training.
+def fingerprint(splits: list, facts: dict) -> str:
+    """Returns a hash of examples, their labels, and all else a training uses.
 
     Args:
-        splits: What `Source.examples` returned.
-        facts: What JSON can hold.
+        splits: List of what `Source.examples` returns.
+        facts: All else: a dictionary that JSON can hold.
 
     Returns:
         String of 32 hexadecimal digits.
@@ -53,15 +52,15 @@ def fingerprint(splits, facts):
     return digest.hexdigest()
 
 
-def read(path):
-    """Reads what `write` wrote.
+def read(path: pathlib.Path) -> tuple[keras.Model, dict] | None:
+    """Returns what `write` wrote.
 
     Args:
         path: The file.
 
     Returns:
-        The model and its facts; or None, with a warning if the file is there
-        and can't be read.
+        The model and its facts; or None, with a warning if there is a file
+        that can't be read.
     """
     if not path.exists():
         return None
@@ -72,15 +71,15 @@ def read(path):
     except Exception as error:  # whatever a damaged file raises
         warnings.warn(
             f"{path} can't be read ({error}); the extractor is trained anew.",
-            stacklevel=3,
+            stacklevel=4,
         )
         return None
 
 
-def write(path, model, facts):
-    """Writes a model and facts about it, in one file that appears whole.
+def write(path: pathlib.Path, model: keras.Model, facts: dict) -> None:
+    """Writes a model and facts about it to one file, atomically.
 
-    Warns where the file can't be written.
+    It warns if the file can't be written.
 
     Args:
         path: The file, which ends in `.keras`.
@@ -96,5 +95,5 @@ def write(path, model, facts):
         warnings.warn(
             f"The extractor can't be kept in {path.parent} ({error}). Set "
             "KGEN_CACHE to a folder that can be written.",
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -2,17 +2,19 @@
 
 import itertools
 import math
+from typing import Any
 
 import keras
 
 from kgen.data import Source, open_source
-from kgen.errors import InvalidArgument, check_seed
+from kgen.errors import InvalidArgument
 from kgen.extractors import cache
 from kgen.extractors.model import ModelExtractor
 from kgen.networks.common import doubling
+from kgen.params import SEED, checked
 
-# To be raised when the network or its training changes: it's in the
-# fingerprint, so that nothing from before is taken for it.
+# To be raised when the network or its training changes: it is part of the
+# fingerprint, so that no file of an earlier version is read.
 _RECIPE = 1
 
 _BATCH_SIZE = 128
@@ -28,15 +30,15 @@ _SMALLEST = 7
 class ClassifierExtractor(ModelExtractor):
     """A small classifier that is trained on a labelled data set, once.
 
-    Of pictures a convolutional network, else a dense one; the features are its
-    last hidden layer, 128 numbers. It's kept on disk under a hash of the
-    examples, the labels and the seed, in the folder `$KGEN_CACHE`, or else
-    `~/.cache/kgen`. No random state but its own is used.
+    It is a convolutional network for pictures, else a dense one. The features
+    are its last hidden layer, 128 numbers. It is kept on disk under a hash of
+    the examples, the labels and the seed, in the folder `$KGEN_CACHE`, or else
+    `~/.cache/kgen`. The caller's random state is neither used nor changed.
 
     Args:
         source: A `kgen.data.Source`, or what `kgen.data.load` takes as one.
         seed: Integer; the same gives the same classifier.
-        verbose: As in `fit`, for when it has to be trained.
+        verbose: As in `fit`, in case it has to be trained.
 
     Raises:
         InvalidArgument: If the data have no labels, or only one class.
@@ -47,21 +49,26 @@ class ClassifierExtractor(ModelExtractor):
         extractor.name  # "a classifier of digits (test accuracy 0.986)"
     """
 
-    def __init__(self, source, seed=0, verbose=0):
-        seed = check_seed("ClassifierExtractor", seed, optional=False)
+    @checked(seed=SEED)
+    def __init__(
+        self, source: Any, seed: int = 0, verbose: int | str = 0
+    ) -> None:
         if not isinstance(source, Source):
             source = open_source(source)
         split, examples = _labelled(source)
-        facts = {"recipe": _RECIPE, "seed": seed, "split": split}
-        facts["classes"] = source.num_classes
+        facts = {
+            "recipe": _RECIPE,
+            "seed": seed,
+            "split": split,
+            "classes": source.num_classes,
+        }
         key = cache.fingerprint(examples, facts)
         path = cache.directory() / f"{key}.keras"
-        found = cache.read(path)
-        if found is None:
+        model, results = cache.read(path) or (None, None)
+        if model is None:
             model = _trained(source, examples[0], seed, verbose)
-            found = model, {"accuracy": _accuracy(model, examples[1])}
-            cache.write(path, *found)
-        model, results = found
+            results = {"accuracy": _accuracy(model, examples[1])}
+            cache.write(path, model, results)
         super().__init__(model, layer="features", classes="logits")
         self.source, self.seed, self.verbose = source, seed, verbose
         self.accuracy = results["accuracy"]
@@ -72,7 +79,7 @@ class ClassifierExtractor(ModelExtractor):
 
 
 def _labelled(source):
-    """The name of the split that judges; the examples of train and of it."""
+    """The name of the split that judges; the examples of "train" and of it."""
     split = source.first_of("test", "validation", "train")
     examples = [source.examples(name) for name in ("train", split)]
     if any(part.labels is None for part in examples):
@@ -104,7 +111,7 @@ def _trained(source, examples, seed, verbose):
         metrics=["accuracy"],
         steps_per_execution=min(16, steps),
     )
-    # It shuffles itself, which Keras does not see.
+    # The dataset shuffles, which Keras does not see.
     model.fit(batches, epochs=epochs, verbose=verbose, shuffle=False)
     # The same layers without the optimizer, whose state would be saved.
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
@@ -122,42 +129,34 @@ def _accuracy(model, examples):
 def _network(shape, num_classes, seed):
     """From examples to logits, in float32 whatever Keras's policy is."""
     layers, seeds = keras.layers, itertools.count(seed)
-    own = {"dtype": "float32"}
+    float32, maps = {"dtype": "float32"}, {"data_format": "channels_last"}
 
     def weights(activation="relu"):
-        # Keras's own seed would be drawn from the caller's generator.
+        # Without a seed, Keras would draw one from the caller's generator.
         initializer = keras.initializers.GlorotUniform(next(seeds))
         return {
             "kernel_initializer": initializer,
             "activation": activation,
-            **own,
+            **float32,
         }
 
     def dropout(x):
-        return layers.Dropout(_DROPOUT, seed=next(seeds), **own)(x)
+        return layers.Dropout(_DROPOUT, seed=next(seeds), **float32)(x)
 
-    x = images = keras.Input(shape, name="images", **own)
+    x = images = keras.Input(shape, name="images", **float32)
     if len(shape) == 3:
+        same = {"padding": "same", **maps}
         halvings = math.ceil(math.log2(max(2, *shape[:2]) / _SMALLEST))
         for filters in doubling(max(1, halvings), 32, _WIDTH):
-            x = layers.Conv2D(
-                filters,
-                3,
-                data_format="channels_last",
-                padding="same",
-                **weights(),
-            )(x)
-            x = layers.MaxPooling2D(
-                data_format="channels_last", padding="same", **own
-            )(x)
-        x = layers.Flatten(data_format="channels_last", **own)(x)
-    else:
-        x = layers.Flatten(data_format="channels_last", **own)(x)
+            x = layers.Conv2D(filters, 3, **same, **weights())(x)
+            x = layers.MaxPooling2D(**same, **float32)(x)
+    x = layers.Flatten(**maps, **float32)(x)
+    if len(shape) != 3:
         # Vectors come in any scale.
-        x = layers.BatchNormalization(
-            center=False, scale=False, momentum=0.9, **own
-        )(x)
-        x = layers.Dense(2 * _WIDTH, **weights())(x)
+        scaled = layers.BatchNormalization(
+            center=False, scale=False, momentum=0.9, **float32
+        )
+        x = layers.Dense(2 * _WIDTH, **weights())(scaled(x))
     x = layers.Dense(_WIDTH, name="features", **weights())(dropout(x))
     logits = layers.Dense(num_classes, name="logits", **weights(None))
     return keras.Model(images, logits(dropout(x)), name="classifier")

@@ -1,7 +1,8 @@
-"""From what users write to an extractor."""
+"""Builds the extractor that a user's text or object stands for."""
 
 import os
 import pathlib
+from typing import Any
 
 import keras
 
@@ -16,8 +17,10 @@ from kgen.extractors.pixels import PixelExtractor
 _INCEPTION_ENDINGS = (".pb", ".tgz", ".tar", ".gz")
 
 
-def get(identifier="classifier", source=None, **options):
-    """The extractor that a name, a path or an object stands for.
+def get(
+    identifier: Any = "classifier", source: Any = None, **options: Any
+) -> Extractor:
+    """Returns the extractor that a name, a path or an object stands for.
 
     Args:
         identifier: One of
@@ -46,15 +49,21 @@ def get(identifier="classifier", source=None, **options):
     if isinstance(identifier, Extractor):
         return identifier
     is_path = isinstance(identifier, (str, os.PathLike)) and str(identifier)
-    if is_path and identifier == "classifier":
-        return ClassifierExtractor(_needed(source, identifier), **options)
-    if is_path and identifier == "pixels":
-        return PixelExtractor(_shape(_needed(source, identifier)), **options)
+    if is_path and identifier in ("classifier", "pixels"):
+        if source is None:
+            raise invalid(
+                "source", "get", f'the data set, for "{identifier}"', source
+            )
+        if identifier == "classifier":
+            return ClassifierExtractor(source, **options)
+        if not isinstance(source, Source):
+            source = open_source(source)
+        shape = source.examples(source.splits[0]).shape
+        return PixelExtractor(shape, **options)
     if is_path and pathlib.Path(identifier).suffix in _INCEPTION_ENDINGS:
         return InceptionExtractor(identifier, **options)
-    if isinstance(identifier, keras.Model) or (
-        is_path and _looks_like_path(identifier)
-    ):
+    is_model = isinstance(identifier, keras.Model)
+    if is_model or (is_path and _looks_like_path(identifier)):
         return ModelExtractor(identifier, **options)
     raise invalid(
         "identifier",
@@ -69,17 +78,3 @@ def _looks_like_path(identifier):
     path = pathlib.Path(identifier)
     named = path.suffix == ".keras" or len(path.parts) > 1
     return not isinstance(identifier, str) or named or path.exists()
-
-
-def _needed(source, identifier):
-    if source is None:
-        raise invalid(
-            "source", "get", f'the data set, for "{identifier}"', source
-        )
-    return source
-
-
-def _shape(source):
-    if not isinstance(source, Source):
-        source = open_source(source)
-    return source.examples(source.splits[0]).shape

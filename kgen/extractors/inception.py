@@ -1,12 +1,15 @@
 """Inception-v3 with the weights of 2015, by which FID is defined."""
 
+import os
 import pathlib
 import tarfile
 
+import numpy as np
 import tensorflow as tf
 
-from kgen.errors import InvalidArgument, check_path, invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.extractors.base import Extractor
+from kgen.params import Path, checked
 
 _GRAPH = "classify_image_graph_def.pb"
 _INPUT = "ExpandDims"  # decoded pictures, 0 to 255, of any size
@@ -18,17 +21,17 @@ _SIZES = (2048, 1008)
 class InceptionExtractor(Extractor):
     """Inception-v3's features, and its 1,008 probabilities.
 
-    Pictures of any size become 8-bit values and are resized by the network's
-    own graph; grey ones are repeated to three channels. The probabilities are
-    the softmax of the logits without their bias, as in the code of the
-    Inception score. Only with these weights is a Frechet distance FID.
+    Pictures of any size are rounded to 8 bits and resized by the network's own
+    graph; grey ones are repeated to three channels. The probabilities are the
+    softmax of the logits without their bias, as in the code of the Inception
+    score. A Frechet distance is FID with these weights only.
 
     Args:
         path: The file `classify_image_graph_def.pb`, or the archive
             `inception-2015-12-05.tgz` that holds it.
 
     Raises:
-        FileNotFoundError: If it's not there.
+        FileNotFoundError: If there is no such file.
         InvalidArgument: If it is another file.
 
     References:
@@ -37,11 +40,12 @@ class InceptionExtractor(Extractor):
     """
 
     is_inception = True
-    # Its maps are large: 2.8 MB for a picture after the first layer alone.
+    # Its feature maps are large: after the first layer alone, 2.8 MB a picture.
     batch_size = 50
 
-    def __init__(self, path):
-        self.path = check_path("path", "InceptionExtractor", path).expanduser()
+    @checked(path=Path())
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = path.expanduser()
         graph_def = _read(self.path)
         _modernize(graph_def)
 
@@ -59,7 +63,7 @@ class InceptionExtractor(Extractor):
             whole = tf.compat.v1.wrap_function(network, [spec])
         except (ValueError, KeyError) as error:
             raise _other(self.path, error) from error
-        # Without the head, which was frozen for one picture.
+        # Without the head, which was frozen for a single picture.
         self._network = whole.prune(whole.inputs, whole.outputs)
         features, weights = whole.outputs
         if (features.shape[-1], weights.shape[-1]) != _SIZES:
@@ -67,7 +71,7 @@ class InceptionExtractor(Extractor):
         name = "Inception-v3 with the weights of 2015"
         super().__init__(name, (None, None, None), *_SIZES)
 
-    def check(self, images):
+    def check(self, images: np.ndarray) -> None:
         super().check(images)
         if images.shape[-1] not in (1, 3):
             raise invalid(
@@ -77,11 +81,11 @@ class InceptionExtractor(Extractor):
                 f"shape {images.shape}",
             )
 
-    def features_of(self, images):
+    def features_of(self, images: tf.Tensor) -> tf.Tensor:
         features, _ = self._network(_colours(images))
         return features
 
-    def probabilities_of(self, images):
+    def probabilities_of(self, images: tf.Tensor) -> tf.Tensor:
         features, weights = self._network(_colours(images))
         return tf.nn.softmax(features @ weights)
 
@@ -131,9 +135,9 @@ def _other(path, why):
 
 
 def _modernize(graph_def):
-    """Puts the batch normalisation of today in the place of that of 2015.
+    """Replaces the batch normalisation of 2015 with today's.
 
-    TensorFlow still imports the old one, but no function may run it.
+    TensorFlow still imports the old operation, but no function may run it.
     """
     for node in graph_def.node:
         if node.op != "BatchNormWithGlobalNormalization":
@@ -151,7 +155,7 @@ def _modernize(graph_def):
 
 
 def _ones_like(graph_def, name):
-    """The name of a new node of ones, of the shape that a node has."""
+    """Adds a node of ones in the shape of another node; returns its name."""
     ones = graph_def.node.add(name=f"{name}/ones", op="OnesLike", input=[name])
     ones.attr["T"].type = tf.float32.as_datatype_enum
     return ones.name

@@ -8,27 +8,29 @@ import keras
 import tensorflow as tf
 
 from kgen.data import reading
-from kgen.errors import InvalidArgument, check_name, invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.extractors.base import Extractor
 from kgen.models.factory import load_model
 from kgen.networks.common import layer_output
+from kgen.params import Optional, Options, checked
 
 _OWNER = "ModelExtractor"
 _KINDS = ("logits", "probabilities")
 
 
 class ModelExtractor(Extractor):
-    """A network's output, or that of one of its layers, as features.
+    """The output of a network, or of one of its layers, as features.
 
     Args:
         model: A `keras.Model` (Functional or Sequential) of one input, the path
             of a `.keras` file, or of a SavedModel's directory. It takes
-            pictures in [0, 1]; put other scales into a layer of it.
+            pictures in [0, 1]; if it was trained on another scale, let its
+            first layer rescale them.
         layer: Name of the layer whose output, flattened, is the features; None
             for the model's output. Of a SavedModel, the name of an output.
         signature: Name of the SavedModel's signature.
-        classes: What the model's output is, where it tells classes: `"logits"`
-            or `"probabilities"`; else None.
+        classes: What the model's output is, if it tells classes apart:
+            `"logits"` or `"probabilities"`; else None.
 
     Raises:
         InvalidArgument: If it is no such model, or has no such layer or
@@ -40,11 +42,14 @@ class ModelExtractor(Extractor):
         ModelExtractor("classifier.keras", layer="features", classes="logits")
     """
 
+    @checked(classes=Optional(Options(_KINDS)))
     def __init__(
-        self, model, layer=None, signature="serving_default", classes=None
-    ):
-        if classes is not None:
-            check_name("classes", _OWNER, _KINDS, classes)
+        self,
+        model: keras.Model | str | os.PathLike,
+        layer: str | None = None,
+        signature: str = "serving_default",
+        classes: str | None = None,
+    ) -> None:
         self.model, self.layer, self.classes = model, layer, classes
         self.signature = signature
         name = "the model"
@@ -64,15 +69,14 @@ class ModelExtractor(Extractor):
         if layer is not None:
             name = f"{name}, layer {layer!r}"
         inputs, features, output = map(_without_batch, shapes)
-        super().__init__(name, inputs, _size(features))
-        if classes is not None:
-            self.num_classes = _class_count(output)
+        num_classes = None if classes is None else _class_count(output)
+        super().__init__(name, inputs, _size(features), num_classes)
 
-    def features_of(self, images):
+    def features_of(self, images: tf.Tensor) -> tf.Tensor:
         features = tf.cast(self._network(images)[0], "float32")
         return tf.reshape(features, (-1, self.num_features))
 
-    def probabilities_of(self, images):
+    def probabilities_of(self, images: tf.Tensor) -> tf.Tensor:
         if self.classes is None:
             return super().probabilities_of(images)
         output = tf.cast(self._network(images)[1], "float32")
@@ -100,7 +104,8 @@ def _load(path):
 
 
 def _keras_network(model, layer):
-    """The function to features and output, and the shapes of all three."""
+    """A function of a batch that returns features and the model's output; the
+    shapes of the batch, the features and the output."""
     inputs = getattr(model, "inputs", None)
     if not inputs:
         raise InvalidArgument(
@@ -109,16 +114,16 @@ def _keras_network(model, layer):
             "`x = keras.Input(shape); keras.Model(x, model(x))`."
         )
     _check_one("input", [tensor.name for tensor in inputs])
-    own = keras.Model(
-        inputs[0], model.outputs
-    )  # the graph of a Sequential, too
+    # A Sequential has no graph of its own.
+    graph = keras.Model(inputs[0], model.outputs)
+    output = graph.outputs[0]
     if layer is None:
-        _check_one("output", [tensor.name for tensor in own.outputs])
-        features = own.outputs[0]
+        _check_one("output", [tensor.name for tensor in graph.outputs])
+        features = output
     else:
-        features = layer_output(own, layer, "layer", _OWNER)
-    both = keras.Model(own.inputs[0], [features, own.outputs[0]])
-    shapes = inputs[0].shape, features.shape, own.outputs[0].shape
+        features = layer_output(graph, layer, "layer", _OWNER)
+    both = keras.Model(graph.inputs[0], [features, output])
+    shapes = inputs[0].shape, features.shape, output.shape
 
     def network(images):
         return both(images, training=False)
@@ -128,7 +133,8 @@ def _keras_network(model, layer):
 
 def _saved_network(loaded, output, signature):
     """As `_keras_network`; the features are the output."""
-    check_name("signature", _OWNER, sorted(loaded.signatures), signature)
+    names = Options(sorted(loaded.signatures))
+    names.check("signature", _OWNER, signature)
     function = loaded.signatures[signature]
     _, inputs = function.structured_input_signature
     _check_one("input", list(inputs))
@@ -136,7 +142,7 @@ def _saved_network(loaded, output, signature):
     if output is None:
         _check_one("output", list(outputs))
         (output,) = outputs
-    check_name("layer", _OWNER, sorted(outputs), output)
+    Options(sorted(outputs)).check("layer", _OWNER, output)
     ((name, spec),) = inputs.items()
     if spec.dtype != tf.float32:
         raise invalid(

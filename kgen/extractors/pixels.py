@@ -1,4 +1,4 @@
-"""Features without any learning: the numbers themselves."""
+"""The numbers of an example themselves as features."""
 
 import math
 
@@ -9,10 +9,10 @@ from kgen.networks.common import check_shape
 
 
 class PixelExtractor(Extractor):
-    """The numbers of each example in a row, as they are.
+    """The numbers of each example, flattened.
 
-    For vectors, and for small pictures without labels. Distances between
-    pixels are a poor likeness of what people see.
+    Use it for vectors, and for small pictures without labels. Distances between
+    pixels tell little of what people see.
 
     Args:
         input_shape: Shape of an example, without the batch.
@@ -21,10 +21,10 @@ class PixelExtractor(Extractor):
         InvalidArgument: If it is no tuple of positive integers.
     """
 
-    def __init__(self, input_shape):
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
         shape = check_shape(input_shape)
         name = "raw pixels" if len(shape) == 3 else "raw numbers"
         super().__init__(name, shape, math.prod(shape))
 
-    def features_of(self, images):
+    def features_of(self, images: tf.Tensor) -> tf.Tensor:
         return tf.reshape(images, (-1, self.num_features))

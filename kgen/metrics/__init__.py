@@ -1,6 +1,7 @@
 """Figures that judge models: of pictures, codes, samples, probabilities."""
 
-from kgen.metrics.classification import calibration_error
+from kgen.metrics.classification import calibration_error, inception_score
+from kgen.metrics.codes import active_units, probe
 from kgen.metrics.frechet import FeatureStatistics, frechet_distance
 from kgen.metrics.kernels import kernel_distance
 from kgen.metrics.likelihood import bounds
@@ -8,11 +9,8 @@ from kgen.metrics.manifolds import precision_recall
 from kgen.metrics.modes import mode_coverage
 from kgen.metrics.neighbors import memorization, nearest_neighbors
 from kgen.metrics.pictures import psnr, sharpness
-from kgen.metrics.probes import probe
-from kgen.metrics.scores import inception_score
 from kgen.metrics.similarity import diversity, ms_ssim, ssim
 from kgen.metrics.streaming import PSNR, SSIM, FrechetDistance, SharpnessRatio
-from kgen.metrics.units import active_units
 
 __all__ = [
     "PSNR",

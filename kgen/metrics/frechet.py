@@ -5,15 +5,15 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from kgen.arrays import check_features
 from kgen.errors import InvalidArgument, invalid
-from kgen.metrics.checks import check_features
 
 
 class FeatureStatistics:
     """Mean and covariance of features that come in batches.
 
-    Holds the moments in float64 and never the features. Batches are joined
-    about their means, so that nothing is lost when a mean is much larger than
+    It holds the moments in float64 and never the features. Batches are joined
+    about their means, so that no digits are lost when a mean is much larger than
     the spread.
 
     Example:
@@ -28,22 +28,22 @@ class FeatureStatistics:
         equation 2.1.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
         self._mean = self._scatter = None
 
-    def update(self, features):
+    def update(self, features: np.ndarray) -> None:
         """Adds a batch.
 
         Args:
-            features: Array of shape `(n, d)`, of the d of all batches.
+            features: Array of shape `(n, d)`; d is the same for all batches.
 
         Raises:
             InvalidArgument: If the shape is wrong, or a feature not finite.
         """
         known = len(self._mean) if self.count else None
         x = check_features(
-            "FeatureStatistics.update", "features", features, 1, known
+            "features", "FeatureStatistics.update", features, 1, known
         )
         mean = x.mean(axis=0)
         scatter = (x - mean).T @ (x - mean)
@@ -58,14 +58,14 @@ class FeatureStatistics:
         self.count = count
 
     @property
-    def mean(self):
+    def mean(self) -> np.ndarray:
         """Array of shape `(d,)`."""
         self._check_count(1)
         return self._mean
 
     @property
-    def covariance(self):
-        """Array of shape `(d, d)`: the unbiased one, over `count - 1`."""
+    def covariance(self) -> np.ndarray:
+        """Array of shape `(d, d)`; unbiased, since divided by `count - 1`."""
         self._check_count(2)
         return self._scatter / (self.count - 1)
 
@@ -77,15 +77,18 @@ class FeatureStatistics:
             )
 
 
-def frechet_distance(real, fake):
-    """Frechet distance between the Gaussians of two sets of features.
+def frechet_distance(
+    real: np.ndarray | FeatureStatistics, fake: np.ndarray | FeatureStatistics
+) -> float:
+    """Returns the Frechet distance between two sets of features.
 
-    `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`, with the sets' means m and
-    covariances S. Only with Inception-v3's features is it FID.
+    It is that of two Gaussians, `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`,
+    with the means m and covariances S of the sets. Only with Inception-v3's
+    features is it FID.
 
-    It is biased upwards, the more the fewer examples there are. With no more
-    examples than features a covariance has not full rank; the distance is then
-    exact for these moments, but says little about the distributions, and a
+    It is biased upwards, the more so the fewer examples there are. With no more
+    examples than features a covariance does not have full rank; the distance is
+    then exact for these moments, but says little about the distributions, and a
     `UserWarning` says so.
 
     Args:
@@ -102,29 +105,29 @@ def frechet_distance(real, fake):
     References:
         Heusel et al. (2017), arXiv 1706.08500, equation 6.
     """
-    sets = {
-        "real": _statistics("real", real),
-        "fake": _statistics("fake", fake),
-    }
-    sizes = {name: len(one.mean) for name, one in sets.items()}
-    if sizes["real"] != sizes["fake"]:
+    real, fake = _statistics("real", real), _statistics("fake", fake)
+    size = len(real.mean)
+    if len(fake.mean) != size:
         raise invalid(
             "fake",
             "frechet_distance",
-            f"{sizes['real']} features, as the real ones have",
-            f"{sizes['fake']}",
+            f"{size} features, as the real ones have",
+            f"{len(fake.mean)}",
         )
-    for name, one in sets.items():
-        if one.count <= sizes[name]:
+    for name, statistics in (("real", real), ("fake", fake)):
+        if statistics.count <= size:
             warnings.warn(
-                f"`frechet_distance`: {one.count} examples of {sizes[name]} "
-                f"features in `{name}`. With fewer than {sizes[name] + 1} the "
-                "covariance has not full rank, and the distance is biased "
-                "upwards. Use more examples.",
+                f"`frechet_distance`: {statistics.count} examples of {size} "
+                f"features in `{name}`. With fewer than {size + 1} the "
+                "covariance does not have full rank, and the distance is "
+                "biased upwards. Use more examples.",
                 stacklevel=2,
             )
-    moments = [x for one in sets.values() for x in (one.mean, one.covariance)]
-    return float(distance_of_moments(*moments))
+    return float(
+        distance_of_moments(
+            real.mean, real.covariance, fake.mean, fake.covariance
+        )
+    )
 
 
 def _statistics(argument, x):
@@ -134,13 +137,18 @@ def _statistics(argument, x):
                 argument, "frechet_distance", "two examples or more", x.count
             )
         return x
-    found = FeatureStatistics()
-    found.update(check_features("frechet_distance", argument, x, least=2))
-    return found
+    statistics = FeatureStatistics()
+    statistics.update(check_features(argument, "frechet_distance", x, least=2))
+    return statistics
 
 
-def distance_of_moments(mean, covariance, other_mean, other_covariance):
-    """`frechet_distance` of two Gaussians, as a tensor.
+def distance_of_moments(
+    mean: tf.Tensor,
+    covariance: tf.Tensor,
+    other_mean: tf.Tensor,
+    other_covariance: tf.Tensor,
+) -> tf.Tensor:
+    """Returns the Frechet distance of two Gaussians, as a tensor.
 
     Args:
         mean: Tensor of shape `(d,)`, float64.

@@ -4,21 +4,28 @@ import math
 
 import numpy as np
 
-from kgen.errors import check_int, check_seed
-from kgen.metrics.checks import check_features
+from kgen.arrays import check_features
 from kgen.metrics.means import jackknife_error, mean_and_error
+from kgen.params import SEED, Integer, checked
 
 
-def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
-    """Squared maximum mean discrepancy of two sets of features.
+@checked(subsets=Integer(2), subset_size=Integer(2), seed=SEED)
+def kernel_distance(
+    real: np.ndarray,
+    fake: np.ndarray,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Returns the squared maximum mean discrepancy of two sets of features.
 
     With the cubic kernel `k(x, y) = (x.y / d + 1)^3`, over m examples of each:
 
         sum_(i != j) [k(x_i, x_j) + k(y_i, y_j)] / (m (m - 1))
             - 2 sum_ij k(x_i, y_j) / m^2
 
-    It has no bias, so that it may be compared between sets of different sizes,
-    and comes out below 0 for equal distributions half of the time. Only with
+    It has no bias, so that it may be compared between sets of different sizes;
+    for equal distributions it comes out below 0 half of the time. Only with
     Inception-v3's features is it KID.
 
     Args:
@@ -31,10 +38,10 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
         seed: Integer for the subsets.
 
     Returns:
-        Dictionary with `kernel_distance` and its `standard_error`, that over
-        the subsets of these sets. Subsets overlap, the more the larger part of
-        a set they are, so that it is less than the error over new examples;
-        subsets that are the whole of both sets are all one, and it is 0.
+        Dictionary with `kernel_distance` and its `standard_error` over the
+        subsets. Subsets overlap, the more so the larger a part of the sets they
+        are; the standard error is therefore less than that over new examples,
+        and 0 where each subset is the whole of both sets.
 
     Raises:
         InvalidArgument: If shapes don't agree, there are fewer than two
@@ -44,12 +51,8 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
         Binkowski et al. (2018), arXiv 1801.01401, equation 4 and section 4;
         Gretton et al. (2012), A kernel two-sample test, lemma 6.
     """
-    owner = "kernel_distance"
-    subsets = check_int("subsets", owner, subsets, minimum=2)
-    subset_size = check_int("subset_size", owner, subset_size, minimum=2)
-    rng = np.random.default_rng(check_seed(owner, seed, optional=False))
-    real = check_features(owner, "real", real, 2)
-    fake = check_features(owner, "fake", fake, 2, real.shape[1])
+    rng = np.random.default_rng(seed)
+    real, fake = _checked(real, fake, 2)
     size = min(subset_size, len(real), len(fake))
     values = [
         _squared_discrepancy(
@@ -61,34 +64,38 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
     return {"kernel_distance": value, "standard_error": error}
 
 
-def kernel_distance_and_error(real, fake, groups=10):
-    """That of all examples at once, and its standard error over new ones.
+def kernel_distance_and_error(
+    real: np.ndarray, fake: np.ndarray, groups: int
+) -> tuple[float, float]:
+    """Returns the kernel distance of whole sets and its standard error.
 
-    The error has a part of each set, by leaving out its groups of consecutive
-    examples in turn: the jackknife's. Where the distributions are the same, it
-    is some 1.5 times too large.
+    The error, over new examples, is the jackknife's: each set contributes what
+    leaving out its groups of consecutive examples in turn does. Where the
+    distributions are the same, it is some 1.5 times too large.
 
     Args:
         real: Array of shape `(n, d)`.
         fake: Array of shape `(m, d)`.
-        groups: How many groups a set is, each of two examples or more.
-
-    Returns:
-        Two floats.
+        groups: How many groups a set is split into, each of two examples or
+            more.
     """
-    owner = "kernel_distance"
-    real = check_features(owner, "real", real, 2 * groups)
-    fake = check_features(owner, "fake", fake, 2 * groups, real.shape[1])
+    real, fake = _checked(real, fake, 2 * groups)
     x, y = (np.array_split(z, groups) for z in (real, fake))
     # Of all groups, and without each.
     kept = np.vstack([np.ones(groups), 1.0 - np.eye(groups)])
     within_x, within_y = (_means_within(z, kept) for z in (x, y))
     between = _means_between(x, y, kept)
-    found = within_x[:, None] + within_y - 2.0 * between
+    distances = within_x[:, None] + within_y - 2.0 * between
     error = math.hypot(
-        jackknife_error(found[1:, 0]), jackknife_error(found[0, 1:])
+        jackknife_error(distances[1:, 0]), jackknife_error(distances[0, 1:])
     )
-    return float(found[0, 0]), error
+    return float(distances[0, 0]), error
+
+
+def _checked(real, fake, least):
+    real = check_features("real", "kernel_distance", real, least)
+    width = real.shape[1]
+    return real, check_features("fake", "kernel_distance", fake, least, width)
 
 
 def _means_within(parts, kept):
@@ -110,16 +117,12 @@ def _means_between(x, y, kept):
 
 
 def _squared_discrepancy(x, y):
-    within = _mean_of_pairs(x) + _mean_of_pairs(y)
-    return within - 2.0 * _kernel(x, y).mean()
-
-
-def _mean_of_pairs(x):
-    """The mean kernel of two different rows."""
-    return _sum_of_pairs(x) / (len(x) * (len(x) - 1))
+    within = [_sum_of_pairs(z) / (len(z) * (len(z) - 1)) for z in (x, y)]
+    return sum(within) - 2.0 * _kernel(x, y).mean()
 
 
 def _sum_of_pairs(x):
+    """The kernel summed over all pairs of different rows."""
     kernel = _kernel(x, x)
     np.fill_diagonal(kernel, 0.0)
     return kernel.sum()

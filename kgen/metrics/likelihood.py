@@ -1,19 +1,25 @@
 """What a model with a Gaussian posterior is worth in nats."""
 
-from kgen.errors import check_int, check_seed, invalid
+from typing import Any
+
+import keras
+
+from kgen.errors import invalid
 from kgen.metrics.means import mean_and_error
+from kgen.params import SEED, Integer, checked
 
 
+@checked(num_samples=Integer(), elbo_samples=Integer(), seed=SEED)
 def bounds(
-    model,
-    x,
-    num_samples=500,
-    elbo_samples=10,
-    batch_size=128,
-    seed=0,
-    verbose=0,
-):
-    """Bounds on log p(x), and what they are made of, over a data set.
+    model: keras.Model,
+    x: Any,
+    num_samples: int = 500,
+    elbo_samples: int = 10,
+    batch_size: int = 128,
+    seed: int = 0,
+    verbose: int = 0,
+) -> dict[str, dict]:
+    """Returns bounds on log p(x), and their parts, over a data set.
 
     `reconstruction` is `-E_q(z|x)[log p(x|z)]`, the distortion, and `kl` is
     `KL(q(z|x) || N(0, I))`, the rate; `elbo` is minus their sum.
@@ -57,9 +63,6 @@ def bounds(
             "a model with a Gaussian posterior: VAE or VAEGAN",
             type(model).__name__,
         )
-    check_int("num_samples", "bounds", num_samples)
-    check_int("elbo_samples", "bounds", elbo_samples)
-    check_seed("bounds", seed, optional=False)
     kl, reconstruction = (
         part.astype("float64")
         for part in model.rate_distortion(x, elbo_samples, batch_size, seed)
@@ -76,14 +79,15 @@ def bounds(
     }
     if len(kl) < 2:
         raise invalid("x", "bounds", "two examples or more", len(kl))
-    found = {
-        name: {
-            **dict(zip(("value", "standard_error"), mean_and_error(values))),
+    results = {}
+    for name, values in examples.items():
+        value, error = mean_and_error(values)
+        results[name] = {
+            "value": value,
+            "standard_error": error,
             "each": values,
         }
-        for name, values in examples.items()
-    }
-    # To the last digit, too.
-    parts = found["kl"]["value"], found["reconstruction"]["value"]
-    found["elbo"]["value"] = -sum(parts)
-    return found
+    # The mean of sums may differ from the sum of means in the last digit.
+    parts = results["kl"]["value"], results["reconstruction"]["value"]
+    results["elbo"]["value"] = -sum(parts)
+    return results

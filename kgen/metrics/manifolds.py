@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from kgen.errors import check_int
-from kgen.metrics.checks import check_features
+from kgen.arrays import check_features
 from kgen.metrics.means import mean_and_error
+from kgen.params import Integer, checked
 
 # Squared distances come from |x|^2 + |y|^2 - 2 x.y, which rounds: below this
 # part of |x|^2 + |y|^2 they are none. float32 features are known to 1e-7.
@@ -14,8 +14,11 @@ _ROUNDING = 1e-13
 _MEGABYTES = 128  # of distances at a time
 
 
-def precision_recall(real, fake, neighbors=5):
-    """Precision, recall, density and coverage of generated examples.
+@checked(neighbors=Integer())
+def precision_recall(
+    real: np.ndarray, fake: np.ndarray, neighbors: int = 5
+) -> dict[str, float]:
+    """Returns precision, recall, density and coverage of generated examples.
 
     Around each example lies the ball that reaches to its k-th nearest
     neighbour in its own set. Precision is the share of the generated examples
@@ -48,23 +51,25 @@ def precision_recall(real, fake, neighbors=5):
     return precision_recall_and_error(real, fake, neighbors)[0]
 
 
-def precision_recall_and_error(real, fake, neighbors):
-    """What `precision_recall` returns, and the density's standard error.
+def precision_recall_and_error(
+    real: np.ndarray, fake: np.ndarray, neighbors: int
+) -> tuple[dict[str, float], float]:
+    """Returns what `precision_recall` does, and the density's standard error.
 
-    A density is a mean over pairs: its error has a part of each set's examples,
-    by how many balls a generated one lies in and how many of those a real one's
-    ball holds. The others are shares of one set's.
+    The density is a mean over pairs, so that its error has two parts: how the
+    number of balls varies that a generated example lies in, and how the number
+    of generated examples varies that a real example's ball holds. The other
+    three are shares of one set, whose errors are known.
     """
-    owner = "precision_recall"
-    neighbors = check_int("neighbors", owner, neighbors)
-    real = check_features(owner, "real", real, neighbors + 1)
-    fake = check_features(owner, "fake", fake, neighbors + 1, real.shape[1])
+    owner, least = "precision_recall", neighbors + 1
+    real = check_features("real", owner, real, least)
+    fake = check_features("fake", owner, fake, least, real.shape[1])
     centre = real.mean(axis=0)  # a large mean would cost the distances digits
     real, fake = real - centre, fake - centre
     slack = [_ROUNDING * np.square(x).sum(axis=1) for x in (real, fake)]
     reach = _squared_radii(real, neighbors) + slack[0]
     fake_reach = _squared_radii(fake, neighbors) + slack[1]
-    balls = np.zeros(len(fake))  # real ones that each generated example is in
+    balls = np.zeros(len(fake))  # how many each generated example lies in
     held, recalled = [], []
     start = 0
     for part in _squared_distances(real, fake):
@@ -74,17 +79,17 @@ def precision_recall_and_error(real, fake, neighbors):
         held.append(inside.sum(axis=1))
         recalled.append((part - slack[0][rows, None] <= fake_reach).any(axis=1))
         start += len(part)
-    held = np.concatenate(held)  # generated examples in each real one's ball
+    held = np.concatenate(held)  # how many each real example's ball holds
     density, error = mean_and_error(balls / neighbors)
     weight = len(real) / (len(fake) * neighbors)  # so that the mean is the same
     _, real_error = mean_and_error(held * weight)
-    found = {
+    values = {
         "precision": float(np.mean(balls > 0)),
         "recall": float(np.mean(np.concatenate(recalled))),
         "density": density,
         "coverage": float(np.mean(held > 0)),
     }
-    return found, math.hypot(error, real_error)
+    return values, math.hypot(error, real_error)
 
 
 def _squared_radii(x, neighbors):
@@ -98,7 +103,7 @@ def _squared_radii(x, neighbors):
 
 
 def _squared_distances(x, y=None, **kwargs):
-    """Those of some rows of x at a time."""
+    """The squared distances of some rows of x at a time."""
     from sklearn.metrics import pairwise_distances_chunked
 
     return pairwise_distances_chunked(

@@ -3,8 +3,8 @@
 import numpy as np
 
 
-def mean_and_error(values):
-    """The mean of independent values and its standard error.
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Returns the mean of independent values and its standard error.
 
     Args:
         values: Array of shape `(n,)`, n of 2 or more.
@@ -17,13 +17,10 @@ def mean_and_error(values):
     return float(values.mean()), float(error)
 
 
-def jackknife_error(values):
-    """The standard error of a figure, by what it is without each part.
+def jackknife_error(values: np.ndarray) -> float:
+    """Returns the standard error of a figure by the jackknife.
 
     Args:
         values: The figure without each of several equal parts of the examples.
-
-    Returns:
-        Float.
     """
     return float(np.std(values) * np.sqrt(len(values) - 1))

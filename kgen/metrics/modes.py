@@ -2,12 +2,20 @@
 
 import numpy as np
 
-from kgen.errors import check_number, invalid
-from kgen.metrics.checks import check_features
+from kgen.arrays import as_array, check_features
+from kgen.errors import invalid
+from kgen.params import Number, checked
 
 
-def mode_coverage(samples, centers, stddev, within=3.0, weights=None):
-    """Modes found, quality and balance of samples from a known mixture.
+@checked(stddev=Number(), within=Number())
+def mode_coverage(
+    samples: np.ndarray,
+    centers: np.ndarray,
+    stddev: float,
+    within: float = 3.0,
+    weights: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Returns how well samples cover the modes of a known mixture.
 
     Each sample belongs to the mode whose centre is nearest. It is of high
     quality if it is no farther from there than `within` standard deviations; a
@@ -42,13 +50,11 @@ def mode_coverage(samples, centers, stddev, within=3.0, weights=None):
     from scipy.spatial import KDTree
 
     owner = "mode_coverage"
-    samples = check_features(owner, "samples", samples)
-    centers = check_features(owner, "centers", centers, 1, samples.shape[1])
-    reach = check_number("within", owner, within)
-    reach *= check_number("stddev", owner, stddev)
+    samples = check_features("samples", owner, samples)
+    centers = check_features("centers", owner, centers, 1, samples.shape[1])
     weights = _checked_weights(weights, len(centers))
     distances, nearest = KDTree(centers).query(samples)
-    good = distances <= reach
+    good = distances <= within * stddev
     shares = np.bincount(nearest, minlength=len(centers)) / len(samples)
     used = shares > 0  # 0 log 0 = 0
     ratio = shares[used] / weights[used]
@@ -62,13 +68,11 @@ def mode_coverage(samples, centers, stddev, within=3.0, weights=None):
 def _checked_weights(weights, count):
     if weights is None:
         return np.full(count, 1.0 / count)
-    try:
-        found = np.asarray(weights, "float64")
-    except (TypeError, ValueError, OverflowError):
-        found = np.empty(0)
-    good = (found > 0) & np.isfinite(found)
-    if found.shape != (count,) or not good.all():
+    numbers = as_array(weights)
+    is_fit = numbers.dtype.kind in "fiub" and numbers.shape == (count,)
+    if not is_fit or not (np.isfinite(numbers) & (numbers > 0)).all():
         raise invalid(
             "weights", "mode_coverage", f"{count} positive numbers", weights
         )
-    return found / found.sum()
+    numbers = numbers.astype("float64")
+    return numbers / numbers.sum()

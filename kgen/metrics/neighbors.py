@@ -4,41 +4,49 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kgen.errors import check_int, check_number, invalid
-from kgen.metrics.checks import as_array
+from kgen.arrays import check_numbers
+from kgen.errors import invalid
+from kgen.params import Integer, Number, checked
 
 
-def nearest_neighbors(samples, references, batch_size=1000):
-    """The nearest reference of each sample, by Euclidean distance.
+@checked(batch_size=Integer())
+def nearest_neighbors(
+    samples: np.ndarray,
+    references: np.ndarray | Iterable,
+    batch_size: int = 1000,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the nearest reference of each sample, by Euclidean distance.
 
-    The references pass by in batches, so that neither they nor the distances to
-    all of them need be in memory. Of equally near ones it may be any.
+    The references are read in batches, so that neither they nor the distances to
+    all of them need be in memory. Of references that are equally near, any may
+    be returned.
 
     Args:
         samples: Array of shape `(n, ...)`: pictures or features.
-        references: Array of shape `(m, ...)`; or an iterable of batches of it,
-            such as a dataset, of which pairs with labels may come.
+        references: Array of shape `(m, ...)`; or an iterable of such batches,
+            alone or in pairs with labels, such as a dataset.
         batch_size: For an array: how many references are worked on at a time.
 
     Returns:
-        `index`, `n` integers: the place in the order in which the references
-        come; and `distance`, array of shape `(n,)`, 0 for a copy.
+        Two arrays of shape `(n,)`: the index of the nearest reference, in the
+        order in which they are read; and its distance, 0 for a copy.
 
     Raises:
         InvalidArgument: If shapes don't agree, there are no references, or
             values that are not finite.
     """
-    owner = "nearest_neighbors"
-    samples = _rows(owner, "samples", samples)
-    shift = samples.mean(axis=0)  # a large mean would cost digits
+    from sklearn.metrics import pairwise_distances_argmin_min
+
+    samples = _rows("samples", samples)
+    shift = samples.mean(axis=0)  # a large mean would cost the distances digits
     centred = samples - shift
     index = np.zeros(len(samples), "int64")
     best = np.full(len(samples), np.inf)
     nearest = np.empty_like(samples)
     start = 0
     for batch in _batches(references, batch_size):
-        batch = _rows(owner, "references", batch, samples.shape[1])
-        place, distance = _nearest(
+        batch = _rows("references", batch, samples.shape[1])
+        place, distance = pairwise_distances_argmin_min(
             centred, (batch - shift).astype(samples.dtype)
         )
         better = distance < best
@@ -47,18 +55,23 @@ def nearest_neighbors(samples, references, batch_size=1000):
         nearest[better] = batch[place[better]]
         start += len(batch)
     if not start:
-        raise invalid("references", owner, "some", "none")
-    # Those above are rounded by 1e-8 of the lengths: a copy would not be at 0.
+        raise invalid("references", "nearest_neighbors", "some", "none")
+    # The distances above are rounded by 1e-8 of the examples' lengths: a copy
+    # would not be at distance 0.
     return index, np.linalg.norm(samples - nearest, axis=1)
 
 
-def memorization(distances, test_distances, share=0.05):
-    """The share of samples that are suspiciously near to training examples.
+@checked(share=Number(0.0, 1.0))
+def memorization(
+    distances: np.ndarray, test_distances: np.ndarray, share: float = 0.05
+) -> dict[str, float]:
+    """Returns the share of samples that are suspiciously near to training examples.
 
-    Near is nearer to its nearest training example than all but a small `share`
-    of the test examples are to theirs. Where half of the samples are copies, it
-    is a half or more, whatever the others are; a test on all distances, such as
-    that of their ranks, would let far samples outweigh copies.
+    A sample is near if it is nearer to its nearest training example than all but
+    a small `share` of the test examples are to theirs. Where half of the samples
+    are copies, the result is a half or more, whatever the other samples are. A
+    test on all distances, such as that of their ranks, would let distant samples
+    outweigh copies.
 
     Args:
         distances: Array of shape `(n,)`: how far each sample is from its nearest
@@ -88,10 +101,10 @@ def memorization(distances, test_distances, share=0.05):
         sets; by ranks); Bhattacharjee et al. (2023), arXiv 2302.13181 (what
         ranks of all samples at once can't see).
     """
-    share = check_number("share", "memorization", share, maximum=1.0)
     distances = _distances("distances", distances)
     usual = _distances("test_distances", test_distances)
-    # One of the distances, and near itself: 0 where test examples are copies.
+    # The quantile is one of the distances, so that an example at this distance
+    # counts as near: it is 0 where test examples are copies.
     near = np.quantile(usual, share, method="inverted_cdf")
     return {
         "memorization": float(np.mean(distances <= near)),
@@ -100,28 +113,16 @@ def memorization(distances, test_distances, share=0.05):
 
 
 def _distances(argument, x):
-    x = as_array(x)
-    good = x.dtype.kind in "fiub" and x.ndim == 1 and x.size
-    # Written so that NaN fails, too.
-    if not good or not (x.min() >= 0.0 and x.max() < np.inf):
+    x = check_numbers(argument, "memorization", x, ndim=1)
+    if x.min() < 0.0:
+        least = f"a least one of {x.min():g}"
         raise invalid(
-            argument,
-            "memorization",
-            "finite numbers of shape (n,), n of 1 or more, none below 0",
-            f"{x.dtype} of shape {x.shape}",
+            argument, "memorization", "distances, none below 0", least
         )
     return x
 
 
-def _nearest(x, y):
-    """The place in y that is nearest to each row of x, and how far."""
-    from sklearn.metrics import pairwise_distances_argmin_min
-
-    return pairwise_distances_argmin_min(x, y)
-
-
 def _batches(references, batch_size):
-    size = check_int("batch_size", "nearest_neighbors", batch_size)
     if not isinstance(references, Iterable):
         raise invalid(
             "references",
@@ -129,33 +130,24 @@ def _batches(references, batch_size):
             "an array, or batches of examples",
             references,
         )
-    if not isinstance(references, np.ndarray):
-        for batch in references:
-            is_pair = isinstance(batch, (tuple, list)) and len(batch)
-            yield batch[0] if is_pair else batch
+    if isinstance(references, np.ndarray):
+        for start in range(0, len(references), batch_size):
+            yield references[start : start + batch_size]
         return
-    for start in range(0, len(references), size):
-        yield references[start : start + size]
+    for batch in references:
+        is_pair = isinstance(batch, (tuple, list)) and len(batch)
+        yield batch[0] if is_pair else batch
 
 
-def _rows(owner, argument, x, num_features=None):
-    """Examples as rows, finite, in float32 as they are or in float64."""
-    x = as_array(x)
-    if x.dtype.kind not in "fiub" or x.ndim < 2 or not x.size:
-        raise invalid(
-            argument,
-            owner,
-            "numbers of shape (n, ...), n of 1 or more",
-            f"{x.dtype} of shape {x.shape}",
-        )
+def _rows(argument, x, width=None):
+    """Examples as rows; float32 stays as it is, else they become float64."""
+    x = check_numbers(argument, "nearest_neighbors", x, ndim=None)
     x = x.reshape(len(x), -1)
-    if num_features not in (None, x.shape[1]):
+    if width not in (None, x.shape[1]):
         raise invalid(
             argument,
-            owner,
-            f"{num_features} values an example, as the samples have",
+            "nearest_neighbors",
+            f"{width} values an example, as the samples have",
             f"{x.shape[1]}",
         )
-    if not np.isfinite(x).all():
-        raise invalid(argument, owner, "finite numbers", "NaN or infinity")
     return x if x.dtype == np.float32 else x.astype("float64")

@@ -2,21 +2,23 @@
 
 import numpy as np
 
+from kgen import arrays
 from kgen.errors import invalid
-from kgen.metrics.checks import as_array, check_in_range
 
-# What rounding to 256 greys costs: nearer pictures are equal ones in a file.
+# The mean squared error of rounding to 256 greys: pictures that differ by less
+# are equal once they are in a file.
 _ROUNDING = 1.0 / 255.0**2 / 12.0
 
 
-def psnr(images, references):
-    """Peak signal-to-noise ratio of each picture, for values in [0, 1].
+def psnr(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Returns the peak signal-to-noise ratio of each picture.
 
-    `-10 log10(mean squared error)`; infinite for equal pictures.
+    It is `-10 log10(mean squared error)` for values in [0, 1]; infinite for
+    equal pictures.
 
     Args:
-        images: Floats in [0, 1] of shape `(n, ...)`; clip what leaves it, as a
-            file of the picture would.
+        images: Floats in [0, 1] of shape `(n, ...)`; clip values out of [0, 1],
+            as a file of the picture would.
         references: Array of the same shape.
 
     Returns:
@@ -25,9 +27,8 @@ def psnr(images, references):
     Raises:
         InvalidArgument: If the shapes differ, or values are out of [0, 1].
     """
-    images, references = as_array(images), as_array(references)
-    is_array = images.ndim > 0 and images.size > 0
-    if images.shape != references.shape or not is_array:
+    images, references = arrays.as_array(images), arrays.as_array(references)
+    if images.shape != references.shape or not images.ndim or not images.size:
         raise invalid(
             "images",
             "psnr",
@@ -37,34 +38,36 @@ def psnr(images, references):
     for name, array in (("images", images), ("references", references)):
         if not np.issubdtype(array.dtype, np.floating):
             raise invalid(name, "psnr", "floats in [0, 1]", array.dtype)
-        check_in_range(name, "psnr", array)
-    return decibels(mean_squares(images, references))
+        arrays.check_unit_range(name, "psnr", array)
+    return _decibels(mean_squares(images, references))
 
 
-def psnr_at_most(images, references):
-    """`psnr`, but 58.9 where pictures differ by less; they may leave [0, 1]."""
+def psnr_at_most(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Returns the PSNR of each picture, or 58.9 dB where rounding costs more.
+
+    Values are not checked: noisy pictures may leave [0, 1].
+    """
     squares = mean_squares(images, references)
-    return decibels(np.maximum(squares, _ROUNDING))
+    return _decibels(np.maximum(squares, _ROUNDING))
 
 
-def mean_squares(images, references):
-    """The mean squared difference of each example, in float64."""
+def mean_squares(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Returns the mean squared difference of each example, in float64."""
     square = np.square(images.astype("float64") - references)
     return square.reshape(len(images), -1).mean(axis=1)
 
 
-def decibels(mean_squares):
-    """Mean squares as PSNR, in dB."""
+def _decibels(squares):
     with np.errstate(divide="ignore"):
-        return -10.0 * np.log10(mean_squares)
+        return -10.0 * np.log10(squares)
 
 
-def sharpness(images):
-    """The variance of each picture's Laplacian: less where it is blurred.
+def sharpness(images: np.ndarray) -> np.ndarray:
+    """Returns the variance of each picture's Laplacian: less if it is blurred.
 
-    The Laplacian is the sum of a pixel's four neighbours less four times the
-    pixel, within the borders. As a ratio to that of real pictures it tells how
-    blurred others are.
+    The Laplacian is the sum of a pixel's four neighbours minus four times the
+    pixel, within the borders. Divided by the sharpness of real pictures, it
+    tells how blurred others are.
 
     Args:
         images: Floats in [0, 1] of shape `(n, height, width, channels)`, both
@@ -80,17 +83,13 @@ def sharpness(images):
         Pech-Pacheco et al. (2000), Diatom autofocusing in brightfield
         microscopy, section 2.
     """
-    images = as_array(images)
-    is_picture = images.dtype.kind == "f" and images.ndim == 4 and images.size
-    if not is_picture or min(images.shape[1:3]) < 3:
-        raise invalid(
-            "images",
-            "sharpness",
-            "floats of shape (n, height, width, channels), both sides 3 or more",
-            f"{images.dtype} of shape {images.shape}",
-        )
-    check_in_range("images", "sharpness", images)
-    x = images.astype("float64")
+    images = arrays.check_pictures("images", "sharpness", images, side=3)
+    edges = laplacian(images.astype("float64"))
+    return edges.reshape(len(images), -1).var(axis=1)
+
+
+def laplacian(x):
+    """The Laplacian of pictures, of an array or a tensor; see `sharpness`."""
     middle = x[:, 1:-1, 1:-1]
     beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
-    return (beside - 4.0 * middle).reshape(len(x), -1).var(axis=1)
+    return beside - 4.0 * middle

@@ -3,21 +3,22 @@
 import numpy as np
 import tensorflow as tf
 
-from kgen.errors import check_int, check_seed, invalid
-from kgen.metrics.checks import check_pictures
+from kgen.arrays import check_pictures
+from kgen.errors import invalid
 from kgen.metrics.means import mean_and_error
+from kgen.params import SEED, Integer, checked
 
 WINDOW = 11  # the Gaussian window's side, in pixels
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of scales 1 to 5
 _BATCH = 256
 
 
-def ssim(images, references):
-    """Structural similarity of each picture to its reference.
+def ssim(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Returns the structural similarity of each picture to its reference.
 
-    With a Gaussian window of 11 pixels a side and standard deviation 1.5, as in
-    the paper; the mean over the pixels whose window lies in the picture, and
-    over the channels.
+    The window is a Gaussian of 11 pixels a side and standard deviation 1.5, as
+    in the paper. The result is the mean over the pixels whose window lies in the
+    picture, and over the channels.
 
     Args:
         images: Floats in [0, 1] of shape `(n, height, width, channels)`, both
@@ -34,17 +35,16 @@ def ssim(images, references):
         Wang et al. (2004), Image quality assessment: from error visibility to
         structural similarity, equation 13.
     """
-    images, references = _checked("ssim", images, references)
-    return _by_batches(ssim_of, images, references)
+    return _by_batches("ssim", ssim_of, images, references)
 
 
-def ms_ssim(images, references):
-    """Multi-scale structural similarity of each picture to its reference.
+def ms_ssim(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Returns the multi-scale structural similarity of pictures to references.
 
     The paper's five scales halve the sides four times, which takes 161 pixels a
     side for its window of 11. Smaller pictures have as many of the scales as
-    the window fits into (28 pixels: two), and their weights are divided by
-    their sum. So figures compare between pictures of one size only.
+    the window fits into (28 pixels: two), whose weights are divided by their
+    sum. Figures are therefore comparable between pictures of one size only.
 
     Args:
         images: As for `ssim`.
@@ -60,26 +60,28 @@ def ms_ssim(images, references):
         Wang et al. (2003), Multi-scale structural similarity for image quality
         assessment, equation 7.
     """
-    images, references = _checked("ms_ssim", images, references)
-    return _by_batches(_multi_scale, images, references)
+    return _by_batches("ms_ssim", _multi_scale, images, references)
 
 
-def diversity(images, pairs=1000, seed=0):
-    """How alike samples are: the mean MS-SSIM of random pairs of them.
+@checked(pairs=Integer(2), seed=SEED)
+def diversity(
+    images: np.ndarray, pairs: int = 1000, seed: int = 0
+) -> dict[str, float]:
+    """Returns how alike samples are: the mean MS-SSIM of random pairs of them.
 
-    Lower is more diverse; judge it by that of as many real pictures. Of several
-    classes take one at a time, as the paper does, or their differences hide a
-    class that collapsed.
+    Lower is more diverse; compare it with that of as many real pictures. Judge
+    one class at a time, as the paper does, or the differences between classes
+    hide a class that collapsed.
 
     Args:
         images: As for `ms_ssim`, three or more.
-        pairs: How many pairs of different pictures, each at most once; cut to
-            those that there are.
+        pairs: How many pairs of different pictures are drawn, 2 or more; all
+            pairs if there are fewer.
         seed: Integer for the pairs.
 
     Returns:
-        Dictionary with `ms_ssim` and its `standard_error`, which takes the
-        pairs for independent.
+        Dictionary with `ms_ssim` and its `standard_error`, as if pairs were
+        independent.
 
     Raises:
         InvalidArgument: If these are no such pictures.
@@ -87,10 +89,8 @@ def diversity(images, pairs=1000, seed=0):
     References:
         Odena et al. (2017), arXiv 1610.09585, section 4.2.
     """
-    pairs = check_int("pairs", "diversity", pairs, minimum=2)
-    rng = np.random.default_rng(check_seed("diversity", seed, optional=False))
-    images = check_pictures("diversity", "images", images, WINDOW, least=3)
-    first, second = _pairs(len(images), pairs, rng)
+    images = check_pictures("images", "diversity", images, WINDOW, least=3)
+    first, second = _pairs(len(images), pairs, np.random.default_rng(seed))
     parts = [
         _multi_scale(images[first[part]], images[second[part]])
         for part in _slices(len(first))
@@ -99,8 +99,8 @@ def diversity(images, pairs=1000, seed=0):
     return {"ms_ssim": value, "standard_error": error}
 
 
-def ssim_of(images, references):
-    """`ssim` of tensors."""
+def ssim_of(images: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
+    """Returns the `ssim` of tensors."""
     return tf.image.ssim(images, references, 1.0, WINDOW)
 
 
@@ -124,22 +124,10 @@ def _pairs(count, pairs, rng):
     return first, second
 
 
-def _by_batches(function, images, references):
-    return np.concatenate(
-        [
-            np.asarray(function(images[part], references[part]))
-            for part in _slices(len(images))
-        ]
-    )
-
-
-def _slices(count):
-    return [slice(start, start + _BATCH) for start in range(0, count, _BATCH)]
-
-
-def _checked(owner, images, references):
-    images = check_pictures(owner, "images", images, WINDOW)
-    references = check_pictures(owner, "references", references, WINDOW)
+def _by_batches(owner, function, images, references):
+    """A function of checked pictures and references, by the batch."""
+    images = check_pictures("images", owner, images, WINDOW)
+    references = check_pictures("references", owner, references, WINDOW)
     if images.shape != references.shape:
         raise invalid(
             "images",
@@ -147,4 +135,12 @@ def _checked(owner, images, references):
             f"the shape of the references, {references.shape}",
             f"shape {images.shape}",
         )
-    return images.astype("float32"), references.astype("float32")
+    images, references = (x.astype("float32") for x in (images, references))
+    parts = _slices(len(images))
+    return np.concatenate(
+        [np.asarray(function(images[part], references[part])) for part in parts]
+    )
+
+
+def _slices(count):
+    return [slice(start, start + _BATCH) for start in range(0, count, _BATCH)]

@@ -1,6 +1,10 @@
-"""Metrics for `compile(metrics=[...])`: of pictures and of features."""
+"""Metrics for `compile(metrics=[...])`: of pictures and of features.
+
+Their variables are sums, which Keras adds up over replicas.
+"""
 
 import math
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -8,6 +12,7 @@ from keras import ops
 
 from kgen.errors import invalid
 from kgen.metrics.frechet import distance_of_moments
+from kgen.metrics.pictures import laplacian
 from kgen.metrics.similarity import WINDOW, ssim_of
 
 
@@ -15,10 +20,10 @@ from kgen.metrics.similarity import WINDOW, ssim_of
 class PSNR(keras.metrics.MeanMetricWrapper):
     """The mean of `kgen.metrics.psnr` over the examples, in dB.
 
-    Of outputs that should equal their targets, which are in [0, 1]:
-    reconstructions, denoised pictures. Infinite if one of them does. Unlike the
-    function, it doesn't look at values: in the graph of a step, it could not
-    raise.
+    For outputs that should equal their targets, which are in [0, 1], such as
+    reconstructions or denoised pictures. It is infinite if one of them equals
+    its target. Unlike the function, it doesn't check values, since it could not
+    raise in the graph of a step.
 
     Args:
         name: Name in the logs.
@@ -29,31 +34,30 @@ class PSNR(keras.metrics.MeanMetricWrapper):
         model.compile("adam", "mse", metrics=[kgen.metrics.PSNR()])
     """
 
-    def __init__(self, name="psnr", dtype=None):
+    def __init__(self, name: str = "psnr", dtype: str | None = None) -> None:
         super().__init__(_psnr, name, dtype)
         self._direction = "up"
 
-    def get_config(self):
-        return {"name": self.name, "dtype": self.dtype}
+    # The wrapper's would hold the function.
+    get_config = keras.metrics.Metric.get_config
 
 
 @keras.saving.register_keras_serializable(package="kgen")
 class SSIM(keras.metrics.MeanMetricWrapper):
     """The mean of `kgen.metrics.ssim` over the examples.
 
-    Unlike the function, it doesn't look whether values are in [0, 1].
+    Unlike the function, it doesn't check whether values are in [0, 1].
 
     Args:
         name: Name in the logs.
         dtype: Type of the result.
     """
 
-    def __init__(self, name="ssim", dtype=None):
+    def __init__(self, name: str = "ssim", dtype: str | None = None) -> None:
         super().__init__(_ssim, name, dtype)
         self._direction = "up"
 
-    def get_config(self):
-        return {"name": self.name, "dtype": self.dtype}
+    get_config = keras.metrics.Metric.get_config
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -61,19 +65,23 @@ class SharpnessRatio(keras.metrics.Metric):
     """The mean `kgen.metrics.sharpness` of outputs over that of their targets.
 
     Below 1 the outputs are blurred, above 1 noisy. Unlike the function, it
-    doesn't look whether values are in [0, 1].
+    doesn't check whether values are in [0, 1].
 
     Args:
         name: Name in the logs.
         dtype: Type of the result.
     """
 
-    def __init__(self, name="sharpness_ratio", dtype=None):
+    def __init__(
+        self, name: str = "sharpness_ratio", dtype: str | None = None
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         # Of the targets and of the outputs.
         self.total = self.add_weight((2,), "zeros", name="total")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: None = None
+    ) -> None:
         """Adds a batch.
 
         Args:
@@ -84,12 +92,12 @@ class SharpnessRatio(keras.metrics.Metric):
         """
         _refuse_weights("SharpnessRatio", sample_weight)
         sums = [
-            ops.sum(_sharpness(_pictures("SharpnessRatio", x, 3)))
-            for x in (y_true, y_pred)
+            ops.sum(ops.var(laplacian(pictures), axis=(1, 2, 3)))
+            for pictures in _pictures("SharpnessRatio", 3, y_true, y_pred)
         ]
         self.total.assign_add(ops.cast(ops.stack(sums), self.total.dtype))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return ops.divide_no_nan(self.total[1], self.total[0])
 
 
@@ -97,10 +105,10 @@ class SharpnessRatio(keras.metrics.Metric):
 class FrechetDistance(keras.metrics.Metric):
     """`kgen.metrics.frechet_distance` of the targets' and the outputs' features.
 
-    The moments of both are summed up in float64, `(d + 1)^2` numbers apiece
-    for d features, and add up over replicas. The distance is computed in the
+    The moments of both are summed in float64, `(d + 1)^2` numbers each for d
+    features, and add up over replicas. The distance is computed in the
     graph, and Keras asks for it at each step: by eigenvalues in `d^3`
-    operations, milliseconds for 128 features. NaN if a feature is.
+    operations, milliseconds for 128 features. It is NaN if a feature is.
 
     Args:
         extractor: Function, layer or model from a batch of pictures to
@@ -122,14 +130,19 @@ class FrechetDistance(keras.metrics.Metric):
         Heusel et al. (2017), arXiv 1706.08500, equation 6.
     """
 
-    def __init__(self, extractor=None, name="frechet_distance", dtype=None):
+    def __init__(
+        self,
+        extractor: Callable | None = None,
+        name: str = "frechet_distance",
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.extractor = extractor
         self.built = False
         self._direction = "down"
 
-    def build(self, num_features):
-        """Makes the sums, once the number of features is known."""
+    def build(self, num_features: int) -> None:
+        """Creates the variables, once the number of features is known."""
         shape = (num_features + 1, num_features + 1)
         # Sums of the outer products of (x, 1) with itself: of x x', x and 1.
         self.real, self.fake = (
@@ -138,7 +151,9 @@ class FrechetDistance(keras.metrics.Metric):
         )
         self.built = True
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: None = None
+    ) -> None:
         """Adds a batch of both.
 
         Args:
@@ -170,7 +185,7 @@ class FrechetDistance(keras.metrics.Metric):
             )
         return tf.cast(features, "float64")
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         if not self.built:
             return ops.zeros((), self.dtype)
         sums = [tf.convert_to_tensor(x.value) for x in (self.real, self.fake)]
@@ -182,12 +197,12 @@ class FrechetDistance(keras.metrics.Metric):
         )
         return tf.cast(distance, self.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         extractor = keras.saving.serialize_keras_object(self.extractor)
-        return {"extractor": extractor, "name": self.name, "dtype": self.dtype}
+        return {"extractor": extractor, **super().get_config()}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "FrechetDistance":
         """Builds the metric that `get_config` described."""
         extractor = keras.saving.deserialize_keras_object(config["extractor"])
         return cls(**{**config, "extractor": extractor})
@@ -202,6 +217,7 @@ def _moments(sums):
 
 
 def _psnr(y_true, y_pred):
+    # `tf.image.psnr`, for examples of any shape.
     y_true, y_pred = (
         ops.convert_to_tensor(x, "float32") for x in (y_true, y_pred)
     )
@@ -211,14 +227,7 @@ def _psnr(y_true, y_pred):
 
 
 def _ssim(y_true, y_pred):
-    pictures = [_pictures("SSIM", x, WINDOW) for x in (y_true, y_pred)]
-    return ssim_of(*pictures)
-
-
-def _sharpness(x):
-    middle = x[:, 1:-1, 1:-1]
-    beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
-    return ops.var(beside - 4.0 * middle, axis=(1, 2, 3))
+    return ssim_of(*_pictures("SSIM", WINDOW, y_true, y_pred))
 
 
 def _refuse_weights(owner, sample_weight):
@@ -226,15 +235,16 @@ def _refuse_weights(owner, sample_weight):
         raise invalid("sample_weight", owner, "None", "some")
 
 
-def _pictures(owner, x, side):
+def _pictures(owner, side, *batches):
     """Tensors of pictures; raises where it is known that they are too small."""
-    x = ops.convert_to_tensor(x, "float32")
-    sides = x.shape[1:3]
-    if len(x.shape) != 4 or any(n is not None and n < side for n in sides):
-        raise invalid(
-            "y_pred",
-            owner,
-            f"shape (n, height, width, channels), both sides {side} or more",
-            f"shape {tuple(x.shape)}",
-        )
-    return x
+    batches = [ops.convert_to_tensor(x, "float32") for x in batches]
+    for x in batches:
+        sides = x.shape[1:3]
+        if len(x.shape) != 4 or any(n is not None and n < side for n in sides):
+            raise invalid(
+                "y_pred",
+                owner,
+                f"shape (n, height, width, channels), both sides {side} or more",
+                f"shape {tuple(x.shape)}",
+            )
+    return batches

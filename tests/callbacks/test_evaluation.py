@@ -9,7 +9,7 @@ import kgen
 from kgen.callbacks import Evaluation
 from kgen.errors import InvalidArgument
 from kgen.evaluation import METRICS
-from tests.evaluation.test_evaluation import Halves, pictures
+from tests.evaluation.common import Halves, pictures
 from tests.models import contract
 
 

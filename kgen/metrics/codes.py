@@ -1,23 +1,57 @@
-"""What codes tell about classes."""
+"""What codes tell: which of their dimensions are in use, and which classes."""
 
 import numpy as np
 
-from kgen.errors import check_int, check_seed, invalid
-from kgen.metrics.checks import as_array, check_features
+from kgen import arrays
+from kgen.errors import invalid
+from kgen.params import SEED, Integer, Number, checked
 
 
-def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
-    """Accuracy of two simple classifiers on codes.
+@checked(threshold=Number())
+def active_units(mean: np.ndarray, threshold: float = 0.01) -> int:
+    """Returns how many latent dimensions tell examples apart.
+
+    A dimension is active if its posterior mean varies over the data:
+    `Var_x(E_q(z|x)[z]) > threshold`.
+
+    Args:
+        mean: Array of shape `(n, latent_dim)`, posterior means of n examples,
+            two or more: what `encode` of a VAE returns.
+        threshold: The least variance.
+
+    Returns:
+        Integer from 0 to latent_dim.
+
+    Raises:
+        InvalidArgument: If the shape is wrong, or a mean not finite.
+
+    References:
+        Burda et al. (2016), arXiv 1509.00519, section 5.2.
+    """
+    mean = arrays.check_features("mean", "active_units", mean, least=2)
+    return int(np.sum(mean.var(axis=0) > threshold))
+
+
+@checked(neighbors=Integer(), seed=SEED)
+def probe(
+    z: np.ndarray,
+    y: np.ndarray,
+    z_test: np.ndarray | None = None,
+    y_test: np.ndarray | None = None,
+    neighbors: int = 10,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Returns the accuracy of two simple classifiers on codes.
 
     k nearest neighbours judge the distances between codes, logistic regression
-    the directions in their space (on standardised codes, without which its
-    penalty would depend on their scale).
+    the directions in their space. The latter's codes are standardised, or its
+    penalty would depend on their scale.
 
     Args:
         z: Array of shape `(n, latent_dim)`, codes to learn from.
         y: `n` integers, their classes.
-        z_test: Array of shape `(m, latent_dim)`, codes to be judged by; without
-            them a fifth of `z`, drawn by `seed` in each class alike.
+        z_test: Array of shape `(m, latent_dim)`, codes to be judged by; None
+            for a fifth of `z`, drawn by `seed` from each class in proportion.
         y_test: `m` integers.
         neighbors: k.
         seed: Integer.
@@ -40,8 +74,6 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    neighbors = check_int("neighbors", "probe", neighbors)
-    seed = check_seed("probe", seed, optional=False)
     z, y = _checked("z", z, y)
     if (z_test is None) != (y_test is None):
         raise invalid("z_test", "probe", "both z_test and y_test, or none", "")
@@ -67,15 +99,9 @@ def probe(z, y, z_test=None, y_test=None, neighbors=10, seed=0):
 
 
 def _checked(name, z, y, width=None):
-    z, y = check_features("probe", name, z, num_features=width), as_array(y)
+    z, y = arrays.check_features(name, "probe", z, 1, width), arrays.as_array(y)
     labels = name.replace("z", "y")
-    if y.dtype.kind not in "iu":
-        raise invalid(labels, "probe", "integers", f"labels of {y.dtype}")
-    if y.shape != z.shape[:1] or len(np.unique(y)) < 2:
-        raise invalid(
-            labels,
-            "probe",
-            f"{len(z)} labels, one a code, of two classes or more",
-            f"shape {y.shape} with {len(np.unique(y))} classes",
-        )
+    arrays.check_labels(y, None, len(z), "probe", argument=labels)
+    if len(np.unique(y)) < 2:
+        raise invalid(labels, "probe", "two classes or more", np.unique(y))
     return z, y
