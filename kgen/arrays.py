@@ -47,8 +47,16 @@ def check_range(argument, owner, x, support=None, expected=None):
         raise invalid(argument, owner, "finite numbers", "NaN or infinity")
     if support and not (support[0] <= low and high <= support[1]):
         raise invalid(
-            argument, owner, expected, f"values from {low:g} to {high:g}"
+            argument,
+            owner,
+            expected,
+            f"values from {_text(low)} to {_text(high)}",
         )
+
+
+def _text(value):
+    """All digits of a number, since 1.0000001 lies outside of [0, 1]."""
+    return str(value).removesuffix(".0")
 
 
 def wrong_shape(found, shape, owner, argument="x"):
@@ -111,11 +119,21 @@ def check_labels(labels, num_classes, count, owner, lowest=0):
         raise no_labels(owner)
     labels = np.asarray(labels)
     if labels.shape != (count,):
+        is_one_hot = labels.ndim == 2 and len(labels) == count
+        advice = "; of one-hot rows, `y.argmax(axis=1)`" if is_one_hot else ""
         raise invalid(
-            "labels", owner, f"shape ({count},)", f"shape {labels.shape}"
+            "labels",
+            owner,
+            f"{count} labels, one for each example: shape ({count},){advice}",
+            f"shape {labels.shape}",
         )
     if not np.issubdtype(labels.dtype, np.integer):
-        raise invalid("labels", owner, "integers", f"{labels.dtype}")
+        raise invalid(
+            "labels",
+            owner,
+            f"integers, such as `{_as_integers(labels)}`",
+            f"an array of {labels.dtype}",
+        )
     if (
         num_classes
         and count
@@ -127,3 +145,13 @@ def check_labels(labels, num_classes, count, owner, lowest=0):
             f"integers from {lowest} to {num_classes - 1}",
             f"values from {labels.min()} to {labels.max()}",
         )
+
+
+def _as_integers(labels):
+    """How to make integers of labels without mixing classes up."""
+    is_whole = labels.dtype.kind == "b" or (
+        labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
+    )
+    if is_whole:
+        return 'y.astype("int32")'
+    return "np.unique(y, return_inverse=True)[1]"

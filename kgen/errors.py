@@ -1,9 +1,11 @@
-"""The one form of kgen's error messages."""
+"""The one form of kgen's messages: errors, and lines for the user."""
 
 import difflib
+import functools
 import operator
 import pathlib
 import sys
+from typing import Any
 
 # Characters of a value in a message.
 _LONGEST = 500
@@ -105,7 +107,7 @@ def build_or_refuse(argument, owner, expected, make, *given):
     except InvalidArgument:
         raise
     except Exception as error:  # of any kind: it is someone else's code
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         if len(reason) > 200:
             reason = f"{reason[:200]}..."
         raise invalid(
@@ -192,7 +194,20 @@ def check_number(argument, owner, value, minimum=0.0, maximum=None):
     return number
 
 
-def say(text):
-    """Tells a user, in a line on stderr, of what is no error."""
-    sys.stderr.write(f"kgen: {text}\n")
+def one_line(value: Any) -> str:
+    """Returns a value, such as an error, as text without line breaks."""
+    return " ".join(str(value).split())
+
+
+def say(text: str) -> None:
+    """Tells the user something that is no error, in a line on stderr."""
+    # On a terminal, the command's line of progress gives way to it.
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{start}kgen: {one_line(text)}\n")
     sys.stderr.flush()
+
+
+@functools.cache
+def say_once(text: str) -> None:
+    """Like `say`, but says the same text only once in a process."""
+    say(text)

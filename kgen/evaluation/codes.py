@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgen import metrics
-from kgen.data.examples import some
+from kgen.data.examples import subset
 from kgen.evaluation.evidence import has_labels
 from kgen.evaluation.figures import (
     Figure,
@@ -51,7 +51,7 @@ def _no_probes(evidence):
 
 def _probes(evidence):
     model, test = evidence.model, evidence.test
-    train = some(evidence.train, _PROBED, evidence.seed)
+    train = subset(evidence.train, _PROBED, evidence.seed)
     codes, test_codes = (
         check_finite("codes", model.encode(part.batches(batch_size=250)))
         for part in (train, test)

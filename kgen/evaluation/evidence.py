@@ -7,7 +7,12 @@ import functools
 import numpy as np
 
 from kgen import metrics
-from kgen.data.examples import Examples, StreamedExamples, drawn, some
+from kgen.data.examples import (
+    Examples,
+    StreamedExamples,
+    subset,
+    subset_positions,
+)
 from kgen.errors import check_int, check_seed, invalid
 from kgen.evaluation.figures import check_finite
 from kgen.extractors import Extractor
@@ -118,7 +123,7 @@ class Evidence:
         }
         test = self.test
         if count is not None and len(test) > count:
-            test = some(test, count, self.seed)
+            test = subset(test, count, self.seed)
         return test.batches(**options)
 
     def want(self, features=False, probabilities=False):
@@ -213,7 +218,7 @@ class Evidence:
 
     def _seen_of(self, examples, wanted):
         """Of those that are drawn, in the order in which they are drawn."""
-        order = drawn(len(examples), self.num_samples, self.seed)
+        order = subset_positions(len(examples), self.num_samples, self.seed)
         with_labels = examples.labels is not None
         batches = (
             examples.select(order)
