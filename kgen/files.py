@@ -352,12 +352,10 @@ def archive_damage(path: Path, members: Iterable[str] = ()) -> str | None:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
             names = archive.namelist()
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        return "it points to places outside of itself"
     except Exception as error:  # zipfile raises much where headers are damaged
-        return one_line(error) or type(error).__name__
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        return _reason(error)
     if bad:
         return f"{bad} in it has a wrong checksum"
     for name in members:
@@ -396,6 +394,39 @@ def check_size(size: int, expected: int) -> None:
             f"its header announces {expected:,} bytes of values, but the file "
             f"holds {held}"
         )
+
+
+@contextlib.contextmanager
+def reading(path: Path, kind: str = "", advice: str = "") -> Iterator[None]:
+    """Within it, the errors of a damaged file name it and say what is wrong.
+
+    Args:
+        path: The file.
+        kind: What it is read as, for the message, such as `"an IDX file"`.
+        advice: The end of the message.
+
+    Raises:
+        InvalidArgument: If the file is damaged, or no regular file.
+        Exception: What `raise_system_error` raises again.
+    """
+    check_regular(path)
+    try:
+        yield
+    except InvalidArgument:
+        raise
+    except Exception as error:  # damaged files make readers raise of all kinds
+        raise_system_error(error)
+        kind = f" as {kind}" if kind else ""
+        raise InvalidArgument(
+            f"{path} can't be read{kind}: {_reason(error)}{advice}"
+        ) from error
+
+
+def _reason(error):
+    # What zipfile and NumPy raise where they are to go to such a place.
+    if getattr(error, "errno", None) == errno.EINVAL:
+        return "it points to places outside of itself"
+    return one_line(error) or type(error).__name__
 
 
 def raise_system_error(error: BaseException) -> None:

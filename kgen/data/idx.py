@@ -5,7 +5,6 @@ import math
 import os
 import pathlib
 import re
-import zlib
 
 import numpy as np
 
@@ -29,7 +28,6 @@ _TYPES = {
     0x0D: ">f4",
     0x0E: ">f8",
 }
-_UNREADABLE = (ValueError, IndexError, EOFError, OSError, zlib.error)
 _MOST_AXES = 8
 # No .gz file unpacks to more bytes than this for each of its own.
 _MOST_UNPACKED = 1032
@@ -97,9 +95,8 @@ def read_file(path: pathlib.Path) -> np.ndarray:
     Raises:
         InvalidArgument: If it is damaged or is no IDX file.
     """
-    files.check_regular(path)
     packed = path.suffix == ".gz"
-    try:
+    with files.reading(path, "an IDX file"):
         size = path.stat().st_size
         with (gzip.open if packed else open)(path, "rb") as file:
             kind, shape = _header(file)
@@ -114,11 +111,6 @@ def read_file(path: pathlib.Path) -> np.ndarray:
                     f"than {size:,} packed bytes can hold"
                 )
             array = _read_values(file, kind, shape)
-    except _UNREADABLE as error:
-        files.raise_system_error(error)
-        raise InvalidArgument(
-            f"{path} can't be read as an IDX file: {error}"
-        ) from error
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

@@ -1,16 +1,12 @@
 """Examples out of .npy and .npz files."""
 
-import contextlib
-import errno
 import functools
 import math
 import os
 import pathlib
 import shutil
 import tempfile
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -28,19 +24,6 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-
-# What NumPy and zipfile raise for damaged files.
-_UNREADABLE = (
-    ValueError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def find(
@@ -63,7 +46,7 @@ def find(
     path = pathlib.Path(path)
     if path.suffix == ".npy":
         return {"all": functools.partial(_read_npy, path, any_range)}
-    with _readable(path), zipfile.ZipFile(path) as archive:
+    with files.reading(path), zipfile.ZipFile(path) as archive:
         names = [
             name.removesuffix(".npy")
             for name in archive.namelist()
@@ -98,24 +81,8 @@ def _pairs(names, path):
     return {"all": (images, first(_LABELS))}
 
 
-@contextlib.contextmanager
-def _readable(path):
-    """Turns the errors of damaged files into one that names the file."""
-    files.check_regular(path)
-    try:
-        yield
-    except _UNREADABLE as error:
-        raise InvalidArgument(f"{path} can't be read: {error}") from error
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        raise InvalidArgument(
-            f"{path} can't be read: it points to places outside of itself"
-        ) from error
-
-
 def _read_npy(path, any_range):
-    with _readable(path):
+    with files.reading(path):
         with open(path, "rb") as file:
             _check_header(file, path.stat().st_size)
         images = np.lib.format.open_memmap(path, mode="r")
@@ -142,7 +109,7 @@ def _check_header(file: BinaryIO, size: int) -> None:
 
 
 def _read_npz(path, images, labels, any_range):
-    with _readable(path), zipfile.ZipFile(path) as archive:
+    with files.reading(path), zipfile.ZipFile(path) as archive:
         images = _read_member(archive, images)
         labels = labels and _read_member(archive, labels)
     return from_arrays(images, labels, path.name, any_range)

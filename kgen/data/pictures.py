@@ -162,22 +162,19 @@ def check_readable(path: str | os.PathLike) -> None:
 @contextlib.contextmanager
 def _opened(path):
     """Opens a picture; errors name the file."""
-    files.check_regular(path)
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            _check_pixels(image)
-            yield image
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
-        raise InvalidArgument(
-            f"{path} can't be read as a picture, for it is too large: {e} Make "
-            "it smaller, or move it away."
-        ) from e
-    except Exception as error:  # damaged files make Pillow raise of all kinds
-        files.raise_system_error(error)
-        reason = str(error) or type(error).__name__
-        raise InvalidArgument(
-            f"{path} can't be read as a picture: {reason}. Repair it, or move it away."
-        ) from error
+    with files.reading(path, "a picture", ". Repair it, or move it away."):
+        try:
+            with Image.open(path, formats=_FORMATS) as image:
+                _check_pixels(image)
+                yield image
+        except (
+            Image.DecompressionBombError,
+            Image.DecompressionBombWarning,
+        ) as error:
+            raise InvalidArgument(
+                f"{path} can't be read as a picture, for it is too large: "
+                f"{error} Make it smaller, or move it away."
+            ) from error
 
 
 def _check_pixels(image):
