@@ -163,14 +163,14 @@ def _check_shape(shape, name):
     """Raises where an array of examples could mean several things."""
     if len(shape) == 3 and _is_ambiguous(*shape[1:]):
         _, height, width = shape
-        one = f", or `x[None]` if it is one picture with {width} channels"
+        hint = f", or `x[None]` if it is one picture with {width} channels"
         raise invalid(
             name,
             "load",
             f"vectors or pictures, and {shape} could mean several things. Pass "
             f"`x[..., None]` if these are grey pictures of {height}x{width}, "
             f"`x.reshape(len(x), -1)` for vectors of {height * width} numbers"
-            + (one if width <= _CHANNELS else ""),
+            + (hint if width <= _CHANNELS else ""),
             f"an array of shape {shape}",
         )
     if len(shape) == 4 and is_channels_first(shape[1:]):

@@ -1,10 +1,12 @@
 """Folders of IDX files, the format of MNIST and its family."""
 
+import functools
 import gzip
 import math
 import os
 import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,33 +35,33 @@ _MOST_AXES = 8
 _MOST_UNPACKED = 1032
 
 
-def find(folder: str | os.PathLike) -> dict[str, pathlib.Path]:
+def find(folder: str | os.PathLike) -> dict[str, Callable]:
     """Finds the image files of a folder.
 
     Args:
         folder: Path of the folder.
 
     Returns:
-        Dictionary from splits (`"train"`, `"test"`) to files; `{}` if there
-        are none.
+        Dictionary from splits (`"train"`, `"test"`) to functions that return
+        their `Examples`; `{}` if there are none.
 
     Raises:
         InvalidArgument: If there are files of several data sets.
     """
-    images, families = {}, set()
+    readers, families = {}, set()
     for path in sorted(pathlib.Path(folder).iterdir()):
         match = _IMAGES.match(path.name)
         if match and not path.is_dir():
             split = match["split"].replace("t10k", "test")
             # Of a plain and a packed file, the plain one sorts first.
-            images.setdefault(split, path)
+            readers.setdefault(split, functools.partial(read_split, path))
             families.add(match["family"])
     if len(families) > 1:
         raise InvalidArgument(
             f"{folder} holds the files of several data sets "
             f"({', '.join(sorted(families))}). Put each into a folder of its own."
         )
-    return images
+    return readers
 
 
 def read_split(path: pathlib.Path) -> Examples:

@@ -201,12 +201,6 @@ def _orientation(image):
         return 1
 
 
-def _upright_size(image):
-    """(width, height) as the picture will be read."""
-    turned = _orientation(image) in (5, 6, 7, 8)
-    return image.size[::-1] if turned else image.size
-
-
 def _is_grey(image, background):
     background_is_grey = len(set(ImageColor.getrgb(background))) == 1
     if image.has_transparency_data and not background_is_grey:
@@ -224,7 +218,8 @@ def common_shape(
     first, all_grey = None, True
     for path in paths:
         with _opened(path) as image:
-            size = _upright_size(image)
+            is_turned = _orientation(image) in (5, 6, 7, 8)
+            size = image.size[::-1] if is_turned else image.size
             all_grey = all_grey and _is_grey(image, background)
         first = first or size
         if size != first:

@@ -178,7 +178,9 @@ def _by_epochs(of_epoch, read, size, batch_size, shuffle, seed, binarize):
         size: The number of examples.
         batch_size: As in `batches`, like all that follow.
     """
-    seed = _check_seed(seed)
+    if seed is None:
+        seed = random.randrange(2**31)
+    seed = Integer(0, math.inf).check("seed", "load", seed) % 2**63
 
     def with_keys(epoch):
         starts = tf.data.Dataset.range(0, size, batch_size)
@@ -216,12 +218,6 @@ def _by_epochs(of_epoch, read, size, batch_size, shuffle, seed, binarize):
     dataset = dataset.with_options(options)
     dataset.epoch_counter = counter
     return dataset
-
-
-def _check_seed(seed):
-    if seed is None:
-        return random.randrange(2**31)
-    return Integer(0, math.inf).check("seed", "load", seed) % 2**63
 
 
 def _key(seed, use, number):

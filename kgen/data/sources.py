@@ -101,13 +101,13 @@ class Source:
             return part
         return part.slice(start, stop)
 
-    def overlap(self, one: str, other: str) -> bool:
+    def overlap(self, first: str, second: str) -> bool:
         """Whether two splits, neither of them `all`, share examples."""
-        name = self._name(one)
-        if name != self._name(other):
+        name = self._name(first)
+        if name != self._name(second):
             return False
         size = len(self._read(name))
-        starts, stops = zip(_bounds(one, size), _bounds(other, size))
+        starts, stops = zip(_bounds(first, size), _bounds(second, size))
         return max(starts) < min(stops)
 
     def _name(self, split):
@@ -217,7 +217,10 @@ def _open(source, data_dir, any_range, *look):
     path = pathlib.Path(os.path.expanduser(source))
     files.check_regular(path)
     if path.is_dir():
-        return path.resolve().name, *_open_folder(path, *look)
+        readers, class_names = idx.find(path), ()
+        if not readers:
+            readers, class_names = folders.find(path, *look)
+        return path.resolve().name, readers, class_names
     if path.is_file():
         if path.suffix not in (".npy", ".npz"):
             raise InvalidArgument(
@@ -235,27 +238,10 @@ def _open(source, data_dir, any_range, *look):
     return _open_tfds(source, data_dir, *look)
 
 
-def _open_folder(path, *look):
-    images = idx.find(path)
-    if not images:
-        return folders.find(path, *look)
-    return {
-        split: functools.partial(idx.read_split, file)
-        for split, file in images.items()
-    }, ()
-
-
 def _open_tfds(name, data_dir, *look):
     from kgen.data import tensorflow_sets  # slow to import
 
-    builder = tensorflow_sets.open_builder(name, data_dir)
-    readers = {
-        split: functools.partial(
-            tensorflow_sets.read_split, builder, split, *look
-        )
-        for split in builder.info.splits
-    }
-    return name, readers, tensorflow_sets.class_names(builder)
+    return name, *tensorflow_sets.find(name, data_dir, *look)
 
 
 @checked(batch_size=Integer(1))

@@ -1,10 +1,12 @@
 """Any TensorFlow Datasets name as a source."""
 
 import contextlib
+import functools
 import io
 import math
 import os
 import random
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -14,26 +16,46 @@ from kgen.data import conversion, examples
 from kgen.data.arrays import check_dtype, from_arrays
 from kgen.data.conversion import WHITE
 from kgen.data.digits import Digits  # noqa: F401  registers "digits"
-from kgen.data.examples import Examples, StreamedExamples
+from kgen.data.examples import StreamedExamples
 from kgen.errors import InvalidArgument, unknown_name
 
 
-def open_builder(
-    name: str, data_dir: str | os.PathLike | None = None
-) -> tfds.core.DatasetBuilder:
+def find(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    image_shape: tuple | None = None,
+    background: str = WHITE,
+) -> tuple[dict[str, Callable], tuple[str, ...]]:
     """Finds and prepares a data set.
 
     Args:
         name: Its TFDS name, such as `"mnist"` or `"emnist/letters:3.*.*"`.
         data_dir: Where TFDS keeps its files; None for its own default.
+        image_shape: `(height, width, channels)`, or None for the pictures' own.
+        background: The colour on which transparent pictures are shown.
 
     Returns:
-        A TFDS builder, ready to read.
+        Dictionary from splits to functions that return their examples, and the
+        classes' names, `()` if there is no single label of that kind.
 
     Raises:
         InvalidArgument: If TFDS does not know the name; the nearest is offered.
         OSError: If it can't be downloaded or written.
     """
+    builder = _open_builder(name, data_dir)
+    readers = {
+        split: functools.partial(
+            _read_split, builder, split, image_shape, background
+        )
+        for split in builder.info.splits
+    }
+    _, label = _keys(builder)
+    names = tuple(builder.info.features[label].names) if label else ()
+    return readers, names
+
+
+def _open_builder(name, data_dir):
+    """A TFDS builder that is ready to read."""
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (
@@ -105,18 +127,7 @@ def _unknown(name, known):
     )
 
 
-def class_names(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:
-    """Names of the classes, `()` if it has no single label of that kind."""
-    _, label = _keys(builder)
-    return tuple(builder.info.features[label].names) if label else ()
-
-
-def read_split(
-    builder: tfds.core.DatasetBuilder,
-    split: str,
-    image_shape: tuple | None = None,
-    background: str = WHITE,
-) -> Examples | StreamedExamples:
+def _read_split(builder, split, image_shape, background):
     """The examples of a split, in memory if they fit, else as a stream."""
     image, label = _keys(builder)
     feature = builder.info.features[image]
