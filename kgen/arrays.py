@@ -64,8 +64,16 @@ def check_range(
         raise invalid(argument, owner, "finite numbers", "NaN or infinity")
     if support and not (support[0] <= low and high <= support[1]):
         raise invalid(
-            argument, owner, expected, f"values from {low:g} to {high:g}"
+            argument,
+            owner,
+            expected,
+            f"values from {_text(low)} to {_text(high)}",
         )
+
+
+def _text(value):
+    """All digits of a number, since 1.0000001 lies outside of [0, 1]."""
+    return str(value).removesuffix(".0")
 
 
 def wrong_shape(

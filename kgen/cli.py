@@ -5,7 +5,6 @@ import contextlib
 import difflib
 import functools
 import json
-import logging
 import os
 import shutil
 import sys
@@ -79,19 +78,6 @@ _TOO_LARGE = (
     "there is not enough memory for this. Make the pictures, the network, the "
     "batch or the number of samples smaller."
 )
-
-
-class _Lines(logging.Handler):
-    """Shows what the package logs like its other lines."""
-
-    def emit(self, record):
-        _complain(_one_line(record.getMessage()), None)
-
-
-def _show_logs():
-    logger = logging.getLogger("kgen")
-    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
-        logger.addHandler(_Lines())
 
 
 def _complain(message, status):
@@ -226,7 +212,6 @@ def main(ctx):
 
     Start with: kgen train vae --export
     """
-    _show_logs()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
@@ -1131,14 +1116,14 @@ def _held_out(
 ):
     """The examples that RUN is judged by, `num` of them drawn, as batches, too."""
     from kgen import runs
-    from kgen.data.examples import some
+    from kgen.data.examples import subset
     from kgen.models import checks
 
     source = run.source(data, any_range)
     found = source.examples(runs.held_out_split(source, bool(data)))
     labels = model.conditional if labels is None else labels
     if num and num < len(found):
-        found = some(found, num)
+        found = subset(found, num)
     dataset = found.batches(labels=labels, **options)
     checks.check_data(
         model,

@@ -1,6 +1,7 @@
-"""The one form of kgen's error messages."""
+"""The one form of kgen's messages: errors, and lines for the user."""
 
 import difflib
+import functools
 import operator
 import pathlib
 import sys
@@ -116,7 +117,7 @@ def build_or_refuse(
     except InvalidArgument:
         raise
     except Exception as error:  # of any kind: it is not kgen's code
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         if len(reason) > 200:
             reason = f"{reason[:200]}..."
         raise invalid(
@@ -203,7 +204,20 @@ def check_number(argument, owner, value, minimum=0.0, maximum=None):
     return number
 
 
+def one_line(value: Any) -> str:
+    """Returns a value, such as an error, as text without line breaks."""
+    return " ".join(str(value).split())
+
+
 def say(text: str) -> None:
-    """Writes a message that is no error, in a line on stderr."""
-    sys.stderr.write(f"kgen: {text}\n")
+    """Tells the user something that is no error, in a line on stderr."""
+    # On a terminal, the command's line of progress gives way to it.
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{start}kgen: {one_line(text)}\n")
     sys.stderr.flush()
+
+
+@functools.cache
+def say_once(text: str) -> None:
+    """Like `say`, but says the same text only once in a process."""
+    say(text)

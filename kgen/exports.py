@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen import files, locks, runs
-from kgen.data.examples import some
+from kgen.data.examples import subset
 from kgen.errors import InvalidArgument, check_int, invalid, say
 from kgen.export import savedmodel, versions
 from kgen.extractors import cache
@@ -205,7 +205,7 @@ def _data_of(run, model, quantize):
     try:
         source = run.source()
         train = source.examples("train")
-        parts = {"examples": some(train, _EXAMPLES)}
+        parts = {"examples": subset(train, _EXAMPLES)}
         if quantize:
             split = runs.held_out_split(source)
             parts = _parts(train, source.examples(split), split == "train")
@@ -222,12 +222,12 @@ def _data_of(run, model, quantize):
 def _parts(train, others, same):
     """Examples to find ranges of numbers by, and others to measure the loss by."""
     if same:
-        both = some(train, 2 * _EXAMPLES)
+        both = subset(train, 2 * _EXAMPLES)
         order = np.arange(len(both))
         train, others = both.select(order[::2]), both.select(order[1::2])
     return {
-        "examples": some(train, _EXAMPLES),
-        "held_out": some(others, _EXAMPLES),
+        "examples": subset(train, _EXAMPLES),
+        "held_out": subset(others, _EXAMPLES),
     }
 
 

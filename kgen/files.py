@@ -1,4 +1,4 @@
-"""Files and directories that appear whole or not at all."""
+"""Files that are written whole or not at all, and checks of files to be read."""
 
 import contextlib
 import errno
@@ -9,22 +9,29 @@ import pathlib
 import re
 import shutil
 import socket
+import stat
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-# Ends the names of what is not done yet; after so many seconds it never will be.
-_ENDING = ".kgen-new"
-# What is replaced has it meanwhile, and is never deleted as a left-over.
-_REPLACED = ".kgen-old"
+from kgen.errors import InvalidArgument, one_line
+
+Path = str | os.PathLike
+
+# The ending of directories that are being written, and of those that are being
+# replaced, which are never deleted as left-overs.
+_ENDING, _REPLACED = ".kgen-new", ".kgen-old"
+# After so many seconds, what is being written counts as abandoned.
 STALE = 24 * 3600
 # A temporary file's name tells the process that writes it, and a temporary
 # directory's the machine, too.
 _TEMPORARY = re.compile(r"\.(\d+)-(.+)", re.DOTALL)
 _OWNED = re.compile(rf"\..+-(\d+)\.([0-9a-f]{{6}})-[^-]+{re.escape(_ENDING)}")
 
-# What the operating system says when the fault is not that of a file's content,
-# and what helps.
+# The operating system's errors that do not mean that a file's content is at
+# fault, and what helps.
 ADVICE = {
     errno.ENOSPC: "Free some space there",
     errno.EDQUOT: "Free some space there: the user's quota is used up",
@@ -36,12 +43,13 @@ ADVICE = {
     errno.EPERM: "Check its permissions, or choose another place",
     errno.EROFS: "Choose a place that can be written to",
     errno.EIO: "Check the disk or the network connection",
+    errno.ESTALE: "Check the disk or the network connection",
     errno.ENAMETOOLONG: "Choose a shorter name",
 }
 
 
-def error_number(error):
-    """The operating system's number of what went wrong, or None.
+def error_number(error: BaseException) -> int | None:
+    """The operating system's number of an error (errno), or None.
 
     TensorFlow and HDF5 hide it in their messages.
 
@@ -59,12 +67,12 @@ def error_number(error):
 
 
 @contextlib.contextmanager
-def naming(path, temporary=None):
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """Within it, the operating system's errors name the file that is written.
 
     Args:
         path: The file or directory to name.
-        temporary: What is written in its place, whose name tells a user nothing.
+        temporary: The one that is written in its place, which is not named.
 
     Raises:
         OSError: With the number, the usual words and `path`.
@@ -74,7 +82,7 @@ def naming(path, temporary=None):
     except Exception as error:
         number = error_number(error)
         if number is None and type(error) is OSError and temporary:
-            number = _asked(temporary)
+            number = _error_of_writing(temporary)
         if number not in ADVICE:
             raise
         named = getattr(error, "filename", None)
@@ -83,10 +91,10 @@ def naming(path, temporary=None):
         raise OSError(number, os.strerror(number), str(path)) from error
 
 
-def _asked(path):
+def _error_of_writing(path):
     """The error that one more write to a file meets, or None.
 
-    NumPy tells of a write that failed without saying why.
+    NumPy does not say why a write has failed.
     """
     try:
         with open(path, "ab", buffering=0) as file:
@@ -98,20 +106,20 @@ def _asked(path):
 
 
 @contextlib.contextmanager
-def new_directory(path, overwrite=False):
-    """Gives a temporary directory beside `path`; renames it when all is done.
+def new_directory(path: Path, overwrite: bool = False) -> Iterator[str]:
+    """Yields a temporary directory beside `path`; renames it in the end.
 
-    What a killed process left of an earlier one is deleted; not what it was
-    about to replace, which is in `.NAME-....kgen-old` then.
+    Directories that killed processes have left half written are deleted, but not
+    those that they were about to replace, named `.NAME-....kgen-old`.
 
     Args:
         path: The directory to make.
         overwrite: Whether an existing one may be replaced.
 
     Raises:
-        FileExistsError: If it exists and `overwrite` is False, or comes into
-            being meanwhile.
-        NotADirectoryError: If there can be no directory to make it in.
+        FileExistsError: If it exists and `overwrite` is False, or is made by
+            another process meanwhile.
+        NotADirectoryError: If its parent can't be a directory.
     """
     path = pathlib.Path(path)
     if os.path.lexists(path) and not overwrite:
@@ -130,7 +138,8 @@ def new_directory(path, overwrite=False):
         _sync_tree(temporary)
         with contextlib.ExitStack() as stack:
             if overwrite and os.path.lexists(path):
-                # Gone by its name at once: half of it would be loaded, too.
+                # Renamed before it is deleted, since a server would load a
+                # half of it.
                 old = stack.enter_context(_temporary(path, _REPLACED))
                 os.rename(path, os.path.join(old, path.name))
             try:
@@ -156,15 +165,15 @@ def _make_parent(path):
 def _temporary(path, ending):
     # The dot keeps TF Serving, which looks for numbers, from loading it.
     start = f".{path.name}-{os.getpid()}.{_machine()}-"
-    found = tempfile.mkdtemp(ending, start, path.parent)
+    directory = tempfile.mkdtemp(ending, start, path.parent)
     try:
-        yield found
+        yield directory
     finally:
-        shutil.rmtree(found, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _machine():
-    """Six digits that tell machines apart: they may share a file system."""
+    """Six digits that identify this machine among those of a shared disk."""
     name = socket.gethostname().encode(errors="replace")
     return hashlib.blake2b(name, digest_size=3).hexdigest()
 
@@ -180,18 +189,14 @@ def _delete_abandoned(parent):
     for old in parent.glob(f".*{_ENDING}"):
         with contextlib.suppress(OSError):  # another process deletes it, too
             owner = _OWNED.fullmatch(old.name)
-            is_ours = owner and owner[2] == _machine()
-            is_dead = is_ours and not is_running(int(owner[1]))
+            is_local = owner and owner[2] == _machine()
+            is_dead = is_local and not is_running(int(owner[1]))
             if is_dead or time.time() - old.stat().st_mtime > STALE:
                 shutil.rmtree(old)
 
 
-def is_running(process):
-    """Whether there is a process of a number on this machine, or may be.
-
-    Args:
-        process: Integer.
-    """
+def is_running(process: int) -> bool:
+    """Whether a process of this number may be running on this machine."""
     if os.name == "nt":
         return True  # there, `os.kill` would end it
     try:
@@ -204,8 +209,8 @@ def is_running(process):
 
 
 @contextlib.contextmanager
-def new_file(path):
-    """Gives the path of a temporary file; renames it to `path` when done.
+def new_file(path: Path) -> Iterator[pathlib.Path]:
+    """Yields the path of a temporary file; renames it to `path` in the end.
 
     The temporary name ends as `path` does, since writers choose their format
     by the ending. An existing file is replaced.
@@ -225,13 +230,13 @@ def new_file(path):
 
 
 def _sync_file(path):
-    """Has the disk take a file, before its name says that it is whole."""
+    """Has the disk take a file before it gets its name."""
     with open(path, "r+b") as file:
         os.fsync(file.fileno())
 
 
 def _sync_directory(path):
-    """Has the disk take names; not every file system and machine can."""
+    """Has the disk take the names in a directory, where that is possible."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -247,23 +252,24 @@ def _sync_tree(directory):
         _sync_directory(folder)
 
 
-def sweep(directory, is_ours, age=0):
-    """Deletes what killed processes have left half written in a directory.
+def sweep(
+    directory: Path, is_locked: Callable[[str], Any], age: float = 0
+) -> None:
+    """Deletes files that killed processes have left half written in a directory.
 
-    Call it only while holding the directory's lock. `is_ours` must name only
-    files that are written under that lock.
+    Call it only while holding the directory's lock.
 
     Args:
         directory: Its path.
-        is_ours: Function of the name that a file would have got, to whether it is
-            written only under the lock.
-        age: Seconds that must have passed since a file was last written; then
-            it may also be one that is written without the lock.
+        is_locked: Function of the name that a file would have got, to whether
+            it is to be deleted: only files that are written under the lock, or
+            that are older than `age`.
+        age: Seconds that must have passed since a file was last written.
     """
     with contextlib.suppress(OSError):
         for path in pathlib.Path(directory).iterdir():
             match = _TEMPORARY.fullmatch(path.name)
-            if not match or not is_ours(match[2]):
+            if not match or not is_locked(match[2]):
                 continue
             process = int(match[1])
             if time.time() - path.stat().st_mtime < age:
@@ -273,21 +279,14 @@ def sweep(directory, is_ours, age=0):
                 path.unlink(missing_ok=True)
 
 
-def is_left_over(name):
-    """Whether a file's name is one that `sweep` knows.
-
-    Args:
-        name: String.
-
-    Returns:
-        The name that the file would have got, or None.
-    """
+def is_left_over(name: str) -> str | None:
+    """The name that a temporary file would have got; None for other names."""
     match = _TEMPORARY.fullmatch(name)
     return match and match[2]
 
 
-def digest(path, more=b""):
-    """BLAKE2 of a file, and of what belongs to it.
+def digest(path: Path, more: bytes = b"") -> str:
+    """The BLAKE2 checksum of a file.
 
     Args:
         path: The file.
@@ -297,28 +296,28 @@ def digest(path, more=b""):
         String of 64 hexadecimal digits.
     """
     with open(path, "rb") as file:
-        found = hashlib.file_digest(file, _blake2)
-    found.update(more)
-    return found.hexdigest()
+        checksum = hashlib.file_digest(file, _blake2)
+    checksum.update(more)
+    return checksum.hexdigest()
 
 
-def digest_of(content, more=b""):
-    """As `digest`, of bytes or a view of them."""
-    found = _blake2(content)
-    found.update(more)
-    return found.hexdigest()
+def digest_of(content: bytes | memoryview, more: bytes = b"") -> str:
+    """Like `digest`, of bytes in memory."""
+    checksum = _blake2(content)
+    checksum.update(more)
+    return checksum.hexdigest()
 
 
 def _blake2(content=b""):
     return hashlib.blake2b(content, digest_size=32)
 
 
-def write_json(path, value, **options):
+def write_json(path: Path, value: Any, **options: Any) -> None:
     """Writes a JSON file, whole or not at all.
 
     Args:
         path: The file; an existing one is replaced.
-        value: What JSON can hold.
+        value: Anything that JSON can hold.
         **options: Passed to `json.dumps`.
     """
     text = json.dumps(value, indent=2, **options)
@@ -326,7 +325,7 @@ def write_json(path, value, **options):
         temporary.write_text(text + "\n")
 
 
-def read_json(path):
+def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Args:
@@ -342,26 +341,99 @@ def read_json(path):
         raise ValueError("it nests too deep") from error
 
 
-def archive_damage(path, members=()):
-    """What is wrong with a zip archive by its own checksums, or None.
+def archive_damage(path: Path, members: Iterable[str] = ()) -> str | None:
+    """How a zip archive is damaged by its own checksums, or None if it is not.
 
     Args:
         path: The file.
-        members: What there must be in it.
+        members: The names of files that it must hold.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
             names = archive.namelist()
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        return "it points to places outside of itself"
     except Exception as error:  # zipfile raises much where headers are damaged
-        return " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        return _reason(error)
     if bad:
         return f"{bad} in it has a wrong checksum"
     for name in members:
         if name not in names:
             return f"it lacks {name}"
     return None
+
+
+def check_regular(path: Path) -> None:
+    """Raises if `path` is a pipe, a socket or a device.
+
+    Reading these could wait, or go on, for ever. A path that does not exist is
+    left to the reader, whose error names it.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InvalidArgument(
+            f"{path} is not a regular file, but a pipe, a socket or a device. "
+            "Copy what it gives into a file, or remove it."
+        )
+
+
+def check_size(size: int, expected: int) -> None:
+    """Raises ValueError unless a file has the size that its header announces.
+
+    Args:
+        size: The number of bytes after the header.
+        expected: The number of bytes that the header announces.
+    """
+    if size != expected:
+        held = f"only {size:,}" if size < expected else "more"
+        raise ValueError(
+            f"its header announces {expected:,} bytes of values, but the file "
+            f"holds {held}"
+        )
+
+
+@contextlib.contextmanager
+def reading(path: Path, kind: str = "", advice: str = "") -> Iterator[None]:
+    """Within it, the errors of a damaged file name it and say what is wrong.
+
+    Args:
+        path: The file.
+        kind: What it is read as, for the message, such as `"an IDX file"`.
+        advice: The end of the message.
+
+    Raises:
+        InvalidArgument: If the file is damaged, or no regular file.
+        Exception: What `raise_system_error` raises again.
+    """
+    check_regular(path)
+    try:
+        yield
+    except InvalidArgument:
+        raise
+    except Exception as error:  # damaged files make readers raise of all kinds
+        raise_system_error(error)
+        kind = f" as {kind}" if kind else ""
+        raise InvalidArgument(
+            f"{path} can't be read{kind}: {_reason(error)}{advice}"
+        ) from error
+
+
+def _reason(error):
+    # What zipfile and NumPy raise where they are to go to such a place.
+    if getattr(error, "errno", None) == errno.EINVAL:
+        return "it points to places outside of itself"
+    return one_line(error) or type(error).__name__
+
+
+def raise_system_error(error: BaseException) -> None:
+    """Raises an error again if it does not mean that the file is damaged.
+
+    Such as for lack of memory, of file handles or of permissions.
+    """
+    number = getattr(error, "errno", None)
+    if number in ADVICE or isinstance(error, MemoryError):
+        raise error

@@ -3,25 +3,22 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 
-_BOTH = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(KeyboardInterrupt):
     """Another process, such as a scheduler, has asked this one to end."""
 
 
-def status(error):
-    """The exit status by which shells know how a process ended.
-
-    Args:
-        error: A KeyboardInterrupt.
-    """
+def status(error: KeyboardInterrupt) -> int:
+    """The exit status by which shells know how a process ended."""
     return 143 if isinstance(error, Terminated) else 130
 
 
 @contextlib.contextmanager
-def sigterm_as_interrupt():
+def sigterm_as_interrupt() -> Iterator[None]:
     """Within it, SIGTERM raises `Terminated`.
 
     If the signal has another handler or is ignored, that is left unchanged.
@@ -37,7 +34,7 @@ def sigterm_as_interrupt():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def sigterm_ends_process():
+def sigterm_ends_process() -> None:
     """From now on, SIGTERM ends this process at once.
 
     A process that waits in TensorFlow's code, or for other processes, would not
@@ -57,16 +54,16 @@ def _raise(number, frame):
 
 
 @contextlib.contextmanager
-def ignored():
-    """Within this context, Ctrl-C and SIGTERM are ignored."""
+def ignored() -> Iterator[None]:
+    """Within it, Ctrl-C and SIGTERM are ignored."""
     if not _in_main_thread():
         yield
         return
-    kept = [signal.signal(number, signal.SIG_IGN) for number in _BOTH]
+    handlers = [signal.signal(number, signal.SIG_IGN) for number in _SIGNALS]
     try:
         yield
     finally:
-        for number, handler in zip(_BOTH, kept):
+        for number, handler in zip(_SIGNALS, handlers):
             # None is a handler that was not set from Python.
             signal.signal(
                 number, signal.SIG_DFL if handler is None else handler

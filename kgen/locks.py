@@ -1,24 +1,25 @@
-"""One process at a time in a directory."""
+"""Locks by which one process at a time writes in a directory."""
 
 import contextlib
 import errno
 import os
 import pathlib
 import socket
+from collections.abc import Iterator
 
 from kgen import files
 from kgen.errors import InvalidArgument
 
 NAME = ".kgen.lock"
-# File systems that have no such locks; then nobody is kept out.
-_WITHOUT = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+# The errors of file systems without locks; then no process is kept out.
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 
 
 @contextlib.contextmanager
-def directory(path, wait=False):
+def directory(path: str | os.PathLike, wait: bool = False) -> Iterator[None]:
     """Within it, no other process of kgen writes in a directory.
 
-    The directory is made if it isn't there, and removed again if it is still
+    The directory is made if it does not exist, and removed again if it is still
     empty in the end.
 
     Args:
@@ -31,33 +32,38 @@ def directory(path, wait=False):
         NotADirectoryError: If there is a file in its place.
     """
     path = pathlib.Path(path)
-    for one in (path, *path.parents):
-        if os.path.lexists(one) and not one.is_dir():
+    missing = []
+    for folder in (path, *path.parents):
+        if not os.path.lexists(folder):
+            missing.append(folder)
+        elif not folder.is_dir():
             raise NotADirectoryError(
-                f"{one} is a file, or a link to nothing, and not a directory. "
+                f"{folder} is a file, or a link to nothing, and not a directory. "
                 "Choose another place."
             )
-    made = [one for one in (path, *path.parents) if not os.path.lexists(one)]
     path.mkdir(parents=True, exist_ok=True)
     try:
         with alone(path / NAME, str(path), wait):
             yield
     finally:
         with contextlib.suppress(OSError):  # it is no longer empty
-            for one in made:
-                one.rmdir()
+            for folder in missing:
+                folder.rmdir()
 
 
 @contextlib.contextmanager
-def alone(path, what, wait=False):
+def alone(
+    path: str | os.PathLike, what: str, wait: bool = False
+) -> Iterator[None]:
     """Within it, this process alone holds a lock file.
 
-    A process that is killed lets go of it. The file that it leaves means nothing.
+    The system releases the lock of a process that is killed; the file that it
+    leaves has no meaning.
 
     Args:
-        path: The lock file, in a directory that is there.
-        what: What the lock protects, for the message, such as a directory's
-            path.
+        path: The lock file, in a directory that exists.
+        what: The thing that the lock protects, for the message, such as a
+            directory's path.
         wait: Whether to wait for another process that holds it.
 
     Raises:
@@ -82,7 +88,8 @@ def alone(path, what, wait=False):
         try:
             yield
         finally:
-            # Before it is let go: whoever opened it meanwhile sees that.
+            # Before the release, so that a process that has opened the file
+            # meanwhile sees that it is gone.
             if _is_at(file, path):
                 os.unlink(path)
 
@@ -105,7 +112,7 @@ def _lock(fcntl, file, what, wait):
             "ends, or stop it."
         ) from error
     except OSError as error:
-        if error.errno not in _WITHOUT:
+        if error.errno not in _NO_LOCKS:
             raise
         return False
     return True
@@ -114,7 +121,6 @@ def _lock(fcntl, file, what, wait):
 def _is_at(file, path):
     """Whether an open file is still the one at its path."""
     try:
-        there = os.stat(path)
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
-    return os.path.samestat(there, os.fstat(file.fileno()))

@@ -1,14 +1,23 @@
-"""Pictures of what a model learnt, as PNG files."""
+"""Figures of what a model has learnt, as PNG files.
+
+Each function writes one figure to the PNG file at `path`, which is replaced if it
+exists; `title` is the text above the figure.
+"""
 
 import math
+import os
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from sklearn import metrics
+from sklearn.decomposition import PCA
 
 from kgen import files
 
-_GREY = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
+Path = str | os.PathLike
+
 _DPI = 120
 _TITLES = {"mse": "MSE", "psnr": "PSNR", "probability": "D's mean probability"}
 _UNITS = {
@@ -21,17 +30,17 @@ _PANELS = 3  # of curves in a row, which can be read on a phone
 _LARGEST = 100.0  # inches; Matplotlib draws no side of 2**16 dots or more
 
 
-def is_picture(shape):
+def is_picture(shape: tuple) -> bool:
     """Whether examples of `shape` can be shown as pictures, grey or RGB."""
     return len(shape) == 3 and shape[-1] in (1, 3)
 
 
-def is_drawable(shape):
+def is_drawable(shape: tuple) -> bool:
     """Whether samples of `shape` can be drawn: pictures, points in the plane."""
     return is_picture(shape) or tuple(shape) == (2,)
 
 
-def image_grid(images, columns, gap=1):
+def image_grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Lays pictures out in rows on a white ground.
 
     Args:
@@ -54,14 +63,12 @@ def image_grid(images, columns, gap=1):
     return np.clip(grid, 0.0, 1.0)
 
 
-def samples(images, path, title="Samples"):
+def samples(images: np.ndarray, path: Path, title: str = "Samples") -> None:
     """Draws a square grid of pictures.
 
     Args:
         images: Array of shape `(n, height, width, 1 or 3)` in [0, 1], or
             points of shape `(n, 2)`.
-        path: The PNG file; an existing one is replaced.
-        title: What stands above.
     """
     figure = Figure(figsize=(6, 6.3), layout="constrained")
     axes = figure.subplots()
@@ -71,30 +78,29 @@ def samples(images, path, title="Samples"):
         axes.set_aspect("equal")
     else:
         grid = image_grid(images, math.ceil(math.sqrt(len(images))))
-        height, width = (side / max(grid.shape) for side in grid.shape[:2])
-        longest = _inches(6.0, max(grid.shape))
-        figure.set_size_inches(
-            max(longest * width, 2.0), longest * height + 0.3
-        )
+        inches = _inches(6.0, max(grid.shape)) / max(grid.shape)
+        height, width = (inches * side for side in grid.shape[:2])
+        figure.set_size_inches(max(width, 2.0), height + 0.3)
         _show(axes, grid)
     axes.set_title(title)
     _save(figure, path)
 
 
 def _inches(least, dots):
-    """The length of a side that shows `dots`, if it is not out of bounds."""
+    """The length of a side that shows all `dots`, within bounds."""
     return min(max(least, dots / _DPI), _LARGEST)
 
 
-def pairs(rows, path, title="", columns=12):
+def pairs(
+    rows: dict[str, np.ndarray], path: Path, title: str = "", columns: int = 12
+) -> None:
     """Draws rows of pictures that belong together, with the rows' names.
 
     Args:
         rows: Dictionary from names to arrays of pictures of one shape, such as
             `{"original": x, "reconstruction": vae.reconstruct(x)}`.
-        path: The PNG file; an existing one is replaced.
-        title: What stands above.
-        columns: Pictures in a line; of very many, as many as there are lines.
+        columns: The least number of pictures in a line, if there are as many; a
+            grid of very many pictures is square.
     """
     count = min(len(images) for images in rows.values())
     columns = min(max(columns, math.ceil(math.sqrt(count))), count)
@@ -109,7 +115,7 @@ def pairs(rows, path, title="", columns=12):
     axes = figure.subplots(lines, 1, squeeze=False)[:, 0]
     for line, axis in enumerate(axes):
         part = slice(line * columns, (line + 1) * columns)
-        images = [_filled(images[part], columns) for images in rows.values()]
+        images = [_padded(images[part], columns) for images in rows.values()]
         grid = image_grid(np.concatenate(images), columns)
         _show(axis, grid)
         size = grid.shape[0] / len(rows)
@@ -121,23 +127,25 @@ def pairs(rows, path, title="", columns=12):
     _save(figure, path)
 
 
-def _filled(images, count):
-    """`images`, with white ones behind them up to `count`."""
+def _padded(images, count):
+    """`count` pictures: `images`, and white ones after them."""
     missing = count - len(images)
     return np.pad(
         images, [(0, missing), (0, 0), (0, 0), (0, 0)], constant_values=1.0
     )
 
 
-def progress(frames, path, title="The same latent points, epoch by epoch"):
-    """Draws what the same latent points gave at several times.
+def progress(
+    frames: dict[str, np.ndarray],
+    path: Path,
+    title: str = "The same latent points, epoch by epoch",
+) -> None:
+    """Draws the samples of the same latent points at several times.
 
     Args:
         frames: Dictionary from names, such as `"epoch 5"`, to arrays of one
             shape: pictures `(n, height, width, 1 or 3)`, a row for each name;
             or points `(n, 2)`, a panel for each.
-        path: The PNG file; an existing one is replaced.
-        title: What stands above.
     """
     first = next(iter(frames.values()))
     if first.ndim == 4:
@@ -161,91 +169,84 @@ def progress(frames, path, title="The same latent points, epoch by epoch"):
     _save(figure, path)
 
 
-def losses(history, path):
+def losses(history: dict[str, list], path: Path) -> None:
     """Draws each part of the loss over the epochs, training and validation.
 
-    A discriminator's probabilities share a panel.
+    The probabilities that a discriminator gives real and generated examples
+    share a panel.
 
     Args:
         history: Dictionary from logs' names to lists of values, with the
             epochs, counted from 0, under `"epoch"`.
-        path: The PNG file; an existing one is replaced.
     """
     epochs = np.asarray(history["epoch"]) + 1
     panels = [(name, {"": name}) for name in _loss_names(history)]
-    judged = {
-        word: f"{name}_probability"
-        for word, name in (("real", "real"), ("generated", "fake"))
-    }
+    judged = {"real": "real_probability", "generated": "fake_probability"}
     if set(judged.values()) <= set(history):
         panels.append(("probability", judged))
     rows = math.ceil(len(panels) / _PANELS)
     columns = math.ceil(len(panels) / rows)
     figure = Figure(figsize=(4 * columns, 3.4 * rows), layout="constrained")
     figure.get_layout_engine().set(wspace=0.04, hspace=0.04)
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in places[len(panels) :]:
-        axes.remove()
-    for axes, (name, lines) in zip(places, panels):
+    for number, (name, lines) in enumerate(panels, 1):
+        axes = figure.add_subplot(rows, columns, number)
         _curves(axes, epochs, history, lines)
-        unit = "nats per image"
-        if "generator_loss" in history:  # of which few losses are in nats
-            unit = "mean over the batch"
+        # Few losses of adversarial models are in nats.
+        is_adversarial = "generator_loss" in history
+        unit = "mean over the batch" if is_adversarial else "nats per image"
         axes.set(
             title=_TITLES.get(name, name.replace("_", " ")),
             xlabel="epoch",
             ylabel=_UNITS.get(name, unit),
         )
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.grid(alpha=0.3)
-        if len(lines) > 1 or axes is figure.axes[0]:
+        _add_grid(axes)
+        if len(lines) > 1 or number == 1:
             axes.legend()
     _save(figure, path)
 
 
+def _add_grid(axes):
+    """A grid, with whole numbers below."""
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    axes.grid(alpha=0.3)
+
+
 def _loss_names(history):
-    """The logs that get a panel: the whole, and parts that tell more."""
-    adversarial = "generator_loss" in history
-    names = [
-        name
-        for name in history
-        if (name.endswith(("loss", "penalty")) or name in _TITLES)
-        and not name.startswith("val_")
-        # A part that is nothing, or all there is, tells no more.
-        and (name == "loss" or np.any(history[name]))
-        and (name == "loss" or history[name] != history["loss"])
-        # The sum of what two players minimise tells nothing.
-        and not (name == "loss" and adversarial)
-    ]
-    return sorted(names, key=lambda name: name != "loss")
+    """The names of the logs that get a panel: the loss, then its parts."""
+    # The sum of the losses of two players has no meaning.
+    names = [] if "generator_loss" in history else ["loss"]
+    for name, values in history.items():
+        is_part = name.endswith(("loss", "penalty")) or name in _TITLES
+        is_part = is_part and not name.startswith("val_") and name != "loss"
+        # A part that is zero, or equal to the whole, would add nothing.
+        if is_part and np.any(values) and values != history["loss"]:
+            names.append(name)
+    return names
 
 
 def _curves(axes, epochs, history, lines):
     marker = "o" if len(epochs) == 1 else None
     for word, name in lines.items():
-        (line,) = axes.plot(
-            epochs, history[name], label=word or "training", marker=marker
-        )
-        if f"val_{name}" not in history:
-            continue
-        axes.plot(
-            epochs,
-            history[f"val_{name}"],
-            "--",
-            label=f"{word}, validation" if word else "validation",
-            color=line.get_color() if word else None,
-            marker=marker,
-        )
+        style = {"label": word or "training", "marker": marker}
+        (line,) = axes.plot(epochs, history[name], **style)
+        if f"val_{name}" in history:
+            style["label"] = "validation"
+            if word:
+                style["label"] = f"{word}, validation"
+                style["color"] = line.get_color()
+            axes.plot(epochs, history[f"val_{name}"], "--", **style)
 
 
-def errors(curves, path, title="Reconstruction error by size of the code"):
+def errors(
+    curves: dict[str, tuple],
+    path: Path,
+    title: str = "Reconstruction error by size of the code",
+) -> None:
     """Draws the squared error of reconstructions over the latent size.
 
     Args:
         curves: Dictionary from methods to pairs: sizes, and the mean squared
             errors per pixel at them; a single one is drawn as a point.
-        path: The PNG file; an existing one is replaced.
-        title: What stands above.
     """
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -257,24 +258,23 @@ def errors(curves, path, title="Reconstruction error by size of the code"):
         ylabel="squared error per pixel",
         ylim=(0, None),
     )
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    axes.grid(alpha=0.3)
+    _add_grid(axes)
     axes.legend()
     _save(figure, path)
 
 
-def classifiers(rows, curve, path, title="Classifiers"):
+def classifiers(
+    rows: list[dict], curve: dict, path: Path, title: str = "Classifiers"
+) -> None:
     """Draws accuracies: of each model, and by the number of labels.
 
     Generative models are blue, discriminative ones orange.
 
     Args:
         rows: Dictionaries with `model`, `family` (`generative` or
-            `discriminative`), `on` (what the model was given) and `accuracy`.
+            `discriminative`), `on` (the inputs of the model) and `accuracy`.
         curve: Dictionary with `labels`, a list of numbers, and `accuracy`, a
             dictionary from models to as many accuracies, None where unknown.
-        path: The PNG file; an existing one is replaced.
-        title: What stands above.
     """
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     figure.get_layout_engine().set(wspace=0.04)
@@ -285,7 +285,7 @@ def classifiers(rows, curve, path, title="Classifiers"):
         known = [
             pair for pair in zip(curve["labels"], values) if pair[1] is not None
         ]
-        right.plot(*zip(*known), label=name, **styles[name])
+        right.plot(*zip(*known), label=name, markersize=5, **styles[name])
     right.set(
         title=f"Accuracy by the number of labels, given {rows[0]['on']}",
         xlabel="labelled training examples",
@@ -303,55 +303,47 @@ def classifiers(rows, curve, path, title="Classifiers"):
 
 def _styles_by_family(rows):
     """Lines and markers: a family's colour, darker from model to model."""
-    from matplotlib import colormaps
-
     styles = {}
     for family, (colours, line) in _FAMILIES.items():
-        own = [row["model"] for row in rows if row["family"] == family]
-        names = list(dict.fromkeys(own))
+        models = [row["model"] for row in rows if row["family"] == family]
+        names = list(dict.fromkeys(models))
         shades = colormaps[colours](np.linspace(0.45, 0.95, len(names)))
         for name, shade, marker in zip(names, shades, "osD^v"):
-            styles[name] = {
-                "color": shade,
-                "linestyle": line,
-                "marker": marker,
-                "markersize": 5,
-            }
+            style = {"color": shade, "linestyle": line, "marker": marker}
+            styles[name] = style
     return styles
 
 
 def _accuracies(axes, rows, styles):
-    """A line for each model, its first `on` filled, the next one hollow."""
+    """A row for each model, the first kind of inputs filled, the next hollow."""
     names = list(styles)
-    given = list(dict.fromkeys(row["on"] for row in rows))
+    inputs = list(dict.fromkeys(row["on"] for row in rows))
     for row in rows:
-        style = styles[row["model"]]
-        first = row["on"] == given[0]
-        axes.plot(
-            row["accuracy"],
-            names.index(row["model"]),
-            marker=style["marker"],
-            markersize=8,
-            color=style["color"],
-            markerfacecolor=style["color"] if first else "white",
-        )
+        style = {**styles[row["model"]], "markersize": 8}
+        if row["on"] != inputs[0]:
+            style["markerfacecolor"] = "white"
+        axes.plot(row["accuracy"], names.index(row["model"]), **style)
     axes.set(title="Accuracy of each model", xlabel="accuracy")
     axes.locator_params("x", nbins=6)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.grid(alpha=0.3)
-    for word, fill in zip(given, ("grey", "white")):
+    for word, fill in zip(inputs, ("grey", "white")):
         axes.plot([], [], "o", color="grey", markerfacecolor=fill, label=word)
     axes.legend(title="given", fontsize="small")
 
 
-def confusion(labels, predicted, path, class_names=()):
+def confusion(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    path: Path,
+    class_names: Sequence[str] = (),
+) -> None:
     """Draws how often each class is taken for each other one.
 
     Args:
         labels: `n` integers; those below 0 are left out.
         predicted: `n` integers.
-        path: The PNG file; an existing one is replaced.
         class_names: Names of the classes, or `()`.
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
@@ -361,10 +353,7 @@ def confusion(labels, predicted, path, class_names=()):
     size = min(max(5.0, 0.55 * len(classes)), _LARGEST)
     figure = Figure(figsize=(size + 1.0, size), layout="constrained")
     axes = figure.subplots()
-    names = [
-        class_names[one] if len(class_names) > one else str(one)
-        for one in classes
-    ]
+    names = [_class_name(label, class_names) for label in classes]
     metrics.ConfusionMatrixDisplay.from_predictions(
         labels,
         predicted,
@@ -382,15 +371,23 @@ def confusion(labels, predicted, path, class_names=()):
     _save(figure, path)
 
 
-def latent(z, path, labels=None, class_names=(), title="Latent space"):
+def _class_name(label, class_names):
+    return class_names[label] if len(class_names) > label else str(label)
+
+
+def latent(
+    z: np.ndarray,
+    path: Path,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+    title: str = "Latent space",
+) -> None:
     """Draws codes in two dimensions: as they are, or by PCA.
 
     Args:
         z: Array of shape `(n, latent_dim)`.
-        path: The PNG file; an existing one is replaced.
         labels: `n` integers that colour the points, or None.
         class_names: Names for the legend, or `()`.
-        title: What stands above.
     """
     figure = Figure(figsize=(6.6, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -406,14 +403,12 @@ def latent(z, path, labels=None, class_names=(), title="Latent space"):
 
 
 def _two_dimensions(z):
-    """Points of shape `(n, 2)`, and what their coordinates are."""
+    """Points of shape `(n, 2)`, and the names of their coordinates."""
     if z.shape[1] == 1:
         height = np.random.default_rng(0).uniform(size=len(z))
         return np.column_stack([z, height]), ("z1", "(spread at random)")
     if z.shape[1] == 2 or not np.any(z != z[0]):
         return z[:, :2], ("z1", "z2")
-    from sklearn.decomposition import PCA
-
     pca = PCA(2, random_state=0)
     points = pca.fit_transform(z)
     return points, [
@@ -423,8 +418,6 @@ def _two_dimensions(z):
 
 
 def _scatter_by_class(axes, points, labels, class_names):
-    from matplotlib import colormaps
-
     classes = np.unique(labels)
     if len(classes) > 20:
         colours = axes.scatter(*points.T, c=labels, s=6, alpha=0.7)
@@ -432,23 +425,20 @@ def _scatter_by_class(axes, points, labels, class_names):
         return
     colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
     for number, label in enumerate(classes):
-        name = class_names[label] if len(class_names) > label else label
         axes.scatter(
             *points[labels == label].T,
             s=8,
             alpha=0.75,
-            label=str(name),
+            label=_class_name(label, class_names),
             color=colours(number),
         )
-    figure = axes.figure
-    figure.legend(loc="outside right center", markerscale=2.5, frameon=False)
+    axes.figure.legend(
+        loc="outside right center", markerscale=2.5, frameon=False
+    )
 
 
 def _show(axes, grid):
-    axes.imshow(
-        grid[..., 0] if grid.shape[-1] == 1 else grid,
-        **(_GREY if grid.shape[-1] == 1 else {}),
-    )
+    axes.imshow(grid, cmap="gray", vmin=0.0, vmax=1.0)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)

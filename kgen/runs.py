@@ -38,7 +38,7 @@ from kgen.callbacks import (
 )
 from kgen.checkpoints import Checkpoints, Interval
 from kgen.data import open_source
-from kgen.data.examples import some
+from kgen.data.examples import subset
 from kgen.errors import InvalidArgument, check_int, unknown_name
 from kgen.errors import say as _say
 from kgen.models import checks, factory, outputs
@@ -730,7 +730,7 @@ def draw(directory, model, source, history, train=None, split=None, count=36):
 def draw_confusion(directory, model, source, split):
     """Draws which classes a classifier takes for which."""
     found = source.examples(split)
-    found = some(found, _CLASSIFIED)
+    found = subset(found, _CLASSIFIED)
     pairs = found.batches(labels=True, batch_size=256)
     found = [(y, model.classify(x)) for x, y in pairs.as_numpy_iterator()]
     labels, predicted = (np.concatenate(parts) for parts in zip(*found))
@@ -745,7 +745,7 @@ def draw_confusion(directory, model, source, split):
 def draw_codes(directory, model, source, split, train=None):
     """Draws what there is to see of codes: their map, reconstructions, ..."""
     found = source.examples(split)
-    found = some(found, _CODES)
+    found = subset(found, _CODES)
     dataset = found.batches(labels=model.conditional, batch_size=256)
     z = model.encode(dataset)
     plots.latent(
@@ -821,7 +821,7 @@ def draw_attributes(model, found, names, path, count=_WAYS, steps=_STEPS):
     if model.conditional or found.labels is None:
         return  # then the labels say it, not the code
     most = max(1, _NUMBERS // math.prod(model.input_shapes[0]))
-    found = some(found, most)
+    found = subset(found, most)
     x, y = _all(found.batches(batch_size=256)), found.labels
     classes = np.unique(y)
     rows = {}
@@ -890,7 +890,7 @@ def draw_errors(model, train, dataset, path):
     Both have learned from `train`, and are judged by `dataset`.
     """
     most = max(2, min(10_000, _NUMBERS // math.prod(model.input_shapes[0])))
-    x = _rows(some(train, most).batches(batch_size=256))
+    x = _rows(subset(train, most).batches(batch_size=256))
     test = dataset.map(lambda *batch: model.unpack(batch)[1])
     test = _rows(test.unbatch().take(most).batch(256))
     rebuilt = model.reconstruct(dataset)[: len(test)].reshape(test.shape)

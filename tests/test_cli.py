@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kgen import cli, data, exports, files, locks, names, runs
-from kgen.data.examples import some
+from kgen.data.examples import subset
 from kgen.models import factory
 from tests.models.contract import assert_same_state
 
@@ -497,7 +497,7 @@ def test_reconstruct(request, name):
     pair = arrays("x.npz")
     model = keras.saving.load_model(run / "model.keras")
     # Of data that lies class by class, the first ones would be of one class.
-    drawn = some(data.open_source("digits").examples("test"), 7)
+    drawn = subset(data.open_source("digits").examples("test"), 7)
     batches = drawn.batches(labels=True, batch_size=7)
     x, labels = (part.numpy() for part in next(iter(batches)))
     np.testing.assert_array_equal(pair["original"], x)

@@ -9,8 +9,9 @@ import kgen
 
 ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
-    {"errors", "files", "interrupts", "names"},
-    {"params", "locks"},
+    {"errors", "interrupts", "names"},
+    {"files", "params"},
+    {"locks"},
     {"arrays", "parallel"},
     {"losses"},
     {"layers", "export", "optimizers"},

@@ -1,7 +1,6 @@
 """Sources of pictures and vectors as `tf.data.Dataset`s."""
 
-from kgen.data.loading import load
 from kgen.data.pipeline import set_epoch
-from kgen.data.sources import Source, open_source
+from kgen.data.sources import Source, load, open_source
 
 __all__ = ["Source", "load", "open_source", "set_epoch"]

@@ -1,47 +1,30 @@
-"""Examples out of arrays, .npy and .npz files."""
+"""Arrays that can be used as examples, and how to convert others."""
 
-import contextlib
-import errno
-import functools
 import math
-import pathlib
-import shutil
-import tempfile
-import tokenize
-import zipfile
-import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from kgen.data import examples, reading, shapes
-from kgen.data.examples import Examples
-from kgen.errors import InvalidArgument, invalid
+from kgen import arrays
+from kgen.data import examples
+from kgen.data.examples import Examples, Lazy
+from kgen.data.pipeline import in_memory
+from kgen.errors import invalid
+from kgen.networks.common import is_channels_first
 
-_IMAGES = ("x", "images", "data", "arr_0")
-_LABELS = ("y", "labels", "target", "arr_1")
+_CHECKED_BYTES = 2**24  # of float32, at a time
 
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-_CHECKED_BYTES = 2**24
-_MAX_LABEL = 2**31 - 1
-
-# What NumPy and zipfile raise for damaged files.
-_UNREADABLE = (
-    ValueError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# An axis of at most this length is more likely channels than pixels.
+_CHANNELS = 4
+# An array with one side more than this many times the other may be a sequence,
+# and not a picture.
+_LENGTH = 8
 
 
-def from_arrays(images, labels=None, name="source", any_range=False):
+def from_arrays(
+    images: Any, labels: Any = None, name: str = "source", any_range=False
+) -> Examples:
     """Checks arrays and gives them the form of examples.
 
     uint8 stays as it is; floats become float32. Pictures without an axis of
@@ -50,13 +33,13 @@ def from_arrays(images, labels=None, name="source", any_range=False):
     Args:
         images: Array of shape `(n, ...)`, or a memory map.
         labels: Integers of shape `(n,)`, or None.
-        name: What the error message calls it.
+        name: The name of the images in messages.
         any_range: Whether pictures may have values outside [0, 1].
 
     Returns:
         `Examples`.
     """
-    images = shapes.as_array(images, name)
+    images = _as_array(images, name)
     if images.ndim < 2 or not images.size:
         raise invalid(
             name,
@@ -64,29 +47,32 @@ def from_arrays(images, labels=None, name="source", any_range=False):
             "an array of shape (n, ...) with at least one example",
             f"shape {images.shape}",
         )
-    check_dtype(images.dtype, name, lambda: shapes.advice(images))
-    shapes.check_shape(images, name)
+    check_dtype(images.dtype, name, lambda: _conversion(images))
+    _check_shape(images.shape, name)
     if images.ndim == 3:
         images = images[..., None]
-    if not examples.in_memory(images):
-        images = examples.Mapped(images)
+    if not in_memory(images):
+        images = examples.mapped(images)
     elif images.dtype != np.uint8:
         with np.errstate(over="ignore"):
             images = images.astype("float32", copy=False)
-    unit = len(images.shape) == 4 and not any_range
-    check_values(images, name, unit)
+    check_values(images, name, len(images.shape) == 4 and not any_range)
     if labels is not None:
-        labels = check_labels(labels, len(images), name)
+        labels = _as_labels(labels, len(images), name)
     return Examples(images, labels)
 
 
-def check_dtype(dtype, name, advice=lambda: "convert it to one of these"):
+def check_dtype(
+    dtype: np.dtype,
+    name: str,
+    advice: Callable[[], str] = lambda: "convert it to one of these",
+) -> None:
     """Raises unless examples of `dtype` can be used.
 
     Args:
         dtype: A NumPy dtype.
-        name: What the error message calls the examples.
-        advice: Function that says what to do.
+        name: The name of the examples in the message.
+        advice: Function that returns how to convert them.
     """
     if dtype not in (np.uint8, bool) and not np.issubdtype(dtype, np.floating):
         raise invalid(
@@ -97,192 +83,132 @@ def check_dtype(dtype, name, advice=lambda: "convert it to one of these"):
         )
 
 
-def check_values(images, name, unit):
-    """Raises unless all is finite, and in [0, 1] if `unit`."""
+def check_values(images: np.ndarray | Lazy, name: str, unit: bool) -> None:
+    """Raises unless all values are finite, and in [0, 1] if `unit`.
+
+    Only a part of lazy rows is in memory at a time.
+    """
     if images.dtype == np.uint8:
         return
     step = max(1, _CHECKED_BYTES // (4 * math.prod(images.shape[1:])))
     for start in range(0, len(images), step):
-        part = images[start : start + step]
-        low, high = part.min(), part.max()
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise invalid(name, "load", "finite numbers", "NaN or infinity")
-        if unit and (low < 0 or high > 1):
-            raise invalid(
-                name,
-                "load",
-                "values in [0, 1]; scale the data, or pass uint8 pictures",
-                f"values from {low!s} to {high!s}",
-            )
+        arrays.check_range(
+            name,
+            "load",
+            images[start : start + step],
+            (0, 1) if unit else None,
+            "values in [0, 1]; scale the data, or pass uint8 pictures",
+        )
 
 
-def check_labels(labels, count, name="labels"):
-    """Returns labels as int32 of shape `(count,)`, or raises."""
-    labels = shapes.as_array(labels, "labels", "an integer for each example")
+def _as_labels(labels, count, name):
+    """Labels as int32 of shape `(count,)`, or an error."""
+    labels = _as_array(labels, "labels", "an integer for each example")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.shape != (count,):
-        one_hot = labels.ndim == 2 and len(labels) == count
-        advice = "; of one-hot rows, `y.argmax(axis=1)`" if one_hot else ""
-        raise invalid(
-            "labels",
-            "load",
-            f"{count} labels, one for each example of {name}{advice}",
-            f"shape {labels.shape}",
-        )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise invalid(
-            "labels",
-            "load",
-            f"integers, such as `{_as_integers(labels)}`",
-            f"an array of {labels.dtype}",
-        )
-    low, high = labels.min(), labels.max()
-    if low < 0 or high > _MAX_LABEL:
-        raise invalid(
-            "labels",
-            "load",
-            f"integers from 0 to {_MAX_LABEL}",
-            f"values from {low} to {high}",
-        )
+    owner = "load" if name == "source" else name  # the file of the images
+    arrays.check_labels(labels, 2**31, count, owner)
     return labels.astype("int32")
 
 
-def _as_integers(labels):
-    """How to make integers of labels, and mix no classes up."""
-    whole = labels.dtype.kind == "b" or (
-        labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
-    )
-    if whole:
-        return 'y.astype("int32")'
-    return "np.unique(y, return_inverse=True)[1]"
-
-
-def from_file(path, any_range=False):
-    """Reads a .npy or .npz file; memory maps what is larger than the budget.
-
-    An .npz may hold the splits of Keras's own files (`x_train`, `y_train`,
-    `x_test`, `y_test`), or images under `x`, `images`, `data` or `arr_0`, and
-    labels under `y`, `labels`, `target` or `arr_1`.
-
-    Args:
-        path: The file.
-        any_range: As in `from_arrays`.
-
-    Returns:
-        Dictionary from splits to functions that give their `Examples`; one
-        entry `"all"` where the file has no splits.
-    """
-    path = pathlib.Path(path)
-    if path.suffix == ".npy":
-        return {"all": functools.partial(_from_npy, path, any_range)}
-    with _readable(path), zipfile.ZipFile(path) as archive:
-        names = [
-            name.removesuffix(".npy")
-            for name in archive.namelist()
-            if name.endswith(".npy")
-        ]
-    return {
-        split: functools.partial(_from_npz, path, *pair, any_range)
-        for split, pair in _pairs(names, path).items()
-    }
-
-
-def _pairs(names, path):
-    """The names of each split's images and labels (or None)."""
-
-    def first(wanted):
-        return next((name for name in wanted if name in names), None)
-
-    splits = {
-        split: (f"x_{split}", first([f"y_{split}"]))
-        for split in ("train", "validation", "test")
-        if f"x_{split}" in names
-    }
-    if splits:
-        return splits
-    images = names[0] if len(names) == 1 else first(_IMAGES)
-    if images is None:
-        raise InvalidArgument(
-            f"{path} holds the arrays {', '.join(names) or '(none)'}. Expected "
-            f"images under one of {', '.join(_IMAGES)}, or under x_train and "
-            "x_test."
+def _as_array(values, name, one_shape="examples of one shape"):
+    """Converts `values` to an array; raises if that is not possible."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise invalid(
+            name,
+            "load",
+            "values without gaps; fill them with `x.filled(value)`",
+            "a masked array",
         )
-    return {"all": (images, first(_LABELS))}
-
-
-@contextlib.contextmanager
-def _readable(path):
-    """Turns the errors of damaged files into one that names the file."""
+    if isinstance(values, np.ndarray):
+        return values
     try:
-        yield
-    except _UNREADABLE as error:
-        raise InvalidArgument(f"{path} can't be read: {error}") from error
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        raise InvalidArgument(
-            f"{path} can't be read: it points to places outside of itself"
-        ) from error
-
-
-def _from_npy(path, any_range):
-    reading.check_regular(path)
-    with _readable(path):
-        with open(path, "rb") as file:
-            check_header(file, path.stat().st_size)
-        images = np.lib.format.open_memmap(path, mode="r")
-        if images.nbytes <= examples.IN_MEMORY_BYTES:
-            images = np.array(images)
-    return from_arrays(images, name=path.name, any_range=any_range)
-
-
-def check_header(file, size):
-    """Raises ValueError unless a .npy's header is true.
-
-    Args:
-        file: The .npy, at its beginning.
-        size: How many bytes it has.
-    """
-    version = np.lib.format.read_magic(file)
-    read = _HEADERS.get(version)
-    if read is None:
-        raise ValueError(f"its format {version} is not that of plain numbers")
-    shape, _, dtype = read(file)
-    if dtype.hasobject:
-        raise ValueError(
-            "it holds Python objects, and these are never loaded; save an array "
-            "of numbers"
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:  # lists of several lengths
+        shapes = list(dict.fromkeys(map(_shape_of, values)))
+        received = error
+        if len(shapes) > 1:
+            received = f"shapes {shapes[0]} and {shapes[1]}"
+        raise invalid(name, "load", one_shape, received) from error
+    if array.dtype == object and not array.ndim:
+        raise invalid(
+            name,
+            "load",
+            "a path, the name of a data set, an array of shape (n, ...) or a "
+            "pair (images, labels)",
+            f"a {type(values).__name__}, of shape ()",
         )
-    if min(shape, default=0) < 0:
-        raise ValueError(f"its header announces the shape {shape}")
-    reading.check_size(size - file.tell(), math.prod(shape) * dtype.itemsize)
+    return array
 
 
-def _from_npz(path, images, labels, any_range):
-    reading.check_regular(path)
-    with _readable(path), zipfile.ZipFile(path) as archive:
-        images = _read_member(archive, images)
-        labels = labels and _read_member(archive, labels)
-    return from_arrays(images, labels, path.name, any_range)
+def is_pair(source: Any) -> bool:
+    """Whether `source` is (examples, labels), not a list of two examples."""
+    if not isinstance(source, (tuple, list)) or len(source) != 2:
+        return False
+    if isinstance(source, tuple):
+        return True
+    images, labels = map(_shape_of, source)
+    one_each = labels == (*images[:1], 1) != images
+    return one_each or len(images) != len(labels)
 
 
-def _read_member(archive, name):
-    """An array of an .npz, unpacked to a temporary file if it is large."""
-    member = f"{name}.npy"
-    size = archive.getinfo(member).file_size
-    with archive.open(member) as file:
-        check_header(file, size)
-    if size <= examples.IN_MEMORY_BYTES:
-        with archive.open(member) as file:
-            return np.lib.format.read_array(file)
-    # Linux keeps the mapped bytes of a removed file until the map is closed.
-    with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
-        free = shutil.disk_usage(directory).free
-        if size > free:
-            raise ValueError(
-                f"its array {name} takes {size:,} bytes unpacked, and {free:,} "
-                f"are free in {tempfile.gettempdir()} (TMPDIR)"
-            )
-        file = archive.extract(member, directory)
-        return np.lib.format.open_memmap(file, mode="r")
+def _shape_of(values):
+    try:
+        return np.shape(values)
+    except ValueError:  # of lists of several lengths
+        return (len(values), "?")
+
+
+def _check_shape(shape, name):
+    """Raises where an array of examples could mean several things."""
+    if len(shape) == 3 and _is_ambiguous(*shape[1:]):
+        _, height, width = shape
+        hint = f", or `x[None]` if it is one picture with {width} channels"
+        raise invalid(
+            name,
+            "load",
+            f"vectors or pictures, and {shape} could mean several things. Pass "
+            f"`x[..., None]` if these are grey pictures of {height}x{width}, "
+            f"`x.reshape(len(x), -1)` for vectors of {height * width} numbers"
+            + (hint if width <= _CHANNELS else ""),
+            f"an array of shape {shape}",
+        )
+    if len(shape) == 4 and is_channels_first(shape[1:]):
+        raise invalid(
+            name,
+            "load",
+            "pictures of shape (n, height, width, channels); these seem to have "
+            "their channels first: pass `np.moveaxis(x, 1, -1)`",
+            f"an array of shape {shape}",
+        )
+
+
+def _is_ambiguous(height, width):
+    short, long = sorted((height, width))
+    return height != width and (short <= _CHANNELS or long > _LENGTH * short)
+
+
+def _conversion(images):
+    """How to convert an array to a supported type, without loss."""
+    dtype = images.dtype
+    if dtype.kind == "c":
+        return "pass the real and the imaginary part, or `np.abs(x)`"
+    if dtype.kind not in "iu":
+        return 'convert them to numbers, such as by `x.astype("float32")`'
+    is_vectors = images.ndim == 2
+    as_floats = 'x.astype("float32")'
+    if not is_vectors and images.min() >= 0 and images.max() <= 255:
+        return (
+            'convert with `x.astype("uint8")` if 255 is white, else divide by '
+            f"what is: `{as_floats} / white`"
+        )
+    if dtype.itemsize > 2:
+        if is_vectors:
+            return f"convert with `{as_floats}`"
+        return f"scale by the largest possible: `{as_floats} / largest`"
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    if low == 0:
+        return f"scale with `{as_floats} / {high}`"
+    if is_vectors:
+        return f"scale with `{as_floats} / {-low}`"
+    return f"scale with `({as_floats} + {-low}) / {high - low}`"

@@ -2,17 +2,19 @@
 
 import collections
 import concurrent.futures
+import functools
 import math
 import os
 import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 
-from kgen.data import background as colours
-from kgen.data import examples, pictures, reading
+from kgen.data import examples, pictures
+from kgen.data.conversion import WHITE
 from kgen.data.examples import Examples
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, say_once
 
 _SPLITS = ("train", "validation", "test")
 # train, Training, test_set, val-images, ...
@@ -26,7 +28,11 @@ _JUNK = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX")
 _CHECKED = 1000  # files at a time
 
 
-def find(folder, image_shape=None, background=colours.WHITE):
+def find(
+    folder: str | os.PathLike,
+    image_shape: tuple | None = None,
+    background: str = WHITE,
+) -> tuple[dict[str, Callable], tuple[str, ...]]:
     """Finds a folder's pictures.
 
     Folders named train, validation and test, or alike, are splits; folders in
@@ -40,7 +46,7 @@ def find(folder, image_shape=None, background=colours.WHITE):
         background: The colour on which transparent pictures are shown.
 
     Returns:
-        Dictionary from splits to functions that give their `Examples`, and the
+        Dictionary from splits to functions that return their `Examples`, and the
         classes' names, `()` if there are none.
 
     Raises:
@@ -49,30 +55,38 @@ def find(folder, image_shape=None, background=colours.WHITE):
     """
     given = pathlib.Path(folder)
     folder = _unwrapped(given)
-    roots = _split_folders(folder)
-    left_out = collections.Counter()
-    files = {
-        split: _files(root, left_out)
-        for split, root in (roots or {"all": folder}).items()
-    }
-    files = {split: found for split, found in files.items() if found}
+    roots = _split_folders(folder) or {"all": folder}
+    ignored = collections.Counter()
+    files = {split: _files(root, ignored) for split, root in roots.items()}
+    files = {split: pairs for split, pairs in files.items() if pairs}
     if not files:
-        raise _nothing(given, left_out)
+        raise _no_data(given, ignored)
     names = _class_names(folder, files)
-    _tell_left_out(given, left_out)
-    _tell_empty(given, roots.values() or [folder], names)
-    shape = image_shape or pictures.common_shape(
-        [path for found in files.values() for path, _ in found], background
-    )
-
-    def read(found):
-        paths = [path for path, _ in found]
-        images = pictures.PictureFiles(paths, shape, background, given)
-        return _examples(images, [name for _, name in found], names)
-
+    _tell_ignored(given, ignored, roots.values(), names)
+    paths = [path for pairs in files.values() for path, _ in pairs]
+    shape = image_shape or pictures.common_shape(paths, background)
+    look = (shape, background, given)
     return {
-        split: lambda found=found: read(found) for split, found in files.items()
+        split: functools.partial(_read, pairs, names, *look)
+        for split, pairs in files.items()
     }, names
+
+
+def _read(files, names, *look):
+    """The examples of pairs of a path and a class's name."""
+    paths, classes = zip(*files)
+    images, labels = pictures.picture_files(paths, *look), None
+    if names:
+        numbers = {name: number for number, name in enumerate(names)}
+        labels = np.array([numbers[name] for name in classes], "int32")
+    if math.prod(images.shape) <= examples.IN_MEMORY_BYTES:
+        return Examples(images[np.arange(len(images))], labels)
+    # A picture that can't be read is named now, not hours into a training.
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for start in range(0, len(paths), _CHECKED):
+            part = paths[start : start + _CHECKED]
+            list(pool.map(pictures.check_readable, part))
+    return Examples(images, labels)
 
 
 def _unwrapped(folder):
@@ -84,7 +98,7 @@ def _unwrapped(folder):
             return folder
         if _split_of(inner[0]) or any(map(_is_picture, _entries(inner[0]))):
             return folder
-        reading.tell(f"The pictures of {folder} are all in {inner[0]}.")
+        say_once(f"The pictures of {folder} are all in {inner[0]}.")
         folder = inner[0]
 
 
@@ -120,10 +134,10 @@ def _split_of(path):
     return match and match.lastgroup
 
 
-def _files(root, left_out):
+def _files(root, ignored):
     """Pairs of a picture's path and its class (None at the top level).
 
-    The endings of files that are not read are counted in `left_out`.
+    The endings of files that are no pictures are counted in `ignored`.
     """
     pairs = []
     for entry in _entries(root):
@@ -134,7 +148,7 @@ def _files(root, left_out):
             if _is_picture(path):
                 pairs.append((path, entry.name if is_class else None))
             else:
-                left_out[path.suffix.lower() or "(without ending)"] += 1
+                ignored[path.suffix.lower() or "(without ending)"] += 1
     return pairs
 
 
@@ -152,18 +166,18 @@ def _check_class(folder):
 
 
 def _entries(folder):
-    """What is in a folder, sorted, without hidden and left-over things."""
-    found = sorted(
+    """The entries of a folder, sorted, without hidden files and the like."""
+    entries = sorted(
         entry for entry in folder.iterdir() if not _is_junk(entry.name)
     )
-    here = pathlib.Path(os.path.realpath(folder))
-    whole = [str(path) for path in (here, *here.parents)]
-    for entry in found:
-        if entry.is_symlink() and os.path.realpath(entry) in whole:
+    real = pathlib.Path(os.path.realpath(folder))
+    around = [str(path) for path in (real, *real.parents)]
+    for entry in entries:
+        if entry.is_symlink() and os.path.realpath(entry) in around:
             raise InvalidArgument(
                 f"{entry} is a link to a folder that holds it. Remove it."
             )
-    return found
+    return entries
 
 
 def _below(folder):
@@ -193,9 +207,9 @@ def _holds_pictures(folder):
 
 def _class_names(folder, files):
     """The names of all classes; raises where only some pictures have one."""
-    found = {name for pairs in files.values() for _, name in pairs}
-    names = tuple(sorted(found - {None}))
-    if names and None in found:
+    classes = {name for pairs in files.values() for _, name in pairs}
+    names = tuple(sorted(classes - {None}))
+    if names and None in classes:
         raise InvalidArgument(
             f"{folder} holds pictures both beside and inside class folders "
             f"({', '.join(names)}). Move them to one level."
@@ -203,8 +217,8 @@ def _class_names(folder, files):
     return names
 
 
-def _nothing(folder, left_out):
-    other = f" It holds other files: {_counted(left_out)}." if left_out else ""
+def _no_data(folder, ignored):
+    other = f" It holds other files: {_counted(ignored)}." if ignored else ""
     return InvalidArgument(
         f"{folder} holds no data. Expected pictures "
         f"({', '.join(pictures.ENDINGS)}) or IDX files "
@@ -212,43 +226,23 @@ def _nothing(folder, left_out):
     )
 
 
-def _counted(left_out):
+def _counted(ignored):
     """How many files of which kinds, the most frequent ones first."""
-    kinds = [f"{count:,} {kind}" for kind, count in left_out.most_common(9)]
-    return ", ".join(kinds) + (", ..." if len(left_out) > 9 else "")
+    kinds = [f"{count:,} {kind}" for kind, count in ignored.most_common(9)]
+    return ", ".join(kinds) + (", ..." if len(ignored) > 9 else "")
 
 
-def _tell_left_out(folder, left_out):
-    if left_out:
-        reading.tell(
+def _tell_ignored(folder, ignored, roots, names):
+    """Tells of other files, and of folders that would be classes."""
+    if ignored:
+        say_once(
             f"{folder}: ignored files that are not pictures: "
-            f"{_counted(left_out)}."
+            f"{_counted(ignored)}."
         )
-
-
-def _tell_empty(folder, roots, names):
-    """Names the folders that would be classes if they held a picture."""
-    if not names:
-        return
-    found = {e.name for root in roots for e in _entries(root) if e.is_dir()}
-    empty = sorted(found - set(names))
+    folders = {e.name for root in roots for e in _entries(root) if e.is_dir()}
+    empty = sorted(folders - set(names)) if names else []
     if empty:
-        reading.tell(
+        say_once(
             f"{folder}: these folders hold no readable picture and are not used "
             f"as classes: {', '.join(empty)}."
         )
-
-
-def _examples(images, classes, names):
-    labels = None
-    if names:
-        numbers = {name: number for number, name in enumerate(names)}
-        labels = np.array([numbers[name] for name in classes], "int32")
-    if math.prod(images.shape) > examples.IN_MEMORY_BYTES:
-        # An unreadable one is to be named now, not hours into a training.
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            for start in range(0, len(images), _CHECKED):
-                some = images.paths[start : start + _CHECKED]
-                list(pool.map(pictures.check_readable, some))
-        return Examples(images, labels)
-    return Examples(images[np.arange(len(images))], labels)

@@ -1,15 +1,19 @@
 """Folders of IDX files, the format of MNIST and its family."""
 
+import functools
 import gzip
 import math
+import os
 import pathlib
 import re
-import zlib
+from collections.abc import Callable
 
 import numpy as np
 
-from kgen.data import examples, reading
+from kgen import files
+from kgen.data import examples
 from kgen.data.arrays import from_arrays
+from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument
 
 # train-images-idx3-ubyte, t10k-images.idx3-ubyte.gz,
@@ -26,50 +30,41 @@ _TYPES = {
     0x0D: ">f4",
     0x0E: ">f8",
 }
-_UNREADABLE = (
-    ValueError,
-    IndexError,
-    EOFError,
-    OSError,
-    zlib.error,
-)
 _MOST_AXES = 8
 # No .gz file unpacks to more bytes than this for each of its own.
 _MOST_UNPACKED = 1032
 
 
-def find(folder):
+def find(folder: str | os.PathLike) -> dict[str, Callable]:
     """Finds the image files of a folder.
 
     Args:
         folder: Path of the folder.
 
     Returns:
-        Dictionary from splits (`"train"`, `"test"`) to files; `{}` if there
-        are none.
+        Dictionary from splits (`"train"`, `"test"`) to functions that return
+        their `Examples`; `{}` if there are none.
 
     Raises:
         InvalidArgument: If there are files of several data sets.
     """
-    found, families = {}, set()
+    readers, families = {}, set()
     for path in sorted(pathlib.Path(folder).iterdir()):
         match = _IMAGES.match(path.name)
         if match and not path.is_dir():
             split = match["split"].replace("t10k", "test")
-            # Where a file is there both plain and packed, the plain one sorts
-            # first.
-            found.setdefault(split, path)
+            # Of a plain and a packed file, the plain one sorts first.
+            readers.setdefault(split, functools.partial(read_split, path))
             families.add(match["family"])
     if len(families) > 1:
         raise InvalidArgument(
             f"{folder} holds the files of several data sets "
-            f"({', '.join(sorted(families))}). Put each into a folder of its "
-            "own."
+            f"({', '.join(sorted(families))}). Put each into a folder of its own."
         )
-    return found
+    return readers
 
 
-def read_split(path):
+def read_split(path: pathlib.Path) -> Examples:
     """Examples of an image file, with the label file beside it if any."""
     images = read_file(path)
     if images.ndim == 3:
@@ -91,10 +86,10 @@ def _labels_beside(path):
     return read_file(beside[0]) if beside else None
 
 
-def read_file(path):
+def read_file(path: pathlib.Path) -> np.ndarray:
     """Reads one IDX file, plain or .gz, as an array.
 
-    A plain file larger than the budget is memory mapped.
+    A plain file that is larger than `IN_MEMORY_BYTES` is memory mapped.
 
     The format: two zero bytes, the type, the number of axes, the size of each
     as a big-endian unsigned 32-bit integer, the values.
@@ -102,15 +97,14 @@ def read_file(path):
     Raises:
         InvalidArgument: If it is damaged or is no IDX file.
     """
-    reading.check_regular(path)
     packed = path.suffix == ".gz"
-    try:
+    with files.reading(path, "an IDX file"):
         size = path.stat().st_size
         with (gzip.open if packed else open)(path, "rb") as file:
             kind, shape = _header(file)
             expected = math.prod(shape) * kind.itemsize
             if not packed:
-                reading.check_size(size - file.tell(), expected)
+                files.check_size(size - file.tell(), expected)
                 if size > examples.IN_MEMORY_BYTES:
                     return np.memmap(path, kind, "r", file.tell(), shape)
             elif expected > size * _MOST_UNPACKED:
@@ -119,11 +113,6 @@ def read_file(path):
                     f"than {size:,} packed bytes can hold"
                 )
             array = _read_values(file, kind, shape)
-    except _UNREADABLE as error:
-        reading.raise_systems(error)
-        raise InvalidArgument(
-            f"{path} can't be read as an IDX file: {error}"
-        ) from error
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -143,9 +132,9 @@ def _read_values(file, kind, shape):
     """As many values as the header announces, of a file that must end there."""
     array = np.empty(shape, kind)
     room = memoryview(array.reshape(-1).view("u1"))
-    found = 0
-    while found < len(room) and (count := file.readinto(room[found:])):
-        found += count
-    found += len(file.read(1))
-    reading.check_size(found, array.nbytes)
+    size = 0
+    while size < len(room) and (count := file.readinto(room[size:])):
+        size += count
+    size += len(file.read(1))
+    files.check_size(size, array.nbytes)
     return array

@@ -1,15 +1,21 @@
 """Files of pictures as arrays."""
 
 import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageColor
 
-from kgen.data import background as colours
-from kgen.data import examples, reading
-from kgen.errors import InvalidArgument
+from kgen import files
+from kgen.data import conversion
+from kgen.data.conversion import WHITE
+from kgen.data.examples import Lazy
+from kgen.errors import InvalidArgument, say_once
 
-# No others are tried, whatever a file is called: Pillow starts programs for some.
+# No others are tried, whatever a file is called: Pillow starts programs for
+# some. Only `_opened` opens pictures.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 ENDINGS = (
     ".png",
@@ -41,47 +47,43 @@ _TURNS = {
 }
 
 
-class PictureFiles:
-    """Picture files, indexable like an array; each is read when asked for.
+def picture_files(
+    paths: Sequence, image_shape: tuple, background: str = WHITE, name: Any = ""
+) -> Lazy:
+    """Picture files as uint8 rows; each file is read when it is asked for.
 
     Args:
         paths: List of files.
         image_shape: `(height, width, channels)` that they are brought to.
         background: The colour on which transparent pictures are shown.
-        name: What messages call all of them.
+        name: The name of all of them in messages.
+
+    Returns:
+        `Lazy` rows.
     """
+    paths = np.asarray([str(path) for path in paths], dtype=object)
 
-    dtype = np.dtype("uint8")
-
-    def __init__(self, paths, image_shape, background=colours.WHITE, name=""):
-        self.paths = np.asarray([str(path) for path in paths], dtype=object)
-        self.image_shape, self.background = image_shape, background
-        self.name = name
-        self.shape = (len(self.paths), *image_shape)
-
-    def __len__(self):
-        return len(self.paths)
-
-    def __getitem__(self, positions):
-        return np.stack(
-            [self._read(path) for path in np.atleast_1d(self.paths[positions])]
-        )
-
-    def _read(self, path):
-        pixels, transparent = read_picture(
-            path, self.image_shape, self.background
-        )
-        if transparent:
-            reading.tell(
-                f"{self.name} holds pictures with transparent parts; they are "
-                f"shown on {self.background}. Choose the colour with "
-                "`background` (--background), or keep the transparency with an "
-                "`image_shape` of 4 channels."
+    def read(path):
+        pixels, was_transparent = read_picture(path, image_shape, background)
+        if was_transparent:
+            say_once(
+                f"{name} holds pictures with transparent parts; they are shown "
+                f"on {background}. Choose the colour with `background` "
+                "(--background), or keep the transparency with an `image_shape` "
+                "of 4 channels."
             )
         return pixels
 
+    return Lazy(
+        lambda index: np.stack([read(p) for p in np.atleast_1d(paths[index])]),
+        (len(paths), *image_shape),
+        np.dtype("uint8"),
+    )
 
-def read_picture(path, image_shape, background=colours.WHITE):
+
+def read_picture(
+    path: str | os.PathLike, image_shape: tuple, background: str = WHITE
+) -> tuple[np.ndarray, bool]:
     """Reads one picture; of an animated one, the first frame.
 
     Args:
@@ -107,7 +109,7 @@ def read_picture(path, image_shape, background=colours.WHITE):
             image = image.transpose(turn)
         pixels = np.asarray(image)
     pixels = pixels.reshape(*pixels.shape[:2], channels)
-    return examples.convert(pixels[None], image_shape)[0], transparent
+    return conversion.convert(pixels[None], image_shape)[0], transparent
 
 
 def _eight_bits(image):
@@ -115,10 +117,10 @@ def _eight_bits(image):
     if image.mode in _PLAIN:
         return image
     values = np.asarray(image)
-    if image.mode.startswith("I;16"):
+    # Older releases of Pillow say "I" of 16 bits.
+    is_short = image.mode == "I" and image.format in ("PNG", "PPM")
+    if is_short or image.mode.startswith("I;16"):
         white = 2**16 - 1
-    elif image.mode == "I" and image.format in ("PNG", "PPM"):
-        white = 2**16 - 1  # older releases of Pillow call 16 bits so
     elif image.mode == "F":
         white = 1
     else:
@@ -133,10 +135,10 @@ def _eight_bits(image):
         )
     levels = np.round(values.astype("float64") * 255 / white).astype("uint8")
     grey = Image.fromarray(levels)
-    hidden = image.info.get("transparency")
-    if hidden is not None:
-        seen = np.where(values == hidden, 0, 255).astype("uint8")
-        grey.putalpha(Image.fromarray(seen))
+    transparent = image.info.get("transparency")  # the value that is
+    if transparent is not None:
+        opacity = np.where(values == transparent, 0, 255).astype("uint8")
+        grey.putalpha(Image.fromarray(opacity))
     return grey
 
 
@@ -149,8 +151,8 @@ def _opaque(image, background):
     return Image.alpha_composite(ground, image), True
 
 
-def check_readable(path):
-    """Raises unless all of a picture can be read; a JPEG's at an eighth."""
+def check_readable(path: str | os.PathLike) -> None:
+    """Raises unless all of a picture can be read, a JPEG at an eighth of its size."""
     with _opened(path) as image:
         image.draft(image.mode, tuple(side // 8 for side in image.size))
         image.load()
@@ -160,26 +162,23 @@ def check_readable(path):
 @contextlib.contextmanager
 def _opened(path):
     """Opens a picture; errors name the file."""
-    reading.check_regular(path)
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            _check_pixels(image)
-            yield image
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
-        raise InvalidArgument(
-            f"{path} can't be read as a picture, for it is too large: {e} Make "
-            "it smaller, or move it away."
-        ) from e
-    except Exception as error:  # damaged files make Pillow raise of all kinds
-        reading.raise_systems(error)
-        reason = str(error) or type(error).__name__
-        raise InvalidArgument(
-            f"{path} can't be read as a picture: {reason}. Repair it, or move it away."
-        ) from error
+    with files.reading(path, "a picture", ". Repair it, or move it away."):
+        try:
+            with Image.open(path, formats=_FORMATS) as image:
+                _check_pixels(image)
+                yield image
+        except (
+            Image.DecompressionBombError,
+            Image.DecompressionBombWarning,
+        ) as error:
+            raise InvalidArgument(
+                f"{path} can't be read as a picture, for it is too large: "
+                f"{error} Make it smaller, or move it away."
+            ) from error
 
 
 def _check_pixels(image):
-    """Raises for a size of which Pillow only warns, up to twice its limit."""
+    """Raises above Pillow's limit, for up to twice of which it only warns."""
     limit = Image.MAX_IMAGE_PIXELS
     pixels = image.width * image.height
     if limit is not None and pixels > limit:
@@ -190,28 +189,21 @@ def _check_pixels(image):
 
 
 def _orientation(image):
-    """How the camera was held, 1 to 8; 1 where that can't be read.
-
-    Asked before the pixels are read, of what stands before them in the file.
-    """
+    """The EXIF orientation, 1 to 8; 1 where that can't be read."""
     if image.format == "TIFF":
         return 1  # Pillow turns these itself
     try:
-        # A PNG's own method would read all pixels first.
+        # What stands before the pixels is enough; the method of PNG images
+        # would read all pixels first.
         exif = Image.Image.getexif(image)
         return int(exif.get(ExifTags.Base.Orientation, 1))
-    except Exception:  # whatever garbage makes Pillow raise
+    except Exception:  # damaged files make Pillow raise of all kinds
         return 1
 
 
-def _upright_size(image):
-    """(width, height) as the picture will be read."""
-    turned = _orientation(image) in (5, 6, 7, 8)
-    return image.size[::-1] if turned else image.size
-
-
 def _is_grey(image, background):
-    if image.has_transparency_data and not colours.is_grey(background):
+    background_is_grey = len(set(ImageColor.getrgb(background))) == 1
+    if image.has_transparency_data and not background_is_grey:
         return False
     if image.mode not in ("P", "PA"):
         return image.mode in _GREY
@@ -219,19 +211,21 @@ def _is_grey(image, background):
     return bool((palette == palette[:, :1]).all())
 
 
-def common_shape(paths, background=colours.WHITE):
-    """The one shape of all pictures, by their headers, or an error."""
-    first, grey = None, True
+def common_shape(
+    paths: Sequence, background: str = WHITE
+) -> tuple[int, int, int]:
+    """Returns the one shape of all pictures, by their headers, or raises."""
+    first, all_grey = None, True
     for path in paths:
         with _opened(path) as image:
-            size, is_grey = _upright_size(image), _is_grey(image, background)
-        if first is None:
-            first = size
+            is_turned = _orientation(image) in (5, 6, 7, 8)
+            size = image.size[::-1] if is_turned else image.size
+            all_grey = all_grey and _is_grey(image, background)
+        first = first or size
         if size != first:
             raise InvalidArgument(
                 f"{paths[0]} has {first[0]}x{first[1]} pixels and {path} has "
                 f"{size[0]}x{size[1]}. Pass `image_shape` (--image-shape on the "
                 "command line) to bring all to one size."
             )
-        grey = grey and is_grey
-    return (first[1], first[0], 1 if grey else 3)
+    return (first[1], first[0], 1 if all_grey else 3)

@@ -2,13 +2,16 @@
 
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kgen.errors import check_int, invalid
+from kgen.errors import invalid
+from kgen.params import Integer, checked
 
-# An own random stream for each use of a seed.
+# Each use of a seed has a random stream of its own.
 _ORDER, _BINARIZE = 0, 1
 
 _PREFETCH = 4
@@ -19,20 +22,20 @@ _SHUFFLE_BYTES = 2**28
 
 
 def batches(
-    images,
-    labels,
+    images: Any,
+    labels: np.ndarray | None,
     *,
-    batch_size,
-    shuffle=False,
-    seed=None,
-    binarize=False,
-):
-    """A dataset of float32 batches, in an order that each epoch draws anew.
+    batch_size: int,
+    shuffle: bool = False,
+    seed: int | None = None,
+    binarize: bool = False,
+) -> tf.data.Dataset:
+    """Makes a dataset of float32 batches, in an order that each epoch draws.
 
     The order is a function of the seed and the epoch's number alone; see
     `set_epoch`. An array in memory is gathered from as it is, and cast by the
     batch; from anything else that can be indexed with an array of positions
-    (a memory map, a list of picture files) only the batch is read.
+    (a memory map, `Lazy` rows) only the batch is read.
 
     Args:
         images: Indexable with positions, with `shape` and `dtype`; uint8 is
@@ -48,44 +51,39 @@ def batches(
         `tf.data.Dataset` of images, or of pairs.
     """
     size = len(images)
-    seed = _check_seed(seed)
     read = _reader(images)
     labels = None if labels is None else tf.constant(labels, "int32")
 
-    def positions(epoch):
+    def positions(key):
         order = tf.range(size, dtype="int64")
         if shuffle:
-            order = tf.random.experimental.stateless_shuffle(
-                order, _key(seed, _ORDER, epoch)
-            )
+            order = tf.random.experimental.stateless_shuffle(order, key)
         starts = tf.data.Dataset.range(0, size, batch_size)
-        return starts.map(
-            lambda start: (
-                order[start : start + batch_size],
-                _key(seed, _BINARIZE, epoch * size + start),
-            )
-        )
+        return starts.map(lambda start: order[start : start + batch_size])
 
-    def examples(index, key):
+    def examples(index):
         x = read(index)
-        if binarize:
-            x = _binarize(x, key)
         return x if labels is None else (x, tf.gather(labels, index))
 
-    dataset, counter = _each_epoch(positions, shuffle)
-    dataset = dataset.map(examples, num_parallel_calls=1)
-    count = -(-size // batch_size)
-    return _finish(dataset, count, counter)
+    return _by_epochs(
+        positions, examples, size, batch_size, shuffle, seed, binarize
+    )
 
 
 def stream(
-    examples, size, *, batch_size, shuffle=False, seed=None, binarize=False
-):
-    """Like `batches`, for a dataset of single examples that is only read on.
+    examples: tf.data.Dataset,
+    size: int,
+    *,
+    batch_size: int,
+    shuffle: bool = False,
+    seed: int | None = None,
+    binarize: bool = False,
+) -> tf.data.Dataset:
+    """Like `batches`, for a dataset of single examples without random access.
 
     Args:
         examples: `tf.data.Dataset` of uint8 or float images, or of pairs.
-        size: How many there are.
+        size: The number of examples.
         batch_size: As in `batches`.
         shuffle: As in `batches`; the order is mixed over 10,000 examples.
         seed: As in `batches`.
@@ -94,39 +92,35 @@ def stream(
     Returns:
         `tf.data.Dataset` of images, or of pairs.
     """
-    seed = _check_seed(seed)
+    spec = tf.nest.flatten(examples.element_spec)[0]
+    example_bytes = spec.dtype.size * math.prod(spec.shape)
+    buffer = min(size, _SHUFFLE_BUFFER, max(1, _SHUFFLE_BYTES // example_bytes))
 
-    def of_epoch(epoch):
+    def in_order(key):
         dataset = examples
-        spec = tf.nest.flatten(examples.element_spec)[0]
-        one = spec.dtype.size * math.prod(spec.shape)
         if shuffle:
-            key = _key(seed, _ORDER, epoch)
             # Of this function alone: the global one would change the order.
             tf.compat.v1.set_random_seed(1)
             dataset = dataset.shuffle(
-                min(size, _SHUFFLE_BUFFER, max(1, _SHUFFLE_BYTES // one)),
+                buffer,
                 seed=tf.random.stateless_uniform((), key, None, None, "int64"),
                 reshuffle_each_iteration=False,
             )
-        starts = tf.data.Dataset.range(0, size, batch_size)
-        keys = starts.map(
-            lambda start: _key(seed, _BINARIZE, epoch * size + start)
-        )
-        return tf.data.Dataset.zip(dataset.batch(batch_size), keys)
+        return dataset.batch(batch_size)
 
-    def cast(batch, key):
-        pair = isinstance(batch, tuple)
-        x = scale(batch[0] if pair else batch)
-        if binarize:
-            x = _binarize(x, key)
-        return (x, tf.cast(batch[1], "int32")) if pair else x
-
-    dataset, counter = _each_epoch(of_epoch, shuffle)
-    return _finish(dataset.map(cast), -(-size // batch_size), counter)
+    return _by_epochs(
+        in_order,
+        lambda batch: batch,
+        size,
+        batch_size,
+        shuffle,
+        seed,
+        binarize,
+    )
 
 
-def set_epoch(dataset, epoch):
+@checked(epoch=Integer(0))
+def set_epoch(dataset: tf.data.Dataset, epoch: int) -> None:
     """Makes the next pass over `dataset` that of an epoch's number.
 
     The passes count up by themselves from 0; setting the number lets a
@@ -143,51 +137,79 @@ def set_epoch(dataset, epoch):
             "what `kgen.data.load` returned, as it is",
             dataset,
         )
-    epoch = check_int("epoch", "set_epoch", epoch, minimum=0)
     if dataset.epoch_counter is not None:
         dataset.epoch_counter.assign(epoch)
 
 
-def scale(images):
+def scale(images: tf.Tensor) -> tf.Tensor:
     """uint8 images as float32 in [0, 1]; others as float32."""
     if images.dtype == tf.uint8:
         return tf.cast(images, "float32") * np.float32(1 / 255)
     return tf.cast(images, "float32")
 
 
-def _reader(images):
-    shape, dtype = tuple(images.shape[1:]), images.dtype
-    if isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
+def in_memory(images: Any) -> bool:
+    """Whether `images` is an array in memory."""
+    return isinstance(images, np.ndarray) and not isinstance(images, np.memmap)
+
+
+def _reader(images) -> Callable:
+    """A function from positions to the images there, as a tensor."""
+    if in_memory(images):
         tensor = tf.constant(images)
-        return lambda index: scale(tf.gather(tensor, index))
+        return lambda index: tf.gather(tensor, index)
 
     def read(index):
         batch = tf.numpy_function(
-            lambda i: np.ascontiguousarray(images[i]), [index], dtype
+            lambda i: np.ascontiguousarray(images[i]), [index], images.dtype
         )
-        return scale(tf.ensure_shape(batch, (None, *shape)))
+        return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
     return read
 
 
-def _each_epoch(of_epoch, count_epochs):
-    """Flattens `of_epoch(number)`; returns the dataset and the counter."""
-    if not count_epochs:
-        zero = tf.data.Dataset.from_tensors(tf.constant(0, "int64"))
-        return zero.flat_map(of_epoch), None
-    counter = tf.Variable(0, dtype="int64", trainable=False)
+def _by_epochs(of_epoch, read, size, batch_size, shuffle, seed, binarize):
+    """The dataset of all epochs, one after another.
 
-    def next_epoch(_):
-        return counter.assign_add(1) - 1
+    Args:
+        of_epoch: Function from an epoch's random key to a dataset of batches
+            in the form that `read` takes.
+        read: Function from such a batch to images, or to pairs.
+        size: The number of examples.
+        batch_size: As in `batches`, like all that follow.
+    """
+    if seed is None:
+        seed = random.randrange(2**31)
+    seed = Integer(0, math.inf).check("seed", "load", seed) % 2**63
 
-    number = tf.data.Dataset.from_tensors(0).map(next_epoch)
-    return number.flat_map(of_epoch), counter
+    def with_keys(epoch):
+        starts = tf.data.Dataset.range(0, size, batch_size)
+        keys = starts.map(
+            lambda start: _key(seed, _BINARIZE, epoch * size + start)
+        )
+        dataset = of_epoch(_key(seed, _ORDER, epoch))
+        return tf.data.Dataset.zip(dataset, keys)
 
+    def cast(batch, key):
+        batch = read(batch)
+        is_pair = isinstance(batch, tuple)
+        x = scale(batch[0] if is_pair else batch)
+        if binarize:
+            uniform = tf.random.stateless_uniform(tf.shape(x), key)
+            x = tf.cast(uniform < x, "float32")
+        return (x, tf.cast(batch[1], "int32")) if is_pair else x
 
-def _finish(dataset, count, counter):
+    counter = None
+    epochs = tf.data.Dataset.from_tensors(tf.constant(0, "int64"))
+    if shuffle:
+        counter = tf.Variable(0, dtype="int64", trainable=False)
+        epochs = epochs.map(lambda _: counter.assign_add(1) - 1)
+    dataset = epochs.flat_map(with_keys).map(cast, num_parallel_calls=1)
+    count = -(-size // batch_size)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
     dataset = dataset.prefetch(_PREFETCH)
     options = tf.data.Options()
+    # The thread of the autotuning could stall the end of an epoch.
     options.autotune.enabled = False
     # Of several workers, each keeps its part of every batch.
     options.experimental_distribute.auto_shard_policy = (
@@ -198,20 +220,8 @@ def _finish(dataset, count, counter):
     return dataset
 
 
-def _check_seed(seed):
-    if seed is None:
-        return random.randrange(2**31)
-    return check_int("seed", "load", seed, 0, math.inf) % 2**63
-
-
 def _key(seed, use, number):
     """A pair of integers for stateless random ops."""
-    key = tf.random.experimental.stateless_fold_in(
+    return tf.random.experimental.stateless_fold_in(
         tf.constant([seed, use], "int64"), number
     )
-    return key
-
-
-def _binarize(x, key):
-    uniform = tf.random.stateless_uniform(tf.shape(x), key)
-    return tf.cast(uniform < x, "float32")

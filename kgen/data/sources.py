@@ -1,16 +1,28 @@
-"""What a source is, and which splits it has."""
+"""What can be loaded: a source, its splits, and `load`."""
 
 import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from kgen.data import arrays, examples, folders, idx, pictures, reading, shapes
-from kgen.data import background as colours
+from kgen import files
+from kgen.data import (
+    arrays,
+    conversion,
+    examples,
+    folders,
+    idx,
+    numpy_files,
+    pictures,
+)
+from kgen.data.examples import Examples, StreamedExamples
 from kgen.errors import InvalidArgument, invalid, unknown_name
+from kgen.params import Integer, checked
 
 _ENDINGS = (".npy", ".npz", ".gz", *pictures.ENDINGS)
 
@@ -21,7 +33,7 @@ class Source:
 
     Args:
         name: A short name, for messages and directories.
-        readers: Dictionary from splits to functions that give their examples.
+        readers: Dictionary from splits to functions that return their examples.
         class_names: Names of the classes, `()` where the source has none.
         image_shape: What the pictures are brought to, or None.
         background: The colour on which transparent pictures are shown.
@@ -31,10 +43,10 @@ class Source:
     readers: dict[str, Callable]
     class_names: tuple = ()
     image_shape: tuple | None = None
-    background: str = colours.WHITE
+    background: str = conversion.WHITE
 
     @property
-    def splits(self):
+    def splits(self) -> tuple[str, ...]:
         """The names that `examples` takes, besides slices such as `train[:9]`.
 
         A source without splits of its own has `all`, and a seeded fifth of it
@@ -44,14 +56,16 @@ class Source:
             return ("train", "test", "all")
         return tuple(self.readers)
 
-    def first_of(self, *names):
+    def first_of(self, *names: str) -> str | None:
         """The first of `names` that is one of `splits`, or None."""
         return next((name for name in names if name in self.splits), None)
 
     @functools.cached_property
-    def classes(self):
-        """The classes' numbers, ascending: those with names, or else those that
-        occur in any split; none without labels."""
+    def classes(self) -> np.ndarray:
+        """The classes' numbers, ascending, an empty array without labels.
+
+        They are those of `class_names`, or else those that occur in any split.
+        """
         if self.class_names:
             return np.arange(len(self.class_names))
         labels = [self.examples(name).read_labels() for name in self.readers]
@@ -60,11 +74,11 @@ class Source:
         return classes[classes >= 0]  # some mark by -1 what is unknown
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int | None:
         """The classes' highest number plus 1, or None without labels."""
         return int(self.classes[-1]) + 1 if len(self.classes) else None
 
-    def examples(self, split):
+    def examples(self, split: str) -> Examples | StreamedExamples:
         """The examples of a split.
 
         Args:
@@ -74,26 +88,26 @@ class Source:
         Raises:
             InvalidArgument: If there is no such split, or it is empty.
         """
-        found = self._read(self._name(split))
-        if self.image_shape is not None and hasattr(found, "images"):
-            images = examples.convert_all(
-                found.images, self.image_shape, self.background
+        part = self._read(self._name(split))
+        if self.image_shape is not None and isinstance(part, Examples):
+            images = conversion.convert_all(
+                part.images, self.image_shape, self.background
             )
-            found = examples.Examples(images, found.labels)
-        start, stop = _bounds(split, len(found))
+            part = Examples(images, part.labels)
+        start, stop = _bounds(split, len(part))
         if start >= stop:
             raise InvalidArgument(f"Split {split!r} of {self.name} is empty.")
-        if (start, stop) == (0, len(found)):
-            return found
-        return found.slice(start, stop)
+        if (start, stop) == (0, len(part)):
+            return part
+        return part.slice(start, stop)
 
-    def overlap(self, one, other):
+    def overlap(self, first: str, second: str) -> bool:
         """Whether two splits, neither of them `all`, share examples."""
-        name = self._name(one)
-        if name != self._name(other):
+        name = self._name(first)
+        if name != self._name(second):
             return False
         size = len(self._read(name))
-        starts, stops = zip(_bounds(one, size), _bounds(other, size))
+        starts, stops = zip(_bounds(first, size), _bounds(second, size))
         return max(starts) < min(stops)
 
     def _name(self, split):
@@ -103,19 +117,22 @@ class Source:
             raise unknown_name("split", "load", self.splits, split)
         return name
 
-    def dataset(self, split, labels=False, **options):
+    def dataset(
+        self, split: str, labels: bool = False, **options: Any
+    ) -> tf.data.Dataset:
         """Batches of a split; see `load`."""
-        found = self.examples(split)
-        if labels and found.labels is None:
+        part = self.examples(split)
+        if labels and part.labels is None:
             raise InvalidArgument(
                 f"The source {self.name} has no labels. Labels come from a data "
                 "set that has them, class folders, or a second array."
             )
-        is_vectors = len(found.shape) != 3 and hasattr(found, "images")
+        # Pictures are in [0, 1]; vectors in memory or in files may not be.
+        is_vectors = len(part.shape) != 3 and isinstance(part, Examples)
         if options.get("binarize") and is_vectors:
-            arrays.check_values(found.images, "source", unit=True)
+            arrays.check_values(part.images, "source", unit=True)
         shuffle = str(split).startswith("train")
-        return found.batches(labels=labels, shuffle=shuffle, **options)
+        return part.batches(labels=labels, shuffle=shuffle, **options)
 
     def _read(self, name):
         if "all" not in self.readers:
@@ -157,12 +174,12 @@ def _bounds(split, size):
 
 
 def open_source(
-    source,
-    image_shape=None,
-    data_dir=None,
-    any_range=False,
-    background=colours.WHITE,
-):
+    source: Any,
+    image_shape: Sequence | None = None,
+    data_dir: str | os.PathLike | None = None,
+    any_range: bool = False,
+    background: str = conversion.WHITE,
+) -> Source:
     """Opens what `load` takes as `source`.
 
     Args:
@@ -177,73 +194,126 @@ def open_source(
         A `Source`.
     """
     if image_shape is not None:
-        image_shape = examples.check_image_shape(image_shape)
-    look = (image_shape, colours.check_background(background))
+        image_shape = conversion.check_image_shape(image_shape)
+    look = (image_shape, conversion.check_background(background))
+    name, readers, class_names = _open(source, data_dir, any_range, *look)
+    # What is read is kept.
+    readers = {split: functools.cache(read) for split, read in readers.items()}
+    if tuple(readers) == ("train",):  # a train split alone is no split
+        readers = {"all": readers["train"]}
+    return Source(name, readers, class_names, *look)
+
+
+def _open(source, data_dir, any_range, *look):
+    """A source's name, its readers by the split, and its classes' names."""
     if not isinstance(source, (str, os.PathLike)):
-        given = source if shapes.is_pair(source) else [source]
-        pair = arrays.from_arrays(*given, any_range=any_range)
-        return Source("arrays", {"all": lambda: pair}, (), *look)
+        pair = source if arrays.is_pair(source) else [source]
+        whole = arrays.from_arrays(*pair, any_range=any_range)
+        return "arrays", {"all": lambda: whole}, ()
     if source == "":
         raise invalid("source", "load", "a path or a data set's name", "''")
-    if source == "digits":  # built in, whatever lies beside
+    if source == "digits":  # built in, even where a folder has that name
         return _open_tfds(source, data_dir, *look)
     path = pathlib.Path(os.path.expanduser(source))
-    reading.check_regular(path)
+    files.check_regular(path)
     if path.is_dir():
-        return _open_folder(path, *look)
+        readers, class_names = idx.find(path), ()
+        if not readers:
+            readers, class_names = folders.find(path, *look)
+        return path.resolve().name, readers, class_names
     if path.is_file():
-        return _open_file(path, any_range, *look)
-    if isinstance(source, os.PathLike) or _is_path_like(source):
+        if path.suffix not in (".npy", ".npz"):
+            raise InvalidArgument(
+                f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
+                "a folder."
+            )
+        return path.stem, numpy_files.find(path, any_range), ()
+    is_path_like = (
+        isinstance(source, os.PathLike)
+        or source[0] in "./~"
+        or source.lower().endswith(_ENDINGS)
+    )
+    if is_path_like:
         raise FileNotFoundError(f"There is no file or folder {source}.")
     return _open_tfds(source, data_dir, *look)
-
-
-def _is_path_like(source):
-    return source[0] in "./~" or source.lower().endswith(_ENDINGS)
-
-
-def _open_file(path, any_range, *look):
-    if path.suffix not in (".npy", ".npz"):
-        raise InvalidArgument(
-            f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
-            "a folder."
-        )
-    readers = arrays.from_file(path, any_range)
-    return Source(path.stem, _undivided(readers), (), *look)
-
-
-def _open_folder(path, *look):
-    name = path.resolve().name
-    found = idx.find(path)
-    if found:
-        readers = {
-            split: functools.partial(idx.read_split, file)
-            for split, file in found.items()
-        }
-        return Source(name, _undivided(readers), (), *look)
-    readers, names = folders.find(path, *look)
-    return Source(name, _undivided(readers), names, *look)
 
 
 def _open_tfds(name, data_dir, *look):
     from kgen.data import tensorflow_sets  # slow to import
 
-    builder = tensorflow_sets.open_builder(name, data_dir)
-    readers = {
-        split: functools.partial(
-            tensorflow_sets.read_split, builder, split, *look
-        )
-        for split in builder.info.splits
-    }
-    names = tensorflow_sets.class_names(builder)
-    return Source(name, _undivided(readers), names, *look)
+    return name, *tensorflow_sets.find(name, data_dir, *look)
 
 
-def _undivided(readers):
-    """Readers that read once; a train split alone is no split."""
-    readers = {
-        split: functools.cache(reader) for split, reader in readers.items()
-    }
-    if tuple(readers) == ("train",):
-        return {"all": readers["train"]}
-    return readers
+@checked(batch_size=Integer(1))
+def load(
+    source: Any,
+    split: str | Sequence[str] = "train",
+    *,
+    batch_size: int = 128,
+    labels: bool = False,
+    image_shape: Sequence | None = None,
+    seed: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    binarize: bool = False,
+    background: str = conversion.WHITE,
+) -> tf.data.Dataset | tuple[tf.data.Dataset, ...]:
+    """Loads pictures or vectors as batches of float32.
+
+    uint8 pictures are scaled to [0, 1]. What fits in 1 GiB is kept in memory
+    as it is; larger sources are read by the batch. A split whose name starts
+    with `train` is shuffled anew each epoch, the others keep their order; the
+    last batch may be smaller.
+
+    Args:
+        source: One of
+            `"digits"`, the UCI digits, built in;
+            the name of any TensorFlow Datasets data set;
+            a folder of pictures (png, jpg, bmp, gif, webp, tif, ppm), where
+            the names of folders in it are classes, and `train`, `validation`
+            and `test`, or names alike, are splits;
+            a folder of IDX files, as MNIST's, plain or .gz;
+            a .npy or .npz file; an array, or a pair of images and labels.
+        split: A split's name, or a tuple of them. Sources without splits have
+            `"train"` and `"test"`, a fixed random fifth (of each class, if one
+            would be missing in `"train"`), and `"all"`. Slices
+            such as `"train[:1000]"` or `"train[80%:]"` work for every source.
+        batch_size: Positive integer.
+        labels: Whether to give pairs `(x, y)`, y int32 of shape `(batch,)`.
+        image_shape: `(height, width, channels)`: resizes the pictures, and
+            makes them grey (1) or coloured (3); with 4 channels, the last is
+            the opacity.
+        seed: Integer for the order of the epochs; None for another one each
+            time (after `keras.utils.set_random_seed`, the same).
+        data_dir: Where TensorFlow Datasets keeps its files.
+        binarize: Whether each pixel is drawn as 0 or 1, with its value as the
+            probability of 1: anew each epoch in a shuffled split (dynamic
+            binarisation), else always the same.
+        background: The colour on which transparent pictures are shown, unless
+            `image_shape` has 4 channels: a name, or digits as in `"#ff8000"`.
+
+    Returns:
+        A `tf.data.Dataset`, or a tuple of them if `split` is a tuple.
+
+    Raises:
+        InvalidArgument: If the source or split is unknown, or the data can't
+            be used; the message says what to do.
+        FileNotFoundError: If a path does not exist.
+
+    Example:
+
+        train, test = kgen.data.load("digits", split=("train", "test"))
+
+    References:
+        Salakhutdinov & Murray (2008), section 5 (binarised pixels).
+    """
+    opened = open_source(source, image_shape, data_dir, background=background)
+    dataset = functools.partial(
+        opened.dataset,
+        labels=labels,
+        batch_size=batch_size,
+        seed=seed,
+        binarize=binarize,
+    )
+    if isinstance(split, (tuple, list)):
+        return tuple(map(dataset, split))
+    return dataset(split)

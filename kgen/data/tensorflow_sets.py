@@ -1,36 +1,61 @@
 """Any TensorFlow Datasets name as a source."""
 
 import contextlib
+import functools
 import io
 import math
+import os
 import random
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from kgen.data import background as colours
-from kgen.data import examples
+from kgen.data import conversion, examples
 from kgen.data.arrays import check_dtype, from_arrays
+from kgen.data.conversion import WHITE
 from kgen.data.digits import Digits  # noqa: F401  registers "digits"
 from kgen.data.examples import StreamedExamples
 from kgen.errors import InvalidArgument, unknown_name
 
 
-def open_builder(name, data_dir=None):
+def find(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    image_shape: tuple | None = None,
+    background: str = WHITE,
+) -> tuple[dict[str, Callable], tuple[str, ...]]:
     """Finds and prepares a data set.
 
     Args:
         name: Its TFDS name, such as `"mnist"` or `"emnist/letters:3.*.*"`.
         data_dir: Where TFDS keeps its files; None for its own default.
+        image_shape: `(height, width, channels)`, or None for the pictures' own.
+        background: The colour on which transparent pictures are shown.
 
     Returns:
-        A TFDS builder, ready to read.
+        Dictionary from splits to functions that return their examples, and the
+        classes' names, `()` if there is no single label of that kind.
 
     Raises:
         InvalidArgument: If TFDS does not know the name; the nearest is offered.
         OSError: If it can't be downloaded or written.
     """
+    builder = _open_builder(name, data_dir)
+    readers = {
+        split: functools.partial(
+            _read_split, builder, split, image_shape, background
+        )
+        for split in builder.info.splits
+    }
+    _, label = _keys(builder)
+    names = tuple(builder.info.features[label].names) if label else ()
+    return readers, names
+
+
+def _open_builder(name, data_dir):
+    """A TFDS builder that is ready to read."""
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (
@@ -52,9 +77,9 @@ def open_builder(name, data_dir=None):
         ):
             builder.download_and_prepare()
     except Exception as error:  # whatever the data set's own code raises
-        again = tfds.builder(name, data_dir=data_dir)
-        if again.is_prepared():  # by another process, meanwhile
-            return again
+        fresh = tfds.builder(name, data_dir=data_dir)
+        if fresh.is_prepared():  # by another process, meanwhile
+            return fresh
         raise OSError(
             f"TensorFlow Datasets could not prepare {name!r} in "
             f"{builder.data_dir}: {_first_line(error)}. Check "
@@ -70,7 +95,7 @@ def _first_line(error):
 
 @contextlib.contextmanager
 def _same_random_state():
-    """Preparing draws random numbers; what follows must not depend on it."""
+    """Keeps the state of the generators that preparing a data set draws from."""
     state, numpy_state = random.getstate(), np.random.get_state()
     try:
         yield
@@ -81,7 +106,7 @@ def _same_random_state():
 
 @contextlib.contextmanager
 def _quiet():
-    """No word of a download where there is none."""
+    """Hides the messages of a download where nothing is downloaded."""
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -102,22 +127,16 @@ def _unknown(name, known):
     )
 
 
-def class_names(builder):
-    """Names of the classes, `()` if it has no single label of that kind."""
-    _, label = _keys(builder)
-    return tuple(builder.info.features[label].names) if label else ()
-
-
-def read_split(builder, split, image_shape=None, background=colours.WHITE):
+def _read_split(builder, split, image_shape, background):
     """The examples of a split, in memory if they fit, else as a stream."""
     image, label = _keys(builder)
     feature = builder.info.features[image]
-    own_shape = tuple(feature.shape)
-    if len(own_shape) == 2:
-        own_shape += (1,)
-    if image_shape is None and own_shape[-1] == 4:
-        image_shape = (*own_shape[:-1], 3)  # opacity only on request
-    shape = image_shape or own_shape
+    stored_shape = tuple(feature.shape)
+    if len(stored_shape) == 2:
+        stored_shape += (1,)
+    if image_shape is None and stored_shape[-1] == 4:
+        image_shape = (*stored_shape[:-1], 3)  # opacity only on request
+    shape = image_shape or stored_shape
     if None in shape:
         raise InvalidArgument(
             f"The pictures of {builder.name!r} have shape {feature.shape}: they "
@@ -125,8 +144,9 @@ def read_split(builder, split, image_shape=None, background=colours.WHITE):
             "line) to bring all to one."
         )
     if image_shape is not None:
-        examples.check_convertible(own_shape, image_shape)
-    check_dtype(np.dtype(feature.np_dtype), builder.name)
+        conversion.check_convertible(stored_shape, image_shape)
+    look, dtype = (image_shape, background), np.dtype(feature.np_dtype)
+    check_dtype(dtype, builder.name)
     size = builder.info.splits[split].num_examples
     if not size:
         raise InvalidArgument(f"Split {split!r} of {builder.name} is empty.")
@@ -137,20 +157,16 @@ def read_split(builder, split, image_shape=None, background=colours.WHITE):
             x = x[..., None]
         if image_shape is not None:
             x = tf.numpy_function(
-                lambda x: examples.convert(x[None], image_shape, background)[0],
-                [x],
-                feature.np_dtype,
+                lambda x: conversion.convert(x[None], *look)[0], [x], dtype
             )
         x = tf.ensure_shape(x, shape)
         return (x, example[label]) if label else x
 
     dataset = builder.as_dataset(split=split).map(select)
-    itemsize = np.dtype(feature.np_dtype).itemsize
-    if size * math.prod(shape) * itemsize > examples.IN_MEMORY_BYTES:
+    if size * math.prod(shape) * dtype.itemsize > examples.IN_MEMORY_BYTES:
         return StreamedExamples(dataset, size)
-    whole = next(iter(dataset.batch(size)))
-    pair = whole if label else (whole, None)
-    return from_arrays(*(None if x is None else x.numpy() for x in pair))
+    arrays = next(dataset.batch(size).as_numpy_iterator())
+    return from_arrays(*arrays) if label else from_arrays(arrays)
 
 
 def _keys(builder):

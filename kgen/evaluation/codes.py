@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgen import metrics
-from kgen.data.examples import some
+from kgen.data.examples import subset
 from kgen.evaluation.estimates import Estimate, check_finite, share
 from kgen.evaluation.evidence import Evidence, has_labels
 from kgen.evaluation.groups import Metric, group, no_labels, too_few
@@ -58,7 +58,7 @@ def _nothing_to_learn(evidence):
 )
 def probes(evidence: Evidence) -> dict[str, Estimate]:
     model, test = evidence.model, evidence.test
-    train = some(evidence.train, _PROBED, evidence.seed)
+    train = subset(evidence.train, _PROBED, evidence.seed)
     codes, test_codes = (
         check_finite("codes", model.encode(part.batches(batch_size=250)))
         for part in (train, test)

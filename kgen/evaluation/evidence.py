@@ -11,7 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from kgen import metrics
-from kgen.data.examples import Examples, StreamedExamples, drawn, some
+from kgen.data.examples import (
+    Examples,
+    StreamedExamples,
+    subset,
+    subset_positions,
+)
 from kgen.errors import invalid
 from kgen.evaluation.estimates import check_finite
 from kgen.extractors import Extractor
@@ -155,7 +160,7 @@ class Evidence:
         """
         test = self.test
         if count is not None and len(test) > count:
-            test = some(test, count, self.seed)
+            test = subset(test, count, self.seed)
         labels = self.model.conditional
         return test.batches(**{"batch_size": 250, "labels": labels, **options})
 
@@ -241,7 +246,7 @@ class Evidence:
         The beginning of data may be a single class.
         """
         examples = getattr(self, split)
-        order = drawn(len(examples), self.num_samples, self.seed)
+        order = subset_positions(len(examples), self.num_samples, self.seed)
         is_stream = isinstance(examples, StreamedExamples)  # in its own order
 
         def summary():

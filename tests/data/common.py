@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kgen.data.examples import Lazy
+
 
 def random_uint8(*shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype="uint8")
@@ -14,6 +16,11 @@ def random_uint8(*shape, seed=0):
 def as_floats(images):
     """What uint8 images must come out as."""
     return images.astype("float64") / 255
+
+
+def lazy(images):
+    """The rows of an array as if each were read from a file."""
+    return Lazy(images.__getitem__, images.shape, images.dtype)
 
 
 def read(dataset):

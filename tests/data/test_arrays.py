@@ -11,7 +11,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from kgen.data import arrays, examples, load
+from kgen.data import arrays, examples, load, numpy_files
+from kgen.data.pipeline import in_memory
 from kgen.errors import InvalidArgument
 from tests.data.common import as_floats, random_uint8, read
 
@@ -19,7 +20,7 @@ PICTURES = random_uint8(20, 6, 5)
 
 
 def read_file(path, split="all"):
-    return arrays.from_file(path)[split]()
+    return numpy_files.find(path)[split]()
 
 
 def save(path, array):
@@ -236,7 +237,7 @@ def test_bad_labels(labels, message):
 
 def test_npy(tmp_path):
     found = read_file(save(tmp_path / "a.npy", PICTURES))
-    assert found.images.dtype == np.uint8 and examples.in_memory(found.images)
+    assert found.images.dtype == np.uint8 and in_memory(found.images)
     np.testing.assert_array_equal(found.images[..., 0], PICTURES)
 
 
@@ -270,7 +271,7 @@ def test_npz_of_keras(tmp_path, save_npz):
         x_test=PICTURES[15:],
         y_test=np.arange(15, 20),
     )
-    assert list(arrays.from_file(path)) == ["train", "test"]
+    assert list(numpy_files.find(path)) == ["train", "test"]
     images, labels = read(load(path, "test", labels=True))
     np.testing.assert_allclose(
         images[..., 0], as_floats(PICTURES[15:]), atol=1e-7
@@ -308,7 +309,7 @@ def test_large_files_are_mapped(tmp_path, array):
     expected = arrays.from_arrays(array).images
     for file in (path, tmp_path / "a.npz"):
         images = read_file(file).images
-        assert isinstance(images, examples.Mapped)
+        assert isinstance(images, examples.Lazy)
         assert images.dtype == expected.dtype
         np.testing.assert_array_equal(images[np.arange(20)], expected)
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgen.data import examples, reading
-from kgen.errors import InvalidArgument
-from tests.data.common import as_rows, random_uint8, read
+from kgen.data import conversion, examples
+from kgen.data.pipeline import in_memory
+from kgen.errors import InvalidArgument, say_once
+from tests.data.common import as_rows, lazy, random_uint8, read
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from tests.data.common import as_rows, random_uint8, read
 )
 def test_bad_image_shape(image_shape):
     with pytest.raises(InvalidArgument, match="`image_shape` of `load`"):
-        examples.check_image_shape(image_shape)
+        conversion.check_image_shape(image_shape)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -32,7 +33,7 @@ def test_bad_image_shape(image_shape):
 def test_convert_keeps_a_plain_colour(channels, target, dtype):
     value = 200 if dtype == "uint8" else 0.75
     images = np.full((2, 7, 6, channels), value, dtype)
-    converted = examples.convert(images, target)
+    converted = conversion.convert(images, target)
     assert converted.shape == (2, *target)
     assert converted.dtype == images.dtype
     np.testing.assert_allclose(converted, value, rtol=2e-4)
@@ -41,31 +42,29 @@ def test_convert_keeps_a_plain_colour(channels, target, dtype):
 def test_grey_is_the_luminance():
     red = np.zeros((1, 2, 2, 3), "float32")
     red[..., 0] = 1
-    grey = examples.convert(red, (2, 2, 1))
+    grey = conversion.convert(red, (2, 2, 1))
     np.testing.assert_allclose(grey, 0.2989, atol=1e-3)
 
 
 def test_half_the_size_is_the_mean_of_neighbours():
     image = np.zeros((1, 8, 8, 1), "uint8")
     image[:, :, 4:] = 200
-    small = examples.convert(image, (2, 2, 1))[0, :, :, 0]
+    small = conversion.convert(image, (2, 2, 1))[0, :, :, 0]
     assert (small[:, 0] < 40).all() and (small[:, 1] > 160).all()
 
 
 def test_resized_floats_stay_in_the_unit_interval():
     images = np.ones((1, 7, 7, 3), "float32")
-    assert examples.convert(images, (5, 3, 3)).max() <= 1
+    assert conversion.convert(images, (5, 3, 3)).max() <= 1
 
 
 def test_convert_all_is_convert_by_chunks(monkeypatch):
     images = random_uint8(7, 6, 6, 3)
-    whole = examples.convert(images, (4, 3, 1))
-    monkeypatch.setattr(examples, "_CHUNK", 3)
-    chunks = examples.convert_all(images, (4, 3, 1))
+    whole = conversion.convert(images, (4, 3, 1))
+    monkeypatch.setattr(conversion, "_CHUNK", 3)
+    chunks = conversion.convert_all(images, (4, 3, 1))
     np.testing.assert_array_equal(chunks, whole)
-    lazily = examples.convert_all(
-        examples.Indirect(images, np.arange(7)), (4, 3, 1)
-    )
+    lazily = conversion.convert_all(lazy(images), (4, 3, 1))
     assert lazily.shape == (7, 4, 3, 1)
     np.testing.assert_array_equal(lazily[np.array([5, 2])], whole[[5, 2]])
 
@@ -73,7 +72,7 @@ def test_convert_all_is_convert_by_chunks(monkeypatch):
 @pytest.mark.parametrize("shape", [(5, 16), (5, 4, 4, 2)])
 def test_what_is_no_picture_has_no_image_shape(shape):
     with pytest.raises(InvalidArgument, match="no pictures with 1, 3 or 4"):
-        examples.convert_all(np.zeros(shape, "float32"), (2, 2, 1))
+        conversion.convert_all(np.zeros(shape, "float32"), (2, 2, 1))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "bool", "<f4", ">f8", "float16"])
@@ -82,13 +81,13 @@ def test_a_memory_map_is_read_as_an_array(tmp_path, dtype, mode):
     values = (random_uint8(9, 4) > 99).astype(dtype)
     path = tmp_path / "x.npy"
     np.save(path, values)
-    mapped = examples.Mapped(np.lib.format.open_memmap(path, mode))
+    mapped = examples.mapped(np.lib.format.open_memmap(path, mode))
     assert mapped.dtype == ("uint8" if dtype == "uint8" else "float32")
     assert len(mapped) == 9 and mapped.shape == (9, 4)
     for positions in (np.array([3, 0, 3]), slice(2, 5), 8):
         part = mapped[positions]
         assert part.dtype == mapped.dtype
-        assert examples.in_memory(part) and part.flags.writeable
+        assert in_memory(part) and part.flags.writeable
         np.testing.assert_array_equal(part, values[positions])
 
 
@@ -97,7 +96,7 @@ def test_what_was_written_to_a_map_stays(tmp_path):
     np.save(path, np.zeros((4, 2), "uint8"))
     memory = np.lib.format.open_memmap(path, "c")
     memory[1] = 7
-    mapped = examples.Mapped(memory)
+    mapped = examples.mapped(memory)
     assert (mapped[1] == 7).all() and (mapped[1] == 7).all()
 
 
@@ -119,7 +118,7 @@ def test_selected_from_a_stream(labelled):
 
 def test_selections_of_selections():
     images = random_uint8(10, 2)
-    indexable = examples.Indirect(images, np.arange(10))
+    indexable = lazy(images)
     for source in (images, indexable):
         whole = examples.Examples(source, np.arange(10))
         part = whole.select(np.array([8, 3, 5, 1])).slice(1, 3)
@@ -142,7 +141,7 @@ def labelled(streamed):
 def test_some_are_a_part_drawn_by_the_seed(streamed):
     found = labelled(streamed)
     parts = [
-        read(examples.some(found, 4, seed).batches(labels=True, batch_size=3))
+        read(examples.subset(found, 4, seed).batches(labels=True, batch_size=3))
         for seed in (0, 0, 1)
     ]
     for x, y in parts:
@@ -150,7 +149,7 @@ def test_some_are_a_part_drawn_by_the_seed(streamed):
         np.testing.assert_array_equal(y, x[:, 0] > 2)
     np.testing.assert_array_equal(parts[0][0], parts[1][0])
     assert not np.array_equal(parts[0][0], parts[2][0])
-    assert len(examples.some(found, 9)) == 6
+    assert len(examples.subset(found, 9)) == 6
 
 
 def test_a_stream_is_read_once_and_given_in_the_drawn_order():
@@ -164,7 +163,7 @@ def test_a_stream_is_read_once_and_given_in_the_drawn_order():
 
     spec = (tf.TensorSpec((1,), "float32"), tf.TensorSpec((), "int64"))
     pairs = tf.data.Dataset.from_generator(rows, output_signature=spec)
-    found = examples.some(examples.StreamedExamples(pairs, 300), 90, seed=3)
+    found = examples.subset(examples.StreamedExamples(pairs, 300), 90, seed=3)
     for _ in range(2):
         x, y = read(found.batches(labels=True, batch_size=32))
     assert len(passes) == 1
@@ -180,7 +179,7 @@ def test_some_of_a_stream_are_all_that_is_kept(monkeypatch):
     stream = examples.StreamedExamples(
         tf.data.Dataset.from_tensor_slices(x), 100
     )
-    found = examples.some(stream, 30)
+    found = examples.subset(stream, 30)
     assert found.images.shape == (30, 5, 5, 1)
     assert found.images.dtype == "uint8" and found.labels is None
     order = np.random.default_rng(0).permutation(100)[:30]
@@ -213,23 +212,22 @@ def test_opacity(dtype, white):
         ("white", [[1, 1, 1], [0, 1, 0]]),
         ("#0000ff", [[0, 0, 1], [0, 1, 0]]),
     ):
-        found = examples.convert(x, (1, 2, 3), background) / white
+        found = conversion.convert(x, (1, 2, 3), background) / white
         np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
     # What is hidden does not colour what is beside it.
-    small = examples.convert(x, (1, 1, 4))[0, 0, 0] / white
+    small = conversion.convert(x, (1, 1, 4))[0, 0, 0] / white
     np.testing.assert_allclose(small, [0, 1, 0, 0.5], atol=0.01)
-    plain = examples.convert(x[..., :3], (1, 2, 4))[0, 0] / white
+    plain = conversion.convert(x[..., :3], (1, 2, 4))[0, 0] / white
     np.testing.assert_array_equal(plain, [[1, 0, 0, 1], [0, 1, 0, 1]])
 
 
-def test_an_opacity_that_is_lost_is_told_once(caplog):
-    reading.tell.cache_clear()
+def test_an_opacity_that_is_lost_is_told_once(capsys):
+    say_once.cache_clear()
     x = random_uint8(3, 2, 2, 4)
     for _ in range(2):
-        examples.convert(x, (2, 2, 3), "black")
-    (record,) = caplog.records
-    assert record.getMessage() == (
-        "Pictures with an opacity are shown on a black background."
+        conversion.convert(x, (2, 2, 3), "black")
+    assert capsys.readouterr().err == (
+        "kgen: Pictures with an opacity are shown on a black background.\n"
     )
-    examples.convert(x, (2, 2, 4), "black")
-    assert len(caplog.records) == 1
+    conversion.convert(x, (2, 2, 4), "black")
+    assert not capsys.readouterr().err

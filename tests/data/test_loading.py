@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kgen.data import examples, load, set_epoch
+from kgen.data.pipeline import in_memory
 from kgen.errors import InvalidArgument
 from tests.data.common import random_uint8, read, save_picture, sizes
 
@@ -111,7 +112,7 @@ def test_what_fits_in_memory_stays_uint8(tmp_path, data_dir, make):
     source = open_source(make(tmp_path), data_dir=data_dir)
     for split in source.splits:
         images = source.examples(split).images
-        assert examples.in_memory(images) and images.dtype == np.uint8
+        assert in_memory(images) and images.dtype == np.uint8
 
 
 @each_source

@@ -6,9 +6,8 @@ import pytest
 import tensorflow as tf
 
 from kgen.data import load, pipeline, set_epoch
-from kgen.data.examples import Indirect
 from kgen.errors import InvalidArgument
-from tests.data.common import read, sizes
+from tests.data.common import lazy, read, sizes
 
 SIZE = 23
 
@@ -23,8 +22,7 @@ def from_array(images, labels=None, **options):
 
 
 def from_indexable(images, labels=None, **options):
-    indexable = Indirect(images, np.arange(len(images)))
-    return pipeline.batches(indexable, labels, **options)
+    return pipeline.batches(lazy(images), labels, **options)
 
 
 def from_stream(images, labels=None, **options):

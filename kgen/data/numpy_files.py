@@ -1,0 +1,136 @@
+"""Examples out of .npy and .npz files."""
+
+import functools
+import math
+import os
+import pathlib
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+
+from kgen import files
+from kgen.data import examples
+from kgen.data.arrays import from_arrays
+from kgen.errors import InvalidArgument
+
+_IMAGES = ("x", "images", "data", "arr_0")
+_LABELS = ("y", "labels", "target", "arr_1")
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def find(
+    path: str | os.PathLike, any_range: bool = False
+) -> dict[str, Callable]:
+    """Opens a .npy or .npz file; what is larger than the budget is mapped.
+
+    An .npz may hold the splits of Keras's own files (`x_train`, `y_train`,
+    `x_test`, `y_test`), or images under `x`, `images`, `data` or `arr_0`, and
+    labels under `y`, `labels`, `target` or `arr_1`.
+
+    Args:
+        path: The file.
+        any_range: As in `from_arrays`.
+
+    Returns:
+        Dictionary from splits to functions that return their `Examples`; one
+        entry `"all"` where the file has no splits.
+    """
+    path = pathlib.Path(path)
+    if path.suffix == ".npy":
+        return {"all": functools.partial(_read_npy, path, any_range)}
+    with files.reading(path), zipfile.ZipFile(path) as archive:
+        names = [
+            name.removesuffix(".npy")
+            for name in archive.namelist()
+            if name.endswith(".npy")
+        ]
+    return {
+        split: functools.partial(_read_npz, path, *pair, any_range)
+        for split, pair in _pairs(names, path).items()
+    }
+
+
+def _pairs(names, path):
+    """The names of each split's images and labels (or None)."""
+
+    def first(options):
+        return next((name for name in options if name in names), None)
+
+    splits = {
+        split: (f"x_{split}", first([f"y_{split}"]))
+        for split in ("train", "validation", "test")
+        if f"x_{split}" in names
+    }
+    if splits:
+        return splits
+    images = names[0] if len(names) == 1 else first(_IMAGES)
+    if images is None:
+        raise InvalidArgument(
+            f"{path} holds the arrays {', '.join(names) or '(none)'}. Expected "
+            f"images under one of {', '.join(_IMAGES)}, or under x_train and "
+            "x_test."
+        )
+    return {"all": (images, first(_LABELS))}
+
+
+def _read_npy(path, any_range):
+    with files.reading(path):
+        with open(path, "rb") as file:
+            _check_header(file, path.stat().st_size)
+        images = np.lib.format.open_memmap(path, mode="r")
+        if images.nbytes <= examples.IN_MEMORY_BYTES:
+            images = np.array(images)
+    return from_arrays(images, name=path.name, any_range=any_range)
+
+
+def _check_header(file: BinaryIO, size: int) -> None:
+    """Raises ValueError unless a .npy's header is that of `size` bytes."""
+    version = np.lib.format.read_magic(file)
+    read = _HEADERS.get(version)
+    if read is None:
+        raise ValueError(f"its format {version} is not that of plain numbers")
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError(
+            "it holds Python objects, and these are never loaded; save an array "
+            "of numbers"
+        )
+    if min(shape, default=0) < 0:
+        raise ValueError(f"its header announces the shape {shape}")
+    files.check_size(size - file.tell(), math.prod(shape) * dtype.itemsize)
+
+
+def _read_npz(path, images, labels, any_range):
+    with files.reading(path), zipfile.ZipFile(path) as archive:
+        images = _read_member(archive, images)
+        labels = labels and _read_member(archive, labels)
+    return from_arrays(images, labels, path.name, any_range)
+
+
+def _read_member(archive, name):
+    """An array of an .npz, unpacked to a temporary file if it is large."""
+    member = f"{name}.npy"
+    size = archive.getinfo(member).file_size
+    with archive.open(member) as file:
+        _check_header(file, size)
+    if size <= examples.IN_MEMORY_BYTES:
+        with archive.open(member) as file:
+            return np.lib.format.read_array(file)
+    # Linux keeps the mapped bytes of a removed file until the map is closed.
+    with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
+        free = shutil.disk_usage(directory).free
+        if size > free:
+            raise ValueError(
+                f"its array {name} takes {size:,} bytes unpacked, and {free:,} "
+                f"are free in {tempfile.gettempdir()} (TMPDIR)"
+            )
+        file = archive.extract(member, directory)
+        return np.lib.format.open_memmap(file, mode="r")
