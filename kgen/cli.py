@@ -796,7 +796,7 @@ def evaluate(paths, metrics, out, overwrite, **options):
     quiet_import()
     from kgen import evaluations, report
 
-    settings = evaluations.Settings(
+    settings = evaluations.EvaluateSettings(
         metrics=metrics and [name.strip() for name in metrics.split(",")],
         **options,
     )
@@ -1068,7 +1068,8 @@ def _export(run, model, root, **options):
         _silenced(2) if options.get("quantize") else contextlib.nullcontext()
     )
     with warnings.catch_warnings(record=True) as caught, quiet:
-        path = exports.export(run, model, root, **options)
+        settings = exports.ExportSettings(**options)
+        path = exports.export(run, model, root, settings)
     for one in caught:
         warnings.warn_explicit(
             one.message, one.category, one.filename, one.lineno

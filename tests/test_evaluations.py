@@ -26,7 +26,7 @@ def source(name, labels, names=()):
 def judged(own, other, takes_labels=True):
     model = types.SimpleNamespace(conditional=takes_labels, needs_labels=False)
     run = types.SimpleNamespace(path="runs/r")
-    return evaluations._Judged(run, model, own, other, "test", None)
+    return evaluations._Candidate(run, model, own, other, "test", None)
 
 
 LETTERS = ("a", "b", "c")
@@ -120,7 +120,7 @@ def trained(tmp_path, monkeypatch):
         model = types.SimpleNamespace(
             conditional=conditional, needs_labels=False
         )
-        (one,) = evaluations._judged([run], [model], data)
+        (one,) = evaluations._candidates([run], [model], data)
         return one
 
     return opened
@@ -162,7 +162,7 @@ def test_runs_of_the_same_data_share_it(tmp_path):
         run.create(CONFIG)
         opened.append(run)
     model = types.SimpleNamespace(conditional=False, needs_labels=False)
-    one, other = evaluations._judged(opened, [model] * 2, None)
+    one, other = evaluations._candidates(opened, [model] * 2, None)
     assert one.own is other.own is other.source
     assert one.own.name == open_source("digits").name
 
