@@ -845,7 +845,10 @@ def compare(out, overwrite, **settings):
         new = runs.new_run("comparison", "comparisons")
         out = click.get_current_context().with_resource(new).path
     found = comparison.compare(
-        settings, out, overwrite, report=lambda line: click.echo(line, err=True)
+        comparison.CompareSettings(**settings),
+        out,
+        overwrite,
+        report=lambda line: click.echo(line, err=True),
     )
     click.echo(comparison.table(found))
     click.echo(f"The comparison is in {out}")

@@ -196,13 +196,13 @@ def _check_metrics(names, models):
 class _Candidate:
     """A run, its model, and the examples of `source` that judge it.
 
-    `own` is the source that it was trained on and `train` the examples: None
-    where another one judges it and its own can't be opened any more.
+    `trained_on` is the source of its training and `train` the examples: both are
+    None where another source judges it and its own can't be opened any more.
     """
 
     run: runs.Run
     model: GenerativeModel
-    own: Source | None
+    trained_on: Source | None
     source: Source
     split: str
     train: Any
@@ -221,19 +221,19 @@ class _Candidate:
     def has_its_classes(self):
         """Whether the labels that judge it mean what they meant in training, as
         far as they tell: some examples may lack a class."""
-        own, other = self.own, self.source
-        if own is other:
+        before, now = self.trained_on, self.source
+        if before is now:
             return True
-        if own.class_names and other.class_names:
-            return tuple(own.class_names) == tuple(other.class_names)
-        if other.class_names:
-            return set(own.classes) == set(other.classes)
-        return set(own.classes) >= set(other.classes)
+        if before.class_names and now.class_names:
+            return tuple(before.class_names) == tuple(now.class_names)
+        if now.class_names:
+            return set(before.classes) == set(now.classes)
+        return set(before.classes) >= set(now.classes)
 
     @property
     def informative_train(self):
         """The training examples, so far as they tell something of the model."""
-        if self.source is self.own and self.split == "train":
+        if self.source is self.trained_on and self.split == "train":
             return None  # it is judged by just these
         if self.train is not None and not self.has_its_classes:
             return self.train.without_labels()  # they mean other classes
@@ -250,15 +250,17 @@ def _candidates(opened, models, data):
         details = shape, config["data_dir"], False, config["background"]
         is_own = data is None or runs.data_name(data) == config["data"]
         try:
-            own = open_once(config["data"], *details)
-            train = own.examples("train")
+            trained_on = open_once(config["data"], *details)
+            train = trained_on.examples("train")
         except (InvalidArgument, OSError):
             if is_own or model.conditional or model.needs_labels:
                 raise
-            own = train = None
-        source = own if is_own else open_once(data, *details)
+            trained_on = train = None
+        source = trained_on if is_own else open_once(data, *details)
         split = runs.held_out_split(source, not is_own)
-        candidates.append(_Candidate(run, model, own, source, split, train))
+        candidates.append(
+            _Candidate(run, model, trained_on, source, split, train)
+        )
     return candidates
 
 
@@ -266,11 +268,11 @@ def _check_classes(candidates):
     """Raises if labels would be other classes to a model than they are."""
     for candidate in candidates:
         if candidate.takes_labels and not candidate.has_its_classes:
-            source, own = candidate.source, candidate.own
+            source, trained_on = candidate.source, candidate.trained_on
             raise InvalidArgument(
                 f"--data: the classes of {source.name} ({_listed(source)}) are "
                 f"not those, in their order, that {candidate.run.path} was "
-                f"trained on ({_listed(own)}). Pass data of the same classes."
+                f"trained on ({_listed(trained_on)}). Pass data of the same classes."
             )
 
 
@@ -285,8 +287,8 @@ def _evidence(candidates, extractor, settings):
     for candidate in candidates:
         train = candidate.informative_train
         has_labels = train is not None and train.labels is not None
-        own, source = candidate.own, candidate.source
-        key = (id(own), id(source), candidate.split, has_labels)
+        sources = id(candidate.trained_on), id(candidate.source)
+        key = (*sources, candidate.split, has_labels)
         if key not in by_data:
             by_data[key] = evaluation.Evidence(
                 candidate.model,
@@ -329,16 +331,16 @@ def _extractor(identifier, candidates):
 
     The classifier is of the classes that a model takes, where one does.
     """
-    order = sorted(candidates, key=lambda one: not one.takes_labels)
-    own = next((candidate.own for candidate in order if candidate.own), None)
-    if identifier == "classifier" and own is None:
+    order = sorted(candidates, key=lambda c: not c.takes_labels)
+    source = next((c.trained_on for c in order if c.trained_on), None)
+    if identifier == "classifier" and source is None:
         raise InvalidArgument(
             "The features are those of a classifier that is trained on a run's "
             "own data, which can't be opened. Pass --extractor, such as pixels."
         )
-    if identifier == "classifier" and (own.num_classes or 1) < 2:
+    if identifier == "classifier" and (source.num_classes or 1) < 2:
         identifier = "pixels"
-    return extractors.get(identifier, own or candidates[0].source)
+    return extractors.get(identifier, source or candidates[0].source)
 
 
 def _evaluation(candidate, evidence, settings, folder, say):

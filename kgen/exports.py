@@ -37,7 +37,9 @@ class _ServedName(Constraint):
 
     def check(self, argument: str, owner: str, value: Any) -> str:
         if not isinstance(value, str) or not self._FORM.fullmatch(value):
-            expected = "letters, digits, '_', '.' and '-', the first a letter or a digit"
+            expected = (
+                "letters, digits, '_', '.' and '-', the first a letter or digit"
+            )
         elif value.lower() in self._TAKEN:  # the same, to some file systems
             expected = "another name: this one is a file's"
         else:
