@@ -390,7 +390,8 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Returns the most probable classes of rows X, `n_samples` of `classes_`."""
-        return self.classes_[self._call_model("log_joint", X).argmax(axis=1)]
+        joint = self._call_model("log_joint", X)  # which refuses before `fit`
+        return self.classes_[joint.argmax(axis=1)]
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Returns log P(y|x), of shape `(n_samples, n_classes)`, as in `classes_`."""

@@ -1,8 +1,6 @@
 """What is compared: the settings, and the examples with their labels."""
 
 import dataclasses
-import os
-from typing import Any
 
 import numpy as np
 
@@ -35,9 +33,9 @@ class CompareSettings:
         limit: Training examples at most, of all classes.
     """
 
-    data: Any
+    data: str
     image_shape: tuple[int, ...] | None
-    data_dir: str | os.PathLike | None
+    data_dir: str | None
     network: str
     latent_dim: int
     epochs: int
