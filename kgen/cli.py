@@ -781,7 +781,7 @@ def evaluate(paths, metrics, out, overwrite, **options):
     quiet_import()
     from kgen import evaluations, report
 
-    settings = evaluations.Settings(
+    settings = evaluations.EvaluateSettings(
         metrics=metrics and [name.strip() for name in metrics.split(",")],
         **options,
     )
@@ -830,7 +830,10 @@ def compare(out, overwrite, **settings):
         new = runs.new_run("comparison", "comparisons")
         out = click.get_current_context().with_resource(new).path
     found = comparison.compare(
-        settings, out, overwrite, report=lambda line: click.echo(line, err=True)
+        comparison.CompareSettings(**settings),
+        out,
+        overwrite,
+        report=lambda line: click.echo(line, err=True),
     )
     click.echo(comparison.table(found))
     click.echo(f"The comparison is in {out}")
@@ -1053,7 +1056,8 @@ def _export(run, model, root, **options):
         _silenced(2) if options.get("quantize") else contextlib.nullcontext()
     )
     with warnings.catch_warnings(record=True) as caught, quiet:
-        path = exports.export(run, model, root, **options)
+        settings = exports.ExportSettings(**options)
+        path = exports.export(run, model, root, settings)
     for one in caught:
         warnings.warn_explicit(
             one.message, one.category, one.filename, one.lineno

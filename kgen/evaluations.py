@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 import datetime
 import functools
-import itertools
 import math
+import os
 import pathlib
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,61 +18,40 @@ from kgen import evaluation, extractors, files, locks, plots, report, runs
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
 from kgen.models import checks
+from kgen.models.base import GenerativeModel
+from kgen.params import SEED, Constraint, Integer, Optional, checked
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
-_BY_INCEPTION = {"frechet_distance": "FID", "kernel_distance": "KID"}
+# Only distances by Inception's features may have these names.
+_BY_INCEPTION = {
+    "frechet_distance": {"title": "FID"},
+    "kernel_distance": {"title": "KID"},
+}
 _LIKELIHOODS = ("log_likelihood", "elbo", "log_prob")
 _NEAREST = 12
 _LISTED = 10  # names of classes in a message
-# The pictures that the report may show, in its order: two narrow ones stand side
-# by side. runs.draw makes them.
-_PICTURES = {
-    "losses": ("Training", "The logs by epoch.", True),
-    "samples": ("Samples", "New ones, from draws of the prior.", False),
-    "latent": (
-        "Latent map",
-        "Codes of test examples, by class where classes are known.",
-        False,
-    ),
-    "nearest": (
-        "Nearest training examples",
-        "The samples that are nearest to a training example, above it: equal "
-        "pictures would mean that the model repeats what it has seen.",
-        True,
-    ),
-    "reconstructions": (
-        "Reconstructions",
-        "Test examples above what comes back from their codes.",
-        True,
-    ),
-    "denoised": (
-        "Denoised",
-        "Test examples, corrupted as in training, and without the noise.",
-        True,
-    ),
-    "interpolations": (
-        "Interpolations",
-        "What lies between two codes: those of test examples or, of a model "
-        "without an encoder, draws of the prior.",
-        True,
-    ),
-    "attributes": (
-        "Attributes",
-        "Codes moved by the mean difference of two classes.",
-        True,
-    ),
-    "errors": (
-        "Size of the code",
-        "The error of reconstructions beside PCA's.",
-        False,
-    ),
-    "confusion": ("Confusion", "Which classes are taken for which.", False),
-}
 
 
+class _MetricNames(Constraint):
+    """Names of metrics that there are."""
+
+    def check(self, argument: str, owner: str, value: Any) -> tuple[str, ...]:
+        if not value:
+            raise InvalidArgument(
+                "--metrics: expected names, such as elbo,psnr."
+            )
+        return evaluation.check_metrics("kgen evaluate", value)
+
+
+@checked(
+    metrics=Optional(_MetricNames()),
+    num_samples=Integer(2),
+    importance_samples=Integer(),
+    seed=SEED,
+)
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class EvaluateSettings:
     """How runs are judged, all alike.
 
     Args:
@@ -84,19 +64,25 @@ class Settings:
     """
 
     data: str | None = None
-    metrics: list | None = None
+    metrics: tuple[str, ...] | None = None
     extractor: str = "classifier"
     num_samples: int = 10_000
     importance_samples: int = 100
     seed: int = 0
 
 
-def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
+def evaluate(
+    paths: list[str | os.PathLike],
+    settings: EvaluateSettings,
+    out: str | os.PathLike | None = None,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[pathlib.Path, list[dict]]:
     """Judges runs, and writes metrics.json and report.html.
 
     Args:
         paths: Directories of one or more runs.
-        settings: `Settings`.
+        settings: How to judge them.
         out: Where to write; None for the run's own directory, or for the next
             free `evaluations/evaluation-N` where there are several.
         overwrite: Whether files there may be replaced.
@@ -111,67 +97,27 @@ def evaluate(paths, settings, out=None, overwrite=False, say=lambda text: None):
         FileNotFoundError: If a run is not there, or not finished.
         InvalidArgument: If a value can't be used.
     """
-    if settings.metrics == "":
-        raise InvalidArgument("--metrics: expected names, such as elbo,psnr.")
-    evaluation.check_metrics("kgen evaluate", settings.metrics)
     with contextlib.ExitStack() as stack:
         out = _directory(stack, paths, out, overwrite)
         stack.enter_context(locks.directory(out))
         files.sweep(out, {_RESULT, _REPORT}.__contains__)
         if runs.Run(out).config_file.is_file():
             runs.Run(out).sweep()
-        return out, _evaluate(paths, settings, out, say)
-
-
-def _evaluate(paths, settings, out, say):
-    """`evaluate`, into a directory that nobody else writes to."""
-    opened = [runs.Run(path) for path in paths]
-    of_data = {_data_of(run) for run in opened}
-    if settings.data is None and len(of_data) > 1:
-        raise InvalidArgument(
-            "These runs were trained on different data, by which they can't be "
-            "compared. Pass --data."
-        )
-    models = [run.model() for run in opened]
-    for run in opened:
-        run.sweep_if_free()
-    _check_some(settings.metrics, models)
-    say("Reading")
-    judged = _judged(opened, models, settings.data)
-    _check_classes(judged)
-    _check_examples(judged)
-    _check_possible(judged, None, settings)
-    extractor = None
-    if any(evaluation.needs_extractor(settings.metrics, m) for m in models):
-        say("Preparing the features (a classifier is trained once a data set)")
-        extractor = _extractor(settings.extractor, judged)
-        _check_possible(judged, extractor, settings)
-    with tempfile.TemporaryDirectory() as scratch:
-        found, evidences = [], _evidences(judged, extractor, settings)
-        for number, one in enumerate(judged):
-            pictures = pathlib.Path(scratch, str(number))
-            pictures.mkdir()
-            evidence = evidences.pop(0)  # its samples are dropped with it
-            try:
-                found.append(_evaluated(one, evidence, settings, pictures, say))
-            except evaluation.NotFinite as error:
-                raise InvalidArgument(f"{one.run.path}: {error}") from error
-        _unmark_likelihoods(found, models)
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        evaluations = _evaluations(paths, settings, scratch, say)
         say("Writing the report")
-        report.write(out / _REPORT, found)
-    for one in found:
-        del one["pictures"]
-    files.write_json(out / _RESULT, _plain(found), allow_nan=False)
-    return found
+        report.write(out / _REPORT, evaluations)
+        for judged in evaluations:
+            del judged["pictures"]  # their files are temporary
+        files.write_json(out / _RESULT, _plain(evaluations), allow_nan=False)
+    return out, evaluations
 
 
 def _directory(stack, paths, out, overwrite):
-    if out is None and len(paths) == 1:
-        out = paths[0]
-    if out is None:
+    if out is None and len(paths) > 1:
         new = runs.new_run("evaluation", "evaluations")
         return stack.enter_context(new).path
-    out = pathlib.Path(out)
+    out = pathlib.Path(out or paths[0])
     for name in (_RESULT, _REPORT):
         if (out / name).exists() and not overwrite:
             raise FileExistsError(
@@ -181,42 +127,82 @@ def _directory(stack, paths, out, overwrite):
     return out
 
 
-def _data_of(run):
-    config = run.config
-    shape = config["image_shape"]
-    shape = None if shape is None else tuple(shape)
-    return config["data"], shape, config["background"]
+def _evaluations(paths, settings, scratch, say):
+    """A dictionary for each run, whose pictures are in `scratch`.
+
+    Whatever can be refused is refused before any work is done.
+    """
+    opened = [runs.Run(path) for path in paths]
+    data = {
+        (config["data"], str(config["image_shape"]), config["background"])
+        for config in (run.config for run in opened)
+    }
+    if settings.data is None and len(data) > 1:
+        raise InvalidArgument(
+            "These runs were trained on different data, by which they can't be "
+            "compared. Pass --data."
+        )
+    models = [run.model() for run in opened]
+    for run in opened:
+        run.sweep_if_free()
+    _check_metrics(settings.metrics, models)
+    say("Reading")
+    candidates = _candidates(opened, models, settings.data)
+    _check_classes(candidates)
+    for candidate in candidates:
+        conditional = candidate.model.conditional
+        checks.check_data(
+            candidate.model,
+            candidate.test.batches(labels=conditional, batch_size=256),
+            argument="--data",
+            owner="kgen",
+            labels=conditional,
+        )
+    evidence = _evidence(candidates, None, settings)
+    _check_possible(evidence, settings)
+    if any(evaluation.needs_extractor(settings.metrics, m) for m in models):
+        say("Preparing the features (a classifier is trained once a data set)")
+        extractor = _extractor(settings.extractor, candidates)
+        evidence = _evidence(candidates, extractor, settings)
+        _check_possible(evidence, settings)
+    evaluations = []
+    for number, candidate in enumerate(candidates):
+        folder = pathlib.Path(scratch, str(number))
+        folder.mkdir()
+        say(f"Judging {candidate.run.path}")
+        try:
+            # Its samples are dropped with it.
+            judged = _evaluation(
+                candidate, evidence.pop(0), settings, folder, say
+            )
+        except evaluation.NotFinite as error:
+            raise InvalidArgument(f"{candidate.run.path}: {error}") from error
+        evaluations.append(judged)
+    _unmark_likelihoods(evaluations, models)
+    return evaluations
 
 
-def _check_some(names, models):
+def _check_metrics(names, models):
     """Raises for a metric that none of the models has."""
     for name in names or ():
         if not any(evaluation.suits(name, model) for model in models):
-            kinds = ", ".join(
-                sorted({type(model).__name__ for model in models})
-            )
+            kinds = sorted({type(model).__name__ for model in models})
             raise InvalidArgument(
-                f"{kinds}: no {name} can be computed. Leave it out."
+                f"{', '.join(kinds)}: no {name} can be computed. Leave it out."
             )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Judged:
-    """A run, and the examples that it is judged by.
+class _Candidate:
+    """A run, its model, and the examples of `source` that judge it.
 
-    Args:
-        run: The `Run`.
-        model: Its model.
-        own: The source that it was trained on; None where another one judges it
-            and its own can't be opened any more.
-        source: The source that judges it.
-        split: Whose examples do.
-        train: The examples that it was trained on, or None.
+    `trained_on` is the source of its training and `train` the examples: both are
+    None where another source judges it and its own can't be opened any more.
     """
 
     run: runs.Run
-    model: Any
-    own: Source | None
+    model: GenerativeModel
+    trained_on: Source | None
     source: Source
     split: str
     train: Any
@@ -235,106 +221,102 @@ class _Judged:
     def has_its_classes(self):
         """Whether the labels that judge it mean what they meant in training, as
         far as they tell: some examples may lack a class."""
-        own, other = self.own, self.source
-        if own is other:
+        before, now = self.trained_on, self.source
+        if before is now:
             return True
-        if own.class_names and other.class_names:
-            return tuple(own.class_names) == tuple(other.class_names)
-        if other.class_names:
-            return set(own.classes) == set(other.classes)
-        return set(own.classes) >= set(other.classes)
+        if before.class_names and now.class_names:
+            return tuple(before.class_names) == tuple(now.class_names)
+        if now.class_names:
+            return set(before.classes) == set(now.classes)
+        return set(before.classes) >= set(now.classes)
+
+    @property
+    def informative_train(self):
+        """The training examples, so far as they tell something of the model."""
+        if self.source is self.trained_on and self.split == "train":
+            return None  # it is judged by just these
+        if self.train is not None and not self.has_its_classes:
+            return self.train.without_labels()  # they mean other classes
+        return self.train
 
 
-def _judged(opened, models, data):
+def _candidates(opened, models, data):
     """Opens what runs were trained on, and what judges them: `data`, if any."""
-    once = functools.cache(open_source)  # for runs of the same data
-
-    def source(run, data):
-        shape = run.config["image_shape"]
-        return once(
-            data,
-            shape and tuple(shape),
-            run.config["data_dir"],
-            background=run.config["background"],
-        )
-
-    found = []
+    open_once = functools.cache(open_source)  # for runs of the same data
+    candidates = []
     for run, model in zip(opened, models):
-        is_own = data is None or runs.data_name(data) == run.config["data"]
+        config = run.config
+        shape = config["image_shape"] and tuple(config["image_shape"])
+        details = shape, config["data_dir"], False, config["background"]
+        is_own = data is None or runs.data_name(data) == config["data"]
         try:
-            own = source(run, run.config["data"])
-            train = own.examples("train")
+            trained_on = open_once(config["data"], *details)
+            train = trained_on.examples("train")
         except (InvalidArgument, OSError):
             if is_own or model.conditional or model.needs_labels:
                 raise
-            own = train = None
-        judge = own if is_own else source(run, data)
-        split = runs.held_out_split(judge, not is_own)
-        found.append(_Judged(run, model, own, judge, split, train))
-    return found
-
-
-def _check_classes(judged):
-    """Raises if labels would be other classes to a model than they are."""
-    for one in judged:
-        if one.takes_labels and not one.has_its_classes:
-            raise InvalidArgument(
-                f"--data: the classes of {one.source.name} "
-                f"({_listed(one.source)}) are not those, in their order, that "
-                f"{one.run.path} was trained on ({_listed(one.own)}). Pass data "
-                "of the same classes."
-            )
-
-
-def _check_examples(judged):
-    """Raises if they are not what a model takes."""
-    for one in judged:
-        conditional = one.model.conditional
-        checks.check_data(
-            one.model,
-            one.test.batches(labels=conditional, batch_size=256),
-            argument="--data",
-            owner="kgen",
-            labels=conditional,
+            trained_on = train = None
+        source = trained_on if is_own else open_once(data, *details)
+        split = runs.held_out_split(source, not is_own)
+        candidates.append(
+            _Candidate(run, model, trained_on, source, split, train)
         )
+    return candidates
+
+
+def _check_classes(candidates):
+    """Raises if labels would be other classes to a model than they are."""
+    for candidate in candidates:
+        if candidate.takes_labels and not candidate.has_its_classes:
+            source, trained_on = candidate.source, candidate.trained_on
+            raise InvalidArgument(
+                f"--data: the classes of {source.name} ({_listed(source)}) are "
+                f"not those, in their order, that {candidate.run.path} was "
+                f"trained on ({_listed(trained_on)}). Pass data of the same classes."
+            )
 
 
 def _listed(source):
     names = [str(name) for name in source.class_names or source.classes]
-    more = ", ..." if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
+    return ", ".join(names[:_LISTED] + ["..."] * (len(names) > _LISTED))
 
 
-def _unmark_likelihoods(found, models):
-    """Takes from what is likely in several senses that one is better."""
-    for name in _LIKELIHOODS:
-        having = [name in one["metrics"] for one in found]
-        senses = {
-            (
-                (
-                    model.density if model.needs_labels else model.likelihood
-                ).bits,
-                one["settings"]["binarize"],
+def _evidence(candidates, extractor, settings):
+    """An `Evidence` for each run; what is known of the same data is shared."""
+    evidence, by_data = [], {}
+    for candidate in candidates:
+        train = candidate.informative_train
+        has_labels = train is not None and train.labels is not None
+        sources = id(candidate.trained_on), id(candidate.source)
+        key = (*sources, candidate.split, has_labels)
+        if key not in by_data:
+            by_data[key] = evaluation.Evidence(
+                candidate.model,
+                candidate.test,
+                train,
+                extractor,
+                settings.num_samples,
+                settings.importance_samples,
+                settings.seed,
             )
-            for one, model in itertools.compress(zip(found, models), having)
-        }
-        if len(senses) > 1:
-            for one in itertools.compress(found, having):
-                one["metrics"][name]["better"] = None
+        binarize = candidate.run.config["binarize"]
+        evidence.append(by_data[key].for_model(candidate.model, binarize))
+    return evidence
 
 
-def _check_possible(judged, extractor, settings):
-    """Raises for a metric that was asked for and can't be had, before work.
+def _check_possible(evidence, settings):
+    """Raises for a metric that was asked for and can't be computed.
 
-    Without the extractor, for those alone that need none.
+    Without an extractor, only metrics that need none are looked at.
     """
-    for one, evidence in zip(judged, _evidences(judged, extractor, settings)):
+    for of_run in evidence:
         names = [
             name
-            for name in _suitable(settings, one.model) or ()
-            if extractor or not evaluation.needs_extractor([name], one.model)
+            for name in _suitable(settings, of_run.model) or ()
+            if of_run.extractor
+            or not evaluation.needs_extractor([name], of_run.model)
         ]
-        evaluation.check_possible(evidence, names)
+        evaluation.check_possible(of_run, names)
 
 
 def _suitable(settings, model):
@@ -344,30 +326,64 @@ def _suitable(settings, model):
     ]
 
 
-def _evaluated(judged, evidence, settings, pictures, say):
-    """One run's dictionary, with the pictures drawn into `pictures`."""
+def _extractor(identifier, candidates):
+    """The extractor; without classes there is no classifier, but pixels.
+
+    The classifier is of the classes that a model takes, where one does.
+    """
+    order = sorted(candidates, key=lambda c: not c.takes_labels)
+    source = next((c.trained_on for c in order if c.trained_on), None)
+    if identifier == "classifier" and source is None:
+        raise InvalidArgument(
+            "The features are those of a classifier that is trained on a run's "
+            "own data, which can't be opened. Pass --extractor, such as pixels."
+        )
+    if identifier == "classifier" and (source.num_classes or 1) < 2:
+        identifier = "pixels"
+    return extractors.get(identifier, source or candidates[0].source)
+
+
+def _evaluation(candidate, evidence, settings, folder, say):
+    """The dictionary of one run, whose pictures are drawn into `folder`."""
     start = time.monotonic()
-    run, model = judged.run, judged.model
-    source, split = judged.source, judged.split
-    say(f"Judging {run.path}")
+    run, model, source = candidate.run, candidate.model, candidate.source
+    config = run.config
     figures, left_out = evaluation.compute(
         evidence,
         _suitable(settings, model),
         lambda text: say(f"Computing {text}"),
     )
     say("Drawing")
-    runs.draw(pictures, model, source, run.history(), judged.train, split)
+    runs.draw(
+        folder, model, source, run.history(), candidate.train, candidate.split
+    )
     if hasattr(model, "sample") and evidence.train is not None:
-        _draw_nearest(evidence, pictures / "nearest.png")
+        _draw_nearest(evidence, folder / "nearest.png")
     extractor = evidence.extractor if evidence.has_drawn else None
+    titles = _BY_INCEPTION if extractor and extractor.is_inception else {}
     return {
-        **_about(run, model),
+        "run": str(run.path),
+        "model": config["model"],
+        "settings": {k: v for k, v in config.items() if k != "versions"},
+        "versions": config.get("versions", {}),
+        # By this, the metrics are known to be those of these weights.
+        "weights": runs.fingerprint(model),
+        "parameters": {
+            name: getattr(model, name).count_params()
+            for name in _NETWORKS
+            if hasattr(model, name)
+        },
         "data": {
             "source": source.name,
-            "split": split,
+            "split": candidate.split,
             "examples": len(evidence.test),
         },
-        "extractor": extractor and _described(extractor),
+        "extractor": extractor
+        and {
+            "name": extractor.name,
+            "features": extractor.num_features,
+            "inception": extractor.is_inception,
+        },
         "num_samples": evidence.num_samples if evidence.has_drawn else None,
         "num_compared": evidence.num_compared if extractor else None,
         "importance_samples": settings.importance_samples,
@@ -376,7 +392,8 @@ def _evaluated(judged, evidence, settings, pictures, say):
         "seconds": round(time.monotonic() - start, 1),
         "metrics": {
             name: {
-                **dataclasses.asdict(_named(name, extractor)),
+                **dataclasses.asdict(evaluation.METRICS[name]),
+                **titles.get(name, {}),
                 **dataclasses.asdict(figure),
             }
             for name, figure in figures.items()
@@ -385,93 +402,25 @@ def _evaluated(judged, evidence, settings, pictures, say):
             evaluation.METRICS[name].title: reason
             for name, reason in left_out.items()
         },
-        "pictures": [
-            {"title": title, "caption": caption, "file": file, "wide": wide}
-            for stem, (title, caption, wide) in _PICTURES.items()
-            if (file := pictures / f"{stem}.png").exists()
-        ],
+        "pictures": report.pictures(folder),
     }
 
 
-def _evidences(judged, extractor, settings):
-    """One a run; those by the same data share what is known of it."""
-    found, of_data = [], {}
-    for one in judged:
-        train = _train(one)
-        has_labels = train is not None and train.labels is not None
-        key = (id(one.own), id(one.source), one.split, has_labels)
-        binarize = one.run.config["binarize"]
-        if key not in of_data:
-            of_data[key] = evaluation.Evidence(
-                one.model,
-                one.test,
-                train,
-                extractor,
-                settings.num_samples,
-                settings.importance_samples,
-                settings.seed,
-            )
-        found.append(of_data[key].for_model(one.model, binarize))
-    return found
-
-
-def _train(one):
-    """What a model was trained on, so far as it tells something of it."""
-    if one.source is one.own and one.split == "train":
-        return None  # it is judged by just these
-    if one.train is not None and not one.has_its_classes:
-        return one.train.without_labels()  # they are nothing to learn from
-    return one.train
-
-
-def _extractor(identifier, judged):
-    """The one asked for; without classes there is no classifier, but pixels.
-
-    The classifier is of the classes that a model takes, where one does.
-    """
-    order = sorted(judged, key=lambda one: not one.takes_labels)
-    own = next((one.own for one in order if one.own), None)
-    if identifier == "classifier" and own is None:
-        raise InvalidArgument(
-            "The features are those of a classifier that is trained on a run's "
-            "own data, which can't be opened. Pass --extractor, such as pixels."
-        )
-    if identifier == "classifier" and (own.num_classes or 1) < 2:
-        identifier = "pixels"
-    return extractors.get(identifier, own or judged[0].source)
-
-
-def _about(run, model):
-    """What a run is: its model and how that was trained."""
-    config = run.config
-    return {
-        "run": str(run.path),
-        "model": config["model"],
-        "settings": {k: v for k, v in config.items() if k != "versions"},
-        "versions": config.get("versions", {}),
-        "weights": runs.fingerprint(model),  # the figures are theirs alone
-        "parameters": {
-            name: getattr(model, name).count_params()
-            for name in _NETWORKS
-            if hasattr(model, name)
-        },
-    }
-
-
-def _described(extractor):
-    return {
-        "name": extractor.name,
-        "features": extractor.num_features,
-        "inception": extractor.is_inception,
-    }
-
-
-def _named(name, extractor):
-    """The metric; by Inception's features distances have names of their own."""
-    metric = evaluation.METRICS[name]
-    if extractor and extractor.is_inception and name in _BY_INCEPTION:
-        return dataclasses.replace(metric, title=_BY_INCEPTION[name])
-    return metric
+def _unmark_likelihoods(evaluations, models):
+    """Leaves no likelihood better than another where they can't be compared:
+    one is of bits, another a density, or only one is of binarized pixels."""
+    for name in _LIKELIHOODS:
+        having, kinds = [], set()
+        for judged, model in zip(evaluations, models):
+            if name in judged["metrics"]:
+                having.append(judged["metrics"][name])
+                density = (
+                    model.density if model.needs_labels else model.likelihood
+                )
+                kinds.add((density.bits, judged["settings"]["binarize"]))
+        if len(kinds) > 1:
+            for metric in having:
+                metric["better"] = None
 
 
 def _draw_nearest(evidence, path):
@@ -489,12 +438,12 @@ def _draw_nearest(evidence, path):
 
 
 def _plain(value):
-    """As JSON can hold it: what is not finite becomes null; nothing of each
-    example."""
+    """A value as JSON can hold it: null for numbers that are not finite, and
+    without the values of each example."""
     if isinstance(value, dict):
-        return {k: _plain(one) for k, one in value.items() if k != "each"}
+        return {k: _plain(v) for k, v in value.items() if k != "each"}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -1,6 +1,7 @@
 """`kgen export`: a run's model where TF Serving finds it, and how to ask it."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -8,83 +9,131 @@ import pathlib
 import re
 import shlex
 import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kgen import files, locks, runs
+from kgen import files, locks, names, runs
 from kgen.data.examples import subset
-from kgen.errors import InvalidArgument, check_int, invalid, say
+from kgen.errors import InvalidArgument, invalid, say
 from kgen.export import savedmodel, versions
 from kgen.extractors import cache
 from kgen.models import checks
+from kgen.models.base import GenerativeModel
+from kgen.params import Constraint, Integer, Optional, Options, checked
 
 _EXAMPLES = 256
 _HASHED = 10_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-# What lies in the folder of all exports beside the models.
-_TAKEN = (versions.CONFIG, "README.md")
 _IMAGE = "tensorflow/serving"
 
 
-def export(run, model, root, name=None, version=None, **options):
+class _ServedName(Constraint):
+    """A name that a model can have in addresses and as a folder."""
+
+    _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+    # What lies in the folder of all exports beside the models.
+    _TAKEN = (versions.CONFIG.lower(), "readme.md")
+
+    def check(self, argument: str, owner: str, value: Any) -> str:
+        if not isinstance(value, str) or not self._FORM.fullmatch(value):
+            expected = (
+                "letters, digits, '_', '.' and '-', the first a letter or digit"
+            )
+        elif value.lower() in self._TAKEN:  # the same, to some file systems
+            expected = "another name: this one is a file's"
+        else:
+            return value
+        raise invalid(argument, owner, expected, repr(value))
+
+
+@checked(
+    name=Optional(_ServedName()),
+    version=Optional(Integer(1, versions.HIGHEST)),
+    image_format=Options(names.IMAGE_FORMATS),
+    quantize=Optional(Options(names.PRECISIONS)),
+    max_examples=Integer(),
+)
+@dataclasses.dataclass(frozen=True)
+class ExportSettings:
+    """How a run's model is exported.
+
+    Args:
+        name: The model's name on the server; None for its kind.
+        version: Integer, or None for the next free one.
+        image_format: As in the `export` of a model.
+        quantize: As in the `export` of a model.
+        max_examples: As in the `export` of a model.
+    """
+
+    name: str | None = None
+    version: int | None = None
+    image_format: str = "float"
+    quantize: str | None = None
+    max_examples: int = 1000
+
+
+def export(
+    run: runs.Run,
+    model: GenerativeModel,
+    root: str | os.PathLike,
+    settings: ExportSettings,
+) -> pathlib.Path:
     """Writes `root/NAME/VERSION` and `root/models.config`.
 
     Args:
-        run: The `Run` of the model.
+        run: The run of the model.
         model: The trained model.
         root: Directory of all exports.
-        name: The model's name on the server; None for its kind.
-        version: Integer, or None for the next free one.
-        **options: Passed to `model.export`.
+        settings: How to export it.
 
     Returns:
         The path of the version, which was not there before.
 
     Raises:
         FileExistsError: If there is that version already.
-        InvalidArgument: If a value can't be used.
+        InvalidArgument: If the data is needed and can't be used.
     """
-    name = check_name(run.config["model"] if name is None else name)
-    if version is not None:
-        check_int("version", "export", version, 1, versions.HIGHEST)
-    base = pathlib.Path(root, name)
-    if version in versions.versions(base):
+    base = pathlib.Path(root, settings.name or run.config["model"])
+    if settings.version in versions.versions(base):
         raise FileExistsError(
-            f"{base} has a version {version} already. Choose another, or leave "
-            "it out for the next free one."
+            f"{base} has a version {settings.version} already. Choose another, "
+            "or leave it out for the next free one."
         )
     # Exports of one name take turns: each gets a version of its own.
     with locks.directory(base, wait=True):
-        return _exported(run, model, root, name, version, options)
-
-
-def _exported(run, model, root, name, version, options):
-    """`export`, once its values are checked and no other one goes on."""
-    base = pathlib.Path(root, name)
-    quantize = bool(options.get("quantize"))
-    examples, data = _data_of(run, model, quantize)
-    facts = {"name": name, **_facts(run, model), "data": data}
-    options = {**examples, **options, "facts": facts}
-    while True:
-        path = (
-            base / str(version)
-            if version
-            else versions.next_version(root, name)
-        )
-        try:
-            model.export(path, **options)
-        except FileExistsError:
-            # Another export took the number meanwhile.
-            if version or not path.exists():
-                raise
-        else:
-            break
-    _list(root)
+        path = _write(run, model, base, settings)
+        _write_config(root)
     return path
 
 
-def _list(root):
+def _write(run, model, base, settings):
+    """Writes the version, while no other export of the name goes on."""
+    examples, data = _data_of(run, model, settings.quantize)
+    facts = {"name": base.name, **_facts(run, model), "data": data}
+    while True:
+        path = (
+            base / str(settings.version)
+            if settings.version
+            else versions.next_version(base.parent, base.name)
+        )
+        try:
+            model.export(
+                path,
+                image_format=settings.image_format,
+                max_examples=settings.max_examples,
+                quantize=settings.quantize,
+                facts=facts,
+                **examples,
+            )
+            return path
+        except FileExistsError:
+            # Another export took the number meanwhile.
+            if settings.version or not path.exists():
+                raise
+
+
+def _write_config(root):
     lock = pathlib.Path(root, f".{versions.CONFIG}.lock")
     try:
         with locks.alone(lock, str(root), wait=True):  # only for a moment
@@ -97,21 +146,8 @@ def _list(root):
         )
 
 
-def check_name(name):
-    """Returns `name` if it can be a model's in addresses, or raises."""
-    if not _NAME.fullmatch(name):
-        expected = (
-            "letters, digits, '_', '.' and '-', the first a letter or a digit"
-        )
-    elif name.lower() in map(str.lower, _TAKEN):  # one, to some file systems
-        expected = "another name: this one is a file's"
-    else:
-        return name
-    raise invalid("name", "export", expected, repr(name))
-
-
-def commands(path):
-    """The command lines that serve an exported model and ask it.
+def commands(path: str | os.PathLike) -> tuple[str, str]:
+    """Returns the command lines that serve an exported model and ask it.
 
     Of a folder, a server loads the highest version; a lower one is served alone.
 
@@ -124,27 +160,19 @@ def commands(path):
     path = pathlib.Path(os.path.abspath(path))  # with its name, if it's a link
     name = path.parent.name
     request = path / savedmodel.EXTRA / savedmodel.REQUEST
-    is_newest = int(path.name) == max(versions.versions(path.parent))
-    target = f"/models/{name}"
-    mount = (
-        _bound(path.parent, target)
-        if is_newest
-        else _bound(path, f"{target}/{path.name}")
-    )
+    source, target = path.parent, f"/models/{name}"
+    if int(path.name) != max(versions.versions(path.parent)):
+        source, target = path, f"{target}/{path.name}"
+    # Its fields are quoted as in CSV; `-v` would split paths at colons.
+    mount = io.StringIO()
+    fields = ["type=bind", f"source={source}", f"target={target}", "readonly"]
+    csv.writer(mount, lineterminator="").writerow(fields)
     serve = [
         *("docker", "run", "--rm", "-p", "8500:8500", "-p", "8501:8501"),
-        *("--mount", mount, "-e", f"MODEL_NAME={name}", _IMAGE),
+        *("--mount", mount.getvalue(), "-e", f"MODEL_NAME={name}", _IMAGE),
     ]
     address = f"http://localhost:8501/v1/models/{name}:predict"
     return shlex.join(serve), shlex.join(["curl", "-d", f"@{request}", address])
-
-
-def _bound(source, target):
-    """What `docker run --mount` takes: `-v` splits paths at colons."""
-    text = io.StringIO()
-    fields = ["type=bind", f"source={source}", f"target={target}", "readonly"]
-    csv.writer(text, lineterminator="").writerow(fields)
-    return text.getvalue()
 
 
 def _facts(run, model):
@@ -163,7 +191,7 @@ def _facts(run, model):
 
 
 def _metrics(run, model):
-    """What `kgen evaluate` has found for just this model, or None."""
+    """The metrics that `kgen evaluate` computed of this very model, or None."""
     file = run.path / "metrics.json"
     if not file.exists():
         return None
@@ -208,33 +236,37 @@ def _data_of(run, model, quantize):
         parts = {"examples": subset(train, _EXAMPLES)}
         if quantize:
             split = runs.held_out_split(source)
-            parts = _parts(train, source.examples(split), split == "train")
+            held_out = source.examples(split)
+            if split == "train":  # the one there is: it is halved
+                both = subset(train, 2 * _EXAMPLES)
+                order = np.arange(len(both))
+                half, held_out = (
+                    both.select(order[::2]),
+                    both.select(order[1::2]),
+                )
+                parts["examples"] = subset(half, _EXAMPLES)
+            parts["held_out"] = subset(held_out, _EXAMPLES)
             size = len(parts["held_out"])
             facts["held_out"] = {"split": split, "examples": size}
         examples = {name: _batch(model, part) for name, part in parts.items()}
-        return examples, {**facts, **_described(train)}
+        hashed = train.slice(0, min(_HASHED, len(train)))
+        fingerprint = cache.fingerprint([hashed], {})
     except (InvalidArgument, OSError, tf.errors.OpError) as error:
         if quantize:
             raise
         return {}, {**facts, "unusable": str(error)}
-
-
-def _parts(train, others, same):
-    """Examples to find ranges of numbers by, and others to measure the loss by."""
-    if same:
-        both = subset(train, 2 * _EXAMPLES)
-        order = np.arange(len(both))
-        train, others = both.select(order[::2]), both.select(order[1::2])
-    return {
-        "examples": subset(train, _EXAMPLES),
-        "held_out": subset(others, _EXAMPLES),
+    return examples, {
+        **facts,
+        "examples": len(train),
+        "shape": list(train.shape),
+        "fingerprint": {"blake2b": fingerprint, "of": len(hashed)},
     }
 
 
-def _batch(model, found):
+def _batch(model, examples):
     """Examples as one batch that the model takes."""
-    dataset = found.batches(
-        labels=model.conditional, batch_size=max(1, len(found))
+    dataset = examples.batches(
+        labels=model.conditional, batch_size=max(1, len(examples))
     )
     checks.check_data(
         model,
@@ -247,33 +279,22 @@ def _batch(model, found):
     return tf.nest.map_structure(np.asarray, batch)
 
 
-def _described(train):
-    first = train.slice(0, min(_HASHED, len(train)))
-    return {
-        "examples": len(train),
-        "shape": list(train.shape),
-        "fingerprint": {
-            "blake2b": cache.fingerprint([first], {}),
-            "of": len(first),
-        },
-    }
-
-
-def loss(found):
-    """What a LiteRT model loses, in words.
+def loss(facts: dict) -> str:
+    """Returns what a LiteRT model loses, in words.
 
     Args:
-        found: Its entry under `lite` in model.json.
+        facts: Its entry under `lite` in model.json.
     """
-    words = []
-    for name, one in found["outputs"].items():
+    texts = []
+    for name, output in facts["outputs"].items():
         text = (
-            f"{name} differ by {one['max_difference']:.2g} at most, "
-            f"{one['mean_difference']:.2g} in the mean"
+            f"{name} differ by {output['max_difference']:.2g} at most, "
+            f"{output['mean_difference']:.2g} in the mean"
         )
-        if "psnr" in one:
+        if "psnr" in output:
             text += (
-                f", PSNR {one['psnr_lite']:.2f} dB instead of {one['psnr']:.2f}"
+                f", PSNR {output['psnr_lite']:.2f} dB instead of "
+                f"{output['psnr']:.2f}"
             )
-        words.append(text)
-    return "; ".join(words)
+        texts.append(text)
+    return "; ".join(texts)

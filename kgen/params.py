@@ -6,7 +6,8 @@ A function declares its constraints in a table, and its body needs no checks:
     def sample(self, num_samples, seed=None):
 
 What is passed on is what the constraint returned: an `int` for NumPy's integers,
-a `float` for `1` or `"0.5"`. Defaults are not checked.
+a `float` for `1` or `"0.5"`. Defaults are not checked. Above a class, such as a
+dataclass of settings, the table is that of the arguments of its `__init__`.
 """
 
 import dataclasses
@@ -240,7 +241,7 @@ SEED = Integer(0, _LARGEST_INTEGER)
 
 
 def checked(**constraints: Constraint) -> Callable[[Function], Function]:
-    """Decorates a function or method whose arguments have constraints.
+    """Decorates a function, method or class whose arguments have constraints.
 
     Messages name the function, a method together with its object's class, and
     for `__init__` the class alone.
@@ -250,6 +251,9 @@ def checked(**constraints: Constraint) -> Callable[[Function], Function]:
     """
 
     def decorate(function):
+        if isinstance(function, type):
+            function.__init__ = decorate(function.__init__)
+            return function
         signature = inspect.signature(function)
         is_method = next(iter(signature.parameters), None) == "self"
 

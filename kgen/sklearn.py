@@ -2,9 +2,11 @@
 
 import contextlib
 import random
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -18,37 +20,45 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from kgen import densities
 from kgen.callbacks import Diverged, Guard
 from kgen.data import pipeline
-from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.models import checks, create_model
+from kgen.params import Constraint, Instance, Integer, Optional, checked
 
 __all__ = ["AutoencoderTransformer", "GenerativeClassifier", "VAETransformer"]
 
 _FLOATS = [np.float64, np.float32]
 # Rows that every processor takes together in a product of matrices.
 _ROWS = 64
-
-# Rows for each step of counting, whose result does not hang on it.
+# Rows for each step of counting, whose result does not depend on it.
 _COUNTED_AT_ONCE = 4096
 
 
 class _Estimator(BaseEstimator):
-    """Base: a kgen model with dense networks, trained on rows of a table."""
+    """Base of estimators that train a kgen model with dense networks."""
 
     _model = None
+    # As scikit-learn demands, arguments are checked by `fit`.
+    _constraints: ClassVar[dict[str, Constraint]] = {
+        "epochs": Integer(),
+        "batch_size": Integer(),
+        "options": Optional(
+            Instance(dict, "a dictionary of arguments of `create_model`")
+        ),
+    }
 
     def __init__(
         self,
-        latent_dim=2,
+        latent_dim: int = 2,
         *,
-        hidden_units=(128, 64),
-        activation="relu",
-        likelihood="gaussian:learned",
-        optimizer="adam",
-        epochs=100,
-        batch_size=64,
-        options=None,
-        random_state=None,
-        verbose=0,
+        hidden_units: tuple[int, ...] = (128, 64),
+        activation: str = "relu",
+        likelihood: str = "gaussian:learned",
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        epochs: int = 100,
+        batch_size: int = 64,
+        options: dict[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         self.latent_dim = latent_dim
         self.hidden_units = hidden_units
@@ -61,10 +71,10 @@ class _Estimator(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _trained(self, X, y=None):
-        """A new model of the rows of X, and of y: from 0, or -1 if unknown."""
+    def _fit_model(self, X, y=None):
+        """Trains a new model; y holds classes from 0, or -1 where unknown."""
         owner = type(self).__name__
-        self._check_parameters()
+        self._check_arguments(owner)
         seed = _new_seed(check_random_state(self.random_state))
         with np.errstate(over="ignore"):  # which is found by the check
             X = X.astype("float32")
@@ -73,37 +83,35 @@ class _Estimator(BaseEstimator):
                 self._model,
                 input_shape=X.shape[1:],
                 network="dense",
-                **self._structure(X, y),
+                **self._structure(X),
                 **(self.options or {}),
             )
             # All rows: of a dataset, the model looks at the first batch.
             checks.check_data(model, X, y, "X", f"{owner}.fit")
             try:
-                self._run(model, X, y, seed)
+                self._train(model, X, y, seed)
             except Diverged as error:
                 raise InvalidArgument(
                     f"The training of `{owner}` diverged. {error.fault} "
                     "Standardise the features, or lower the learning rate, such "
                     'as optimizer="adam:0.0001".'
                 ) from error
-        return model
+        self.model_ = model
+        return self
 
-    def _check_parameters(self):
-        own = {"input_shape", "network", "num_classes"}
-        own.update(self.get_params(deep=False))
-        options = self.options
-        if not isinstance(options, (dict, type(None))) or (
-            own & set(options or ())
-        ):
+    def _check_arguments(self, owner):
+        for name, constraint in self._constraints.items():
+            constraint.check(name, owner, getattr(self, name))
+        given = {"input_shape", "network", "num_classes"}
+        given.update(self.get_params(deep=False))
+        if given.intersection(self.options or ()):
             raise invalid(
                 "options",
-                type(self).__name__,
+                owner,
                 "a dictionary of arguments of `create_model`, without network, "
                 "num_classes and the estimator's own",
-                options,
+                self.options,
             )
-        for name in ("epochs", "batch_size"):
-            check_int(name, type(self).__name__, getattr(self, name))
 
     def _new_optimizer(self):
         if isinstance(self.optimizer, keras.optimizers.Optimizer):
@@ -111,7 +119,7 @@ class _Estimator(BaseEstimator):
             return type(self.optimizer).from_config(self.optimizer.get_config())
         return self.optimizer
 
-    def _structure(self, X, y):
+    def _structure(self, X):
         """Arguments of `create_model`, beside the data's shape."""
         return {
             "latent_dim": self.latent_dim,
@@ -120,10 +128,12 @@ class _Estimator(BaseEstimator):
             "likelihood": self.likelihood,
         }
 
-    def _run(self, model, X, y, seed):
+    def _train(self, model, X, y, seed):
         """Trains, and raises `Diverged` if a number is no longer finite."""
         model.compile(optimizer=self._new_optimizer())
-        rows = self._batches(X, y, seed, self.batch_size)
+        rows = pipeline.batches(
+            X, y, batch_size=self.batch_size, shuffle=True, seed=seed
+        )
         # One pass for Keras: on small tables its epochs cost more than steps.
         model.fit(
             rows.repeat(self.epochs),
@@ -131,12 +141,7 @@ class _Estimator(BaseEstimator):
             verbose=self.verbose,
         )
 
-    def _batches(self, X, y, seed, batch_size):
-        return pipeline.batches(
-            X, y, batch_size=batch_size, shuffle=True, seed=seed
-        )
-
-    def _rows(self, X):
+    def _validated(self, X):
         check_is_fitted(self)
         return validate_data(self, X, dtype=_FLOATS, reset=False)
 
@@ -144,47 +149,30 @@ class _Estimator(BaseEstimator):
 class _Transformer(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Estimator
 ):
-    """Base: rows to codes, and back."""
+    """Base of transformers of rows to codes, and back."""
 
-    def fit(self, X, y=None):
-        """Trains a new model on the rows of X.
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
+        """Trains a new model, and returns the estimator.
 
         Args:
             X: Array of shape `(n_samples, n_features)`.
             y: Ignored.
-
-        Returns:
-            self.
         """
         X = validate_data(self, X, dtype=_FLOATS, ensure_min_samples=2)
-        self.model_ = self._trained(X)
+        self._fit_model(X)
         self._n_features_out = self.model_.latent_dim
         return self
 
-    def transform(self, X):
-        """The codes of rows.
-
-        Args:
-            X: Array of shape `(n_samples, n_features)`.
-
-        Returns:
-            Array of shape `(n_samples, latent_dim)`.
-        """
-        X = self._rows(X)
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Returns the codes of rows X, of shape `(n_samples, latent_dim)`."""
+        X = self._validated(X)
         # In a product of matrices, the last rows are rounded in another way than
         # the others if they do not fill a processor's registers.
         filled = np.pad(X.astype("float32"), ((0, -len(X) % _ROWS), (0, 0)))
         return self.model_.encode(filled)[: len(X)].astype(X.dtype)
 
-    def inverse_transform(self, Z):
-        """The rows that codes stand for.
-
-        Args:
-            Z: Array of shape `(n_samples, latent_dim)`.
-
-        Returns:
-            Array of shape `(n_samples, n_features)`.
-        """
+    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+        """Returns the rows that codes Z, of shape `(n_samples, latent_dim)`, give."""
         check_is_fitted(self)
         Z = check_array(Z, dtype=_FLOATS, input_name="Z")
         size = self.model_.latent_dim
@@ -193,17 +181,9 @@ class _Transformer(
             raise invalid("Z", owner, f"{size} columns", f"shape {Z.shape}")
         return self.model_.decode(Z).astype(Z.dtype)
 
-    def score(self, X, y=None):
-        """Minus the mean squared error of reconstruction, for model selection.
-
-        Args:
-            X: Array of shape `(n_samples, n_features)`.
-            y: Ignored.
-
-        Returns:
-            Float; larger is better.
-        """
-        X = self._rows(X).astype("float32")
+    def score(self, X: ArrayLike, y: None = None) -> float:
+        """Returns minus the mean squared error of reconstruction."""
+        X = self._validated(X).astype("float32")
         return -float(np.mean(np.square(X - self.model_.reconstruct(X))))
 
 
@@ -242,26 +222,9 @@ class AutoencoderTransformer(_Transformer):
 class VAETransformer(_Transformer):
     """`kgen.VAE` as a scikit-learn transformer.
 
-    Codes are the posterior's means. As with every network, features of
-    different scales should be standardised first, in a `Pipeline`.
-
-    Args:
-        latent_dim: Size of the codes.
-        hidden_units: Widths of the encoder's hidden layers; the decoder has
-            them in reverse. `()` gives linear networks.
-        activation: Activation of the hidden layers.
-        likelihood: As in `kgen.VAE`.
-        optimizer: Keras optimizer or its name, such as `"adam:0.0005"`.
-        epochs: How often all rows are gone through.
-        batch_size: Rows for each step.
-        options: Dictionary of further arguments of `kgen.create_model`, such
-            as `{"kl_weight": 0.5}`.
-        random_state: Integer, `RandomState` or None.
-        verbose: 1 shows a progress bar of all epochs together.
-
-    Attributes:
-        model_: The trained `kgen.VAE`.
-        n_features_in_: How many columns it was fitted to.
+    Codes are the posterior's means. Arguments and attributes are those of
+    `AutoencoderTransformer`; `likelihood` is that of `kgen.VAE`, whose other
+    arguments go into `options`, such as `{"kl_weight": 0.5}`.
     """
 
     _model = "vae"
@@ -270,8 +233,8 @@ class VAETransformer(_Transformer):
 class GenerativeClassifier(ClassifierMixin, _Estimator):
     """`kgen.BayesClassifier` as a scikit-learn classifier.
 
-    A density of the rows of each class, and Bayes' rule. The defaults of
-    `"full"` and `"shared"` do not depend on the features' units. For the other
+    It has a density of the rows of each class, and Bayes' rule. `"full"` and
+    `"shared"` do not depend on the features' units by default. For the other
     densities, and with a `shrinkage`, features of different scales should be
     standardised first, in a `Pipeline`. So should features far from 0, since
     rows are rounded to float32.
@@ -290,11 +253,8 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
         unlabelled: The value in y of rows whose class is not known, such as -1;
             None if there are none. Such rows train, too.
         discriminative_weight: Weight >= 0 of -log P(y|x) beside -log p(x, y).
-        latent_dim: Size of z, of `"vae"` alone.
-        hidden_units: Widths of the encoder's hidden layers, of `"vae"` alone;
-            the decoder has them in reverse.
-        activation: Activation of the hidden layers, of `"vae"` alone.
-        likelihood: As in `kgen.VAE`, of `"vae"` alone.
+        latent_dim: Size of z, of `"vae"` alone, as are `hidden_units`,
+            `activation` and `likelihood`; all as in `VAETransformer`.
         optimizer: Keras optimizer or its name, such as `"adam:0.0005"`, for
             what is trained by gradient.
         epochs: How often all rows are gone through by gradient; or, where
@@ -320,24 +280,28 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
     """
 
     _model = "bayes_classifier"
+    _constraints: ClassVar[dict[str, Constraint]] = {
+        **_Estimator._constraints,
+        "density": Instance(str, "a density's name: every fit makes a new one"),
+    }
 
     def __init__(
         self,
-        density="full",
+        density: str = "full",
         *,
-        prior=None,
-        unlabelled=None,
-        discriminative_weight=0.0,
-        latent_dim=2,
-        hidden_units=(128, 64),
-        activation="relu",
-        likelihood="gaussian:learned",
-        optimizer="adam",
-        epochs=100,
-        batch_size=64,
-        options=None,
-        random_state=None,
-        verbose=0,
+        prior: str | ArrayLike | None = None,
+        unlabelled: Any = None,
+        discriminative_weight: float = 0.0,
+        latent_dim: int = 2,
+        hidden_units: tuple[int, ...] = (128, 64),
+        activation: str = "relu",
+        likelihood: str = "gaussian:learned",
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        epochs: int = 100,
+        batch_size: int = 64,
+        options: dict[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         super().__init__(
             latent_dim,
@@ -356,15 +320,12 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
         self.unlabelled = unlabelled
         self.discriminative_weight = discriminative_weight
 
-    def fit(self, X, y):
-        """Fits a density to the rows of each class.
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fits a density to the rows of each class, and returns the estimator.
 
         Args:
             X: Array of shape `(n_samples, n_features)`.
             y: Array of shape `(n_samples,)`, labels of any type.
-
-        Returns:
-            self.
         """
         X, y = validate_data(self, X, y, dtype=_FLOATS, ensure_min_samples=2)
         check_classification_targets(y)
@@ -380,27 +341,16 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
             )
         numbers = np.full(len(y), -1)
         self.classes_, numbers[known] = np.unique(y[known], return_inverse=True)
-        self.model_ = self._trained(X, numbers)
-        return self
+        return self._fit_model(X, numbers)
 
-    def _structure(self, X, y):
-        of_vae = super()._structure(X, y) if self.density == "vae" else {}
+    def _structure(self, X):
+        of_vae = super()._structure(X) if self.density == "vae" else {}
         return {
             **of_vae,
             "density": self._density(X.shape[1]),
             "num_classes": len(self.classes_),
             "prior": self.prior,
         }
-
-    def _check_parameters(self):
-        super()._check_parameters()
-        if not isinstance(self.density, str):
-            raise invalid(
-                "density",
-                type(self).__name__,
-                "a density's name: every fit makes a new one",
-                self.density,
-            )
 
     def _density(self, size):
         """The density's name, with a rank that `size` features allow for."""
@@ -412,13 +362,13 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
                 f'`{type(self).__name__}`: density="low_rank" needs two '
                 'features; n_features=1. Pass density="full".'
             )
-        default = densities.options()["rank"]
-        rank = rank or str((self.options or {}).get("rank", default))
-        return (
-            f"{name}:{min(int(rank), size - 1) if rank.isdecimal() else rank}"
-        )
+        options = {**densities.options(), **(self.options or {})}
+        rank = rank or str(options["rank"])
+        if rank.isdecimal():
+            rank = min(int(rank), size - 1)
+        return f"{name}:{rank}"
 
-    def _run(self, model, X, y, seed):
+    def _train(self, model, X, y, seed):
         weight = self.discriminative_weight
         counted = model.density.closed_form and not weight
         size = _COUNTED_AT_ONCE if counted else self.batch_size
@@ -431,51 +381,33 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
             run_eagerly=bool(counted and epochs == 1 and len(X) <= size),
         )
         # Keras's own epochs: at the end of each, P(y) is counted.
-        rows = self._batches(X, y, seed, size)
-        # What is counted can't diverge.
-        callbacks = [] if counted else [Guard("stop")]
         model.fit(
-            rows, epochs=epochs, callbacks=callbacks, verbose=self.verbose
+            pipeline.batches(X, y, batch_size=size, shuffle=True, seed=seed),
+            epochs=epochs,
+            callbacks=[] if counted else [Guard("stop")],  # counts are finite
+            verbose=self.verbose,
         )
 
-    def predict(self, X):
-        """The most probable classes.
-
-        Args:
-            X: Array of shape `(n_samples, n_features)`.
-
-        Returns:
-            Array of shape `(n_samples,)`, of `classes_`.
-        """
-        joint = self._asked(X, "log_joint")
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Returns the most probable classes of rows X, `n_samples` of `classes_`."""
+        joint = self._call_model("log_joint", X)  # which refuses before `fit`
         return self.classes_[joint.argmax(axis=1)]
 
-    def predict_log_proba(self, X):
-        """log P(y|x), of shape `(n_samples, n_classes)`, as `classes_` go.
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+        """Returns log P(y|x), of shape `(n_samples, n_classes)`, as in `classes_`."""
+        return self._call_model("predict_log_proba", X)
 
-        Args:
-            X: Array of shape `(n_samples, n_features)`.
-        """
-        return self._asked(X, "predict_log_proba")
-
-    def predict_proba(self, X):
-        """P(y|x), of shape `(n_samples, n_classes)`, as `classes_` go.
-
-        Args:
-            X: Array of shape `(n_samples, n_features)`.
-        """
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Returns P(y|x), of shape `(n_samples, n_classes)`, as in `classes_`."""
         return np.exp(self.predict_log_proba(X))
 
-    def score_samples(self, X):
-        """log p(x), of shape `(n_samples,)`, in nats: low for outliers.
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Returns log p(x), of shape `(n_samples,)`, in nats: low for outliers."""
+        return self._call_model("log_prob", X)
 
-        Args:
-            X: Array of shape `(n_samples, n_features)`.
-        """
-        return self._asked(X, "log_prob")
-
-    def sample(self, n_samples=1):
-        """Rows from the model; of `"vae"`, their means given z.
+    @checked(n_samples=Integer())
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Draws rows from the model; of `"vae"`, their means given z.
 
         Args:
             n_samples: How many.
@@ -484,18 +416,17 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
             X, of shape `(n_samples, n_features)`, and y, the rows' classes.
         """
         check_is_fitted(self)
-        check_int("n_samples", f"{type(self).__name__}.sample", n_samples)
         generator = check_random_state(self.random_state)
         chances = np.exp(self.model_.class_prior.log_prior.numpy())
         numbers = generator.choice(len(self.classes_), n_samples, p=chances)
         X = self.model_.sample(n_samples, numbers, _new_seed(generator))
         return X, self.classes_[numbers]
 
-    def _asked(self, X, method):
-        X = self._rows(X)
-        found = getattr(self.model_, method)(X)
+    def _call_model(self, method, X):
+        X = self._validated(X)
+        values = getattr(self.model_, method)(X)
         # No more digits than there are: a VAE's are float32.
-        return found.astype(self.model_.density.compute_dtype)
+        return values.astype(self.model_.density.compute_dtype)
 
 
 def _new_seed(generator):
@@ -504,7 +435,7 @@ def _new_seed(generator):
 
 @contextlib.contextmanager
 def _seeded(seed):
-    """Keras seeded, and the streams of Python and NumPy as they were after."""
+    """Seeds Keras; Python's and NumPy's generators are restored afterwards."""
     states = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:

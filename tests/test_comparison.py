@@ -1,5 +1,6 @@
 """`kgen compare`: its figures, against scikit-learn's in the test itself."""
 
+import dataclasses
 import json
 
 import keras
@@ -16,6 +17,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from kgen import cli, comparison
+from kgen.comparison import classifiers, judging
 from kgen.data import Source
 from kgen.data.examples import Examples, StreamedExamples
 from kgen.errors import InvalidArgument
@@ -48,9 +50,9 @@ def run(folder, *args):
         judged.append((estimator, data, figures))
         return figures
 
-    original = comparison.judge
+    original = judging.judge
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparison, "judge", judge)
+        patch.setattr(judging, "judge", judge)
         result = CliRunner().invoke(
             cli.main,
             ["compare", *SETTINGS, "--out", str(folder), *map(str, args)],
@@ -157,13 +159,14 @@ def test_the_same_seed_codes_the_same(compared):
         next(data for _, data, _ in judged if data.kind == kind)
         for kind in ("pixels", "codes")
     )
-    config = {
+    settings = comparison.CompareSettings(
+        **{"data": None, "image_shape": None, "data_dir": None, "limit": LIMIT},
         **{"network": "dense", "latent_dim": 3, "epochs": 2},
         **{"batch_size": 64, "seed": 0},
-    }
-    vae = comparison._build_vae(pixels, config)
+    )
+    vae = classifiers.new_model("vae", pixels.x, settings)
     keras.utils.set_random_seed(7)  # which must not matter
-    _, again = comparison._coded(vae, pixels, config, lambda line: None)
+    _, again = judging._coded(vae, pixels, settings, lambda line: None)
     np.testing.assert_array_equal(again.x, codes.x)
 
 
@@ -308,10 +311,10 @@ def test_rows_of_a_table(tmp_path):
 def test_codes_that_are_no_numbers(tmp_path, monkeypatch, found):
     """The VAE went astray: what was found without it is not lost."""
     rows = [row for row in found["rows"] if row["on"] == "pixels"]
-    monkeypatch.setattr(comparison, "_rows", lambda *args: list(rows))
-    monkeypatch.setattr(comparison, "_curve", lambda *args: found["curve"])
+    monkeypatch.setattr(judging, "_rows", lambda *args: list(rows))
+    monkeypatch.setattr(judging, "_curve", lambda *args: found["curve"])
     monkeypatch.setattr(
-        comparison, "_coded", lambda *args: comparison._finite(np.array(np.nan))
+        judging, "_coded", lambda *args: judging._finite(np.array(np.nan))
     )
     result, _ = run(tmp_path / "out")
     assert "all models on codes: left out. The loss became" in result.stderr
@@ -400,9 +403,11 @@ def test_data_that_is_refused(given, limit, words):
 
 
 def test_covariances_that_would_not_fit(monkeypatch):
-    monkeypatch.setattr(comparison, "_COVARIANCES", 2 * 4**2 - 1)
+    monkeypatch.setattr(classifiers, "_COVARIANCES", 2 * 4**2 - 1)
+    data = comparison.read(source([0, 0, 1, 1]), 4, 0)
+    larger = dataclasses.replace(data, x=np.zeros((4, 2, 2, 1)))
     with pytest.raises(InvalidArgument, match="--image-shape"):
-        comparison._PPCA({}).fit(np.zeros((4, 2, 2, 1)), np.array([0, 0, 1, 1]))
+        classifiers._ppca(larger, None)
 
 
 # The command
@@ -412,7 +417,7 @@ def test_ctrl_c_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(comparison, "judge", interrupt)
+    monkeypatch.setattr(judging, "judge", interrupt)
     out = tmp_path / "out"
     result = CliRunner().invoke(
         cli.main, ["compare", *SETTINGS, "--out", str(out)]
@@ -464,8 +469,8 @@ def test_out_is_the_next_free_one(tmp_path, monkeypatch, found):
     (tmp_path / "comparisons" / "comparison-1").mkdir(parents=True)
     calls = []
 
-    def compare(config, out, overwrite, report):
-        calls.append((config, str(out), overwrite))
+    def compare(settings, out, overwrite, report):
+        calls.append((dataclasses.asdict(settings), str(out), overwrite))
         return found
 
     monkeypatch.setattr(comparison, "compare", compare)
@@ -485,8 +490,8 @@ def test_out_is_the_next_free_one(tmp_path, monkeypatch, found):
 def test_overwrite_replaces_both_files(tmp_path, found):
     for name in ("comparison.json", "comparison.png", "notes.txt"):
         (tmp_path / name).write_text("old")
-    comparison._check_place(tmp_path, overwrite=True)
-    comparison._write(found, tmp_path)
+    judging._check_place(tmp_path, overwrite=True)
+    judging._write(found, tmp_path)
     assert json.loads((tmp_path / "comparison.json").read_text()) == found
     with Image.open(tmp_path / "comparison.png") as image:
         assert image.format == "PNG"

@@ -26,7 +26,7 @@ def source(name, labels, names=()):
 def judged(own, other, takes_labels=True):
     model = types.SimpleNamespace(conditional=takes_labels, needs_labels=False)
     run = types.SimpleNamespace(path="runs/r")
-    return evaluations._Judged(run, model, own, other, "test", None)
+    return evaluations._Candidate(run, model, own, other, "test", None)
 
 
 LETTERS = ("a", "b", "c")
@@ -52,7 +52,7 @@ LETTERS = ("a", "b", "c")
 def test_classes_are_compared_by_names_or_numbers(own, other, same):
     one = judged(source("own", *own), source("other", *other))
     assert one.has_its_classes is same
-    free = judged(one.own, one.source, takes_labels=False)
+    free = judged(one.trained_on, one.source, takes_labels=False)
     evaluations._check_classes([free])
     if same:
         evaluations._check_classes([free, one])
@@ -120,7 +120,7 @@ def trained(tmp_path, monkeypatch):
         model = types.SimpleNamespace(
             conditional=conditional, needs_labels=False
         )
-        (one,) = evaluations._judged([run], [model], data)
+        (one,) = evaluations._candidates([run], [model], data)
         return one
 
     return opened
@@ -129,7 +129,7 @@ def trained(tmp_path, monkeypatch):
 @pytest.mark.parametrize("data", [None, "own.npy", "./own.npy"])
 def test_a_run_s_own_data_judge_it_by_what_it_has_not_seen(trained, data):
     one = trained(data)
-    assert one.source is one.own and one.split == "test"
+    assert one.source is one.trained_on and one.split == "test"
     judges = one.source.examples(one.split).images
     assert len(judges) == 2 and len(one.train) == 8
     assert not set(judges[:, 0]) & set(one.train.images[:, 0])
@@ -149,7 +149,7 @@ def test_other_data_judge_a_run_whose_own_are_gone(trained, tmp_path, lost):
     else:
         (tmp_path / "own.npy").write_text("no array")
     one = trained("tests.npz")
-    assert one.own is None and one.train is None and one.split == "test"
+    assert one.trained_on is None and one.train is None and one.split == "test"
     for arguments in ((None,), ("tests.npz", True)):
         with pytest.raises((InvalidArgument, OSError), match="own.npy"):
             trained(*arguments)
@@ -162,9 +162,9 @@ def test_runs_of_the_same_data_share_it(tmp_path):
         run.create(CONFIG)
         opened.append(run)
     model = types.SimpleNamespace(conditional=False, needs_labels=False)
-    one, other = evaluations._judged(opened, [model] * 2, None)
-    assert one.own is other.own is other.source
-    assert one.own.name == open_source("digits").name
+    one, other = evaluations._candidates(opened, [model] * 2, None)
+    assert one.trained_on is other.trained_on is other.source
+    assert one.trained_on.name == open_source("digits").name
 
 
 SAME = {"binarize": False}

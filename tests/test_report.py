@@ -12,7 +12,7 @@ import pytest
 from kgen import report
 from kgen.errors import InvalidArgument
 from kgen.report.numbers import texts
-from tests.evaluations import evaluation, metric, png
+from tests.report_examples import evaluation, metric, png
 
 VOID = ("meta", "img")
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from kgen import report
-from tests.evaluations import evaluation, metric, png
+from tests.report_examples import evaluation, metric, png
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")

@@ -1,6 +1,7 @@
-"""What an evaluation found: one page to read and to mail, one table on screen."""
+"""Evaluations as one page to read and to mail, and as a table on screen."""
 
+from kgen.report.images import pictures
 from kgen.report.page import write
 from kgen.report.terminal import table
 
-__all__ = ["table", "write"]
+__all__ = ["pictures", "table", "write"]

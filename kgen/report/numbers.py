@@ -1,4 +1,4 @@
-"""Numbers with the digits that they deserve."""
+"""Numbers with as many digits as their standard errors leave them."""
 
 import math
 
@@ -7,8 +7,8 @@ _LEAST, _MOST = 1e-4, 1e7  # outside, powers of ten are shorter
 _ROUNDING = 1e-9  # of float64 sums, relative: no standard error
 
 
-def texts(value, error=None):
-    """A value and its standard error, as texts.
+def texts(value: float, error: float | None = None) -> tuple[str, str]:
+    """Returns a value and its standard error, as texts.
 
     The error is given with two significant digits, and the value ends where
     its error does. Without one the value has four significant digits, or none

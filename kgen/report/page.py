@@ -1,12 +1,19 @@
-"""One page of HTML that holds all that an evaluation found."""
+"""The page: all that an evaluation computed, in one file of HTML."""
 
+import os
 import pathlib
 
 from kgen import files
-from kgen.report import metrics_table, pictures, words
-from kgen.report.elements import document, element
-from kgen.report.evaluations import check, names
-from kgen.report.tables import compared
+from kgen.report import images, words
+from kgen.report.html import (
+    Element,
+    comparison_table,
+    dash,
+    document,
+    element,
+    table,
+)
+from kgen.report.ranking import check, differences, rows
 
 _STYLE = pathlib.Path(__file__).with_name("style.css")
 # Whatever the texts hold, a browser fetches nothing and runs nothing.
@@ -20,9 +27,13 @@ _FACTS = {
     "evaluated": lambda evaluation: str(evaluation.get("date") or ""),
     "time taken": words.seconds,
 }
+_ARROWS = {"lower": "\N{DOWNWARDS ARROW}", "higher": "\N{UPWARDS ARROW}"}
+_MARKS = {"best": "\N{BLACK STAR} best", "tied": "\N{ALMOST EQUAL TO} tied"}
 
 
-def write(path, evaluations, title=None):
+def write(
+    path: str | os.PathLike, evaluations: list[dict], title: str | None = None
+) -> None:
     """Writes a report of one run, or of several side by side.
 
     The page stands alone: its style and its pictures are in it, it has no
@@ -94,30 +105,40 @@ def _title(evaluations):
 
 
 def _lead(evaluations):
-    """One sentence on what this is."""
+    """The sentence below the title."""
     models = ", ".join(dict.fromkeys(str(e["model"]) for e in evaluations))
-    data = dict.fromkeys(words.data(e) for e in evaluations)
-    data = "; ".join(filter(None, data))
+    data = "; ".join(filter(None, dict.fromkeys(map(words.data, evaluations))))
     return f"{models}, judged on {data}" if data else models
 
 
 def _sections(evaluations):
     """The page's parts by their headings; those without contents are left out."""
-    several = len(evaluations) > 1
-    drawn = pictures.sections(evaluations)
-    found = {
-        "Runs" if several else "The run": _facts(evaluations),
-        "Metrics": metrics_table.section(evaluations),
-        "Not computed": _skipped(evaluations),
-        "Pictures": [element("div", *drawn.values(), class_="pictures")]
-        if drawn
-        else [],
-        "Settings": _nested(
-            evaluations, "settings", "Settings of the training"
+    runs = [str(evaluation["run"]) for evaluation in evaluations]
+    several = len(runs) > 1
+
+    def nested(key, caption):
+        texts = [_flat(evaluation.get(key) or {}) for evaluation in evaluations]
+        return comparison_table(caption, runs, texts, mark_differences=True)
+
+    facts = [
+        {name: text(evaluation) for name, text in _FACTS.items()}
+        for evaluation in evaluations
+    ]
+    if not several:  # of several, their names stand above the columns
+        facts = [{"run": runs[0], **facts[0]}]
+    skipped = [evaluation.get("skipped") or {} for evaluation in evaluations]
+    pictures = images.sections(evaluations)
+    sections = {
+        "Runs" if several else "The run": comparison_table(
+            "What was judged, and by what", runs, facts
         ),
-        "Versions": _nested(
-            evaluations, "versions", "Versions of the software"
+        "Metrics": _metrics(evaluations, runs),
+        "Not computed": comparison_table(
+            "Metrics that were not computed, and why", runs, skipped
         ),
+        "Pictures": pictures and [element("div", *pictures, class_="pictures")],
+        "Settings": nested("settings", "Settings of the training"),
+        "Versions": nested("versions", "Versions of the software"),
     }
     return {
         heading: element(
@@ -126,7 +147,7 @@ def _sections(evaluations):
             *parts,
             id=heading.lower().replace(" ", "-"),
         )
-        for heading, parts in found.items()
+        for heading, parts in sections.items()
         if parts
     }
 
@@ -146,33 +167,100 @@ def _contents(shown):
     return element("nav", element("ul", *items), aria_label="Contents")
 
 
-def _facts(evaluations):
-    found = [
-        {name: text(evaluation) for name, text in _FACTS.items()}
-        for evaluation in evaluations
-    ]
-    if len(found) == 1:  # of several, their names stand above the columns
-        found = [{"run": names(evaluations)[0], **found[0]}]
-    return compared("What was judged, and by what", names(evaluations), found)
-
-
-def _skipped(evaluations):
-    found = [evaluation.get("skipped") or {} for evaluation in evaluations]
-    caption = "Metrics that were not computed, and why"
-    return compared(caption, names(evaluations), found)
-
-
-def _nested(evaluations, key, caption):
-    found = [_flat(evaluation.get(key) or {}) for evaluation in evaluations]
-    return compared(caption, names(evaluations), found, differing=True)
-
-
-def _flat(settings, before=""):
+def _flat(settings, prefix=""):
     """Nested dictionaries as one: `options.kl_weight`."""
-    found = {}
+    flat = {}
     for name, value in settings.items():
         if isinstance(value, dict) and value:
-            found |= _flat(value, f"{before}{name}.")
+            flat |= _flat(value, f"{prefix}{name}.")
         else:
-            found[f"{before}{name}"] = str(value)
-    return found
+            flat[f"{prefix}{name}"] = str(value)
+    return flat
+
+
+# The metrics
+
+
+def _metrics(evaluations, runs) -> list[Element]:
+    """The metrics, how to read each, and which run is the best in it."""
+    metric_rows = rows(evaluations)
+    if not metric_rows:
+        return [element("p", "No metric was computed.")]
+    several = len(runs) > 1
+    floors = any(row.floor for row in metric_rows)
+    columns = runs if several else ["value"]
+    head = ["metric", *columns, *["floor"] * floors, "better"]
+    if not several:
+        head.append("how to read it")
+    body = [_metric_row(row, floors, several) for row in metric_rows]
+    class_ = "metrics several" if several else "metrics alone"
+    parts = [table(_legend(metric_rows), head, body, class_)]
+    if several:
+        unlike = differences(evaluations)
+        class_ = "warning" if unlike else "note"
+        marking = element("p", words.marking(unlike), class_=class_)
+        parts = [marking, *parts, *_readings(metric_rows)]
+    return parts
+
+
+def _legend(metric_rows):
+    """What the table's columns hold."""
+    text = "The figures of each metric"
+    if any(cell and cell.error for row in metric_rows for cell in row.cells):
+        text += " \N{PLUS-MINUS SIGN} their standard errors"
+    if any(row.floor for row in metric_rows):
+        text += (
+            ". The floor is what real examples, those of the training or of the "
+            "test, have in the place of samples: a model that draws from the "
+            "data's own distribution comes near it"
+        )
+    return f"{text}."
+
+
+def _metric_row(row, floors, several):
+    unit = [" ", element("span", row.unit, class_="unit")] if row.unit else []
+    name = element("span", row.title, class_="name")
+    cells = [element("th", name, *unit, scope="row")]
+    cells += [_cell(cell) for cell in row.cells]
+    if floors:
+        floor = _minus(row.floor) if row.floor else dash()
+        cells.append(element("td", floor, class_="floor number"))
+    better = [dash()]
+    if row.better:
+        text = words.better(row.better)
+        arrow = _ARROWS.get(text, "\N{RIGHTWARDS ARROW}")
+        better = [element("span", arrow, aria_hidden="true"), f" {text}"]
+    cells.append(element("td", *better, class_="better"))
+    if not several:
+        cells.append(element("td", row.reading, class_="reading"))
+    return element("tr", *cells)
+
+
+def _cell(cell):
+    if cell is None:
+        return element("td", dash(), class_="number figure")
+    parts = [element("span", _minus(cell.value), class_="value")]
+    if cell.error:
+        error = f" \N{PLUS-MINUS SIGN} {_minus(cell.error)}"
+        parts.append(element("span", error, class_="error"))
+    if cell.mark:
+        parts += [" ", element("span", _MARKS[cell.mark], class_="mark")]
+    return element("td", *parts, class_=f"number figure {cell.mark}".strip())
+
+
+def _minus(text):
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _readings(metric_rows):
+    """The sentences on all metrics, where the table has no column for them."""
+    parts = []
+    for row in metric_rows:
+        if row.reading:
+            parts += [element("dt", row.title), element("dd", row.reading)]
+    if not parts:
+        return []
+    return [
+        element("h3", "How to read the metrics"),
+        element("dl", *parts, class_="readings"),
+    ]

@@ -1,6 +1,4 @@
-"""What there is to say of an evaluation beside its figures."""
-
-from kgen.report.evaluations import num_compared
+"""Sentences and phrases on an evaluation, beside its numbers."""
 
 _TIED = (
     "The best figure of a row is marked; figures that are not worse than it by "
@@ -9,18 +7,24 @@ _TIED = (
 )
 
 
-def data(evaluation):
+def num_compared(evaluation: dict) -> int | None:
+    """How many samples are compared by features at most: all, if not said."""
+    compared = evaluation.get("num_compared")
+    return evaluation.get("num_samples") if compared is None else compared
+
+
+def data(evaluation: dict) -> str:
     """The data that a run was judged on: `digits, split test, 360 examples`."""
-    found = evaluation.get("data") or {}
-    parts = [str(found.get("source", ""))]
-    if found.get("split"):
-        parts.append(f"split {found['split']}")
-    if found.get("examples") is not None:
-        parts.append(f"{found['examples']:,} examples")
+    given = evaluation.get("data") or {}
+    parts = [str(given.get("source", ""))]
+    if given.get("split"):
+        parts.append(f"split {given['split']}")
+    if given.get("examples") is not None:
+        parts.append(f"{given['examples']:,} examples")
     return ", ".join(filter(None, parts))
 
 
-def samples(evaluation):
+def samples(evaluation: dict) -> str:
     """How many samples, by which seed, and how many of them are compared."""
     count, seed = evaluation.get("num_samples"), evaluation.get("seed")
     if count is None:
@@ -32,7 +36,7 @@ def samples(evaluation):
     return f"{text}, of which {compared:,} at most are compared by features"
 
 
-def features(evaluation):
+def features(evaluation: dict) -> str:
     """Whose features the distances are of, and whether they may be called FID."""
     extractor = evaluation.get("extractor")
     if not extractor:
@@ -44,46 +48,43 @@ def features(evaluation):
     return f"{text}; a Frechet distance by them is no FID"
 
 
-def parameters(evaluation):
+def parameters(evaluation: dict) -> str:
     """`encoder 12,345; decoder 2,345; 14,690 together`."""
-    found = evaluation.get("parameters") or {}
-    parts = [f"{name} {count:,}" for name, count in found.items()]
-    if len(found) > 1:
-        parts.append(f"{sum(found.values()):,} together")
+    counts = evaluation.get("parameters") or {}
+    parts = [f"{name} {count:,}" for name, count in counts.items()]
+    if len(counts) > 1:
+        parts.append(f"{sum(counts.values()):,} together")
     return "; ".join(parts)
 
 
-def seconds(evaluation):
+def seconds(evaluation: dict) -> str:
     """`12 s`, or `3 min 20 s`."""
-    found = evaluation.get("seconds")
-    if found is None:
+    duration = evaluation.get("seconds")
+    if duration is None:
         return ""
-    if found < 10:
-        return f"{found:.1f} s"
-    minutes, rest = divmod(round(found), 60)
+    if duration < 10:
+        return f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def better(row):
+def better(text: str) -> str:
     """`lower`, `higher`, `near 1`, or nothing."""
-    kind, _, target = row.better.partition(":")
+    kind, _, target = text.partition(":")
     return f"{kind} {float(target):g}" if target else kind
 
 
-def marking(unlike):
-    """How the runs' figures compare, or why none is marked as the best.
+def marking(differences: list[str]) -> str:
+    """How the runs' values compare, or why none is marked as the best.
 
     Args:
-        unlike: What `kgen.report.evaluations.unlike` returns.
+        differences: What `kgen.report.ranking.differences` returns.
     """
-    if not unlike:
+    if not differences:
         return _TIED
+    *head, last = differences
+    listed = f"{', '.join(head)} and {last}" if head else last
     return (
-        f"These runs were not judged alike: they differ in {_listed(unlike)}. "
+        f"These runs were not judged alike: they differ in {listed}. "
         "Figures of a row can't be compared, and no best one is marked."
     )
-
-
-def _listed(words):
-    *head, last = words
-    return f"{', '.join(head)} and {last}" if head else last

@@ -23,7 +23,7 @@ from kgen import exports, runs
 def export(run, root, point):
     run = runs.Run(run)
     with killing(point):
-        exports.export(run, run.model(), root)
+        exports.export(run, run.model(), root, exports.ExportSettings())
 
 
 def killing(point):

@@ -17,6 +17,7 @@ from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
 from kgen.export import card, savedmodel
+from kgen.exports import ExportSettings
 from tests.export.common import make_run
 from tests.export.rest import arrays_of
 from tests.export.server import Model
@@ -230,11 +231,9 @@ def test_a_place_that_is_a_file(folder):
 
 
 @pytest.mark.parametrize("version", [0, -1, 2**63, "1", True])
-def test_versions_are_integers_that_a_server_can_read(folder, version):
-    run = runs.Run(folder / "vae")
+def test_versions_are_integers_that_a_server_can_read(version):
     with pytest.raises(InvalidArgument, match="version"):
-        exports.export(run, None, "to", version=version)
-    assert os.listdir() == []
+        ExportSettings(version=version)
 
 
 def test_the_highest_version(folder):
@@ -269,14 +268,14 @@ def test_a_config_that_can_t_be_written(folder, monkeypatch):
     with pytest.warns(
         UserWarning, match="models.config in to can't be written"
     ):
-        path = exports.export(run, run.model(), "to")
+        path = exports.export(run, run.model(), "to", ExportSettings())
     assert (path / "saved_model.pb").is_file()
 
 
 def test_quantizing_hides_no_warning(monkeypatch):
     """Only what the converter writes past Python is kept off the screen."""
 
-    def export(run, model, root, **options):
+    def export(run, model, root, settings):
         seen.append(os.path.samestat(os.fstat(2), os.stat(os.devnull)))
         warnings.warn("not listed", stacklevel=1)
         return root
@@ -308,7 +307,7 @@ def test_a_number_that_another_export_takes_meanwhile(folder, monkeypatch):
         return export(self, path, **options)
 
     monkeypatch.setattr(type(model), "export", late)
-    path = exports.export(run, model, "to")
+    path = exports.export(run, model, "to", ExportSettings())
     assert path == pathlib.Path("to/vae/3")
     for number in "12":
         assert os.listdir(f"to/vae/{number}") == ["theirs"]
