@@ -1,4 +1,9 @@
-"""The files in a trial's folder, beside those of Keras Tuner."""
+"""The files in a trial's folder, beside those of Keras Tuner.
+
+A trial's folder holds Keras Tuner's `trial.json`, which its oracle writes, and
+our `record.json`, which the process writes that runs the trial. Results, the
+picture and HParams are made from both, by the chief or the only process alone.
+"""
 
 import contextlib
 import os

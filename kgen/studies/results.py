@@ -36,6 +36,7 @@ def collect(study: Study, oracle: ResumableOracle) -> dict:
     """
     trials = [_trial(study, trial) for trial in oracle.trials.values()]
     trials.sort(key=lambda trial: trial["trial"])
+    parameters = study.hypermodel().space.parameters
     versions = {
         name: sys.modules[name].__version__
         for name in ("kgen", "keras", "keras_tuner", "tensorflow")
@@ -48,8 +49,7 @@ def collect(study: Study, oracle: ResumableOracle) -> dict:
         "direction": study.objective.direction,
         "seeds": list(study.settings.seeds),
         "space": {
-            name: parameter.describe()
-            for name, parameter in study.space.parameters.items()
+            name: parameter.describe() for name, parameter in parameters.items()
         },
         "best": best(study, trials),
         "trials": trials,

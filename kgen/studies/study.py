@@ -11,7 +11,6 @@ from kgen import hypermodels, names
 from kgen.data import open_source
 from kgen.data.examples import Examples, StreamedExamples, set_aside
 from kgen.errors import InvalidArgument, invalid
-from kgen.hypermodels.space import Space
 from kgen.models import checks, factory
 from kgen.models.base import GenerativeModel
 from kgen.studies import objectives
@@ -137,11 +136,6 @@ class Study:
     def picture_file(self) -> pathlib.Path:
         """Where its picture is drawn: beside the file."""
         return self.path.with_suffix(".png")
-
-    @functools.cached_property
-    def space(self) -> Space:
-        """What is searched."""
-        return self.hypermodel().space
 
     @functools.cached_property
     def data(self) -> Data:
