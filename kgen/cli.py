@@ -896,7 +896,7 @@ def tune(path, source, workers, resume, overwrite, trials, member):
             studies.workers.run(study, workers, trials, source, tell)
             found = studies.results.read(study.path)
         else:
-            tell = _teller(study, trials or study.budget["trials"])
+            tell = _teller(study, trials or study.settings.trials)
             watch = _watch_trial(study) if sys.stderr.isatty() else None
             found = studies.tune(study, trials, resume, overwrite, tell, watch)
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """The order of the data belongs to the epoch's number."""
 
 import keras
+import tensorflow as tf
 
 from kgen import data
 
@@ -15,9 +16,9 @@ class EpochOrder(keras.callbacks.Callback):
         dataset: What `kgen.data.load` returned and `fit` gets.
     """
 
-    def __init__(self, dataset):
+    def __init__(self, dataset: tf.data.Dataset):
         super().__init__()
         self.dataset = dataset
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         data.set_epoch(self.dataset, epoch)

@@ -4,7 +4,8 @@ import math
 
 import keras
 
-from kgen.errors import check_int, invalid
+from kgen.data.examples import Examples, StreamedExamples
+from kgen.errors import invalid
 from kgen.evaluation import (
     METRICS,
     Evidence,
@@ -14,6 +15,8 @@ from kgen.evaluation import (
     compute,
 )
 from kgen.evaluation.evidence import check_given
+from kgen.extractors import Extractor
+from kgen.params import Integer, checked
 
 
 class Evaluation(keras.callbacks.Callback):
@@ -60,14 +63,21 @@ class Evaluation(keras.callbacks.Callback):
         gan.fit(train, epochs=100, callbacks=[judge, stop])
     """
 
+    @checked(every=Integer(1))
     def __init__(
-        self, metrics, test, train=None, extractor=None, every=1, **options
+        self,
+        metrics: list[str],
+        test: Examples | StreamedExamples,
+        train: Examples | StreamedExamples | None = None,
+        extractor: Extractor | None = None,
+        every: int = 1,
+        **options,
     ):
         super().__init__()
         if not metrics:
             raise invalid("metrics", "Evaluation", "a list of names", metrics)
         self.names = check_metrics("Evaluation", metrics)
-        self.every = check_int("every", "Evaluation", every)
+        self.every = every
         check_given("Evaluation", test, train, extractor)
         self._given = {
             "test": test,
@@ -81,24 +91,16 @@ class Evaluation(keras.callbacks.Callback):
         """A copy that shares the data: Keras Tuner makes one for each trial."""
         return type(self)(self.names, every=self.every, **self._given)
 
-    def on_train_begin(self, logs=None):
-        self._check_free()
-        self._evidence = Evidence(self.model, **self._given)
-        check_possible(self._evidence, self.names)
-        self._logs = {f"val_{name}": METRICS[name].worst for name in self.names}
-
-    def _check_free(self):
-        """Raises if a metric has the name of one of the model's own logs.
-
-        Keras tells a callback too late whether there is validation data.
-        """
-        own = {
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        # Keras tells a callback too late whether there is validation data, whose
+        # logs the metrics must not write over.
+        of_model = {
             name
             for metric in self.model.metrics
             for name in getattr(metric, "names", [metric.name])
         }
         for name in self.names:
-            if name in own:
+            if name in of_model:
                 raise invalid(
                     "metrics",
                     "Evaluation",
@@ -106,25 +108,28 @@ class Evaluation(keras.callbacks.Callback):
                     f"`fit(..., validation_data=...)` gives `val_{name}`",
                     repr(name),
                 )
+        self._evidence = Evidence(self.model, **self._given)
+        check_possible(self._evidence, self.names)
+        self._logs = self._worst()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self._evidence = None  # the model would hinder copies of the callback
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         done = epoch + 1
         if done % self.every == 0 or done == self.params["epochs"]:
             # What is known of the data stays; samples are drawn anew.
             self._evidence = self._evidence.for_model(self.model)
-            self._logs = self._computed()
+            self._logs = self._worst()
+            try:
+                figures, _ = compute(self._evidence, self.names)
+            except NotFinite:  # the model has diverged
+                figures = {}
+            for name, figure in figures.items():
+                if not math.isnan(figure.value):
+                    self._logs[f"val_{name}"] = figure.value
         if logs is not None:
             logs.update(self._logs)
 
-    def _computed(self):
-        """The logs; of a model that has diverged, the worst that there are."""
-        logs = {f"val_{name}": METRICS[name].worst for name in self.names}
-        try:
-            found, _ = compute(self._evidence, self.names)
-        except NotFinite:
-            return logs
-        known = {f"val_{k}": figure.value for k, figure in found.items()}
-        return logs | {k: v for k, v in known.items() if not math.isnan(v)}
+    def _worst(self):
+        return {f"val_{name}": METRICS[name].worst for name in self.names}

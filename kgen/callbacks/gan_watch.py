@@ -1,11 +1,13 @@
 """Says in words when a GAN's training goes wrong."""
 
-import warnings
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
-from kgen.errors import check_int, check_number, invalid
+from kgen.callbacks.messages import Messages
+from kgen.errors import invalid
+from kgen.params import Integer, Number, checked
 
 _WON = (
     "the discriminator has won: its loss is {loss:.2g}, where {undecided:.2g} is "
@@ -30,8 +32,8 @@ class GANWatch(keras.callbacks.Callback):
     least there can be. (The Wasserstein loss has no least, and is no sign of
     it.) The samples have collapsed when their mean distance from each other, or
     from the nearest other one, is below `collapsed` times that of the data, and
-    no longer grows. Both are said once, after `patience` epochs in a row, and
-    again only after they were over.
+    no longer grows. Each warning is given once, after `patience` epochs in a
+    row, and again only after it was over.
 
     Args:
         x: Real examples, of shape `(n, *input_shape)`; some hundreds do.
@@ -41,31 +43,36 @@ class GANWatch(keras.callbacks.Callback):
         report: What is called with the message; None for `warnings.warn`.
     """
 
-    def __init__(self, x, won=0.1, collapsed=0.25, patience=3, report=None):
+    @checked(won=Number(), collapsed=Number(), patience=Integer(1))
+    def __init__(
+        self,
+        x: np.ndarray,
+        won: float = 0.1,
+        collapsed: float = 0.25,
+        patience: int = 3,
+        report: Callable[[str], None] | None = None,
+    ):
         super().__init__()
         try:
             with np.errstate(over="ignore"):  # infinity is refused below
                 self.x = np.asarray(x, "float32")
         except (TypeError, ValueError, OverflowError):
             self.x = np.empty(())
-        least = self.x.ndim > 1 and len(self.x) > 1
-        if not least or not np.isfinite(self.x).all():
+        is_batch = self.x.ndim > 1 and len(self.x) > 1
+        if not is_batch or not np.isfinite(self.x).all():
             raise invalid(
                 "x",
                 "GANWatch",
                 "two examples or more, of finite numbers",
                 f"{type(x).__name__} of shape {np.shape(self.x)}",
             )
-        self.won = check_number("won", "GANWatch", won)
-        self.collapsed = check_number("collapsed", "GANWatch", collapsed)
-        self.patience = check_int("patience", "GANWatch", patience)
-        self.report = report or (lambda text: warnings.warn(text, stacklevel=2))
+        self.won, self.collapsed, self.patience = won, collapsed, patience
         self._distances = _distances(self.x)
-        self._rows = {"won": 0, "collapsed": 0}
-        self._messages = []
+        self._epochs_in_a_row = {"won": 0, "collapsed": 0}
+        self._messages = Messages(report)
         self._ratio = np.inf  # of the epoch before
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         model = self.model
         if not hasattr(model, "discriminator_levels"):
             raise invalid(
@@ -82,21 +89,15 @@ class GANWatch(keras.callbacks.Callback):
                 f"shape {self.x.shape}",
             )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._judge_discriminator(epoch, logs or {})
         self._judge_samples(epoch)
 
-    # Keras's progress bar is in the middle of a line when an epoch ends.
-    def on_epoch_begin(self, epoch, logs=None):
-        self._say()
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._messages.send()
 
-    def on_train_end(self, logs=None):
-        self._say()
-
-    def _say(self):
-        messages, self._messages = self._messages, []
-        for message in messages:
-            self.report(message)
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._messages.send()
 
     def _judge_discriminator(self, epoch, logs):
         undecided, least = self.model.discriminator_levels()
@@ -120,9 +121,10 @@ class GANWatch(keras.callbacks.Callback):
         self._note("collapsed", has_collapsed, epoch, text)
 
     def _note(self, name, is_so, epoch, text):
-        self._rows[name] = self._rows[name] + 1 if is_so else 0
-        if self._rows[name] == self.patience:
-            self._messages.append(f"epoch {epoch + 1}: {text}")
+        count = self._epochs_in_a_row[name] + 1 if is_so else 0
+        self._epochs_in_a_row[name] = count
+        if count == self.patience:
+            self._messages.add(f"epoch {epoch + 1}: {text}")
 
 
 def _distances(x):

@@ -1,28 +1,25 @@
 """Keeps NaN and infinity out of a model's weights.
 
-Callbacks run only once per `steps_per_execution` steps, so the check is part of
-the training step (`models.faults`). `update` adds up each player's gradients
-and loss, and checks them one by one only if the sum is not finite. In a faulty
-step, the optimizers are not applied and all other changes are undone, so that
-the model keeps the state before the step. A small variable, which is not saved,
-records the first fault of each epoch. After one fault (`stop`, `rollback`) or
-several in a row (`skip`), all further steps do nothing until this callback has
-read the variable. The callback keeps a copy of the state at the beginning of
-each epoch, for `rollback` and for the case that a finite gradient has made a
-weight overflow.
+The training step looks for faults and leaves faulty steps out; see
+`kgen.models.faults`, which counts them in a variable. This callback reads it,
+and decides what follows. It keeps a copy of the state at the beginning of each
+epoch, for `rollback` and for the case that a finite gradient has made a weight
+overflow.
 """
 
-import warnings
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
 from kgen import names
-from kgen.errors import InvalidArgument, check_int, check_name, invalid
+from kgen.callbacks.messages import Messages
+from kgen.errors import InvalidArgument, invalid
 from kgen.models import faults
 from kgen.models.base import GenerativeModel
 from kgen.models.draws import seed_generators
 from kgen.models.rates import is_settable
+from kgen.params import Integer, Options, checked
 
 _RATE_FACTOR = 0.5
 
@@ -35,7 +32,7 @@ class Diverged(InvalidArgument):
         state: What the model holds now, such as "the state before that step".
     """
 
-    def __init__(self, fault, state):
+    def __init__(self, fault: str, state: str):
         super().__init__(
             f"{fault} The model holds {state}. Lower the learning rate, such as "
             'optimizer="adam:0.0001", or pass Guard(on_nan="skip") or '
@@ -91,51 +88,60 @@ class Guard(keras.callbacks.Callback):
         vae.fit(train, epochs=20, callbacks=[kgen.callbacks.Guard("rollback")])
     """
 
+    @checked(
+        on_nan=Options(names.ON_NAN),
+        max_skipped=Integer(1),
+        max_rollbacks=Integer(1),
+    )
     def __init__(
-        self, on_nan="stop", max_skipped=10, max_rollbacks=5, report=None
+        self,
+        on_nan: str = "stop",
+        max_skipped: int = 10,
+        max_rollbacks: int = 5,
+        report: Callable[[str], None] | None = None,
     ):
         super().__init__()
-        self.on_nan = check_name("on_nan", "Guard", names.ON_NAN, on_nan)
-        self.max_skipped = check_int("max_skipped", "Guard", max_skipped)
-        self.max_rollbacks = check_int("max_rollbacks", "Guard", max_rollbacks)
-        self.report = report or (lambda text: warnings.warn(text, stacklevel=2))
+        self.on_nan = on_nan
+        self.max_skipped = max_skipped
+        self.max_rollbacks = max_rollbacks
+        self._messages = Messages(report)
         self._rollbacks = 0
         self._epoch = 0
-        self._kept = None  # the state that the epoch began with
-        self._messages = []
+        self._state = None  # the state that the epoch began with
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         model = self.model
         if not isinstance(model, GenerativeModel):
             kind = type(model).__name__
             raise invalid("model", "Guard", "one of kgen's models", kind)
         if model.faults is not None:
             raise invalid("callbacks", "fit", "one Guard at most", "several")
-        if self.on_nan == "rollback":
-            for optimizer in _optimizers(model):
-                if not is_settable(optimizer):
-                    raise invalid(
-                        "on_nan",
-                        "Guard",
-                        '"stop" or "skip" where a schedule sets the learning '
-                        "rate, which going back has to lower",
-                        "rollback",
-                    )
+        if self.on_nan == "rollback" and not all(
+            is_settable(optimizer) for optimizer in _optimizers(model)
+        ):
+            raise invalid(
+                "on_nan",
+                "Guard",
+                '"stop" or "skip" where a schedule sets the learning rate, '
+                "which going back has to lower",
+                "rollback",
+            )
         self._rollbacks = 0
-        most = self.max_skipped if self.on_nan == "skip" else 1
-        faults.watch(model, most)
+        faults.watch(model, self.max_skipped if self.on_nan == "skip" else 1)
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._say()
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._messages.send()
         self._epoch = epoch
-        self._kept = None
+        self._state = None
         self.model.faults.begin_epoch()
 
-    def on_train_batch_begin(self, batch, logs=None):
-        if self._kept is None:  # once all callbacks have begun the epoch
-            self._kept = [_array(x) for x in _variables(self.model)]
+    def on_train_batch_begin(
+        self, batch: int, logs: dict | None = None
+    ) -> None:
+        if self._state is None:  # once all callbacks have begun the epoch
+            self._state = [_array(x) for x in _variables(self.model)]
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         record = self.model.faults.read()
         if record.halted:
             fault, state = _words(record.found), "the state before that step"
@@ -149,34 +155,33 @@ class Guard(keras.callbacks.Callback):
             self._answer(f"{self._place(record.first)} {fault}.", state)
         self._mark(record, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         watch = self.model.faults
         record = watch.read()
         self._mark(record, logs)
-        if not watch.has_updates:
-            self._check_counted(logs or {})
+        if not watch.has_updates:  # the model is fitted by counting
+            if not np.isfinite((logs or {}).get("loss", 0.0)):
+                raise InvalidArgument(
+                    f"Epoch {epoch + 1}: the loss of what was counted is NaN or "
+                    "infinite. Scale the data, or leave out examples with "
+                    "numbers far larger than the others."
+                )
         elif not _are_finite(self.model.trainable_weights):
-            place = f"Epoch {epoch + 1}:"
-            self._answer(f"{place} a weight became NaN or infinite.", "")
+            fault = f"Epoch {epoch + 1}: a weight became NaN or infinite."
+            self._answer(fault, "")
         elif self.on_nan == "skip" and record.first:
-            self._messages.append(
+            self._messages.add(
                 f"epoch {epoch + 1}: {record.left_out} of {record.steps} steps "
                 f"left out. In step {record.first}, {_words(record.found)}."
             )
 
-    def on_train_end(self, logs=None):
-        self._say()
-        self._kept = None
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._messages.send()
+        self._state = None
 
     def _place(self, step):
         of_step = f", step {step}" if step else ""
         return f"Epoch {self._epoch + 1}{of_step}:"
-
-    def _say(self):
-        """Reports; Keras's progress bar is in the middle of a line before."""
-        messages, self._messages = self._messages, []
-        for message in messages:
-            self.report(message)
 
     def _answer(self, fault, state):
         """Goes back, or ends the training."""
@@ -186,7 +191,7 @@ class Guard(keras.callbacks.Callback):
         if not _are_finite(self.model.trainable_weights):
             self._restore()
             state = f"the state that epoch {self._epoch + 1} began with"
-        self._say()
+        self._messages.send()
         if self._rollbacks:
             times = (
                 "once" if self._rollbacks == 1 else f"{self._rollbacks} times"
@@ -205,13 +210,13 @@ class Guard(keras.callbacks.Callback):
         shown = " and ".join(
             f"{rate:g}" for rate in dict.fromkeys(map(float, rates))
         )
-        self._messages.append(
+        self._messages.add(
             f"{fault[0].lower()}{fault[1:]} The model went back to the state that "
             f"the epoch began with; the learning rate is now {shown}."
         )
 
     def _restore(self):
-        for variable, value in zip(_variables(self.model), self._kept):
+        for variable, value in zip(_variables(self.model), self._state):
             variable.assign(value)
 
     def _mark(self, record, logs):
@@ -220,24 +225,18 @@ class Guard(keras.callbacks.Callback):
             own = self.model.get_metrics_result()
             logs.update(dict.fromkeys(set(own) & set(logs), np.nan))
 
-    def _check_counted(self, logs):
-        if not np.isfinite(logs.get("loss", 0.0)):
-            raise InvalidArgument(
-                f"Epoch {self._epoch + 1}: the loss of what was counted is NaN or "
-                "infinite. Scale the data, or leave out examples with numbers "
-                "far larger than the others."
-            )
-
 
 def _words(found):
-    """What was not finite, for people: parts of the loss, or gradients."""
+    """What was not finite, in words: parts of the loss, or gradients."""
     parts = [name for kind, name in found if kind == "part"]
     # The others are sums of these, or follow from them.
     causes = [x for x in parts if x.endswith("_loss") or x == "penalty"]
     words = [f"the {x.replace('_', ' ')}" for x in causes or parts]
     if not parts:
         words = [
-            f"the gradient of the {x}" for k, x in found if k == "gradient"
+            f"the gradient of the {name}"
+            for kind, name in found
+            if kind == "gradient"
         ]
     words = [x.replace("kl loss", "KL loss") for x in words]
     players = [name for kind, name in found if kind == "player"]
@@ -251,10 +250,14 @@ def _listed(words):
 
 
 def _optimizers(model):
-    """Those of all players."""
-    found = vars(model).values()
-    found = [x for x in found if isinstance(x, keras.optimizers.Optimizer)]
-    return list({id(x): x for x in found}.values())
+    """The optimizers of all players, each of them once."""
+    return list(
+        {
+            id(value): value
+            for value in vars(model).values()
+            if isinstance(value, keras.optimizers.Optimizer)
+        }.values()
+    )
 
 
 def _variables(model):
@@ -262,7 +265,7 @@ def _variables(model):
     return [
         *model.weights,
         *(generator.state for generator in seed_generators(model)),
-        *(x for one in _optimizers(model) for x in one.variables),
+        *(x for each in _optimizers(model) for x in each.variables),
     ]
 
 

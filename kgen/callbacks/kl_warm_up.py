@@ -2,15 +2,16 @@
 
 import keras
 
-from kgen.errors import check_number, invalid
+from kgen.errors import invalid
+from kgen.params import Number, checked
 
 
 class KLWarmUp(keras.callbacks.Callback):
     """Raises the weight of the KL term from `start` to the model's own.
 
-    Linearly, by the batch where the number of batches is known, else by the
-    epoch; with `steps_per_execution`, Keras calls it every that many batches.
-    It keeps latent dimensions from being switched off before the decoder can
+    The weight grows linearly: by the batch if the number of batches is known,
+    else by the epoch; with `steps_per_execution`, once for so many batches.
+    This keeps latent dimensions from being switched off before the decoder can
     use them. While it lasts, `loss` and `val_loss` don't compare between
     epochs; the log `elbo` does. When training ends, the model has its own
     weight back, and so has a model that was saved in between, once loaded.
@@ -24,15 +25,15 @@ class KLWarmUp(keras.callbacks.Callback):
         Sonderby et al. (2016), arXiv 1602.02282, section 2.2.
     """
 
-    def __init__(self, epochs, start=0.0):
+    @checked(epochs=Number(), start=Number())
+    def __init__(self, epochs: float, start: float = 0.0):
         super().__init__()
-        self.epochs = check_number("epochs", "KLWarmUp", epochs)
-        self.start = check_number("start", "KLWarmUp", start)
-        if not self.epochs:
+        if not epochs:
             raise invalid("epochs", "KLWarmUp", "a positive number", epochs)
+        self.epochs, self.start = epochs, start
         self._epoch = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         if not hasattr(self.model, "sampling"):
             raise invalid(
                 "model",
@@ -41,16 +42,18 @@ class KLWarmUp(keras.callbacks.Callback):
                 type(self.model).__name__,
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
         self._set(epoch)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict | None = None
+    ) -> None:
         steps = self.params.get("steps")
         if steps:
             self._set(self._epoch + batch / steps)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self._set(self.epochs)
 
     def _set(self, passed):

@@ -1,5 +1,6 @@
 """The same latent points, drawn after each epoch."""
 
+import os
 import re
 import time
 
@@ -7,7 +8,8 @@ import keras
 import numpy as np
 
 from kgen import files, plots
-from kgen.errors import check_int, check_number, check_path, invalid
+from kgen.errors import invalid
+from kgen.params import Integer, Number, Path, checked
 
 _FRAME = re.compile(r"epoch-(\d+)\.npy$")
 
@@ -26,16 +28,22 @@ class SampleProgress(keras.callbacks.Callback):
         seconds: The least time between two drawings of the picture.
     """
 
-    def __init__(self, directory, picture, count=12, seconds=10.0):
+    @checked(
+        directory=Path(), picture=Path(), count=Integer(1), seconds=Number()
+    )
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        picture: str | os.PathLike,
+        count: int = 12,
+        seconds: float = 10.0,
+    ):
         super().__init__()
-        owner = "SampleProgress"
-        self.directory = check_path("directory", owner, directory)
-        self.picture = check_path("picture", owner, picture)
-        self.count = check_int("count", "SampleProgress", count)
-        self.seconds = check_number("seconds", "SampleProgress", seconds)
+        self.directory, self.picture = directory, picture
+        self.count, self.seconds = count, seconds
         self._drawn = 0.0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         model = self.model
         shape = model.input_shapes[0]
         if not hasattr(model, "sample") or not plots.is_drawable(shape):
@@ -46,7 +54,7 @@ class SampleProgress(keras.callbacks.Callback):
                 f"{type(model).__name__} of examples of shape {shape}",
             )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         model = self.model
         count = 1000 if model.input_shapes[0] == (2,) else self.count
         labels = model.labels_in_turn(count)
@@ -58,21 +66,21 @@ class SampleProgress(keras.callbacks.Callback):
         if time.monotonic() - self._drawn > self.seconds:
             self._draw(epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self._draw()
 
     def _draw(self, last=None):
-        found = {
+        paths = {
             int(match[1]): path
             for path in sorted(self.directory.glob("epoch-*.npy"))
             if (match := _FRAME.match(path.name))
         }
-        epochs = [epoch for epoch in found if last is None or epoch <= last]
+        epochs = [epoch for epoch in paths if last is None or epoch <= last]
         if not epochs:
             return
         shown = np.linspace(0, len(epochs) - 1, min(len(epochs), 10))
         frames = {
-            f"epoch {epochs[index]}": np.load(found[epochs[index]])
+            f"epoch {epochs[index]}": np.load(paths[epochs[index]])
             for index in np.unique(shown.round().astype(int))
         }
         plots.progress(frames, self.picture)

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import pathlib
 import sys
 
@@ -14,7 +15,7 @@ FILE = "model.json"
 _PACKAGES = ("kgen", "keras", "tensorflow")
 
 
-def check_facts(facts, owner):
+def check_facts(facts: dict | None, owner: str) -> dict:
     """Facts as JSON can hold them: NumPy's numbers are plain ones.
 
     Args:
@@ -40,7 +41,7 @@ def _plain(value):
     raise TypeError(f"a {type(value).__name__}")
 
 
-def write(directory, signatures, facts):
+def write(directory: str | os.PathLike, signatures: dict, facts: dict) -> None:
     """Writes the card of an exported model.
 
     Args:
@@ -63,7 +64,7 @@ def write(directory, signatures, facts):
     path.write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
 
 
-def read(directory):
+def read(directory: str | os.PathLike) -> dict:
     """The card of an exported model, as a dictionary.
 
     Raises:

@@ -1,10 +1,13 @@
 """The pictures of signatures: as floats, as bytes, or as PNG files."""
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
 from kgen import names
-from kgen.errors import check_name, invalid
+from kgen.errors import invalid
 from kgen.export import guards
+from kgen.params import Options
 
 # TF Serving's REST interface gives base64 where a name ends so.
 _BYTES = "images_bytes"
@@ -15,7 +18,7 @@ _HEADER = 26
 _COLOURS = {1: {0: "grey"}, 3: {2: "RGB", 3: "RGB by a palette"}}
 
 
-def check_format(image_format, shape, owner):
+def check_format(image_format: str, shape: tuple[int, ...], owner: str) -> None:
     """Raises unless examples of a shape can be given in a format.
 
     Args:
@@ -23,9 +26,9 @@ def check_format(image_format, shape, owner):
         shape: The shape of one example.
         owner: Whose argument it is, for the message.
     """
-    check_name("image_format", owner, names.IMAGE_FORMATS, image_format)
-    picture = len(shape) == 3 and shape[-1] in _COLOURS
-    if image_format != "float" and not picture:
+    Options(names.IMAGE_FORMATS).check("image_format", owner, image_format)
+    is_picture = len(shape) == 3 and shape[-1] in _COLOURS
+    if image_format != "float" and not is_picture:
         raise invalid(
             "image_format",
             owner,
@@ -35,11 +38,13 @@ def check_format(image_format, shape, owner):
         )
 
 
-def converted(endpoints, image_format, shape):
-    """Endpoints whose `images`, given and returned, have another format.
+def converted(
+    signatures: Mapping, image_format: str, shape: tuple[int, ...]
+) -> Mapping:
+    """Signatures whose `images`, given and returned, have another format.
 
     Args:
-        endpoints: Dictionary from names to `(function, input_signature)`.
+        signatures: Dictionary from names to `(function, input_signature)`.
         image_format: `"float"`, in [0, 1]; `"uint8"`, from 0 to 255; or
             `"png"`, strings by the name of `images_bytes`.
         shape: `(height, width, channels)`.
@@ -48,22 +53,16 @@ def converted(endpoints, image_format, shape):
         Dictionary of the same form.
     """
     if image_format == "float":
-        return endpoints
-    spec, read, write = {
-        "uint8": (
-            tf.TensorSpec((None, *shape), "uint8", "images"),
-            tf.identity,
-            tf.identity,
-        ),
-        "png": (
-            tf.TensorSpec((None,), "string", _BYTES),
-            lambda strings: from_png(strings, shape),
-            to_png,
-        ),
-    }[image_format]
+        return signatures
+    if image_format == "uint8":
+        spec = tf.TensorSpec((None, *shape), "uint8", "images")
+        read = write = tf.identity
+    else:
+        spec = tf.TensorSpec((None,), "string", _BYTES)
+        read, write = (lambda strings: from_png(strings, shape)), to_png
 
     def convert(function, specs):
-        def outer(*tensors):
+        def converting(*tensors):
             outputs = function(
                 *(
                     tf.cast(read(tensor), "float32") / 255.0
@@ -77,17 +76,17 @@ def converted(endpoints, image_format, shape):
                 outputs[spec.name] = write(images)
             return outputs
 
-        return outer, [spec if s.name == "images" else s for s in specs]
+        return converting, [spec if s.name == "images" else s for s in specs]
 
-    return {name: convert(*each) for name, each in endpoints.items()}
+    return {name: convert(*pair) for name, pair in signatures.items()}
 
 
-def to_uint8(images):
+def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """Pictures in [0, 1] as bytes, rounded; what lies outside is clipped."""
     return tf.saturate_cast(tf.round(255.0 * images), "uint8")
 
 
-def to_png(images):
+def to_png(images: tf.Tensor) -> tf.Tensor:
     """PNG files, as strings of shape `(batch,)`, of uint8 pictures."""
     return tf.map_fn(
         tf.io.encode_png,
@@ -96,7 +95,7 @@ def to_png(images):
     )
 
 
-def from_png(strings, shape):
+def from_png(strings: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     """Pictures as uint8 of PNG files, all of one shape.
 
     Their headers are looked at first: what a small file decodes to may be large.
@@ -110,7 +109,11 @@ def from_png(strings, shape):
     """
     height, width, channels = shape
     headers = tf.strings.substr(strings, 0, _HEADER)
-    (headers,) = guards.after([_are_png(headers)], [headers])
+    whole = tf.strings.length(headers) == _HEADER
+    begins = tf.strings.substr(headers, 0, len(_START)) == _START
+    is_png = tf.reduce_all(whole & begins)
+    check = guards.expect(is_png, _BYTES, "PNG files")
+    (headers,) = guards.after([check], [headers])
     colours = _COLOURS[channels]
     size = tf.io.decode_raw(
         tf.strings.substr(headers, 16, 8), "int32", little_endian=False
@@ -124,9 +127,8 @@ def from_png(strings, shape):
         f"PNG files of {width} x {height} pixels (width x height), "
         f"{' or '.join(colours.values())}, without an alpha channel"
     )
-    (strings,) = guards.after(
-        [guards.expect(fits, _BYTES, expected)], [strings]
-    )
+    check = guards.expect(fits, _BYTES, expected)
+    (strings,) = guards.after([check], [strings])
 
     def decode(string):
         image = tf.io.decode_png(string, channels)
@@ -135,9 +137,3 @@ def from_png(strings, shape):
     return tf.map_fn(
         decode, strings, fn_output_signature=tf.TensorSpec(shape, "uint8")
     )
-
-
-def _are_png(headers):
-    whole = tf.strings.length(headers) == _HEADER
-    begins = tf.strings.substr(headers, 0, len(_START)) == _START
-    return guards.expect(tf.reduce_all(whole & begins), _BYTES, "PNG files")

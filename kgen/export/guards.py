@@ -1,60 +1,52 @@
 """Checks inside the exported graph: a wrong request gets an error, not a crash."""
 
-import dataclasses
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What the requests to an exported model must keep to.
+def guarded(
+    signatures: Mapping,
+    max_batch: int,
+    support: tuple[float, float] | None = None,
+    num_classes: int | None = None,
+) -> dict:
+    """Signatures that check what they are given before they do anything.
 
     Args:
+        signatures: Dictionary from names to `(function, input_signature)`.
         max_batch: The most examples of one request.
         support: Bounds of the numbers in `images`, or None.
         num_classes: How many classes there are, if known.
-    """
-
-    max_batch: int
-    support: tuple | None = None
-    num_classes: int | None = None
-
-
-def guarded(endpoints, limits):
-    """Endpoints that look at what they are given before they do anything.
-
-    Args:
-        endpoints: Dictionary from names to `(function, input_signature)`.
-        limits: A `Limits`.
 
     Returns:
         Dictionary of the same form.
     """
-    return {
-        name: (_guarded(function, specs, limits), specs)
-        for name, (function, specs) in endpoints.items()
-    }
+
+    def guard(function, specs):
+        def checked(*tensors):
+            given = {
+                spec.name: shaped(tensor, spec)
+                for spec, tensor in zip(specs, tensors)
+            }
+            checks = [
+                *_count_checks(given, max_batch),
+                *_value_checks(given, support, num_classes),
+            ]
+            return function(*after(checks, list(given.values())))
+
+        return checked, specs
+
+    return {name: guard(*pair) for name, pair in signatures.items()}
 
 
-def _guarded(function, specs, limits):
-    def checked(*tensors):
-        given = {
-            spec.name: shaped(tensor, spec)
-            for spec, tensor in zip(specs, tensors)
-        }
-        checks = [*_counts(given, limits), *_values(given, limits)]
-        return function(*after(checks, list(given.values())))
-
-    return checked
-
-
-def after(checks, tensors):
+def after(checks: Iterable[tf.Operation], tensors: Iterable[tf.Tensor]) -> list:
     """The tensors, once the checks have passed."""
     with tf.control_dependencies(checks):
         return [tf.identity(tensor) for tensor in tensors]
 
 
-def expect(condition, name, expected):
+def expect(condition: tf.Tensor, name: str, expected: str) -> tf.Operation:
     """An error of the request unless `condition`, a boolean scalar, holds.
 
     The message is all that it prints: with numbers in it, each check would be a
@@ -63,11 +55,12 @@ def expect(condition, name, expected):
     return tf.debugging.Assert(condition, [f"`{name}`: expected {expected}"])
 
 
-def shaped(tensor, spec):
+def shaped(tensor: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
     """`tensor`, once its shape has turned out to be the spec's.
 
     A server feeds what it is sent. The shape that the graph declares is hidden
-    here, or it would be taken for granted and the check optimised away.
+    from TensorFlow's optimizer, which would take it for granted and remove the
+    check.
     """
     hidden = tf.raw_ops.PlaceholderWithDefault(
         input=tensor, shape=tf.TensorShape(None)
@@ -86,33 +79,32 @@ def shaped(tensor, spec):
     return tf.ensure_shape(hidden, spec.shape)
 
 
-def _counts(given, limits):
+def _count_checks(given, max_batch):
     """Checks of how many examples there are, and are asked for."""
     counts = {
         name: tensor if name == "num_samples" else tf.shape(tensor)[0]
         for name, tensor in given.items()
         if tensor.shape.rank or name == "num_samples"
     }
-    most = limits.max_batch
     first = next(iter(counts))
     for name, count in counts.items():
-        fits = (count >= 1) & (count <= most)
+        fits = (count >= 1) & (count <= max_batch)
         what = "" if name == "num_samples" else " examples"
-        yield expect(fits, name, f"1 to {most}{what}")
+        yield expect(fits, name, f"1 to {max_batch}{what}")
         if name != first:
             same = tf.equal(count, counts[first])
             yield expect(same, name, f"as many as `{first}`")
 
 
-def _values(given, limits):
+def _value_checks(given, support, num_classes):
     """Checks of the numbers."""
     for name, tensor in given.items():
         low, high = None, None
-        if name == "images" and tensor.dtype.is_floating and limits.support:
-            low, high = limits.support
+        if name == "images" and tensor.dtype.is_floating and support:
+            low, high = support
             expected = f"finite numbers in [{low:g}, {high:g}]"
         elif name == "labels":
-            low, high = 0, (limits.num_classes or 2**31) - 1
+            low, high = 0, (num_classes or 2**31) - 1
             expected = f"integers from 0 to {high}"
         elif name == "seed":
             low, high = 0, 2**31 - 1

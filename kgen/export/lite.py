@@ -1,63 +1,68 @@
-"""Small models for devices, by LiteRT (TensorFlow Lite), and what they lose."""
+"""Small models for devices, by LiteRT (TensorFlow Lite), and what they lose.
 
-import contextlib
+In int8, LiteRT gives tensors that come out of one split one range, and is wrong
+about `one_hot`: neither bounds nor one-hot encodings may be in lite signatures.
+"""
+
+import os
 import pathlib
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kgen import names
-from kgen.errors import InvalidArgument, check_name, invalid
+from kgen.errors import InvalidArgument, invalid
+from kgen.params import Optional, Options
 
-# Examples that int8 learns its ranges from, and others that measure the loss.
+# How many examples int8 learns its ranges from, and others measure the loss.
 _EXAMPLES = 256
 _EQUAL = 100.0  # dB, for pictures without any difference
 
 
-def check_kind(model, kind, examples, held_out, owner):
+def check_kind(
+    endpoints, kind: str | None, examples, held_out, owner: str
+) -> None:
     """Raises unless a model can be made small.
 
     Args:
-        model: A `kgen.models.GenerativeModel`.
+        endpoints: A `kgen.export.savedmodel.Endpoints`.
         kind: Name out of `kgen.names.PRECISIONS`, or None for none.
         examples: Array of examples, or None.
         held_out: Array of others, or None.
         owner: Whose argument it is, for the message.
     """
+    Optional(Options(names.PRECISIONS)).check("quantize", owner, kind)
     if kind is None:
         return
-    check_name("quantize", owner, names.PRECISIONS, kind)
-    if not model.lite_endpoints():
+    if not endpoints.lite_signatures:
         raise InvalidArgument(
             f"`{owner}`: quantize={kind!r} is for encoders, decoders and "
-            f"generators; {type(model).__name__} has none that LiteRT could run."
+            f"generators; {endpoints.model} has none that LiteRT could run."
         )
     if examples is None:
-        raise invalid(
-            "examples",
-            owner,
-            "examples to find the ranges of numbers by",
-            None,
-        )
+        expected = "examples to find the ranges of numbers by"
+        raise invalid("examples", owner, expected, None)
     if held_out is None:
-        raise invalid(
-            "held_out",
-            owner,
-            "other examples, to measure the loss of accuracy by",
-            None,
-        )
+        expected = "other examples, to measure the loss of accuracy by"
+        raise invalid("held_out", owner, expected, None)
 
 
-def write(model, directory, kind, requests, others):
+def write(
+    signatures: Mapping,
+    directory: str | os.PathLike,
+    kind: str,
+    requests: Callable,
+    others: Callable,
+) -> dict[str, dict]:
     """Converts a model's parts, and compares them with the originals.
 
     Args:
-        model: A `kgen.models.GenerativeModel`.
-        directory: Where `NAME.tflite` is written, for each of
-            `model.lite_endpoints()`.
+        signatures: Dictionary from names to `(function, input_signature)`.
+        directory: Where `NAME.tflite` is written, for each of them.
         kind: `"float16"`: weights of half precision. `"int8"`: weights and
             activations of 8 bits, numbers going in and out float32 still.
         requests: Function from a signature's specs and a count to inputs, by
@@ -67,8 +72,8 @@ def write(model, directory, kind, requests, others):
     Returns:
         Dictionary from the files' names to dictionaries of what they lose.
     """
-    found, codes = {}, []
-    for name, (function, specs) in model.lite_endpoints().items():
+    entries, codes = {}, []
+    for name, (function, specs) in signatures.items():
         given = [make(specs, _EXAMPLES) for make in (requests, others)]
         # An autoencoder decodes what it encodes, whose range is its own.
         for inputs, z in zip(given, codes):
@@ -76,21 +81,22 @@ def write(model, directory, kind, requests, others):
         expected = [
             function(*map(tf.constant, inputs.values())) for inputs in given
         ]
-        codes = [one["z"].numpy() for one in expected if "z" in one]
+        codes = [output["z"].numpy() for output in expected if "z" in output]
         content = _converted(function, specs, kind, given[0])
         file = f"{name}.tflite"
         pathlib.Path(directory, file).write_bytes(content)
-        found[file] = {
+        entries[file] = {
             "quantize": kind,
             "bytes": len(content),
             **_losses(given[1], expected[1], run(content, given[1])),
         }
-    return found
+    return entries
 
 
 def _converted(function, specs, kind, inputs):
-    """The file's bytes."""
-    with tempfile.TemporaryDirectory() as directory, _quiet():
+    """The bytes of a signature's LiteRT file."""
+    with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter's own remarks
         archive = keras.export.ExportArchive()
         archive.add_endpoint("serving_default", function, input_signature=specs)
         archive.write_out(directory, verbose=False)
@@ -106,7 +112,7 @@ def _converted(function, specs, kind, inputs):
         return converter.convert()
 
 
-def run(content, inputs):
+def run(content: bytes, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a LiteRT model answers.
 
     Args:
@@ -123,30 +129,22 @@ def run(content, inputs):
     return interpreter.get_signature_runner("serving_default")(**inputs)
 
 
-def _losses(inputs, expected, got):
+def _losses(inputs, expected, outputs):
     """How far off the outputs are, and what that costs pictures."""
-    found = {}
+    losses = {}
     for name, value in expected.items():
-        off = np.abs(np.asarray(value, "float64") - got[name])
-        found[name] = {
+        off = np.abs(np.asarray(value, "float64") - outputs[name])
+        losses[name] = {
             "max_difference": float(off.max()),
             "mean_difference": float(off.mean()),
         }
         if name == "images" and name in inputs:
-            found[name]["psnr"] = _psnr(inputs[name], value)
-            found[name]["psnr_lite"] = _psnr(inputs[name], got[name])
-    return {"outputs": found}
+            losses[name]["psnr"] = _psnr(inputs[name], value)
+            losses[name]["psnr_lite"] = _psnr(inputs[name], outputs[name])
+    return {"outputs": losses}
 
 
 def _psnr(images, others):
     """Mean over the pictures, in dB, for a range of 1; 100 of equal ones."""
-    found = tf.image.psnr(images, others, max_val=1.0)
-    return float(tf.reduce_mean(tf.minimum(found, _EQUAL)))
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Without the converter's own remarks."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    decibels = tf.image.psnr(images, others, max_val=1.0)
+    return float(tf.reduce_mean(tf.minimum(decibels, _EQUAL)))

@@ -2,14 +2,27 @@
 
 import base64
 import json
+import os
+import pathlib
+from collections.abc import Iterable
 
 import numpy as np
+import tensorflow as tf
 
 from kgen.export import formats
 
+# The name that TF Serving looks for.
+_WARM_UP = "tf_serving_warmup_requests"
 
-def inputs(specs, count, images, labels, seed=0):
-    """What a signature may be given.
+
+def inputs(
+    specs: Iterable[tf.TensorSpec],
+    count: int,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Arrays that a signature may be given, by the names of its inputs.
 
     Args:
         specs: Its `tf.TensorSpec`s.
@@ -18,9 +31,6 @@ def inputs(specs, count, images, labels, seed=0):
             over where there are too few.
         labels: `count` labels, or None.
         seed: Integer, for draws of z.
-
-    Returns:
-        Dictionary from the inputs' names to arrays.
     """
     images = np.resize(images, (count, *images.shape[1:]))
 
@@ -41,7 +51,9 @@ def inputs(specs, count, images, labels, seed=0):
     }
 
 
-def rest_body(arrays, signature="serving_default"):
+def rest_body(
+    arrays: dict[str, np.ndarray], signature: str = "serving_default"
+) -> str:
     """The body of a request to TF Serving's REST interface.
 
     Args:
@@ -51,12 +63,41 @@ def rest_body(arrays, signature="serving_default"):
     Returns:
         Text, JSON; numbers with 4 digits, strings in base64.
     """
-    named = {name: _plain(array) for name, array in arrays.items()}
-    return json.dumps({"signature_name": signature, "inputs": named}) + "\n"
+    plain = {}
+    for name, array in arrays.items():
+        if array.dtype == object:
+            encoded = [base64.b64encode(string).decode() for string in array]
+            plain[name] = [{"b64": text} for text in encoded]
+            continue
+        if np.issubdtype(array.dtype, np.floating):
+            array = array.astype("float64").round(4)
+        plain[name] = array.tolist()
+    return json.dumps({"signature_name": signature, "inputs": plain}) + "\n"
 
 
-def _plain(array):
-    if array.dtype == object:
-        return [{"b64": base64.b64encode(x).decode()} for x in array]
-    is_float = np.issubdtype(array.dtype, np.floating)
-    return (array.astype("float64").round(4) if is_float else array).tolist()
+def write_warm_up(
+    directory: str | os.PathLike,
+    requests: Iterable[tuple[str, dict[str, np.ndarray]]],
+) -> None:
+    """Writes requests that a server sends to itself before it answers others'.
+
+    Args:
+        directory: The SavedModel's `assets.extra`.
+        requests: Pairs of a signature's name and a dictionary from its inputs'
+            names to arrays; at most 1000.
+
+    References:
+        https://www.tensorflow.org/tfx/serving/saved_model_warmup
+    """
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    path = pathlib.Path(directory, _WARM_UP)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, arrays in requests:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.signature_name = signature
+            for name, array in arrays.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+            log = prediction_log_pb2.PredictLog(request=request)
+            record = prediction_log_pb2.PredictionLog(predict_log=log)
+            writer.write(record.SerializeToString())

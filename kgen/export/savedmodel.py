@@ -1,44 +1,74 @@
 """SavedModels with named signatures, written whole or not at all."""
 
+import dataclasses
 import functools
 import os
 import pathlib
 import sys
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
 from kgen import files
-from kgen.errors import check_int, invalid
-from kgen.export import card, formats, guards, lite, requests, warmup
+from kgen.errors import invalid
+from kgen.export import card, formats, guards, lite, requests
 from kgen.export.versions import MODEL
+from kgen.params import Integer
 
-# TF Serving passes over what is in here, but for the warm-up requests.
+# A directory that TF Serving passes over, except for the warm-up requests.
 EXTRA = "assets.extra"
 REQUEST = "request.json"
 _FORMAT = "tf_saved_model"
 _WARM_UP_SIZES = (1, 32)
-_MOST = 2**31 - 1  # sizes of tensors are int32 in the graph
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoints:
+    """What is exported of a model.
+
+    Args:
+        model: Name of the model's class, for the card and for messages.
+        signatures: Dictionary from names to pairs: a function of tensors that
+            returns a dictionary of tensors, and a list of `tf.TensorSpec`s
+            whose names are the inputs'.
+        lite_signatures: The parts that may be made small for devices, in the
+            same form; `{}` for none. They have no checks of requests and draw
+            nothing at random.
+        image_shape: Shape of one example.
+        support: Bounds of the numbers in requests' examples, or None.
+        num_classes: How many classes there are, if known.
+        labels: Function from a count to as many labels for requests, or to
+            None.
+    """
+
+    model: str
+    signatures: Mapping
+    lite_signatures: Mapping
+    image_shape: tuple[int, ...]
+    support: tuple[float, float] | None
+    num_classes: int | None
+    labels: Callable[[int], np.ndarray | None]
 
 
 def write(
-    model,
-    filepath,
+    endpoints: Endpoints,
+    filepath: str | os.PathLike,
     *,
-    format,
-    verbose,
-    overwrite,
-    image_format,
-    max_examples,
-    quantize,
-    examples,
-    held_out,
-    facts,
-):
-    """Writes a model for TF Serving.
+    format: str,
+    verbose: bool,
+    overwrite: bool,
+    image_format: str,
+    max_examples: int,
+    quantize: str | None,
+    examples: np.ndarray | tuple | None,
+    held_out: np.ndarray | tuple | None,
+    facts: dict | None,
+) -> None:
+    """Writes a SavedModel for TF Serving.
 
     Args:
-        model: A `kgen.models.GenerativeModel`.
+        endpoints: What is exported.
         filepath: Directory to make.
         format: As in `GenerativeModel.export`, as all that follow.
         verbose: Whether to tell where the model is.
@@ -54,31 +84,34 @@ def write(
         FileExistsError: If it exists and `overwrite` is False, or is no export.
         InvalidArgument: If a value can't be used.
     """
-    owner = f"{type(model).__name__}.export"
+    owner = f"{endpoints.model}.export"
     _check_format(format, owner)
     _check_place(filepath, overwrite)
-    shape = model.input_shapes[0]
-    formats.check_format(image_format, shape, owner)
-    max_examples = check_int("max_examples", owner, max_examples, 1, _MOST)
-    lite.check_kind(model, quantize, examples, held_out, owner)
-    facts = {"model": type(model).__name__, **card.check_facts(facts, owner)}
-    endpoints = formats.converted(model.endpoints(), image_format, shape)
-    limits = guards.Limits(
-        max_examples,
-        None if model.encodes_any_range else model.support,
-        model.num_classes,
+    formats.check_format(image_format, endpoints.image_shape, owner)
+    max_examples = Integer(1).check("max_examples", owner, max_examples)
+    lite.check_kind(endpoints, quantize, examples, held_out, owner)
+    facts = {"model": endpoints.model, **card.check_facts(facts, owner)}
+    signatures = formats.converted(
+        endpoints.signatures, image_format, endpoints.image_shape
     )
-    endpoints = guards.guarded(endpoints, limits)
-    request = functools.partial(_request, model, examples)
-    others = functools.partial(_request, model, held_out, seed=1)
+    signatures = guards.guarded(
+        signatures, max_examples, endpoints.support, endpoints.num_classes
+    )
+    request = functools.partial(_request, endpoints, examples)
     with files.new_directory(filepath, overwrite) as temporary:
         extra = pathlib.Path(temporary, EXTRA)
         extra.mkdir()
-        signatures = _write_signatures(endpoints, temporary)
-        _write_requests(endpoints, request, max_examples, extra)
+        specs = _write_signatures(signatures, temporary)
+        _write_requests(signatures, request, max_examples, extra)
         if quantize:
-            facts["lite"] = lite.write(model, extra, quantize, request, others)
-        card.write(temporary, signatures, facts)
+            facts["lite"] = lite.write(
+                endpoints.lite_signatures,
+                extra,
+                quantize,
+                request,
+                functools.partial(_request, endpoints, held_out, seed=1),
+            )
+        card.write(temporary, specs, facts)
     if verbose:
         names = ", ".join(signatures)
         sys.stdout.write(f"Exported {filepath}, with the signatures {names}.\n")
@@ -105,45 +138,45 @@ def _check_place(path, overwrite):
         )
 
 
-def _write_signatures(endpoints, directory):
+def _write_signatures(signatures, directory):
     """Writes the SavedModel; returns its signatures' inputs and outputs."""
     archive = keras.export.ExportArchive()
-    # Not `track(model)`: that would write each weight a second time.
+    # Without `track(model)`, which would write each weight a second time.
     functions = {
         name: archive.add_endpoint(name, function, input_signature=specs)
-        for name, (function, specs) in endpoints.items()
+        for name, (function, specs) in signatures.items()
     }
     archive.write_out(directory, verbose=False)
     return {
         name: (
-            {spec.name: spec for spec in endpoints[name][1]},
+            {spec.name: spec for spec in signatures[name][1]},
             function.get_concrete_function().structured_outputs,
         )
         for name, function in functions.items()
     }
 
 
-def _write_requests(endpoints, request, max_examples, extra):
-    """Writes what a server may be asked, for itself and for its users."""
-    sizes = {min(size, max_examples) for size in _WARM_UP_SIZES}
-    warmup.write(
-        extra / warmup.FILE,
+def _write_requests(signatures, request, max_examples, extra):
+    """Writes requests for the server's warm-up, and one for its users."""
+    sizes = sorted({min(size, max_examples) for size in _WARM_UP_SIZES})
+    requests.write_warm_up(
+        extra,
         [
             (name, request(specs, size))
-            for name, (_, specs) in endpoints.items()
-            for size in sorted(sizes)
+            for name, (_, specs) in signatures.items()
+            for size in sizes
         ],
     )
-    _, specs = endpoints["serving_default"]
+    _, specs = signatures["serving_default"]
     body = requests.rest_body(request(specs, 1))
     (extra / REQUEST).write_text(body)
 
 
-def _request(model, examples, specs, count, seed=0):
+def _request(endpoints, examples, specs, count, seed=0):
     """Inputs of a signature, by examples or else by noise; z by the seed."""
-    labels = model.labels_in_turn(count)
+    labels = endpoints.labels(count)
     if examples is None:
-        shape = (count, *model.input_shapes[0])
+        shape = (count, *endpoints.image_shape)
         examples = np.random.default_rng(seed).random(shape, "float32")
     elif isinstance(examples, tuple):
         examples, labels = examples

@@ -19,7 +19,7 @@ _HEAD = (
 )
 
 
-def versions(base):
+def versions(base: str | os.PathLike) -> list[int]:
     """The numbers of a model's versions, in order.
 
     Args:
@@ -29,7 +29,7 @@ def versions(base):
 
 
 def _numbered(base):
-    """What is in a model's directory by a name that a server reads."""
+    """The entries of a model's directory whose names a server reads."""
     base = pathlib.Path(base)
     return [
         entry
@@ -38,7 +38,7 @@ def _numbered(base):
     ]
 
 
-def next_version(root, name):
+def next_version(root: str | os.PathLike, name: str) -> pathlib.Path:
     """The next free `root/name/VERSION`, as TF Serving numbers them.
 
     Args:
@@ -61,27 +61,27 @@ def next_version(root, name):
     return base / str(number)
 
 
-def write_config(root):
+def write_config(root: str | os.PathLike) -> bool:
     """Writes `models.config`, by which a server serves all models of a folder.
 
-    One of the user's own is left alone. Two exports at once both see to it that
-    theirs is in it. Links are passed over: the server's container does not see
-    where they lead.
+    A file that the user has written stays as it is. Of two exports at the same
+    time, each makes sure that it is listed. Links are left out: the server's
+    container does not see where they lead.
 
     Args:
         root: Directory of all exports.
 
     Returns:
-        Whether the file is ours, and so has them all.
+        Whether kgen wrote the file, so that it lists all models.
     """
     path = pathlib.Path(root, CONFIG)
     while True:
         text = (_HEAD + _config(root)).encode()
         if os.path.lexists(path):
-            found = path.read_bytes() if path.is_file() else b""
-            if not found.startswith(_HEAD.encode()):
+            content = path.read_bytes() if path.is_file() else b""
+            if not content.startswith(_HEAD.encode()):
                 return False
-            if found == text:
+            if content == text:
                 return True
         with files.new_file(path) as temporary:
             temporary.write_bytes(text)

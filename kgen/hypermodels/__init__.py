@@ -1,7 +1,7 @@
 """Models in a space of settings, for Keras Tuner: one class for each model."""
 
-from kgen.errors import check_name
 from kgen.hypermodels.base import HyperModel
+from kgen.params import Options, checked
 
 __all__ = [
     "VAE",
@@ -78,8 +78,9 @@ _CLASSES = {
 }
 
 
-def get(model):
-    """The class of a model's name.
+@checked(model=Options(_CLASSES))
+def get(model: str) -> type[HyperModel]:
+    """The class for a model's name.
 
     Args:
         model: A name that `kgen.create_model` knows.
@@ -90,4 +91,4 @@ def get(model):
     Raises:
         InvalidArgument: If there is no such model.
     """
-    return _CLASSES[check_name("model", "get", _CLASSES, model)]
+    return _CLASSES[model]

@@ -3,26 +3,21 @@
 import contextlib
 import itertools
 
+import keras
 import keras_tuner
 import tensorflow as tf
 
-from kgen.errors import (
-    InvalidArgument,
-    check_int,
-    check_keywords,
-    check_seed,
-    invalid,
-)
+from kgen.errors import InvalidArgument, check_keywords, invalid
 from kgen.hypermodels import finite
 from kgen.hypermodels.defaults import SPACES
 from kgen.hypermodels.space import Space
 from kgen.models import factory
+from kgen.models.base import GenerativeModel
 from kgen.networks.common import check_shape
+from kgen.params import SEED, Integer, Optional, checked
 
 # What belongs to a training, beside the options of a model and of `compile`.
 _TRAINING = ("latent_dim", "network", "batch_size")
-# A study has seeds of its own; a searched one would be luck.
-_NOT_SEARCHED = {"seed"}
 
 
 class HyperModel(keras_tuner.HyperModel):
@@ -50,11 +45,17 @@ class HyperModel(keras_tuner.HyperModel):
             entry can't be read, or nothing is searched.
     """
 
-    # The name that `create_model` knows, of a subclass.
+    # The name by which `create_model` knows it; subclasses set it.
     model = None
 
+    @checked(seed=Optional(SEED))
     def __init__(
-        self, input_shape, space=None, num_classes=None, seed=None, **kwargs
+        self,
+        input_shape: tuple[int, ...],
+        space: dict | None = None,
+        num_classes: int | None = None,
+        seed: int | None = None,
+        **kwargs,
     ):
         owner = type(self).__name__
         known = ("input_shape", "space", "num_classes", "seed")
@@ -62,36 +63,34 @@ class HyperModel(keras_tuner.HyperModel):
         super().__init__(**kwargs)
         self.input_shape = check_shape(input_shape)
         self.num_classes = num_classes
-        self.seed = check_seed(owner, seed)
+        self.seed = seed
         if factory.MODELS[self.model].needs_labels and num_classes is None:
             raise invalid("num_classes", owner, "a positive integer", None)
-        usual = "conv" if len(self.input_shape) == 3 else "dense"
+        self._network = "conv" if len(self.input_shape) == 3 else "dense"
         if space is None:
-            known = self.names([usual])
-            usual_space = SPACES.get(self.model, {})
-            space = {k: v for k, v in usual_space.items() if k in known}
-        self._families = _families(space, usual, owner)
-        self._usual = usual
-        self.space = Space(space, self.names(self._families), owner)
+            known = self.names([self._network])
+            default = SPACES.get(self.model, {})
+            space = {k: v for k, v in default.items() if k in known}
+        self._networks = _networks(space, self._network, owner)
+        self.space = Space(space, self.names(self._networks), owner)
 
     @classmethod
-    def names(cls, networks=("conv", "dense")):
+    def names(cls, networks: list | tuple = ("conv", "dense")) -> list[str]:
         """The names that a space may hold.
 
         Args:
             networks: Names of network families, one of which must know it.
-
-        Returns:
-            List of names.
         """
-        found = {}
+        options = {}
         for network in networks:
-            found.update(factory.options_of(cls.model, network))
-        found.update(factory.compile_options_of(cls.model))
-        found.update(dict.fromkeys(_TRAINING))
-        return [name for name in found if name not in _NOT_SEARCHED]
+            options.update(factory.options_of(cls.model, network))
+        options.update(factory.compile_options_of(cls.model))
+        options.update(dict.fromkeys(_TRAINING))
+        # A study has seeds of its own; the best of several would be luck.
+        options.pop("seed", None)
+        return list(options)
 
-    def settings(self, hp):
+    def settings(self, hp: keras_tuner.HyperParameters) -> dict:
         """The settings of a trial.
 
         Args:
@@ -100,9 +99,9 @@ class HyperModel(keras_tuner.HyperModel):
         Returns:
             Dictionary from names to values.
         """
-        return self.space.choose(hp, self._knowing)
+        return self.space.choose(hp, self._networks_of)
 
-    def declare_hyperparameters(self, hp):
+    def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Tells Keras Tuner all of the space, also what one trial leaves out.
 
         Args:
@@ -110,30 +109,24 @@ class HyperModel(keras_tuner.HyperModel):
         """
         self.settings(hp)
 
-    def build(self, hp):
+    def build(self, hp: keras_tuner.HyperParameters) -> GenerativeModel:
         """A model of a trial, compiled.
 
         Args:
             hp: `keras_tuner.HyperParameters`.
-
-        Returns:
-            A model of kgen's.
         """
         return self.build_from(self.settings(hp))
 
-    def build_from(self, settings):
+    def build_from(self, settings: dict) -> GenerativeModel:
         """A model of these settings, compiled.
 
         Args:
             settings: What `settings` returned.
 
-        Returns:
-            A model of kgen's.
-
         Raises:
             InvalidArgument: If a value is out of range.
         """
-        options = {"network": self._usual, **settings}
+        options = {"network": self._network, **settings}
         options.pop("batch_size", None)
         return factory.compiled_model(
             self.model,
@@ -143,7 +136,14 @@ class HyperModel(keras_tuner.HyperModel):
             **options,
         )
 
-    def fit(self, hp, model, x=None, *args, **kwargs):
+    def fit(
+        self,
+        hp: keras_tuner.HyperParameters,
+        model: GenerativeModel,
+        x=None,
+        *args,
+        **kwargs,
+    ) -> keras.callbacks.History:
         """Trains a trial's model, in batches of its own size if searched.
 
         Args:
@@ -166,38 +166,33 @@ class HyperModel(keras_tuner.HyperModel):
                 raise keras_tuner.errors.FatalValueError(
                     "The space has a `batch_size`; leave it out of `search`."
                 )
-            size = check_int("batch_size", type(self).__name__, size)
+            size = Integer(1).check("batch_size", type(self).__name__, size)
             if isinstance(x, tf.data.Dataset):
                 x = _rebatched(x, size, kwargs.get("steps_per_epoch"))
             else:
                 kwargs["batch_size"] = size
         return model.fit(x, *args, **kwargs)
 
-    def first(self):
-        """The settings of the space's first values.
-
-        Returns:
-            Dictionary from names to values, as that of `settings`.
-        """
+    def first(self) -> dict:
+        """The settings of the space's first values, as those of `settings`."""
         return self.settings(keras_tuner.HyperParameters())
 
-    def count(self):
+    def count(self) -> int:
         """How many numbers and choices are searched.
 
         Returns:
-            Integer: the dimension of the space, as a tuner sees it.
+            The dimension of the space, as a tuner sees it.
         """
         return len(self._parameters())
 
-    def endless(self):
-        """What there is no end of, such as numbers between two without a step.
+    def endless(self) -> list[str]:
+        """Names of parameters without an end, such as numbers without a step.
 
-        Returns:
-            List of names, those of a text's places with the text's before.
+        Those of a text's places have the text's name before them.
         """
         return finite.endless(self._parameters())
 
-    def combinations(self, most):
+    def combinations(self, most: int) -> int | None:
         """How many combinations of values there are, if not more than `most`.
 
         Args:
@@ -209,9 +204,7 @@ class HyperModel(keras_tuner.HyperModel):
         space = self._parameters()
         if finite.endless(space):
             return None
-        return sum(
-            1 for _ in itertools.islice(finite.combinations(space), most)
-        )
+        return len(list(itertools.islice(finite.combinations(space), most)))
 
     def _parameters(self):
         """Keras Tuner's parameters of all of the space."""
@@ -219,7 +212,7 @@ class HyperModel(keras_tuner.HyperModel):
         self.declare_hyperparameters(hp)
         return hp.space
 
-    def check(self):
+    def check(self) -> GenerativeModel:
         """Builds a model of each end and value of what is searched.
 
         Others are at their first value meanwhile.
@@ -231,35 +224,35 @@ class HyperModel(keras_tuner.HyperModel):
             InvalidArgument: If one can't be built; the message tells which.
         """
         first = self.first()
-        if "batch_size" in first:
-            owner = f"{type(self).__name__}.space"
-            check_int("batch_size", owner, first["batch_size"])
+        self._check_batch_size(first)
         with _explained("The space's first values"):
             model = self.build_from(first)
         for name, parameter in self.space.searched.items():
+            if name not in first and name != "network":
+                continue
             for value in parameter.probes():
-                if name in first or name == "network":
-                    self._check_value(first, name, value)
+                settings = {**first, name: value}
+                if name == "network":
+                    settings = {
+                        key: setting
+                        for key, setting in settings.items()
+                        if value in (self._networks_of(key) or [value])
+                    }
+                with _explained(f"The space's {name}={value!r}"):
+                    self._check_batch_size(settings)
+                    if settings != first:
+                        self.build_from(settings)
         return model
 
-    def _check_value(self, first, name, value):
-        settings = {**first, name: value}
-        if name == "network":
-            settings = {
-                key: kept
-                for key, kept in settings.items()
-                if value in (self._knowing(key) or [value])
-            }
-        with _explained(f"The space's {name}={value!r}"):
-            if name == "batch_size":
-                check_int(name, f"{type(self).__name__}.space", value)
-            if settings != first:
-                self.build_from(settings)
+    def _check_batch_size(self, settings):
+        if "batch_size" in settings:
+            owner, size = f"{type(self).__name__}.space", settings["batch_size"]
+            Integer(1).check("batch_size", owner, size)
 
-    def _knowing(self, name):
+    def _networks_of(self, name):
         """The networks that know a name, or None where all do."""
-        knowing = [f for f in self._families if name in self.names([f])]
-        return None if len(knowing) == len(self._families) else knowing
+        knowing = [n for n in self._networks if name in self.names([n])]
+        return None if len(knowing) == len(self._networks) else knowing
 
 
 @contextlib.contextmanager
@@ -278,33 +271,32 @@ def _explained(what):
         raise InvalidArgument(f"{what} can't be built: {error}") from error
 
 
-def _families(space, usual, owner):
-    """The network families that a space may build."""
-    entry = space.get("network", usual) if isinstance(space, dict) else usual
+def _networks(space, default, owner):
+    """Names of the network families that a space may build."""
+    entry = (
+        space.get("network", default) if isinstance(space, dict) else default
+    )
     if isinstance(entry, dict):
         entry = entry.get("values")
-    families = [entry] if isinstance(entry, str) else entry
-    if not isinstance(families, (list, tuple)):
+    networks = [entry] if isinstance(entry, str) else entry
+    if not isinstance(networks, (list, tuple)):
         raise invalid("network", f"{owner}.space", "names of networks", entry)
-    return list(families)
+    return list(networks)
 
 
 def _rebatched(dataset, size, steps=None):
     """A dataset in other batches, whose number Keras must know.
 
-    It runs several steps at once, and would run past the end. Where an epoch is
-    of so many steps, there is no end to know of.
+    Keras runs several steps at once, and would run past the end. Where an epoch
+    is of so many steps, there is no end to know of.
     """
-    length = dataset.cardinality()
-    if length == tf.data.INFINITE_CARDINALITY:
-        batches = length
-    elif length == tf.data.UNKNOWN_CARDINALITY and steps is not None:
-        return dataset.rebatch(size)
-    else:
-        batches = -(-_count(dataset) // size)
-    return dataset.rebatch(size).apply(
-        tf.data.experimental.assert_cardinality(batches)
-    )
+    cardinality = dataset.cardinality()
+    rebatched = dataset.rebatch(size)
+    if cardinality == tf.data.UNKNOWN_CARDINALITY and steps is not None:
+        return rebatched
+    if cardinality != tf.data.INFINITE_CARDINALITY:
+        cardinality = -(-_count(dataset) // size)
+    return rebatched.apply(tf.data.experimental.assert_cardinality(cardinality))
 
 
 def _count(dataset):

@@ -1,4 +1,4 @@
-"""What is searched, in words: from a dictionary to Keras Tuner's parameters."""
+"""What is searched: from a dictionary to Keras Tuner's parameters."""
 
 import contextlib
 import dataclasses
@@ -7,10 +7,15 @@ import json
 import math
 import re
 import string
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from kgen.errors import InvalidArgument, check_name, invalid
+import keras_tuner
 
-# Of a number that is searched, and of the values that a step may reach.
+from kgen.errors import InvalidArgument, invalid
+from kgen.params import Options
+
+# The greatest number that is searched, and how many values a step may reach.
 _LARGEST = 1e30
 _MOST_STEPS = 100_000
 _FORMS = (
@@ -21,8 +26,27 @@ _FORMS = (
 _WIDE = re.compile(r"\{|\d{4}")
 
 
+class Parameter:
+    """Base of what one name of a space may be."""
+
+    def choose(self, hp: keras_tuner.HyperParameters, name: str) -> Any:
+        """The value of a trial; declares the parameter where it is new.
+
+        It is None where the parameter is not active.
+        """
+        raise NotImplementedError
+
+    def probes(self) -> list:
+        """Values that show whether all can be built."""
+        raise NotImplementedError
+
+    def parameters(self, name: str) -> dict:
+        """Keras Tuner's parameters that it consists of, by their names."""
+        return {name: self}
+
+
 @dataclasses.dataclass(frozen=True)
-class Range:
+class Range(Parameter):
     """All numbers between two, integers if both ends are.
 
     Args:
@@ -38,9 +62,8 @@ class Range:
     step: int | float | None = None
 
     def choose(self, hp, name):
-        """The value of a trial; declares the parameter where it is new."""
         if self.step is not None:
-            return hp.Choice(name, self.steps(), ordered=True)
+            return hp.Choice(name, self._steps(), ordered=True)
         options = {"sampling": "log" if self.log else "linear"}
         if isinstance(self.low, int):
             # Keras Tuner's own step of 1 would be a factor in a log space.
@@ -48,40 +71,35 @@ class Range:
             return self.value_of(hp.Int(name, self.low, self.high, **options))
         return hp.Float(name, self.low, self.high, **options)
 
-    def steps(self):
-        """All there is; Keras Tuner's own sums of floats can miss the end."""
-        raw = (
+    def _steps(self):
+        """All values; Keras Tuner's own sums of floats can miss the end."""
+        values = (
             self.low * self.step**number
             if self.log
             else self.low + self.step * number
             for number in itertools.count()
         )
         end = self.high + 1e-9 * (self.high - self.low)
-        kept = itertools.takewhile(lambda value: value <= end, raw)
+        values = itertools.takewhile(lambda value: value <= end, values)
         if isinstance(self.low, int):
-            return list(kept)
-        return [float(f"{value:.12g}") for value in kept]
+            return list(values)
+        return [float(f"{value:.12g}") for value in values]
 
-    def parameters(self, name):
-        """What Keras Tuner knows of it, by name."""
-        return {name: self}
-
-    def value_of(self, chosen):
+    def value_of(self, chosen: int | float | None) -> int | float | None:
         """The value that Keras Tuner's choice stands for."""
         # Its Bayesian search goes one beyond the end of whole numbers' logs.
         return None if chosen is None else min(chosen, self.high)
 
-    def describe(self):
+    def describe(self) -> dict:
         """The same as a dictionary that JSON can hold."""
         return {"min": self.low, "max": self.high, "log": self.log}
 
     def probes(self):
-        """Values that show whether all can be had: the two ends."""
         return [self.low, self.high]
 
 
 @dataclasses.dataclass(frozen=True)
-class Values:
+class Values(Parameter):
     """One of a list.
 
     Args:
@@ -91,19 +109,14 @@ class Values:
     values: list
 
     def choose(self, hp, name):
-        """The value of a trial; declares the parameter where it is new."""
         chosen = hp.Choice(name, self._codes())
         return None if chosen is None else self.value_of(chosen)
 
-    def parameters(self, name):
-        """What Keras Tuner knows of it, by name."""
-        return {name: self}
-
-    def value_of(self, chosen):
+    def value_of(self, chosen: int | float | str) -> Any:
         """The value that Keras Tuner's choice stands for."""
         return self.values[self._codes().index(chosen)]
 
-    def describe(self):
+    def describe(self) -> dict:
         """The same as a dictionary that JSON can hold."""
         return {"values": self.values}
 
@@ -117,12 +130,11 @@ class Values:
         return [json.dumps(value) for value in self.values]
 
     def probes(self):
-        """Values that show whether all can be had: all of them."""
         return self.values
 
 
 @dataclasses.dataclass(frozen=True)
-class Text:
+class Text(Parameter):
     """A text with places for what is searched, such as `"adam:{rate}"`.
 
     Args:
@@ -134,7 +146,6 @@ class Text:
     parts: dict
 
     def choose(self, hp, name):
-        """The value of a trial; declares the parameters where they are new."""
         chosen = {
             key: part.choose(hp, f"{name}.{key}")
             for key, part in self.parts.items()
@@ -142,11 +153,9 @@ class Text:
         return None if None in chosen.values() else self.text.format(**chosen)
 
     def parameters(self, name):
-        """What Keras Tuner knows of it, by name."""
         return {f"{name}.{key}": part for key, part in self.parts.items()}
 
     def probes(self):
-        """Values that show whether all can be had: each part's own in turn."""
         first = {key: part.probes()[0] for key, part in self.parts.items()}
         return [
             self.text.format(**{**first, key: value})
@@ -168,16 +177,16 @@ class Space:
             nothing is searched.
     """
 
-    def __init__(self, entries, names, owner):
+    def __init__(self, entries: dict, names: Iterable[str], owner: str):
         if not isinstance(entries, dict):
             raise invalid("space", owner, "a dictionary", entries)
         self.searched, self.fixed = {}, {}
         for name, entry in entries.items():
-            check_name("space", owner, names, name)
+            Options(names).check("space", owner, name)
             if isinstance(entry, dict):
-                self.searched[name] = _parameter(entry, name, owner)
+                self.searched[name] = _parameter(entry, name, f"{owner}.space")
             else:
-                self.fixed[name] = _plain(entry, name, owner)
+                self.fixed[name] = _plain(entry, name, f"{owner}.space")
         if not self.searched:
             raise InvalidArgument(
                 f"The space of `{owner}` is empty: nothing in it is searched. "
@@ -185,64 +194,62 @@ class Space:
             )
 
     @property
-    def parameters(self):
+    def parameters(self) -> dict:
         """Dictionary from Keras Tuner's names to a `Range` or `Values` each.
 
         The places of a text have names of their own: `optimizer.rate`.
         """
-        found = {}
-        for name, one in self.searched.items():
-            found.update(one.parameters(name))
-        return found
+        return {
+            key: part
+            for name, parameter in self.searched.items()
+            for key, part in parameter.parameters(name).items()
+        }
 
-    def chosen(self, hp):
+    def chosen(self, hp: keras_tuner.HyperParameters) -> dict:
         """The values of a trial's parameters, by Keras Tuner's names.
 
-        Args:
-            hp: Keras Tuner's `HyperParameters`.
-
-        Returns:
-            Dictionary, without those that the trial's network does not know.
+        Those that the trial's network does not know are left out.
         """
         return {
-            name: one.value_of(hp.values[name])
-            for name, one in self.parameters.items()
+            name: parameter.value_of(hp.values[name])
+            for name, parameter in self.parameters.items()
             if name in hp.values and hp.is_active(name)
         }
 
-    def choose(self, hp, scope=lambda name: None):
+    def choose(
+        self, hp: keras_tuner.HyperParameters, networks_of: Callable
+    ) -> dict:
         """The settings of a trial.
 
         Args:
-            hp: Keras Tuner's `HyperParameters`.
-            scope: Function from a name to the values of `network` that know
-                it, where not all do; or None.
+            hp: Keras Tuner's `HyperParameters`, which gets what is new to it.
+            networks_of: Function from a name to the values of `network` that
+                know it; or to None if all do.
 
         Returns:
             Dictionary from names to values, without those that the trial's
             network does not know.
         """
         settings = {}
-        # The network first: others hang on it.
+        # The network first: others depend on it.
         for name in sorted(self.searched, key=lambda name: name != "network"):
-            families = scope(name)
-            context = contextlib.nullcontext()
-            if families is not None:
-                context = hp.conditional_scope("network", families)
-            with context:
+            networks = networks_of(name)
+            condition = contextlib.nullcontext()
+            if networks is not None:
+                condition = hp.conditional_scope("network", networks)
+            with condition:
                 value = self.searched[name].choose(hp, name)
-            network = settings.get("network")
-            if families is None or network in families:
+            if networks is None or settings.get("network") in networks:
                 settings[name] = value
         for name, value in self.fixed.items():
-            families = scope(name)
-            if families is None or settings["network"] in families:
+            networks = networks_of(name)
+            if networks is None or settings["network"] in networks:
                 settings[name] = value
         return settings
 
 
 def _parameter(entry, name, owner):
-    """What a dictionary of a space says."""
+    """The `Parameter` that a dictionary of a space describes."""
     keys = set(entry)
     if "text" in keys:
         return _text(entry, name, owner)
@@ -250,22 +257,21 @@ def _parameter(entry, name, owner):
         return _values(entry["values"], name, owner)
     if {"min", "max"} <= keys <= {"min", "max", "log", "step"}:
         return _range(entry, name, owner)
-    raise invalid(name, f"{owner}.space", _FORMS, entry)
+    raise invalid(name, owner, _FORMS, entry)
 
 
 def _values(values, name, owner):
     if not isinstance(values, (list, tuple)) or len(values) < 2:
         raise invalid(
             name,
-            f"{owner}.space",
+            owner,
             "a list of two or more values (one alone is fixed: leave out the "
             "braces)",
             values,
         )
     values = [_plain(value, name, owner) for value in values]
-    texts = [json.dumps(value) for value in values]
-    if len(set(texts)) < len(texts):
-        raise invalid(name, f"{owner}.space", "values that differ", values)
+    if len({json.dumps(value) for value in values}) < len(values):
+        raise invalid(name, owner, "values that differ", values)
     return Values(values)
 
 
@@ -283,25 +289,24 @@ def _range(entry, name, owner):
     if not is_right:
         raise invalid(
             name,
-            f"{owner}.space",
+            owner,
             "numbers, min below max, min above 0 if log is true, and a step "
             "above 0 (a factor above 1 if log is true)",
             entry,
         )
     if any(isinstance(number, float) for number in numbers):
         low, high = float(low), float(high)
-    found = Range(low, high, log, step)
-    if step is None:
-        return found
-    span = math.log(high / low, step) if log else (high - low) / step
-    if not 0.999999 <= span <= _MOST_STEPS:
-        raise invalid(
-            name,
-            f"{owner}.space",
-            f"a step that reaches two values or more, {_MOST_STEPS} at most",
-            entry,
-        )
-    return found
+    if step is not None:
+        span = math.log(high / low, step) if log else (high - low) / step
+        if not 0.999999 <= span <= _MOST_STEPS:
+            raise invalid(
+                name,
+                owner,
+                "a step that reaches two values or more, "
+                f"{_MOST_STEPS} at most",
+                entry,
+            )
+    return Range(low, high, log, step)
 
 
 def _text(entry, name, owner):
@@ -311,37 +316,27 @@ def _text(entry, name, owner):
         fields = list(string.Formatter().parse(text))
     except (TypeError, ValueError):
         fields = []
-    places = [place for _, place, _, _ in fields]
     if any(_WIDE.search(form or "") for _, _, form, _ in fields):
-        raise invalid(
-            name, f"{owner}.space", "places of a fixed, small width", text
-        )
-    if not parts or {place for place in places if place} != set(parts):
+        raise invalid(name, owner, "places of a fixed, small width", text)
+    if not parts or {place for _, place, _, _ in fields if place} != set(parts):
         raise invalid(
             name,
-            f"{owner}.space",
+            owner,
             'a text whose places are its other names: {"text": "adam:{rate}", '
             '"rate": {"min": 0.0001, "max": 0.01, "log": True}}',
             entry,
         )
     for key, part in parts.items():
         if not isinstance(part, dict) or "text" in part:
-            raise invalid(f"{name}.{key}", f"{owner}.space", _FORMS, part)
-    found = {
-        key: _parameter(part, f"{name}.{key}", owner)
-        for key, part in parts.items()
-    }
-    one = Text(text, found)
+            raise invalid(f"{name}.{key}", owner, _FORMS, part)
+        parts[key] = _parameter(part, f"{name}.{key}", owner)
+    parameter = Text(text, parts)
     try:
-        one.probes()
+        parameter.probes()
     except (LookupError, TypeError, ValueError, MemoryError) as error:
-        raise invalid(
-            name,
-            f"{owner}.space",
-            f"a text that can be filled in ({error})",
-            text,
-        ) from error
-    return one
+        expected = f"a text that can be filled in ({error})"
+        raise invalid(name, owner, expected, text) from error
+    return parameter
 
 
 def _plain(value, name, owner):
@@ -352,5 +347,5 @@ def _plain(value, name, owner):
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise invalid(
-            name, f"{owner}.space", "a number, a text or a list", value
+            name, owner, "a number, a text or a list", value
         ) from error

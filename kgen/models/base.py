@@ -277,8 +277,17 @@ class GenerativeModel(Trained):
             x if x is None else self.checked_inputs(x, self.encodes_any_range)
             for x in given
         )
+        endpoints = savedmodel.Endpoints(
+            model=type(self).__name__,
+            signatures=self.endpoints(),
+            lite_signatures=self.lite_endpoints(),
+            image_shape=self.input_shapes[0],
+            support=None if self.encodes_any_range else self.support,
+            num_classes=self.num_classes,
+            labels=self.labels_in_turn,
+        )
         savedmodel.write(
-            self,
+            endpoints,
             filepath,
             format=format,
             verbose=verbose,

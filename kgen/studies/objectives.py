@@ -2,30 +2,22 @@
 
 import dataclasses
 
-from kgen.errors import InvalidArgument, check_name, invalid, unknown_name
+from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.evaluation import METRICS, measures
+from kgen.hypermodels import HyperModel
 from kgen.models.adversarial import Adversarial
+from kgen.models.base import GenerativeModel
 
-# What changes the very meaning of a figure, by the name of the figure.
-_OBJECTIVE = {
-    "corruption",
-    "density",
-    "discriminative_weight",
-    "free_bits",
-    "importance_samples",
-    "kernel_regularizer",
-    "kl_weight",
-    "likelihood",
-    "threshold",
-    "unlabelled_weight",
-}
+# The options that change what a log or metric means, by its name: a study that
+# searches one of them can't be judged by it.
 _PARTS = {"corruption", "density", "free_bits", "importance_samples"} | {
     "kl_weight",
     "likelihood",
     "threshold",
 }
 _CHANGES = {
-    "loss": _OBJECTIVE,
+    "loss": _PARTS
+    | {"discriminative_weight", "kernel_regularizer", "unlabelled_weight"},
     "generative_loss": _PARTS,
     "reconstruction_loss": _PARTS,
     "kl_loss": _PARTS,
@@ -38,7 +30,7 @@ _CHANGES = {
     "log_likelihood": {"density", "likelihood", "threshold"},
     "log_prob": {"density", "likelihood", "threshold"},
 }
-# Those are in nats of a density of x, whichever it is.
+# These are in nats of a density of x, whichever likelihood it has.
 _OF_DENSITIES = {"elbo", "log_likelihood", "log_prob"}
 _INSTEAD = {
     "autoencoder": "val_mse",
@@ -67,29 +59,32 @@ class Objective:
     is_log: bool
 
     @property
-    def figure(self):
+    def figure(self) -> str:
         """The name without `val_`."""
         return self.name.removeprefix("val_")
 
-    def is_better(self, value, other):
+    def is_better(self, value: float, other: float | None) -> bool:
         """Whether one value is better than another, or there is no other."""
         if other is None:
             return True
         return value < other if self.direction == "min" else value > other
 
 
-def find(name, direction, hypermodel, model, owner):
+def find(
+    name: str,
+    direction: str | None,
+    hypermodel: HyperModel,
+    model: GenerativeModel,
+    owner: str,
+) -> Objective:
     """The objective that a study names, if it means something in its space.
 
     Args:
         name: Such as `"val_elbo"`.
         direction: `"min"`, `"max"`, or None for the figure's own.
-        hypermodel: A `kgen.hypermodels.HyperModel`.
+        hypermodel: The study's.
         model: One of its models.
-        owner: Whose setting it is, for messages.
-
-    Returns:
-        An `Objective`.
+        owner: The study's name, for messages.
 
     Raises:
         InvalidArgument: If there is no such figure, it has no best value, or it
@@ -103,19 +98,20 @@ def find(name, direction, hypermodel, model, owner):
     _check_comparable(figure, model, hypermodel, logs, owner)
     if figure not in logs:
         _check_possible(figure, model, hypermodel, owner)
-    own = _direction(figure)
-    if direction is not None:
-        check_name("direction", owner, ("min", "max"), direction)
-        if own not in (None, direction):
-            raise invalid(
-                "direction", owner, f'"{own}" for {name}', repr(direction)
-            )
-    if own is None:
+    if figure in METRICS:
+        best = _DIRECTIONS.get(METRICS[figure].better)
+    else:
+        best = "min" if figure.endswith("loss") else None
+    if None not in (best, direction) and best != direction:
+        raise invalid(
+            "direction", owner, f'"{best}" for {name}', repr(direction)
+        )
+    if best is None:
         raise InvalidArgument(
             f"{owner}: {name} has no best value, high or low. "
             f"{_instead(hypermodel)}"
         )
-    return Objective(name, own, figure in logs)
+    return Objective(name, best, figure in logs)
 
 
 def _check_possible(figure, model, hypermodel, owner):
@@ -126,12 +122,6 @@ def _check_possible(figure, model, hypermodel, owner):
             f"{type(model).__name__} has no method `{method}`. "
             f"{_instead(hypermodel)}"
         )
-
-
-def _direction(figure):
-    if figure in METRICS:
-        return _DIRECTIONS.get(METRICS[figure].better)
-    return "min" if figure.endswith("loss") else None
 
 
 def _instead(hypermodel):
@@ -150,19 +140,19 @@ def _check_comparable(figure, model, hypermodel, logs, owner):
     searched = hypermodel.space.searched
     changed = sorted(_CHANGES.get(figure, set()) & set(searched))
     if figure in _OF_DENSITIES and changed == ["likelihood"]:
-        if _all_densities(searched["likelihood"]):
+        if _are_comparable(searched["likelihood"]):
             changed = []
     if changed:
+        them = "them" if len(changed) > 1 else "it"
         raise InvalidArgument(
             f"{owner}: val_{figure} can't be compared between trials: what it "
             f"measures changes with {' and '.join(changed)}, and the space "
-            f"searches {'them' if len(changed) > 1 else 'it'}. Fix "
-            f"{'them' if len(changed) > 1 else 'it'}, or take another "
-            f"objective. {_instead(hypermodel)}"
+            f"searches {them}. Fix {them}, or take another objective. "
+            f"{_instead(hypermodel)}"
         )
 
 
-def _all_densities(parameter):
-    """Whether no likelihood is of pixels that are 0 or 1, beside others."""
+def _are_comparable(parameter):
+    """Whether likelihoods are all of pixels that are 0 or 1, or none of them."""
     names = {str(value).split(":")[0] for value in parameter.probes()}
     return names == {"bernoulli"} or "bernoulli" not in names

@@ -2,19 +2,23 @@
 
 import json
 import math
+import os
 import pathlib
 import sys
 
+from keras_tuner.engine.trial import TrialStatus
+
 from kgen import files
 from kgen.errors import InvalidArgument
-from kgen.studies import kept
+from kgen.studies import records
+from kgen.studies.keras_tuner_adapter import ResumableOracle
+from kgen.studies.study import Study
 
-_COMPLETED = "COMPLETED"
-# Of the results, beside the trials and the best of them.
+# What readers need of the results, beside the trials and the best of them.
 _NEEDED = ("model", "data", "objective", "direction", "seeds", "space")
 
 
-def collect(study, oracle):
+def collect(study: Study, oracle: ResumableOracle) -> dict:
     """The results as far as they are known.
 
     Args:
@@ -30,25 +34,22 @@ def collect(study, oracle):
         why it failed; the `space`, what each parameter may be; and the study's
         `data`.
     """
-    trials = [
-        _trial(study, trial)
-        for trial in sorted(
-            oracle.trials.values(), key=lambda trial: int(trial.trial_id)
-        )
-    ]
+    trials = [_trial(study, trial) for trial in oracle.trials.values()]
+    trials.sort(key=lambda trial: trial["trial"])
+    parameters = study.hypermodel().space.parameters
     versions = {
         name: sys.modules[name].__version__
         for name in ("kgen", "keras", "keras_tuner", "tensorflow")
     }
     return {
         "study": study.path.name,
-        "model": study.model,
-        "data": study.data_settings,
+        "model": study.settings.model,
+        "data": study.settings.data,
         "objective": study.objective.name,
         "direction": study.objective.direction,
-        "seeds": list(study.seeds),
+        "seeds": list(study.settings.seeds),
         "space": {
-            name: one.describe() for name, one in study.space.parameters.items()
+            name: parameter.describe() for name, parameter in parameters.items()
         },
         "best": best(study, trials),
         "trials": trials,
@@ -57,15 +58,15 @@ def collect(study, oracle):
 
 
 def _trial(study, trial):
-    path = study.folder / f"trial_{trial.trial_id}" / "record.json"
-    record = kept.read(path) if path.exists() else {}
+    path = records.record(study.folder / f"trial_{trial.trial_id}")
+    record = records.read(path) if path.exists() else {}
     value, status = None, trial.status
-    if status == _COMPLETED and "runs" not in record:
-        status = "FAILED"
+    if status == TrialStatus.COMPLETED and "runs" not in record:
+        status = TrialStatus.FAILED
         record["reason"] = (
             f"its worker does not share the folder {study.folder}"
         )
-    if status == _COMPLETED:
+    if status == TrialStatus.COMPLETED:
         # Not `trial.score`: between processes it is rounded to 32 bits.
         runs = [run["value"] for run in record["runs"]]
         value = sum(runs) / len(runs)
@@ -77,7 +78,7 @@ def _trial(study, trial):
     }
 
 
-def best(study, trials):
+def best(study: Study, trials: list[dict]) -> dict | None:
     """The best of the trials that succeeded, or None.
 
     Args:
@@ -88,22 +89,22 @@ def best(study, trials):
         Dictionary with `trial`, `value`, `settings` and `epochs`, the mean over
         the seeds of after how many epochs it was best.
     """
-    found = None
-    for one in trials:
-        if one["value"] is None:
-            continue
-        if study.objective.is_better(one["value"], found and found["value"]):
-            found = one
-    if found is None:
+    winner = None
+    for trial in trials:
+        if trial["value"] is not None and study.objective.is_better(
+            trial["value"], winner and winner["value"]
+        ):
+            winner = trial
+    if winner is None:
         return None
-    epochs = [run["epochs"] for run in found["runs"]]
+    epochs = [run["epochs"] for run in winner["runs"]]
     return {
-        **{key: found[key] for key in ("trial", "value", "settings")},
+        **{key: winner[key] for key in ("trial", "value", "settings")},
         "epochs": math.ceil(sum(epochs) / len(epochs)),
     }
 
 
-def words(value):
+def words(value: object) -> str:
     """A parameter's value as it is typed.
 
     Args:
@@ -114,12 +115,12 @@ def words(value):
     return "None" if value is None else json.dumps(value)
 
 
-def write(study, found):
+def write(study: Study, content: dict) -> None:
     """Writes what `collect` returned, whole, beside the study."""
-    files.write_json(study.results_file, found)
+    files.write_json(study.results_file, content)
 
 
-def read(path):
+def read(path: str | os.PathLike) -> dict:
     """The results of a study that has been run.
 
     Args:
@@ -140,24 +141,25 @@ def read(path):
             f"{path}` first."
         )
     try:
-        found = files.read_json(file)
-        _check(found)
+        content = files.read_json(file)
+        _check(content)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidArgument(
             f"{file} can't be read: {error}. Delete it, and run `kgen tune "
             f"{path} --resume`."
         ) from error
-    return found
+    return content
 
 
-def _check(found):
-    """Raises if something that others read of the results is lacking."""
-    parts = [(found, _NEEDED)]
-    parts += [(one, ("trial", "status", "value")) for one in found["trials"]]
-    if found["best"] is not None:
-        parts.append((found["best"], ("value", "settings", "epochs")))
+def _check(content):
+    """Raises if something that others read of the results is missing."""
+    parts = [(content, _NEEDED)]
+    parts += [(t, ("trial", "status", "value")) for t in content["trials"]]
+    if content["best"] is not None:
+        parts.append((content["best"], ("value", "settings", "epochs")))
     for entries, names in parts:
-        lacking = [name for name in names if name not in entries]
-        if lacking:
-            raise ValueError(f"it lacks {', '.join(lacking)}")
-    dict(found["best"]["settings"] if found["best"] else {})
+        missing = [name for name in names if name not in entries]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    if content["best"] is not None:
+        dict(content["best"]["settings"])

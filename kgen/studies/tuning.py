@@ -1,32 +1,41 @@
-"""Runs a study: alone, or as one of several that share its trials."""
+"""Runs a study: alone, or as one of several processes that share its trials."""
 
 import contextlib
-import io
 import re
 import shutil
+from collections.abc import Callable, Iterator
 
 from keras_tuner.engine.trial import TrialStatus
-from keras_tuner.src.engine import conditions
 
 from kgen import files, locks
-from kgen.errors import InvalidArgument, check_int
-from kgen.studies import hparams, kept, oracles, pictures, results, workers
-from kgen.studies.study import check_tuner
-from kgen.studies.trials import Judge, Trainer, describe
+from kgen.errors import InvalidArgument
+from kgen.params import Integer, Optional, checked
+from kgen.studies import hparams, records, results, trial_plots, workers
+from kgen.studies.keras_tuner_adapter import ResumableOracle, make_oracle
+from kgen.studies.study import Study, check_tuner
+from kgen.studies.trials import Judge, Trainer
 
-# What is written in the folders of a study, by its own processes alone.
-_OWN = re.compile(r"(study|oracle|trial|record)\.json|(model|last)-\d+\.keras")
+# What a study's processes write in its folders under the study's lock.
+_WRITTEN_UNDER_LOCK = re.compile(
+    r"(study|oracle|trial|record)\.json|(model|last)-\d+\.keras"
+)
 
 
+@checked(trials=Optional(Integer(1)))
 def tune(
-    study, trials=None, resume=False, overwrite=False, report=None, watch=None
-):
+    study: Study,
+    trials: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    report: Callable | None = None,
+    watch: Callable | None = None,
+) -> dict | None:
     """Runs the trials of a study, and writes its results after each.
 
     What TensorBoard's HParams shows is in `logs`, in the folder of the trials.
 
-    Where Keras Tuner's environment variables say so, as the chief or a worker
-    of several processes, who see the same folder.
+    If Keras Tuner's environment variables say so, this process is the chief or
+    a worker of several, which see the same folder.
 
     Args:
         study: A `Study`.
@@ -61,11 +70,16 @@ def tune(
     with alone(study):
         trainer = make_trainer(study, trials, report, watch)
         trainer.search(verbose=0)
-        return finish(study, trainer.oracle)
+        return _write_results(study, trainer.oracle)
 
 
-def make_trainer(study, trials=None, report=None, watch=None):
-    """A `Trainer` whose oracle keeps the results up to date.
+def make_trainer(
+    study: Study,
+    trials: int | None = None,
+    report: Callable | None = None,
+    watch: Callable | None = None,
+) -> Trainer:
+    """A trainer whose oracle keeps the results up to date.
 
     Args:
         study: A `Study`.
@@ -74,43 +88,44 @@ def make_trainer(study, trials=None, report=None, watch=None):
         watch: As in `tune`.
     """
 
-    def ended(oracle, trial):
+    def on_end(oracle, trial):
         if trial.status == TrialStatus.FAILED:
             _explain(study, trial)
-        found = finish(study, oracle)
-        _drop_models(study, found, oracle.continued())
-        number = int(trial.trial_id)
-        (own,) = (one for one in found["trials"] if one["trial"] == number)
+        content = _write_results(study, oracle)
+        _delete_models(study, content, oracle.continued_trials())
         if report:
-            report(found, own)
+            number = int(trial.trial_id)
+            (ended,) = (t for t in content["trials"] if t["trial"] == number)
+            report(content, ended)
 
-    most = trials or study.budget["trials"]
-    oracle = oracles.make(study, most, ended)
-    # Keras Tuner prints a word for each condition that it sends to a worker.
-    conditions.print = lambda *words: None
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras Tuner's print
-        return Trainer(study, oracle, watch)
+    oracle = make_oracle(study, trials or study.settings.trials, on_end)
+    return Trainer(study, oracle, watch)
 
 
-def finish(study, oracle):
-    """Collects the results, writes and returns them."""
-    found = results.collect(study, oracle)
-    results.write(study, found)
-    hparams.update(study, found)
-    return found
+def _write_results(study: Study, oracle: ResumableOracle) -> dict:
+    content = results.collect(study, oracle)
+    results.write(study, content)
+    hparams.update(study, content)
+    return content
 
 
-def draw(study):
+def draw(study: Study) -> None:
     """Draws the results that a study has so far, as a picture beside its file.
 
     Args:
         study: A `Study`; without results, nothing is drawn.
     """
     if study.results_file.exists():
-        pictures.draw(results.read(study.path), study.picture_file)
+        trial_plots.draw(results.read(study.path), study.picture_file)
 
 
-def prepare(study, resume=False, overwrite=False, trials=None):
+@checked(trials=Optional(Integer(1)))
+def prepare(
+    study: Study,
+    resume: bool = False,
+    overwrite: bool = False,
+    trials: int | None = None,
+) -> None:
     """Makes the folder of a study's trials, or checks the one that is there.
 
     Args:
@@ -120,33 +135,42 @@ def prepare(study, resume=False, overwrite=False, trials=None):
         trials: As in `tune`.
     """
     if trials is not None:
-        check_tuner(study, check_int("trials", "tune", trials))
-    file, said = study.folder / "study.json", _lasting(study)
-    if file.exists():
+        check_tuner(study, trials)
+    is_there = _study_file(study).exists()
+    if is_there:
         with alone(study):
             pass
-    _check_free(study, file, said, resume, overwrite)
-    Judge(study).check()  # may take its time, to train a classifier
-    if overwrite and file.exists():
+    if is_there and not overwrite:
+        _check_resumable(study, resume)
+    elif not is_there:
+        _check_free(study, overwrite)
+    Judge(study).check()  # takes its time if it trains a classifier
+    if is_there and overwrite:
         _delete(study)
-    files.write_json(file, said)
+    files.write_json(_study_file(study), study.settings.lasting())
     with alone(study):
         _sweep(study)
 
 
+def _study_file(study):
+    return study.folder / "study.json"
+
+
 def _sweep(study):
-    """Deletes what killed processes have left half written; for who holds the
-    lock."""
+    """Deletes what killed processes have left half written.
+
+    Its caller must hold the study's lock.
+    """
     files.sweep(study.folder.parent, study.results_file.name.__eq__)
-    files.sweep(study.folder, _OWN.fullmatch)
-    if not workers.is_member():  # a worker elsewhere may still be at work
+    files.sweep(study.folder, _WRITTEN_UNDER_LOCK.fullmatch)
+    if not workers.is_member():  # a worker elsewhere may still be running
         for folder in study.folder.glob("trial_*"):
-            files.sweep(folder, _OWN.fullmatch)
+            files.sweep(folder, _WRITTEN_UNDER_LOCK.fullmatch)
 
 
 def _delete(study):
     """Deletes a study's trials and results."""
-    # At once: half a folder would be none of a study's.
+    # By one renaming: a folder without `study.json` would be no study's.
     doomed = study.folder.with_name(f".{study.folder.name}")
     shutil.rmtree(doomed, ignore_errors=True)
     study.folder.rename(doomed)
@@ -155,50 +179,49 @@ def _delete(study):
         other.unlink(missing_ok=True)
 
 
-def _check_free(study, file, said, resume, overwrite):
-    """Raises if something is there that would be replaced unasked."""
-    folder = study.folder
-    if file.exists() and overwrite:
-        return
-    if file.exists():
-        if not resume:
-            raise FileExistsError(
-                f"{folder} holds trials already. Pass --resume to go on with "
-                "them, or --overwrite to delete them."
-            )
-        before = kept.read(file, said)
-        changed = [key for key in said if said[key] != before[key]]
-        if changed:
-            raise InvalidArgument(
-                f"{study.path.name} has changed since its trials were run "
-                f"({', '.join(changed)}): they can't be compared with new ones. "
-                "Change it back, or pass --overwrite to delete them."
-            )
-    elif folder.exists() and _holds_others(folder, file.name):
+def _check_resumable(study, resume):
+    """Raises if trials that are there can't be continued, or are not to be."""
+    if not resume:
         raise FileExistsError(
-            f"{folder} holds something that is not a study's. Move it away."
+            f"{study.folder} holds trials already. Pass --resume to go on with "
+            "them, or --overwrite to delete them."
         )
-    elif study.results_file.exists() and not overwrite:
+    lasting = study.settings.lasting()
+    before = records.read(_study_file(study), lasting)
+    changed = [key for key in lasting if lasting[key] != before[key]]
+    if changed:
+        raise InvalidArgument(
+            f"{study.path.name} has changed since its trials were run "
+            f"({', '.join(changed)}): they can't be compared with new ones. "
+            "Change it back, or pass --overwrite to delete them."
+        )
+
+
+def _check_free(study, overwrite):
+    """Raises if a new study would replace something unasked."""
+    # A kill during the first writing may have left a part of `study.json`.
+    if study.folder.exists() and any(
+        files.is_left_over(path.name) != _study_file(study).name
+        for path in study.folder.iterdir()
+    ):
+        raise FileExistsError(
+            f"{study.folder} holds something that is not a study's. Move it "
+            "away."
+        )
+    if study.results_file.exists() and not overwrite:
         raise FileExistsError(
             f"{study.results_file} holds the results of a search whose trials "
             "are gone. Pass --overwrite to replace them by those of a new one."
         )
-    elif study.picture_file.exists() and not overwrite:
+    if study.picture_file.exists() and not overwrite:
         raise FileExistsError(
             f"{study.picture_file} is there, and is no study's that is known. "
             "Move it away, or pass --overwrite to replace it."
         )
 
 
-def _holds_others(folder, name):
-    """Whether there is more than what a kill left of a file's first writing."""
-    return any(
-        files.is_left_over(path.name) != name for path in folder.iterdir()
-    )
-
-
 @contextlib.contextmanager
-def alone(study):
+def alone(study: Study) -> Iterator[None]:
     """Within it, no other process can run the study.
 
     Args:
@@ -213,8 +236,8 @@ def alone(study):
 
 def _check_shared(study):
     """Raises if a worker does not see the folder of its chief."""
-    file = study.folder / "study.json"
-    if not file.exists() or kept.read(file) != _lasting(study):
+    file = _study_file(study)
+    if not file.exists() or records.read(file) != study.settings.lasting():
         raise InvalidArgument(
             f"{study.folder.absolute()} is not the folder in which the chief "
             f"runs {study.path.name}. Give the chief and its workers the same "
@@ -222,46 +245,33 @@ def _check_shared(study):
         )
 
 
-def _lasting(study):
-    """What must not change between one trial and another."""
-    return {
-        "model": study.model,
-        "data": study.data_settings,
-        "objective": study.objective.name,
-        "tuner": study.said["tuner"],
-        "seeds": list(study.seeds),
-        "space": study.said["space"],
-        "evaluation": study.evaluation,
-        "epochs": study.budget["epochs"],
-    }
-
-
 def _explain(study, trial):
     """Writes down why a trial failed, where its worker could not."""
-    path = study.folder / f"trial_{trial.trial_id}" / "record.json"
-    record = describe(study.hypermodel(), trial.hyperparameters)
-    if path.exists():  # of one that was stopped
-        record.update(kept.read(path))
+    path = records.record(study.folder / f"trial_{trial.trial_id}")
+    record = records.describe(study.hypermodel(), trial.hyperparameters)
+    if path.exists():  # the trial was stopped before it was given up
+        record.update(records.read(path))
     if "reason" not in record:
         name = study.objective.name
         record["reason"] = trial.message or f"{name} was no finite number"
         files.write_json(path, record)
 
 
-def _drop_models(study, found, continued):
-    """Deletes the models that nothing needs any more: they fill disks.
+def _delete_models(study, content, continued):
+    """Deletes models that nothing needs any more, since they fill disks.
 
     Args:
         study: A `Study`.
-        found: Its results.
-        continued: What `Kept.continued` returns.
+        content: Its results.
+        continued: What `ResumableOracle.continued_trials` returns.
     """
-    running = {t["trial"] for t in found["trials"] if t["status"] == "running"}
-    best = found["best"] and found["best"]["trial"]
+    trials = content["trials"]
+    running = {t["trial"] for t in trials if t["status"] == "running"}
+    best = content["best"] and content["best"]["trial"]
     for path in study.folder.glob("trial_*/*.keras"):
         name = path.parent.name.removeprefix("trial_")
-        needed = int(name) == best
-        if path.name.startswith("last-"):
-            needed = name in continued
-        if not needed and int(name) not in running:
+        # What Hyperband continues is `last-SEED`; `model-SEED` is the best epoch.
+        is_last = path.name.startswith("last-")
+        is_needed = name in continued if is_last else int(name) == best
+        if not is_needed and int(name) not in running:
             path.unlink()

@@ -7,27 +7,37 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 
 from kgen.errors import InvalidArgument, invalid
 from kgen.parallel.strategies import WorkerLost
-from kgen.studies import results
-from kgen.studies.oracles import ATTEMPTS, attempts
+from kgen.params import Integer, checked
+from kgen.studies import records, results
+from kgen.studies.keras_tuner_adapter import ATTEMPTS
+from kgen.studies.study import Study
 
 _START = "from kgen.cli import main; main()"
-# What Keras Tuner reads.
+# The environment variables that Keras Tuner reads.
 _NAME = "KERASTUNER_TUNER_ID"
 _IP = "KERASTUNER_ORACLE_IP"
 _PORT = "KERASTUNER_ORACLE_PORT"
 _VARIABLES = (_NAME, _IP, _PORT)
 
 
-def run(study, count, trials=None, source=None, tell=None):
+@checked(count=Integer(1))
+def run(
+    study: Study,
+    count: int,
+    trials: int | None = None,
+    source: str | None = None,
+    tell: Callable | None = None,
+) -> None:
     """Runs a study by Keras Tuner's own protocol: a chief, and its workers.
 
-    The chief thinks of trials and keeps what came of them; it prints what it
-    is told. Workers' messages go to files in the folder of the trials. One that
-    dies is started again, and runs its trial anew; one that dies again and
-    again, without any trial coming to its end, is left to the others.
+    The chief proposes trials and keeps their results, and prints them. Workers'
+    messages go to files in the folder of the trials. A worker that dies is
+    started again under its name, and runs its trial anew; one that dies again
+    and again, without any trial coming to its end, is left out.
 
     Args:
         study: A `Study`, whose folder is there.
@@ -45,33 +55,31 @@ def run(study, count, trials=None, source=None, tell=None):
         _PORT: str(_free_port()),
         "no_grpc_proxy": "127.0.0.1",
     }
-    # Else each one would start a thread for every core.
+    # Otherwise each worker would start a thread for every core.
     threads = str(max(1, (os.cpu_count() or 1) // count))
-    theirs = {**place, "TF_NUM_INTRAOP_THREADS": threads}
-    with _none_counted(study), contextlib.ExitStack() as stack:
-        arguments = _arguments(study, trials, source)
-        start = functools.partial(_start, stack, arguments)
+    of_workers = {**place, "TF_NUM_INTRAOP_THREADS": threads}
+    with _no_deaths_by_interrupt(study), contextlib.ExitStack() as stack:
+        start = functools.partial(
+            _start, stack, _arguments(study, trials, source)
+        )
         chief = start({**place, _NAME: "chief"})
         workers = [
-            _Worker(study, f"worker-{number}", start, theirs, tell)
+            _Worker(study, f"worker-{number}", start, of_workers, tell)
             for number in range(1, count + 1)
         ]
         while (status := _wait(chief, 0.2)) is None:
-            if not sum(worker.is_at_work() for worker in workers):
+            # Not `any`: each worker that has died is started again.
+            if not sum(worker.is_running() for worker in workers):
                 break  # all that they have handed in is on the disk
         if status:
             raise _lost(f"The chief {_end(status)}")
-        if status is None:
-            _check_done(study, workers)
+        lost = [worker.lost for worker in workers if worker.lost]
+        if status is None and (
+            len(lost) == count or lost and _count(study, is_running=True)
+        ):
+            raise _lost(lost[-1])
         for worker in workers:  # there are no more trials
             _wait(worker.process, 30)
-
-
-def _check_done(study, workers):
-    """Raises if workers that are lost have left trials behind."""
-    lost = [worker.lost for worker in workers if worker.lost]
-    if len(lost) == len(workers) or lost and _count(study, is_running=True):
-        raise _lost(lost[-1])
 
 
 def _lost(what):
@@ -79,22 +87,22 @@ def _lost(what):
 
 
 @contextlib.contextmanager
-def _none_counted(study):
-    """Within it, Ctrl-C ends workers whose trials are not to blame."""
+def _no_deaths_by_interrupt(study):
+    """Within it, Ctrl-C ends workers without counting against their trials."""
     try:
         yield
     except KeyboardInterrupt:
         for trial in study.folder.glob("trial_*"):
-            attempts(trial).unlink(missing_ok=True)
+            records.attempts(trial).unlink(missing_ok=True)
         raise
 
 
 class _Worker:
-    """A process that is started again when it dies, but not for ever.
+    """A process that is started again when it dies, but not forever.
 
     Args:
         study: A `Study`.
-        name: By which the chief knows it.
+        name: By which the chief knows it, so that it hands it the same trial.
         start: Function of environment variables and a file for messages, which
             returns a process.
         place: Dictionary of environment variables.
@@ -102,7 +110,8 @@ class _Worker:
     """
 
     def __init__(self, study, name, start, place, tell):
-        self._study, self._name, self._tell = study, name, tell
+        self._study, self._name = study, name
+        self._tell = tell or (lambda text: None)
         self._log = study.folder / f"{name}.log"
         self._start = functools.partial(
             start, {**place, _NAME: name}, self._log
@@ -110,7 +119,7 @@ class _Worker:
         self._deaths, self._ended = 0, None
         self.process, self.lost = self._start(), None
 
-    def is_at_work(self):
+    def is_running(self):
         """Whether it goes on; if not, it has ended well, or is lost."""
         status = self.process.poll()
         if status and not self.lost:
@@ -122,33 +131,30 @@ class _Worker:
         self._deaths = 1 + (self._deaths if ended == self._ended else 0)
         self._ended = ended
         what = f"{self._name} {_end(status)}"
-        # So often a trial is begun; then the chief gives it up.
+        # After ATTEMPTS deaths the chief gives the trial up; one more is the
+        # worker's own fault.
         if self._deaths > ATTEMPTS:
             self.lost = (
                 f"{what}, {self._deaths} times in a row; see {self._log}"
             )
-            self._say(f"{what} again, and is left out; see {self._log}")
+            self._tell(f"{what} again, and is left out; see {self._log}")
             return
-        self._say(f"{what}, and is started again; see {self._log}")
+        self._tell(f"{what}, and is started again; see {self._log}")
         self.process = self._start()
-
-    def _say(self, text):
-        if self._tell:
-            self._tell(text)
 
 
 def _count(study, is_running):
-    """How many trials are under way, or how many have ended."""
+    """How many trials are running, or how many have ended."""
     if not study.results_file.exists():
         return 0
     trials = results.read(study.path)["trials"]
-    return sum((one["status"] == "running") == is_running for one in trials)
+    return sum((t["status"] == "running") == is_running for t in trials)
 
 
-def end_with_parent():
-    """Ends this process once the one that started it has gone, however it went.
+def end_with_parent() -> None:
+    """Ends this process once the one that started it has ended, in any way.
 
-    Its input is a pipe that nobody else holds, and closes then.
+    The standard input is a pipe that the parent alone holds, and closes then.
     """
 
     def wait():
@@ -159,7 +165,7 @@ def end_with_parent():
     threading.Thread(target=wait, daemon=True).start()
 
 
-def is_member():
+def is_member() -> bool:
     """Whether this process is the chief or a worker of a shared study.
 
     Raises:
@@ -168,9 +174,9 @@ def is_member():
     """
     given = [name for name in _VARIABLES if name in os.environ]
     if given and len(given) < len(_VARIABLES):
-        lacking = [name for name in _VARIABLES if name not in given]
+        missing = [name for name in _VARIABLES if name not in given]
         raise InvalidArgument(
-            f"{', '.join(given)} is set, and {', '.join(lacking)} is not. Set "
+            f"{', '.join(given)} is set, and {', '.join(missing)} is not. Set "
             "all three to share a study between machines, or none."
         )
     port = os.environ.get(_PORT, "")
@@ -179,7 +185,7 @@ def is_member():
     return bool(given)
 
 
-def check_place():
+def check_place() -> None:
     """Raises if a chief can't listen where Keras Tuner's variables say."""
     try:
         socket.create_server((os.environ[_IP], int(os.environ[_PORT]))).close()
@@ -191,14 +197,14 @@ def check_place():
         ) from error
 
 
-def is_worker():
+def is_worker() -> bool:
     """Whether this process is a worker of a shared study."""
     return is_member() and "chief" not in os.environ[_NAME]
 
 
 @contextlib.contextmanager
-def needs_chief():
-    """Within it, a chief that is lost is one clear error."""
+def needs_chief() -> Iterator[None]:
+    """Turns the errors of a chief that is lost into one that names it."""
     import grpc
 
     try:
@@ -254,6 +260,5 @@ def _end(status):
 
 
 def _free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -415,8 +415,8 @@ def test_the_loss_is_measured_by_examples_that_are_held_out(split):
 def test_quantize_takes_what_is_held_out(folder, monkeypatch):
     given = {}
 
-    def spy(model, directory, kind, requests, others):
-        specs = [model.image_spec()]
+    def spy(signatures, directory, kind, requests, others):
+        _, specs = signatures["encode"]
         given["examples"] = requests(specs, 56)["images"]
         given["held_out"] = others(specs, 14)["images"]
         return {}

@@ -31,7 +31,7 @@ WHOLE = {
 POINTS = {
     # The variables are there, the graph is not.
     "before:tensorflow.python.lib.io.file_io.atomic_write_string_to_file": [],
-    "before:kgen.export.warmup.write": [],
+    "before:kgen.export.requests.write_warm_up": [],
     "before:kgen.export.card.write": [],
     "before:os.rename": [],
     "after:os.rename": ["1"],

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from kgen import studies
-from kgen.studies import pictures, trials
+from kgen.studies import trial_plots, trials
 
 # Six trials, in order.
 GRID = {
@@ -60,4 +60,4 @@ def at_best(monkeypatch, figure, drawn=False):
 
     monkeypatch.setattr(trials.Trainer, "_train", train)
     if not drawn:
-        monkeypatch.setattr(pictures, "draw", lambda found, path: None)
+        monkeypatch.setattr(trial_plots, "draw", lambda found, path: None)

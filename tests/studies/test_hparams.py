@@ -21,7 +21,7 @@ from tensorboard.plugins.hparams import (
 from kgen import studies
 from kgen.studies import hparams
 from tests.studies import common
-from tests.studies.test_pictures import results
+from tests.studies.test_trial_plots import results
 
 
 def shown(logs):

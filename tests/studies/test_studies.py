@@ -24,7 +24,13 @@ from kgen import cli, hypermodels, studies
 from kgen.errors import InvalidArgument
 from kgen.export import card
 from kgen.models import factory
-from kgen.studies import kept, objectives, oracles, trials, tuning
+from kgen.studies import (
+    keras_tuner_adapter,
+    objectives,
+    records,
+    trials,
+    tuning,
+)
 from tests.studies import common
 from tests.test_cli import command
 
@@ -130,7 +136,7 @@ def rate_in(text):
         ({"tuner": "bayesian"}, "first 3 trials"),
         ({"more": "seeds = [1.5]"}, "seed=1.5"),
         ({"more": 'seeds = ["a"]'}, "seed=a"),
-        ({"budget": "trials = 2.0\nepochs = 2"}, "an integer"),
+        ({"budget": "trials = 2.0\nepochs = 2"}, "a positive integer"),
         ({"budget": "trials = true\nepochs = 2"}, "budget.trials=True"),
         ({"budget": "trials = 2\nepochs = -2"}, "budget.epochs=-2"),
         (
@@ -595,7 +601,7 @@ def test_a_sample_metric_is_an_objective(tmp_path):
 
 
 def test_hyperband_goes_on_with_the_best(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "_drop_models", lambda *args: None)
+    monkeypatch.setattr(tuning, "_delete_models", lambda *args: None)
     study = common.study(
         tmp_path,
         tuner="hyperband",
@@ -805,7 +811,7 @@ def test_a_kill_at_any_write_loses_and_repeats_nothing(
 
     common.at_best(monkeypatch, figure)
     for name in ("save", "_save_trial"):
-        write = getattr(oracles.Kept, name)
+        write = getattr(keras_tuner_adapter.ResumableOracle, name)
 
         def dying(self, *args, write=write):
             writes.append(args)
@@ -813,7 +819,7 @@ def test_a_kill_at_any_write_loses_and_repeats_nothing(
                 raise Killed
             write(self, *args)
 
-        monkeypatch.setattr(oracles.Kept, name, dying)
+        monkeypatch.setattr(keras_tuner_adapter.ResumableOracle, name, dying)
     options = {
         **common.GRID,
         "tuner": tuner,
@@ -1097,7 +1103,7 @@ def test_files_that_nest_too_deep_are_damaged(tmp_path):
     with pytest.raises(InvalidArgument, match="can't be read: it nests"):
         studies.results.read(tmp_path / "study.toml")
     with pytest.raises(InvalidArgument, match="can't be read .*it nests"):
-        kept.read(tmp_path / "study.results.json")
+        records.read(tmp_path / "study.results.json")
     with pytest.raises(InvalidArgument, match="is damaged: it nests"):
         card.read(tmp_path)
 
@@ -1144,7 +1150,7 @@ def test_a_trial_is_given_up_when_its_worker_has_died_again_and_again(
         trial = oracle.create_trial(name)
         if trial.status == "RUNNING":
             folder = study.folder / f"trial_{trial.trial_id}"
-            with oracles.attempts(folder).open("a") as file:
+            with records.attempts(folder).open("a") as file:
                 file.write("x")
         return trial
 
@@ -1217,7 +1223,7 @@ def test_who_has_nothing_to_do_waits_a_little(tmp_path, monkeypatch):
 
     monkeypatch.setattr(trainer.oracle, "create_trial", ask)
     monkeypatch.setattr(
-        trials,
+        keras_tuner_adapter,
         "time",
         types.SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic),
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kgen import cli
-from kgen.studies import pictures
+from kgen.studies import trial_plots
 from tests.studies import common
 
 
@@ -67,7 +67,7 @@ def figure_of(monkeypatch, tmp_path):
     monkeypatch.setattr(Figure, "savefig", save)
 
     def draw_it(found):
-        pictures.draw(found, tmp_path / "x.png")
+        trial_plots.draw(found, tmp_path / "x.png")
         return saved[-1]
 
     return draw_it
@@ -90,7 +90,7 @@ ALL = ["log", "range", "whole", "words"]
     ids=["one", "two", "failed", "all failed", "none", "wide", "many"],
 )
 def test_any_study_can_be_drawn(tmp_path, found):
-    pictures.draw(found, tmp_path / "x.png")
+    trial_plots.draw(found, tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as image:
         width, height = image.size
     assert 1200 <= width <= 2400 and height > 900
@@ -160,7 +160,7 @@ def test_the_best_is_never_out_of_the_picture():
     for direction in ("min", "max"):
         for _ in range(200):
             values = draws.standard_cauchy(draws.integers(1, 9))
-            scale = pictures._Scale(values, direction)
+            scale = trial_plots._Scale(values, direction)
             best = values.min() if direction == "min" else values.max()
             assert not scale.is_beyond(best)
             assert scale.ends[0] < best < scale.ends[1]
@@ -213,7 +213,7 @@ def test_parallel_lines_cross_the_axes_at_their_values(figure_of):
         trial["parameters"] = values
     _, by_parameter, axes = panels(figure_of(found))
     worse, best, failed = (line.get_ydata() for line in axes.lines[:3])
-    unused = pictures._UNUSED
+    unused = trial_plots._UNUSED
     np.testing.assert_allclose(worse[:4], [0.0, 1.0, 0.5, unused])
     np.testing.assert_allclose(best[:4], [0.5, 0.25, 0.0, 0.0])
     np.testing.assert_allclose(failed, [1.0, 0.0, 1.0, 0.5])
@@ -260,7 +260,7 @@ def test_a_long_search_is_drawn_while_it_goes_on(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(cli, "_SECONDS", -1)
     monkeypatch.setattr(
-        pictures, "draw", lambda found, path: drawn.append(found["trials"])
+        trial_plots, "draw", lambda found, path: drawn.append(found["trials"])
     )
     path = common.write(tmp_path, **common.GRID)
     assert CliRunner().invoke(cli.main, ["tune", str(path)]).exit_code == 0
