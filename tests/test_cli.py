@@ -22,8 +22,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kgen import cli, data, exports, files, locks, names, runs
+from kgen.callbacks import EpochOrder
 from kgen.data.examples import some
 from kgen.models import factory
+from kgen.runs import training
 from tests.models.contract import assert_same_state
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
@@ -353,9 +355,10 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 # between the row of the history and the checkpoint.
 KILLED = """
 import os, signal
-from kgen import cli, runs
+from kgen import cli
+from kgen.runs import checkpoints, directory
 
-class Checkpoints(runs.Checkpoints):
+class Checkpoints(checkpoints.Checkpoints):
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
     def on_train_batch_end(self, batch, logs=None):
@@ -367,7 +370,7 @@ class Checkpoints(runs.Checkpoints):
         if self.epoch == 3 and moment == os.environ["MOMENT"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-runs.Checkpoints = Checkpoints
+directory.Checkpoints = Checkpoints
 cli.main()
 """
 
@@ -453,7 +456,7 @@ def test_ctrl_c_before_there_is_a_model_promises_none(monkeypatch):
     def interrupt(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "open_source", interrupt)
+    monkeypatch.setattr(training, "open_source", interrupt)
     result = CliRunner().invoke(cli.main, ["train", "vae"])
     assert result.exit_code == 130
     assert not os.path.exists("runs")  # the number that was taken is free
@@ -1243,7 +1246,7 @@ def test_a_directory_that_goes_while_training(plain, monkeypatch, moved):
         else:
             shutil.rmtree(run)
 
-    monkeypatch.setattr(runs.EpochOrder, "on_epoch_begin", leave)
+    monkeypatch.setattr(EpochOrder, "on_epoch_begin", leave)
     line = refused_while_training(
         "train", "vae", "--resume", "--out", "run", "--epochs", 3
     )

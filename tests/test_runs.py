@@ -9,10 +9,12 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 import kgen
-from kgen import locks, run_watch, runs
+from kgen import locks, plots, runs
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
+from kgen.runs import drawings, training
+from kgen.runs.watch import Watch
 from tests.models import contract
 
 CONFIG = {
@@ -117,7 +119,7 @@ def test_left_overs_go_unless_another_process_writes(run):
 
 def test_a_directory_that_can_not_be_looked_at_is_not_gone(run, monkeypatch):
     """A network's fault is the system's to explain."""
-    watch = run_watch.Watch(run)
+    watch = Watch(run)
     watch.check()
 
     def fail(path):
@@ -131,8 +133,8 @@ def test_a_directory_that_can_not_be_looked_at_is_not_gone(run, monkeypatch):
 def test_a_run_that_began_before_there_were_checks_goes_on(run, monkeypatch):
     options = {"output_activation": "sigmoid", "likelihood": "bernoulli"}
     run.extend(1, options=options)
-    monkeypatch.setattr(runs, "_fit", lambda *args: None)
-    monkeypatch.setattr(runs, "_end", lambda *args: None)
+    monkeypatch.setattr(training, "_fit", lambda *args: None)
+    monkeypatch.setattr(training, "_end", lambda *args: None)
     with pytest.warns(UserWarning, match="Expected logits"):
         runs.train(run, run.config, resume=True)
 
@@ -194,7 +196,7 @@ def test_the_latent_map_is_of_all_classes(tmp_path, monkeypatch):
     source = Source("rows", {"test": lambda: Examples(x, y)})
     drawn = []
     monkeypatch.setattr(
-        runs.plots, "latent", lambda z, path, y, *_, **__: drawn.append((z, y))
+        plots, "latent", lambda z, path, y, *_, **__: drawn.append((z, y))
     )
     runs.draw_codes(tmp_path, FirstNumbers(), source, "test")
     ((z, labels),) = drawn
@@ -221,7 +223,7 @@ def test_pca_learns_from_what_the_model_has_seen(tmp_path, monkeypatch, train):
     )
     drawn = []
     monkeypatch.setattr(
-        runs.plots, "errors", lambda curves, path: drawn.append(curves)
+        plots, "errors", lambda curves, path: drawn.append(curves)
     )
     own = Examples(seen.astype("float32")) if train else None
     runs.draw(tmp_path, model, source, {}, own, "test")
@@ -253,7 +255,7 @@ def test_interpolations_of_a_conditional_encoder_keep_the_class(
     monkeypatch.setattr(
         model, "interpolate", lambda *ends, steps: given.append(ends) or []
     )
-    monkeypatch.setattr(runs, "_draw_ways", lambda *args: None)
+    monkeypatch.setattr(drawings, "_draw_ways", lambda *args: None)
     pairs = Examples(contract.X, contract.Y)
     dataset = pairs.batches(labels=conditional, batch_size=16)
     runs.draw_interpolations(model, dataset, tmp_path / "x.png", count=4)

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from kgen import cli, runs
 from kgen.errors import InvalidArgument
 from kgen.parallel import strategies
+from kgen.runs import training
 from tests.models.contract import state
 from tests.test_cli import command, config, kgen, refused
 from tests.test_runs import CONFIG
@@ -249,6 +250,7 @@ def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
 HANGS = """
 import ctypes, signal, sys
 from kgen.parallel import strategies
+from kgen.runs import training
 # A shell's background jobs ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 strategies._START = float(sys.argv[1])
@@ -353,8 +355,8 @@ def test_the_nearest_strategy_is_offered():
 
 def test_a_batch_is_shared_evenly():
     with pytest.raises(InvalidArgument, match="by 4 devices.* such as 32"):
-        runs._check_batch_size(33, 4)
-    runs._check_batch_size(32, 4)
+        training._check_batch_size(33, 4)
+    training._check_batch_size(32, 4)
 
 
 def losses(run):
@@ -417,6 +419,7 @@ DIES = """
 import os
 from kgen import cli
 from kgen.parallel import strategies
+from kgen.runs import training
 meet = strategies.meet
 def meet_and_die(waiting):
     meet(waiting)

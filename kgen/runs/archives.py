@@ -1,8 +1,11 @@
 """model.keras: Keras's archive of a model, and how far it was trained."""
 
+import hashlib
 import json
 import tempfile
 import zipfile
+
+import numpy as np
 
 from kgen import files
 from kgen.errors import InvalidArgument
@@ -99,3 +102,18 @@ def _raise_systems(error, path):
             folder,
         ) from error
     raise error
+
+
+def fingerprint(model):
+    """A hash of a model's weights, by which figures are known to be theirs.
+
+    Args:
+        model: A `keras.Model`.
+
+    Returns:
+        String of 32 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()
