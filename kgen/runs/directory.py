@@ -1,4 +1,4 @@
-"""A run's directory: its files, their settings, and what a kill may leave."""
+"""A run's directory: its files, and what a kill may have left of them."""
 
 import contextlib
 import os
@@ -6,13 +6,18 @@ import pathlib
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
 
 from kgen import files, locks
-from kgen.data import open_source
-from kgen.errors import InvalidArgument
-from kgen.errors import say as _say
-from kgen.runs import archives, history, settings
+from kgen.data import Source
+from kgen.errors import InvalidArgument, say
+from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
+from kgen.runs.history import Damaged, History
+from kgen.runs.settings import TrainSettings, read, settings_of
 
 # What a training leaves; --overwrite deletes these and no other files.
 _LEFT = (
@@ -57,24 +62,16 @@ class Run:
         path: The directory.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
+        self.config_file = self.path / "config.json"
+        self.model_file = self.path / "model.keras"
         self.checkpoints = Checkpoints(self.path / "checkpoints")
-        self.history_file = history.History(self.path / "history.csv")
+        self.history_file = History(self.path / "history.csv")
 
     @property
-    def config_file(self):
-        """The file that makes a directory a run."""
-        return self.path / "config.json"
-
-    @property
-    def model_file(self):
-        """The trained model's file."""
-        return self.path / "model.keras"
-
-    @property
-    def config(self):
-        """The settings, as a dictionary.
+    def config(self) -> dict[str, Any]:
+        """All that `config.json` holds.
 
         Raises:
             FileNotFoundError: If the directory holds no run.
@@ -85,13 +82,23 @@ class Run:
                 f"{self.path} holds no run: there is no {self.config_file.name}"
                 " in it. Expected a directory that `kgen train` made."
             )
-        return settings.read(self.config_file)
+        return read(self.config_file)
 
-    def create(self, config, overwrite=False):
+    @property
+    def settings(self) -> TrainSettings:
+        """The settings in `config.json`, checked.
+
+        Raises:
+            FileNotFoundError: If the directory holds no run.
+            InvalidArgument: If `config.json` is damaged, or not a run's.
+        """
+        return settings_of(self.config)
+
+    def create(self, settings: TrainSettings, overwrite: bool = False) -> None:
         """Makes the directory and writes the settings.
 
         Args:
-            config: Dictionary that JSON can hold.
+            settings: The settings.
             overwrite: Whether a run that is there may be deleted; other files
                 beside it stay.
 
@@ -113,9 +120,9 @@ class Run:
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
             )
-        self._write_config(config)
+        self._write_config(settings.as_config())
 
-    def _holds_others(self):
+    def _holds_others(self) -> bool:
         """Whether there is more than what a kill left of a first beginning."""
         names = os.listdir(self.path) if self.path.is_dir() else []
         return any(
@@ -124,7 +131,7 @@ class Run:
             for name in names
         )
 
-    def sweep(self):
+    def sweep(self) -> None:
         """Deletes what killed processes have left half written.
 
         Call it only while holding the directory's lock.
@@ -134,7 +141,7 @@ class Run:
         # These are written without the lock, but not for a whole day.
         files.sweep(self.path, _MADE.fullmatch, age=files.STALE)
 
-    def sweep_if_free(self):
+    def sweep_if_free(self) -> None:
         """As `sweep`; does nothing while another process writes the run."""
         with (
             contextlib.suppress(InvalidArgument, OSError),
@@ -142,59 +149,61 @@ class Run:
         ):
             self.sweep()
 
-    def _delete(self):
+    def _delete(self) -> None:
         made = [p for p in self.path.iterdir() if _MADE.fullmatch(p.name)]
-        # config.json last: till then it's a run.
+        # config.json last: until then the directory is a run.
         for path in [*made, *(self.path / name for name in reversed(_LEFT))]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
-    def _write_config(self, config):
+    def _write_config(self, config: dict[str, Any]) -> None:
         versions = {
             name: sys.modules[name].__version__
             for name in ("kgen", "keras", "tensorflow", "numpy")
         }
-        config = {**config, "versions": versions}
-        files.write_json(self.config_file, config)
+        files.write_json(self.config_file, {**config, "versions": versions})
 
-    def extend(self, epochs, **facts):
+    def extend(self, epochs: int, **changed: Any) -> None:
         """Notes that a resumed run goes on to `epochs` epochs in all.
 
-        Args:
-            epochs: Their number.
-            **facts: Other settings that have changed.
-        """
-        self._write_config({**self.config, "epochs": epochs, **facts})
+        Settings of a newer version, which this one does not know, stay.
 
-    def is_trained(self, epochs=None):
+        Args:
+            epochs: The number of epochs.
+            **changed: Other settings that have changed.
+        """
+        self._write_config({**self.config, "epochs": epochs, **changed})
+
+    def is_trained(self, epochs: int | None = None) -> bool:
         """Whether the run has seen `epochs` epochs; None for its own number."""
         if not self.config_file.exists():
             return False
         _, seen = self.checkpoints.newest()
         return seen == (epochs or self.config["epochs"])
 
-    def model(self):
-        """The trained model.
+    def model(self) -> keras.Model:
+        """Loads the trained model.
 
         Raises:
             FileNotFoundError: If the run has not finished.
+            InvalidArgument: If the file is damaged, or needs a class that is
+                not known.
         """
         model = self.config["model"]
+        resume = f"`kgen train {model} --resume --out {self.path}`"
         if not self.model_file.exists():
             raise FileNotFoundError(
                 f"{self.path} has no {self.model_file.name} yet: its training "
-                f"has not finished. Go on with `kgen train {model} --resume "
-                f"--out {self.path}`."
+                f"has not finished. Go on with {resume}."
             )
         return archives.load(
             self.model_file,
-            "Make it anew from the last checkpoint with `kgen train "
-            f"{model} --resume --out {self.path}`.",
+            f"Or make it anew from the last checkpoint with {resume}.",
         )
 
-    def trained(self):
+    def trained(self) -> dict[str, Any]:
         """How far the model in `model.keras` was trained.
 
         Returns:
@@ -204,29 +213,19 @@ class Run:
         try:
             return archives.facts(self.model_file)
         except ValueError as error:
-            _say(
+            say(
                 f"{self.model_file} does not tell how far it was trained: "
                 f"{error}"
             )
             return {}
 
-    def source(self, data=None, any_range=False):
-        """The run's source, or another one in the same shape.
+    def source(
+        self, data: str | None = None, any_range: bool = False
+    ) -> Source:
+        """Opens the run's data, or other data; see `TrainSettings.source`."""
+        return self.settings.source(data, any_range)
 
-        Args:
-            data: What `kgen.data.load` takes as `source`, or None.
-            any_range: Whether pictures may have values outside [0, 1].
-        """
-        config = self.config
-        return open_source(
-            data or config["data"],
-            config["image_shape"],
-            config["data_dir"],
-            any_range,
-            config["background"],
-        )
-
-    def history(self, before=None):
+    def history(self, before: int | None = None) -> dict[str, list[float]]:
         """The logs by epoch, those from epoch `before` on left out.
 
         Returns:
@@ -234,15 +233,15 @@ class Run:
         """
         try:
             return self.history_file.read(before)
-        except history.Damaged as error:
-            _say(f"{error}. It is left out.")
+        except Damaged as error:
+            say(f"{error}. It is left out.")
             return {}
 
-    def trim_history(self, before):
+    def trim_history(self, before: int) -> None:
         """Drops the rows from epoch `before` on, which a resume repeats."""
         self.history_file.trim(before)
 
-    def free_file(self, stem, ending):
+    def free_file(self, stem: str, ending: str) -> pathlib.Path:
         """The first of `stem-1`, `stem-2`, ... that isn't there yet."""
         number = 1
         while (path := self.path / f"{stem}-{number}{ending}").exists():
@@ -251,7 +250,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def new_run(name, root="runs"):
+def new_run(name: str, root: str | os.PathLike = "runs") -> Iterator[Run]:
     """Makes the first of `runs/NAME-1`, `runs/NAME-2`, ... that isn't there yet.
 
     It is made at once, so that no other process takes the same number, and
@@ -265,7 +264,7 @@ def new_run(name, root="runs"):
         A context manager that gives the `Run`.
     """
     root = pathlib.Path(root)
-    made = [one for one in (root, *root.parents) if not os.path.lexists(one)]
+    made = [p for p in (root, *root.parents) if not os.path.lexists(p)]
     root.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -279,11 +278,13 @@ def new_run(name, root="runs"):
         yield Run(path)
     finally:
         with contextlib.suppress(OSError):  # it is no longer empty
-            for one in (path, *made):
-                one.rmdir()
+            for folder in (path, *made):
+                folder.rmdir()
 
 
-def save_model(run, model, epochs, interrupted=False):
+def save_model(
+    run: Run, model: keras.Model, epochs: int, interrupted: bool = False
+) -> None:
     """Writes `model.keras`, whole, with what `Run.trained` gives.
 
     Args:

@@ -1,17 +1,23 @@
 """What a run draws of its model: samples, codes, reconstructions, ..."""
 
 import math
+import pathlib
 import warnings
+from collections.abc import Mapping
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 import kgen
 from kgen import metrics, plots
-from kgen.data.examples import some
+from kgen.data import Source
+from kgen.data.examples import Examples, StreamedExamples, some
 from kgen.runs.data import held_out_split
 
-# The most that is held at a time for a picture of pictures: 256 MiB.
+_Split = Examples | StreamedExamples
+
+# The most numbers that are held at a time for one picture: 256 MiB of them.
 _NUMBERS = 2**26
 # How many examples are drawn as codes, and how many are classified, at most.
 _CODES, _CLASSIFIED = 2_000, 10_000
@@ -21,46 +27,55 @@ _WAYS, _STEPS = 6, 10
 _PAIRED = 256
 
 
-def draw(directory, model, source, history, train=None, split=None, count=36):
+def draw(
+    directory: pathlib.Path,
+    model: keras.Model,
+    source: Source,
+    history: Mapping[str, list],
+    train: _Split | None = None,
+    split: str | None = None,
+) -> None:
     """Draws a run's pictures: samples, reconstructions, losses, codes, ...
 
     Args:
         directory: Where to write them.
         model: The run's model.
-        source: A `Source`.
+        source: The data.
         history: The run's logs by epoch.
         train: The examples that the model was trained on, or None.
-        split: Of the source, whose examples are drawn; None for the one that
-            the run is judged by.
-        count: How many samples.
+        split: The split of the source whose examples are drawn; None for the
+            one that the run is judged by.
     """
     split = split or held_out_split(source)
-    # Of one count, what it began with would be drawn.
+    # A model that counts has learnt all in one epoch: there is no curve.
     counted = model.needs_labels and model.counts
-    once = history and len(history["epoch"]) == 1
-    if history and not (counted and once):
+    if history and not (counted and len(history["epoch"]) == 1):
         plots.losses(history, directory / "losses.png")
     shape = model.input_shapes[0]
     if hasattr(model, "sample") and plots.is_drawable(shape):
-        count = count if plots.is_picture(shape) else 2000
+        count = 36 if plots.is_picture(shape) else 2000
         labels = model.labels_in_turn(count)
         images = model.sample(count, labels=labels, seed=0)
         plots.samples(images, directory / "samples.png")
     if hasattr(model, "encode"):
         draw_codes(directory, model, source, split, train)
     elif hasattr(model, "interpolate") and plots.is_picture(shape):
-        draw_ways(model, directory / "interpolations.png")
+        labels = model.labels_in_turn(_WAYS)  # a pair is of one class
+        between = model.interpolate(_WAYS, _STEPS, labels=labels, seed=0)
+        path = directory / "interpolations.png"
+        _draw_ways(between, path, "From one sample to another")
     if model.needs_labels and source.examples(split).labels is not None:
         draw_confusion(directory, model, source, split)
 
 
-def draw_confusion(directory, model, source, split):
+def draw_confusion(
+    directory: pathlib.Path, model: keras.Model, source: Source, split: str
+) -> None:
     """Draws which classes a classifier takes for which."""
-    found = source.examples(split)
-    found = some(found, _CLASSIFIED)
-    pairs = found.batches(labels=True, batch_size=256)
-    found = [(y, model.classify(x)) for x, y in pairs.as_numpy_iterator()]
-    labels, predicted = (np.concatenate(parts) for parts in zip(*found))
+    examples = some(source.examples(split), _CLASSIFIED)
+    pairs = examples.batches(labels=True, batch_size=256)
+    both = [(y, model.classify(x)) for x, y in pairs.as_numpy_iterator()]
+    labels, predicted = (np.concatenate(parts) for parts in zip(*both))
     plots.confusion(
         labels,
         predicted,
@@ -69,16 +84,21 @@ def draw_confusion(directory, model, source, split):
     )
 
 
-def draw_codes(directory, model, source, split, train=None):
+def draw_codes(
+    directory: pathlib.Path,
+    model: keras.Model,
+    source: Source,
+    split: str,
+    train: _Split | None = None,
+) -> None:
     """Draws what there is to see of codes: their map, reconstructions, ..."""
-    found = source.examples(split)
-    found = some(found, _CODES)
-    dataset = found.batches(labels=model.conditional, batch_size=256)
+    examples = some(source.examples(split), _CODES)
+    dataset = examples.batches(labels=model.conditional, batch_size=256)
     z = model.encode(dataset)
     plots.latent(
         z,
         directory / "latent.png",
-        found.labels,
+        examples.labels,
         source.class_names,
         title=f"Codes of {len(z)} examples",
     )
@@ -86,23 +106,35 @@ def draw_codes(directory, model, source, split, train=None):
         draw_errors(model, train, dataset, directory / "errors.png")
     if not plots.is_picture(model.input_shapes[0]):
         return
-    draw_reconstructions(model, dataset, directory / "reconstructions.png")
+    inputs, originals = first_examples(model, dataset, 24)
+    rows = {
+        "original": np.asarray(originals),
+        "reconstruction": np.asarray(model(inputs)),
+    }
+    title = "Originals and their reconstructions"
+    plots.pairs(rows, directory / "reconstructions.png", title)
     if hasattr(model, "denoise"):
-        draw_denoised(model, dataset, directory / "denoised.png")
+        rows = denoised(model, *first_examples(model, dataset, 12))
+        plots.pairs(rows, directory / "denoised.png", denoised_title(rows))
     if model.decodes_z_alone:
         draw_interpolations(model, dataset, directory / "interpolations.png")
     if hasattr(model, "attribute_vector"):
         names = dict(enumerate(source.class_names))
-        draw_attributes(model, found, names, directory / "attributes.png")
+        draw_attributes(model, examples, names, directory / "attributes.png")
 
 
-def draw_interpolations(model, dataset, path, count=_WAYS, steps=_STEPS):
+def draw_interpolations(
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    path: pathlib.Path,
+    count: int = _WAYS,
+) -> None:
     """Draws what lies between pairs of pictures, through the latent space.
 
     Where the networks take labels, a pair is of one class: all that lies between
     is decoded by its label.
     """
-    inputs, x = first(model, dataset, _PAIRED)
+    inputs, x = first_examples(model, dataset, _PAIRED)
     classes = inputs[1].numpy() if model.conditional else np.zeros(len(x))
     pairs = pairs_by_class(classes)[:count]
     if not pairs:
@@ -111,77 +143,63 @@ def draw_interpolations(model, dataset, path, count=_WAYS, steps=_STEPS):
         tf.nest.map_structure(lambda v, i=i: v.numpy()[list(i)], inputs)
         for i in zip(*pairs)
     ]
-    between = model.interpolate(*ends, steps=steps)
+    between = model.interpolate(*ends, steps=_STEPS)
     _draw_ways(between, path, "From one picture to another")
 
 
-def pairs_by_class(classes):
+def pairs_by_class(classes: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of places with the same class: one of each class, then a second, ...
 
     Args:
         classes: Array of shape `(n,)`.
 
-    Returns:
-        List of pairs of integers.
     """
-    found = []
-    for of_class in np.unique(classes):
-        places = np.flatnonzero(classes == of_class).tolist()
-        found += enumerate(zip(places[::2], places[1::2]))
-    return [pair for _, pair in sorted(found, key=lambda item: item[0])]
+    pairs = []
+    for label in np.unique(classes):
+        places = np.flatnonzero(classes == label).tolist()
+        pairs += enumerate(zip(places[::2], places[1::2]))
+    return [pair for _, pair in sorted(pairs, key=lambda item: item[0])]
 
 
-def draw_ways(model, path, count=_WAYS, steps=_STEPS):
-    """Draws what lies between pairs of samples; a pair is of one class."""
-    labels = model.labels_in_turn(count)
-    between = model.interpolate(count, steps, labels=labels, seed=0)
-    _draw_ways(between, path, "From one sample to another")
-
-
-def _draw_ways(between, path, title):
+def _draw_ways(between: np.ndarray, path: pathlib.Path, title: str) -> None:
     rows = {str(number): row for number, row in enumerate(between, 1)}
     plots.pairs(rows, path, title, columns=len(between[0]))
 
 
-def draw_attributes(model, found, names, path, count=_WAYS, steps=_STEPS):
+def draw_attributes(
+    model: keras.Model,
+    examples: _Split,
+    names: Mapping[int, str],
+    path: pathlib.Path,
+) -> None:
     """Draws a picture of a class moved by the vector to the next class."""
-    if model.conditional or found.labels is None:
-        return  # then the labels say it, not the code
+    if model.conditional or examples.labels is None:
+        return  # a conditional model's labels say the class, not its codes
     most = max(1, _NUMBERS // math.prod(model.input_shapes[0]))
-    found = some(found, most)
-    x, y = _all(found.batches(batch_size=256)), found.labels
+    examples = some(examples, most)
+    x, y = _all(examples.batches(batch_size=256)), examples.labels
     classes = np.unique(y)
     rows = {}
-    for one, other in list(zip(classes, classes[1:]))[:count]:
-        both = np.isin(y, [one, other])
-        vector = model.attribute_vector(x[both], y[both] == other)
-        z = model.encode(x[y == one][:1])
-        moved = z + np.linspace(0.0, 1.5, steps)[:, None] * vector
-        name = f"{names.get(one, one)} to {names.get(other, other)}"
+    for label, next_label in list(zip(classes, classes[1:]))[:_WAYS]:
+        both = np.isin(y, [label, next_label])
+        vector = model.attribute_vector(x[both], y[both] == next_label)
+        z = model.encode(x[y == label][:1])
+        moved = z + np.linspace(0.0, 1.5, _STEPS)[:, None] * vector
+        name = (
+            f"{names.get(label, label)} to {names.get(next_label, next_label)}"
+        )
         rows[name] = model.decode(moved.astype("float32"))
     if rows:
         title = "Codes moved by the vector from one class to another"
-        plots.pairs(rows, path, title, columns=steps)
+        plots.pairs(rows, path, title, columns=_STEPS)
 
 
-def draw_reconstructions(model, dataset, path, count=24):
-    """Draws the first pictures of `dataset` above their reconstructions."""
-    inputs, originals = first(model, dataset, count)
-    rows = {
-        "original": np.asarray(originals),
-        "reconstruction": np.asarray(model(inputs)),
-    }
-    plots.pairs(rows, path, "Originals and their reconstructions")
-
-
-def draw_denoised(model, dataset, path, count=12):
-    """Draws the first pictures of `dataset`, corrupted, and denoised."""
-    inputs, originals = first(model, dataset, count)
-    rows = denoised(model, inputs, originals)
-    plots.pairs(rows, path, denoised_title(rows))
-
-
-def denoised(model, inputs, originals, position=0):
+def denoised(
+    model: keras.Model,
+    inputs: tf.Tensor | list[tf.Tensor],
+    originals: tf.Tensor,
+    position: int = 0,
+) -> dict[str, np.ndarray]:
     """Pictures, corrupted by the model's own layer, and denoised.
 
     Args:
@@ -202,7 +220,7 @@ def denoised(model, inputs, originals, position=0):
     }
 
 
-def denoised_title(rows):
+def denoised_title(rows: Mapping[str, np.ndarray]) -> str:
     """The PSNR before and after, in words."""
     before, after = (
         np.mean(metrics.pictures.psnr_at_most(rows[name], rows["original"]))
@@ -211,7 +229,12 @@ def denoised_title(rows):
     return f"PSNR {before:.1f} dB noisy, {after:.1f} dB denoised"
 
 
-def draw_errors(model, train, dataset, path):
+def draw_errors(
+    model: keras.Model,
+    train: _Split,
+    dataset: tf.data.Dataset,
+    path: pathlib.Path,
+) -> None:
     """Draws the model's error against PCA's by the size of the code.
 
     Both have learned from `train`, and are judged by `dataset`.
@@ -229,7 +252,9 @@ def draw_errors(model, train, dataset, path):
     plots.errors(curves, path)
 
 
-def pca_errors(x, test, most):
+def pca_errors(
+    x: np.ndarray, test: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
     """PCA's mean squared errors by the number of components.
 
     Args:
@@ -252,16 +277,18 @@ def pca_errors(x, test, most):
     return sizes, (whole - np.cumsum(parts)) / test.shape[1]
 
 
-def _all(dataset):
+def _all(dataset: tf.data.Dataset) -> np.ndarray:
     return np.concatenate(list(dataset.as_numpy_iterator()))
 
 
-def _rows(dataset):
+def _rows(dataset: tf.data.Dataset) -> np.ndarray:
     x = _all(dataset)
     return x.reshape(len(x), -1)
 
 
-def first(model, dataset, count):
+def first_examples(
+    model: keras.Model, dataset: tf.data.Dataset, count: int
+) -> tuple[tf.Tensor | list[tf.Tensor], tf.Tensor]:
     """The networks' inputs and the pictures of the first `count` examples."""
     few = dataset.unbatch().take(count).batch(count)
     return model.unpack(next(iter(few)))

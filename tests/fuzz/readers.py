@@ -58,7 +58,7 @@ def _config(path):
     nothing = unittest.mock.Mock()
     run = runs.Run(path.parent)
     with unittest.mock.patch.multiple(training, _fit=nothing, _end=nothing):
-        runs.train(run, run.config, resume=True)
+        runs.train(run, run.settings, resume=True)
 
 
 # The name that a file of a kind must have, and what reads it.
