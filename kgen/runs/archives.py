@@ -103,6 +103,9 @@ def load(path: str | os.PathLike, advice: str) -> keras.Model:
 def fingerprint(model: keras.Model) -> str:
     """A hash of a model's weights, by which figures are known to be theirs.
 
+    `metrics.json` has that of the model that was judged, and an export takes
+    the figures of its own model alone.
+
     Args:
         model: The model.
 

@@ -37,6 +37,8 @@ def draw(
 ) -> None:
     """Draws a run's pictures: samples, reconstructions, losses, codes, ...
 
+    Which ones follows from what the model can do, not from its name.
+
     Args:
         directory: Where to write them.
         model: The run's model.

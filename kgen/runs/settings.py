@@ -107,6 +107,9 @@ class TrainSettings:
     def check_options(self) -> None:
         """Raises if the model does not know one of the options.
 
+        They are read from the signatures of the networks' builders, the model
+        and its `compile`: a new argument needs no entry here.
+
         Only a training needs to: a run of another version, with options that
         this one does not know, has a model that can be used all the same.
 

@@ -110,6 +110,8 @@ def train(
                         _diverged_message(run, settings, error)
                     ) from error
             raise
+        # A worker may have died by now: what comes after the last checkpoint
+        # must not need another one, as reading sums over workers would.
         strategies.by_chief(
             strategy, lambda: _end(run, model, source, settings.epochs)
         )

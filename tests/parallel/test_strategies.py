@@ -250,7 +250,6 @@ def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
 HANGS = """
 import ctypes, signal, sys
 from kgen.parallel import strategies
-from kgen.runs import training
 # A shell's background jobs ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 strategies._START = float(sys.argv[1])
@@ -419,7 +418,6 @@ DIES = """
 import os
 from kgen import cli
 from kgen.parallel import strategies
-from kgen.runs import training
 meet = strategies.meet
 def meet_and_die(waiting):
     meet(waiting)
