@@ -1,5 +1,7 @@
 """Names that users type, for the command line: no TensorFlow import here."""
 
+from typing import Any
+
 MODELS = {
     "autoencoder": "fewer dimensions, and back",
     "bayes_classifier": "classes by Bayes' rule and a generative model",
@@ -40,6 +42,28 @@ TRAINING_OF = {
     "vae": {"latent_dim": 16},
     "vaegan": {"latent_dim": 16, "batch_size": 32},
 }
+
 # Of what `kgen export` writes.
 IMAGE_FORMATS = ("float", "uint8", "png")
 PRECISIONS = ("float16", "int8")
+
+
+def training_of(model: str) -> dict[str, int]:
+    """What `kgen train MODEL` does without being told.
+
+    Args:
+        model: A name out of `MODELS`.
+    """
+    return {**TRAINING, **TRAINING_OF.get(model, {})}
+
+
+def as_typed(value: Any) -> Any:
+    """A setting, or a dictionary of settings, as a user types it.
+
+    Args:
+        value: What a run's settings hold.
+    """
+    if isinstance(value, dict):
+        settings = (f"{name}={setting}" for name, setting in value.items())
+        return " ".join(settings) or "(none)"
+    return value

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kgen import checkpoints as module
 from kgen import cli, files
-from kgen.checkpoints import Checkpoints, Interval
 from kgen.errors import InvalidArgument
+from kgen.runs import checkpoints as module
+from kgen.runs.checkpoints import Checkpoints, Interval
 from tests.test_cli import SMALL, assert_same_model, kgen, refused
 
 

@@ -22,8 +22,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kgen import cli, data, exports, files, locks, names, runs
+from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
 from kgen.models import factory
+from kgen.runs import settings
 from tests.models.contract import assert_same_state
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
@@ -353,9 +355,10 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 # between the row of the history and the checkpoint.
 KILLED = """
 import os, signal
-from kgen import cli, runs
+from kgen import cli
+from kgen.runs import checkpoints, directory
 
-class Checkpoints(runs.Checkpoints):
+class Checkpoints(checkpoints.Checkpoints):
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
     def on_train_batch_end(self, batch, logs=None):
@@ -367,7 +370,7 @@ class Checkpoints(runs.Checkpoints):
         if self.epoch == 3 and moment == os.environ["MOMENT"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-runs.Checkpoints = Checkpoints
+directory.Checkpoints = Checkpoints
 cli.main()
 """
 
@@ -453,7 +456,7 @@ def test_ctrl_c_before_there_is_a_model_promises_none(monkeypatch):
     def interrupt(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "open_source", interrupt)
+    monkeypatch.setattr(settings, "open_source", interrupt)
     result = CliRunner().invoke(cli.main, ["train", "vae"])
     assert result.exit_code == 130
     assert not os.path.exists("runs")  # the number that was taken is free
@@ -1103,21 +1106,30 @@ def test_a_config_that_does_not_fit_the_checkpoint(plain):
     [
         ("[" * 100_000, "can't be read"),
         ("null", "is not a run's"),
-        ({"options": [1]}, "`options` must be an object. Received: [1]"),
-        ({"model": "vea"}, "`model` must be one of"),
-        ({"model": ["vae"]}, "`model` must be one of"),
-        ({"data": 3}, "`data` must be"),
-        ({"image_shape": [8]}, "`image_shape` must be"),
-        ({"data_dir": 1.5}, "`data_dir` must be"),
-        ({"network": "cnov"}, "`network` must be"),
-        ({"latent_dim": "2"}, "`latent_dim` must be a positive integer"),
-        ({"epochs": True}, "`epochs` must be"),
-        ({"batch_size": 0}, "`batch_size` must be"),
-        ({"seed": -1}, "`seed` must be"),
-        ({"conditional": 0}, "`conditional` must be"),
-        ({"binarize": "no"}, "`binarize` must be"),
-        ({"kl_warmup": float("nan")}, "`kl_warmup` must be"),
-        ({"checkpoint_every": 5}, "`checkpoint_every` must be"),
+        (
+            {"options": [1]},
+            "`options` of `kgen train`. Expected an object. Received: options=[1]",
+        ),
+        ({"model": "vea"}, "`model` of `kgen train`. Expected one of"),
+        ({"model": ["vae"]}, "`model` of `kgen train`. Expected one of"),
+        ({"data": 3}, "`data` of `kgen train`. Expected"),
+        ({"image_shape": [8]}, "`image_shape` of `kgen train`. Expected"),
+        ({"data_dir": 1.5}, "`data_dir` of `kgen train`. Expected"),
+        ({"network": "cnov"}, "`network` of `kgen train`. Expected"),
+        (
+            {"latent_dim": "2"},
+            "`latent_dim` of `kgen train`. Expected a positive integer",
+        ),
+        ({"epochs": True}, "`epochs` of `kgen train`. Expected"),
+        ({"batch_size": 0}, "`batch_size` of `kgen train`. Expected"),
+        ({"seed": -1}, "`seed` of `kgen train`. Expected"),
+        ({"conditional": 0}, "`conditional` of `kgen train`. Expected"),
+        ({"binarize": "no"}, "`binarize` of `kgen train`. Expected"),
+        ({"kl_warmup": float("nan")}, "`kl_warmup` of `kgen train`. Expected"),
+        (
+            {"checkpoint_every": 5},
+            "`checkpoint_every` of `kgen train`. Expected",
+        ),
     ],
     ids=str,
 )
@@ -1243,7 +1255,7 @@ def test_a_directory_that_goes_while_training(plain, monkeypatch, moved):
         else:
             shutil.rmtree(run)
 
-    monkeypatch.setattr(runs.EpochOrder, "on_epoch_begin", leave)
+    monkeypatch.setattr(EpochOrder, "on_epoch_begin", leave)
     line = refused_while_training(
         "train", "vae", "--resume", "--out", "run", "--epochs", 3
     )

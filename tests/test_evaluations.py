@@ -1,5 +1,6 @@
 """What judges runs, before any work is done."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -11,7 +12,7 @@ from kgen.data import open_source
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
-from tests.test_runs import CONFIG
+from tests.test_runs import SETTINGS
 
 X = np.zeros((30, 4), "float32")
 
@@ -114,7 +115,8 @@ def trained(tmp_path, monkeypatch):
     np.save("own.npy", np.arange(20, dtype="float32").reshape(10, 2))
     np.savez("tests.npz", x_test=np.zeros((4, 2), "float32"))
     run = runs.Run(tmp_path / "run")
-    run.create({**CONFIG, "data": str(tmp_path / "own.npy")})
+    own = str(tmp_path / "own.npy")
+    run.create(dataclasses.replace(SETTINGS, data=own))
 
     def opened(data, conditional=False):
         model = types.SimpleNamespace(
@@ -159,7 +161,7 @@ def test_runs_of_the_same_data_share_it(tmp_path):
     opened = []
     for number in range(2):
         run = runs.Run(tmp_path / str(number))
-        run.create(CONFIG)
+        run.create(SETTINGS)
         opened.append(run)
     model = types.SimpleNamespace(conditional=False, needs_labels=False)
     one, other = evaluations._candidates(opened, [model] * 2, None)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from kgen import histories
+from kgen.runs.history import History
 
 HEAD = "epoch,loss,val_loss\n"
 ROWS = "0,1.5,2.5\n1,0.1,1e-07\n"
@@ -12,7 +12,7 @@ ROWS = "0,1.5,2.5\n1,0.1,1e-07\n"
 
 @pytest.fixture
 def history(tmp_path):
-    return histories.History(tmp_path / "history.csv")
+    return History(tmp_path / "history.csv")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A run's directory: its files, and what a kill may have left of them."""
 
+import dataclasses
 import json
 import os
 
@@ -9,10 +10,12 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 import kgen
-from kgen import locks, run_watch, runs
+from kgen import files, locks, plots, runs
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
+from kgen.runs import drawings, training
+from kgen.runs.watch import Watch
 from tests.models import contract
 
 CONFIG = {
@@ -30,16 +33,55 @@ CONFIG = {
     "kl_warmup": 0.0,
     "options": {},
 }
+SETTINGS = runs.TrainSettings(**CONFIG)
 
 
 @pytest.fixture
 def run(tmp_path):
     run = runs.Run(tmp_path / "run")
-    run.create(CONFIG)
+    run.create(SETTINGS)
     return run
 
 
 # The settings
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"on_nan": "skp"}, "did you mean 'skip'?"),
+        ({"epochs": "3"}, "a positive integer. Received: epochs=3"),
+        ({"image_shape": (8, 8)}, "three positive integers"),
+        ({"image_shape": (8, 0, 1)}, "a positive integer"),
+        ({"kl_warmup": -1}, "at least 0"),
+        ({"strategy": "miror"}, "did you mean 'mirrored'?"),
+        ({"devices": 0}, "a positive integer"),
+    ],
+    ids=str,
+)
+def test_settings_are_checked_when_they_are_made(change, words):
+    with pytest.raises(InvalidArgument) as error:
+        runs.TrainSettings(**{**CONFIG, **change})
+    assert words in str(error.value)
+
+
+def test_a_classifier_s_networks_take_labels():
+    config = {**CONFIG, "model": "bayes_classifier"}
+    assert runs.TrainSettings(**config).conditional
+
+
+def test_settings_are_those_that_were_written(run):
+    settings = dataclasses.replace(SETTINGS, image_shape=[8, 8, 1], seed=5)
+    run.create(settings, overwrite=True)
+    assert run.settings == settings
+    run.extend(9, invented_later=1)
+    assert run.settings == dataclasses.replace(settings, epochs=9)
+    assert run.config["invented_later"] == 1
+    assert list(run.config) == [
+        *settings.as_config(),
+        "versions",
+        "invented_later",
+    ]
 
 
 def test_the_config_comes_back(run):
@@ -49,18 +91,18 @@ def test_the_config_comes_back(run):
 
 
 def test_an_empty_directory_may_become_a_run(tmp_path):
-    runs.Run(tmp_path).create(CONFIG)
+    runs.Run(tmp_path).create(SETTINGS)
     assert os.listdir(tmp_path) == ["config.json"]
 
 
 def test_a_run_is_not_made_twice(run):
     with pytest.raises(FileExistsError, match="--resume"):
-        run.create(CONFIG)
+        run.create(SETTINGS)
     for name in ("model.keras", "encode-12.npz", "mine.txt"):
         (run.path / name).touch()
     (run.path / "checkpoints").mkdir(exist_ok=True)
     (run.path / "checkpoints" / "epoch-1.weights.h5").touch()
-    run.create({**CONFIG, "epochs": 1}, overwrite=True)
+    run.create(dataclasses.replace(SETTINGS, epochs=1), overwrite=True)
     assert run.config["epochs"] == 1
     assert sorted(os.listdir(run.path)) == ["config.json", "mine.txt"]
 
@@ -78,7 +120,7 @@ def test_a_run_is_not_made_twice(run):
 def test_what_is_no_run_is_never_deleted(tmp_path, overwrite, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises((FileExistsError, InvalidArgument)):
-        runs.Run(tmp_path).create(CONFIG, overwrite)
+        runs.Run(tmp_path).create(SETTINGS, overwrite)
     assert (tmp_path / name).read_text() == text
 
 
@@ -90,7 +132,7 @@ def test_new_run_takes_the_next_free_name(tmp_path):
     ):
         assert first.path == tmp_path / "runs" / "vae-1"
         assert second.path == tmp_path / "runs" / "vae-2"
-        second.create(CONFIG)
+        second.create(SETTINGS)
     assert os.listdir(tmp_path / "runs") == ["vae-2"]
     (tmp_path / "runs" / "vae-1").symlink_to("nowhere")
     (tmp_path / "runs" / "vae-3").touch()
@@ -117,7 +159,7 @@ def test_left_overs_go_unless_another_process_writes(run):
 
 def test_a_directory_that_can_not_be_looked_at_is_not_gone(run, monkeypatch):
     """A network's fault is the system's to explain."""
-    watch = run_watch.Watch(run)
+    watch = Watch(run)
     watch.check()
 
     def fail(path):
@@ -131,10 +173,10 @@ def test_a_directory_that_can_not_be_looked_at_is_not_gone(run, monkeypatch):
 def test_a_run_that_began_before_there_were_checks_goes_on(run, monkeypatch):
     options = {"output_activation": "sigmoid", "likelihood": "bernoulli"}
     run.extend(1, options=options)
-    monkeypatch.setattr(runs, "_fit", lambda *args: None)
-    monkeypatch.setattr(runs, "_end", lambda *args: None)
+    monkeypatch.setattr(training, "_fit", lambda *args: None)
+    monkeypatch.setattr(training, "_end", lambda *args: None)
     with pytest.warns(UserWarning, match="Expected logits"):
-        runs.train(run, run.config, resume=True)
+        runs.train(run, run.settings, resume=True)
 
 
 def test_free_file(run):
@@ -169,7 +211,7 @@ def test_the_test_split_judges_at_last(names, while_training, at_last):
 def test_pca_errors_are_those_of_pca():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 6)) @ rng.normal(size=(6, 6)) + 1.0
-    sizes, errors = runs.pca_errors(x[:60], x[60:], 4)
+    sizes, errors = drawings.pca_errors(x[:60], x[60:], 4)
     assert list(sizes) == [1, 2, 3, 4]
     for size, error in zip(sizes, errors):
         pca = PCA(size).fit(x[:60])
@@ -194,9 +236,9 @@ def test_the_latent_map_is_of_all_classes(tmp_path, monkeypatch):
     source = Source("rows", {"test": lambda: Examples(x, y)})
     drawn = []
     monkeypatch.setattr(
-        runs.plots, "latent", lambda z, path, y, *_, **__: drawn.append((z, y))
+        plots, "latent", lambda z, path, y, *_, **__: drawn.append((z, y))
     )
-    runs.draw_codes(tmp_path, FirstNumbers(), source, "test")
+    drawings.draw_codes(tmp_path, FirstNumbers(), source, "test")
     ((z, labels),) = drawn
     assert len(z) == 2000
     np.testing.assert_array_equal(z[:, 0], labels)
@@ -221,13 +263,13 @@ def test_pca_learns_from_what_the_model_has_seen(tmp_path, monkeypatch, train):
     )
     drawn = []
     monkeypatch.setattr(
-        runs.plots, "errors", lambda curves, path: drawn.append(curves)
+        plots, "errors", lambda curves, path: drawn.append(curves)
     )
     own = Examples(seen.astype("float32")) if train else None
     runs.draw(tmp_path, model, source, {}, own, "test")
     if train:
         ((curves,)) = drawn
-        _, expected = runs.pca_errors(seen, unseen, 8)
+        _, expected = drawings.pca_errors(seen, unseen, 8)
         np.testing.assert_allclose(curves["PCA"][1], expected, atol=1e-4)
     assert len(drawn) == train
 
@@ -241,7 +283,7 @@ def test_pca_learns_from_what_the_model_has_seen(tmp_path, monkeypatch, train):
     ],
 )
 def test_pairs_of_one_class(classes, pairs):
-    assert runs.pairs_by_class(np.array(classes)) == pairs
+    assert drawings.pairs_by_class(np.array(classes)) == pairs
 
 
 @pytest.mark.parametrize("conditional", [True, False])
@@ -253,10 +295,10 @@ def test_interpolations_of_a_conditional_encoder_keep_the_class(
     monkeypatch.setattr(
         model, "interpolate", lambda *ends, steps: given.append(ends) or []
     )
-    monkeypatch.setattr(runs, "_draw_ways", lambda *args: None)
+    monkeypatch.setattr(drawings, "_draw_ways", lambda *args: None)
     pairs = Examples(contract.X, contract.Y)
     dataset = pairs.batches(labels=conditional, batch_size=16)
-    runs.draw_interpolations(model, dataset, tmp_path / "x.png", count=4)
+    drawings.draw_interpolations(model, dataset, tmp_path / "x.png", count=4)
     ((one, other),) = given
     if not conditional:
         np.testing.assert_array_equal(one, contract.X[:8:2])
@@ -282,7 +324,9 @@ def test_a_run_remembers_the_background(tmp_path, settings, seen):
     (tmp_path / "data").mkdir()
     Image.new("RGBA", (2, 2)).save(tmp_path / "data" / "a.png")
     run = runs.Run(tmp_path / "run")
-    run.create({**CONFIG, "data": str(tmp_path / "data"), **settings})
+    # As it is written, without what earlier versions did not have.
+    data = {"data": str(tmp_path / "data")}
+    files.write_json(run.config_file, {**CONFIG, **data, **settings})
     assert (run.source().examples("all").images == seen * 255).all()
     run.extend(4)
     assert (run.source().examples("all").images == seen * 255).all()

@@ -14,7 +14,12 @@ from kgen.models.bayes_classifier import BayesClassifier
 from kgen.models.denoising import DenoisingAutoencoder
 from kgen.models.gan import GAN
 from kgen.models.latent import LatentGaussianModel
-from kgen.models.saving import MEMBERS, UnknownClass, load_model  # noqa: F401
+from kgen.models.saving import (  # noqa: F401
+    MEMBERS,
+    DamagedFile,
+    UnknownClass,
+    load_model,
+)
 from kgen.models.vae import VAE
 from kgen.models.vae_density import VAEDensity
 from kgen.models.vaegan import VAEGAN

@@ -62,6 +62,10 @@ class UnknownClass(InvalidArgument):
     """A saved model has a class or function that is not known here."""
 
 
+class DamagedFile(InvalidArgument):
+    """The archive of a saved model is not what was written."""
+
+
 @checked(compile=Boolean())
 def load_model(
     filepath: Any,
@@ -105,7 +109,7 @@ def load_model(
         is_archive = path.suffix == ".keras" and path.is_file()
         damage = is_archive and files.archive_damage(path, MEMBERS)
         if damage:
-            raise InvalidArgument(
+            raise DamagedFile(
                 f"{path} can't be read: it is damaged ({damage}). Put it back "
                 "from a copy."
             ) from error

@@ -18,23 +18,20 @@ def make_run(path, model, kind="vae", **settings):
     run = runs.Run(path)
     data = path.with_name("data.npz")
     np.savez(data, images=contract.X, labels=contract.Y)
-    run.create(
-        {
-            "model": kind,
-            "data": str(data),
-            "image_shape": None,
-            "data_dir": None,
-            "network": "dense",
-            "latent_dim": 3,
-            "epochs": 1,
-            "batch_size": 32,
-            "seed": 0,
-            "conditional": model.conditional,
-            "binarize": False,
-            "kl_warmup": 0.0,
-            "options": {},
-            **settings,
-        }
-    )
+    usual = {
+        "image_shape": None,
+        "data_dir": None,
+        "network": "dense",
+        "latent_dim": 3,
+        "epochs": 1,
+        "batch_size": 32,
+        "seed": 0,
+        "conditional": model.conditional,
+        "binarize": False,
+        "kl_warmup": 0.0,
+        "options": {},
+    }
+    settings = {**usual, "data": str(data), **settings}
+    run.create(runs.TrainSettings(model=kind, **settings))
     model.save(run.model_file)
     return run

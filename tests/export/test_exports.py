@@ -291,7 +291,7 @@ def test_quantizing_hides_no_warning(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         monkeypatch.setattr(warnings, "showwarning", show)
-        cli._export(None, None, "to", quantize="int8")
+        cli.export.export_model(None, None, "to", quantize="int8")
     assert seen == [True, "not listed", False]
 
 

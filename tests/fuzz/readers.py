@@ -7,6 +7,7 @@ import warnings
 import kgen
 from kgen import runs, studies
 from kgen.data import open_source
+from kgen.runs import training
 from tests.fuzz.common import in_words, only_invalid, refused
 
 CONFIG = {
@@ -56,8 +57,8 @@ def _config(path):
     """What `kgen train --resume` does, but for the training."""
     nothing = unittest.mock.Mock()
     run = runs.Run(path.parent)
-    with unittest.mock.patch.multiple(runs, _fit=nothing, _end=nothing):
-        runs.train(run, run.config, resume=True)
+    with unittest.mock.patch.multiple(training, _fit=nothing, _end=nothing):
+        runs.train(run, run.settings, resume=True)
 
 
 # The name that a file of a kind must have, and what reads it.

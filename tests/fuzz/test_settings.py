@@ -207,7 +207,11 @@ def test_set(name, data):
     config = {**CONFIG, "model": name, "options": options}
     source = open_source("digits")
     dataset = source.dataset("train", batch_size=64)
-    refused(runs.build, config, source, dataset, allowed=only_invalid)
+
+    def build():
+        runs.build(runs.TrainSettings(**config), source, dataset)
+
+    refused(build, allowed=only_invalid)
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,10 @@ from click.testing import CliRunner
 from kgen import cli, runs
 from kgen.errors import InvalidArgument
 from kgen.parallel import strategies
+from kgen.runs import training
 from tests.models.contract import state
 from tests.test_cli import command, config, kgen, refused
-from tests.test_runs import CONFIG
+from tests.test_runs import SETTINGS
 from tests.workers import free_ports, tf_config
 
 HOSTS = ["a:1", "b:1"]
@@ -95,7 +96,7 @@ def waits(monkeypatch, meet, index, *args):
     """The command's result where workers meet by a function in place."""
     monkeypatch.setenv("TF_CONFIG", tf_config(HOSTS, index))
     monkeypatch.setattr(strategies.meeting, "meet", meet)
-    monkeypatch.setattr(cli, "_PATIENCE", -1)
+    monkeypatch.setattr(cli.workers, "_PATIENCE", -1)
     args = ("train", "vae", "--strategy", "multi_worker", *map(str, args))
     return CliRunner().invoke(cli.main, args)
 
@@ -117,7 +118,7 @@ def test_nobody_waits_for_a_run_that_gets_trained_meanwhile(
     monkeypatch, tmp_path
 ):
     run = runs.Run(tmp_path / "run")
-    run.create(CONFIG)
+    run.create(SETTINGS)
     run.checkpoints.directory.mkdir()
 
     def meet(hosts, index, waiting):
@@ -136,7 +137,7 @@ def test_nobody_waits_for_a_run_that_gets_trained_meanwhile(
 def trained_run(path, epochs=3):
     """A run that has seen all its epochs, to those who look."""
     run = runs.Run(path)
-    run.create(CONFIG)
+    run.create(SETTINGS)
     run.checkpoints.directory.mkdir()
     (run.checkpoints.directory / f"epoch-{epochs:05d}.weights.h5").touch()
     return run
@@ -353,8 +354,8 @@ def test_the_nearest_strategy_is_offered():
 
 def test_a_batch_is_shared_evenly():
     with pytest.raises(InvalidArgument, match="by 4 devices.* such as 32"):
-        runs._check_batch_size(33, 4)
-    runs._check_batch_size(32, 4)
+        training._check_batch_size(33, 4)
+    training._check_batch_size(32, 4)
 
 
 def losses(run):

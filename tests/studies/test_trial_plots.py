@@ -258,7 +258,7 @@ def test_a_study_is_drawn_beside_its_file(tmp_path, monkeypatch):
 def test_a_long_search_is_drawn_while_it_goes_on(tmp_path, monkeypatch):
     common.at_best(monkeypatch, lambda settings, seed: 1.0)
     drawn = []
-    monkeypatch.setattr(cli, "_SECONDS", -1)
+    monkeypatch.setattr(cli.tune, "_SECONDS", -1)
     monkeypatch.setattr(
         trial_plots, "draw", lambda found, path: drawn.append(found["trials"])
     )

@@ -4,10 +4,13 @@ import dataclasses
 import io
 import json
 import math
+import os
 import pathlib
 import re
 import time
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import h5py
 import keras
@@ -15,7 +18,8 @@ import numpy as np
 from keras.src.saving import saving_lib
 
 from kgen import files
-from kgen.errors import InvalidArgument, check_number, say
+from kgen.errors import InvalidArgument, say
+from kgen.params import Number
 
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.weights\.h5")
 _EVERY = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m")
@@ -46,7 +50,7 @@ class Interval:
     seconds: float | None = None
 
     @classmethod
-    def of(cls, text):
+    def of(cls, text: str) -> "Interval":
         """The interval that `--checkpoint-every` means.
 
         Args:
@@ -62,9 +66,9 @@ class Interval:
             )
         if match[1]:
             return cls(steps=int(match[1]))
-        return cls(seconds=60 * check_number("minutes", "Interval", number))
+        return cls(seconds=60 * Number().check("minutes", "Interval", number))
 
-    def is_over(self, steps, seconds):
+    def is_over(self, steps: int, seconds: float) -> bool:
         """Whether it has passed.
 
         Args:
@@ -91,19 +95,21 @@ class Checkpoint:
     path: pathlib.Path
 
     @classmethod
-    def named(cls, folder, epochs, steps=0):
-        """The one of a folder that belongs to a moment of the training."""
+    def named(
+        cls, folder: str | os.PathLike, epochs: int, steps: int = 0
+    ) -> "Checkpoint":
+        """The checkpoint in a folder that is of a moment of the training."""
         within = f"-step-{steps:08d}" if steps else ""
         name = f"epoch-{epochs:05d}{within}.weights.h5"
         return cls(epochs, steps, pathlib.Path(folder, name))
 
     @property
-    def note_file(self):
+    def note_file(self) -> pathlib.Path:
         """The JSON file with its checksum and, within an epoch, the sums."""
         stem = self.path.name.removesuffix(".weights.h5")
         return self.path.with_name(f"{stem}.json")
 
-    def note(self):
+    def note(self) -> dict[str, Any]:
         """What `note_file` holds; `{}` where there is none.
 
         Runs of older versions have no notes.
@@ -113,16 +119,18 @@ class Checkpoint:
             Damaged: If it isn't what was written.
         """
         try:
-            found = files.read_json(self.note_file)
+            note = files.read_json(self.note_file)
         except FileNotFoundError:
             return {}
         except ValueError as error:
             raise Damaged(f"{self.note_file} is damaged: {error}") from error
-        if not isinstance(found, dict) or "blake2b" not in found:
+        if not isinstance(note, dict) or "blake2b" not in note:
             raise Damaged(f"{self.note_file} is damaged: it has no checksum")
-        return found
+        return note
 
-    def write(self, content, sums=None):
+    def write(
+        self, content: bytes | memoryview, sums: list | None = None
+    ) -> None:
         """Writes the file, whole or not at all, and its note.
 
         Args:
@@ -139,7 +147,7 @@ class Checkpoint:
             self.note_file.unlink(missing_ok=True)
             raise
 
-    def load(self, model):
+    def load(self, model: keras.Model) -> None:
         """Brings a model to the checkpoint's state.
 
         Raises:
@@ -163,25 +171,26 @@ class Checkpoint:
                 raise
             if not expected and not _is_hdf5(self.path):
                 raise Damaged(f"{self.path} is damaged") from error
+            reason = str(error).strip().partition("\n")[0]
             raise InvalidArgument(
                 f"{self.path} and config.json do not fit each other: the "
                 "checkpoint is whole, but of another model than config.json "
                 "describes. Was config.json changed? Then change it back. "
-                f"({_first_line(error)})"
+                f"({reason})"
             ) from error
 
-    def set_aside(self):
+    def set_aside(self) -> None:
         """Keeps it by another name, where nothing takes it for a good one."""
         self.path.rename(f"{self.path}{_DAMAGED}")
         self.note_file.unlink(missing_ok=True)
 
-    def delete(self):
+    def delete(self) -> None:
         """Deletes the file and its note."""
         self.path.unlink(missing_ok=True)
         self.note_file.unlink(missing_ok=True)
 
 
-def _as_bytes(sums):
+def _as_bytes(sums: list | None) -> bytes:
     return json.dumps(sums).encode()
 
 
@@ -189,11 +198,7 @@ class Damaged(InvalidArgument):
     """A checkpoint is not what was written."""
 
 
-def _first_line(error):
-    return str(error).strip().partition("\n")[0]
-
-
-def _is_hdf5(path):
+def _is_hdf5(path: pathlib.Path) -> bool:
     """Whether all of an HDF5 file can be read."""
     try:
         with h5py.File(path, "r") as file:
@@ -207,7 +212,7 @@ def _is_hdf5(path):
     return True
 
 
-def content_of(model):
+def content_of(model: keras.Model) -> memoryview:
     """What `model.save_weights` would write, as a view of bytes.
 
     The HDF5 library writes to memory here, not to the disk: on a full disk, it
@@ -243,7 +248,9 @@ class Checkpoints(keras.callbacks.Callback):
         every: `Interval` for checkpoints within an epoch, or None.
     """
 
-    def __init__(self, directory, every=None):
+    def __init__(
+        self, directory: str | os.PathLike, every: Interval | None = None
+    ) -> None:
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.every = every
@@ -251,22 +258,22 @@ class Checkpoints(keras.callbacks.Callback):
         self._begun = None  # the checkpoint within an epoch to go on from
         self._last = 0, time.monotonic()
 
-    def found(self):
+    def found(self) -> list[Checkpoint]:
         """All checkpoints, the newest one first."""
-        every = [
+        checkpoints = [
             Checkpoint(int(match[1]), int(match[2] or 0), path)
             for path in self.directory.glob("epoch-*.weights.h5")
             if (match := _NAME.fullmatch(path.name))
         ]
-        return sorted(every, reverse=True)
+        return sorted(checkpoints, reverse=True)
 
-    def newest(self):
+    def newest(self) -> tuple[pathlib.Path | None, int]:
         """The newest file and the number of whole epochs it has seen; or None, 0."""
-        for one in self.found():
-            return one.path, one.epochs
+        for checkpoint in self.found():
+            return checkpoint.path, checkpoint.epochs
         return None, 0
 
-    def restore(self, model, within=True, say=say):
+    def restore(self, model: keras.Model, within: bool = True) -> int:
         """Loads the newest state that is whole; a damaged one is set aside.
 
         If it is a state within an epoch, the next epoch that begins passes over
@@ -275,7 +282,6 @@ class Checkpoints(keras.callbacks.Callback):
         Args:
             model: The model.
             within: Whether the state may be one within an epoch.
-            say: What is called with a line for each damaged checkpoint.
 
         Returns:
             The number of whole epochs that it has seen.
@@ -285,25 +291,26 @@ class Checkpoints(keras.callbacks.Callback):
                 or if it doesn't fit.
         """
         lost = False
-        for one in self.found():
-            if one.steps and not within:
+        for checkpoint in self.found():
+            if checkpoint.steps and not within:
                 continue
             try:
-                one.load(model)
+                checkpoint.load(model)
             except Damaged as error:
                 lost = True
-                one.set_aside()
+                checkpoint.set_aside()
                 say(f"{error}. It is set aside as *.damaged.")
                 continue
             if lost:
-                say(f"Going on from {one.path}, the one before.")
-            self.restored, self._begun = one.path, one if one.steps else None
+                say(f"Going on from {checkpoint.path}, the one before.")
+            self.restored = checkpoint.path
+            self._begun = checkpoint if checkpoint.steps else None
             self._delete_old()  # which a kill may have left
-            return one.epochs
+            return checkpoint.epochs
         self._check_none_damaged()
         return 0
 
-    def _check_none_damaged(self):
+    def _check_none_damaged(self) -> None:
         """Raises if a damaged checkpoint was set aside, now or earlier.
 
         To begin at the first epoch would replace what the run still has.
@@ -315,7 +322,7 @@ class Checkpoints(keras.callbacks.Callback):
                 f"Damaged: {', '.join(damaged)}. Train again with a new --out."
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch, self._steps = epoch, 0
         self._last = 0, time.monotonic()
         begun, self._begun = self._begun, None
@@ -324,7 +331,7 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.train_function = PassOver(self.model, begun.steps)
             self._last = begun.steps, time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._steps = batch + 1
         steps, moment = self._last
         over = self.every and self.every.is_over(
@@ -334,30 +341,31 @@ class Checkpoints(keras.callbacks.Callback):
             self._save(Checkpoint.named(self.directory, self._epoch, batch + 1))
             self._last = self._steps, time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         # Otherwise the state before is the one worth keeping.
         if _is_finite(self.model, logs):
             self._save(Checkpoint.named(self.directory, epoch + 1))
 
-    def _save(self, checkpoint):
+    def _save(self, checkpoint: Checkpoint) -> None:
         sums = _sums(self.model) if checkpoint.steps else None
         checkpoint.write(content_of(self.model), sums)
         self._delete_old()
 
-    def _delete_old(self):
+    def _delete_old(self) -> None:
         """Deletes checkpoints before the last ones, and notes without weights."""
-        found = self.found()
-        whole = [one for one in found if not one.steps]
-        for one in found:
-            if one not in found[:_KEPT] and one not in whole[:1]:
-                one.delete()
+        checkpoints = self.found()
+        whole = [one for one in checkpoints if not one.steps]
+        kept = [*checkpoints[:_KEPT], *whole[:1]]
+        for checkpoint in checkpoints:
+            if checkpoint not in kept:
+                checkpoint.delete()
         for note in self.directory.glob("epoch-*.json"):
             weights = note.with_name(f"{note.stem}.weights.h5")
             if not weights.exists():  # a kill came between the two
                 note.unlink(missing_ok=True)
 
 
-def _is_finite(model, logs):
+def _is_finite(model: keras.Model, logs: dict | None) -> bool:
     """Whether the loss and all trainable weights are.
 
     A finite loss is not enough: its update may have made a weight overflow.
@@ -368,7 +376,7 @@ def _is_finite(model, logs):
     return all(np.isfinite(array).all() for array in arrays)
 
 
-def _sums(model):
+def _sums(model: keras.Model) -> list:
     """The values of all variables of the metrics, as JSON can hold them."""
     return [
         variable.numpy().tolist()
@@ -377,7 +385,7 @@ def _sums(model):
     ]
 
 
-def _set_sums(model, sums):
+def _set_sums(model: keras.Model, sums: list) -> None:
     variables = [v for metric in model.metrics for v in metric.variables]
     for variable, value in zip(variables, sums, strict=True):
         variable.assign(value)
@@ -394,11 +402,11 @@ class PassOver:
         batches: How many.
     """
 
-    def __init__(self, model, batches):
+    def __init__(self, model: keras.Model, batches: int) -> None:
         self.model, self.left = model, batches
         self.function = model.train_function
 
-    def __call__(self, iterator):
+    def __call__(self, iterator: Iterator) -> dict[str, Any]:
         for _ in range(min(self.left, self.model.steps_per_execution)):
             next(iterator, None)
             self.left -= 1

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
 from kgen import files
 from kgen.errors import InvalidArgument
+from kgen.runs.directory import Run
 
 
 class Watch(keras.callbacks.Callback):
@@ -17,43 +19,46 @@ class Watch(keras.callbacks.Callback):
     with only a part of the run in it.
 
     Args:
-        run: The `Run`, which has begun.
+        run: The run, which has begun.
     """
 
-    def __init__(self, run):
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        self.run, self._found = run, os.stat(run.path)
+        self.run = run
+        self._at_start = os.stat(run.path)
 
-    def check(self):
+    def check(self) -> None:
         """Raises if the directory is not the one that the training began in."""
         try:
             os.stat(self.run.config_file)
-            found = os.stat(self.run.path)
+            now = os.stat(self.run.path)
         except (FileNotFoundError, NotADirectoryError):
-            found = None
-        if found is None or not os.path.samestat(found, self._found):
+            now = None
+        if now is None or not os.path.samestat(now, self._at_start):
             raise InvalidArgument(
                 f"The directory {self.run.path} was removed or moved during "
                 "training. Training has stopped."
             )
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict | None = None
+    ) -> None:
         self.check()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.check()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self.check()
 
 
 @contextlib.contextmanager
-def watched(run, model):
+def watched(run: Run, model: str) -> Iterator[None]:
     """Within it, errors of the disk say how to continue the training.
 
     Args:
-        run: The `Run`, which has begun.
-        model: Its model's name.
+        run: The run, which has begun.
+        model: The name of its model.
     """
     watch = Watch(run)
     try:

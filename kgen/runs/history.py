@@ -6,6 +6,7 @@ import io
 import math
 import os
 import pathlib
+from collections.abc import Iterable
 
 import keras
 
@@ -29,12 +30,15 @@ class History(keras.callbacks.Callback):
         path: The file.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         super().__init__()
         self.path = pathlib.Path(path)
 
-    def read(self, before=None):
+    def read(self, before: int | None = None) -> dict[str, list[float]]:
         """The logs by epoch, those from epoch `before` on left out.
+
+        Args:
+            before: The number of an epoch, or None for all logs.
 
         Returns:
             Dictionary from names to lists of floats; `{}` where there are none.
@@ -49,7 +53,7 @@ class History(keras.callbacks.Callback):
             rows = list(csv.DictReader(io.StringIO(text), strict=True))
             rows = [row for row in rows if None not in row.values()]
             _check_names(rows)
-            names = [k for k in rows[:1] and rows[0] if _is_there(k, rows)]
+            names = [k for k in rows[:1] and rows[0] if _is_logged(k, rows)]
             rows = [{k: _number(row[k]) for k in names} for row in rows]
             _check_order([row["epoch"] for row in rows])
         except (ValueError, csv.Error) as error:
@@ -57,13 +61,13 @@ class History(keras.callbacks.Callback):
         rows = [row for row in rows if before is None or row["epoch"] < before]
         return {name: [row[name] for row in rows] for name in names if rows}
 
-    def trim(self, before):
+    def trim(self, before: int) -> None:
         """Drops the rows from epoch `before` on, which a resume repeats.
 
         A damaged file is set aside.
 
         Args:
-            before: Integer.
+            before: The number of the epoch.
         """
         try:
             history = self.read(before)
@@ -81,44 +85,41 @@ class History(keras.callbacks.Callback):
         with files.new_file(self.path) as temporary:
             temporary.write_bytes(lines.getvalue().encode())
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = {name: float(logs[name]) for name in sorted(logs or {})}
         row = {"epoch": epoch, **logs}
-        if list(row) != self._names():
-            self._begin(list(row))
-        with files.naming(self.path):
-            self._append(row.values())
+        if list(row) != self._columns():
+            if self.path.exists() and self.path.stat().st_size:
+                self._set_aside(
+                    _OTHER,
+                    f"{self.path} has other columns than this training logs",
+                )
+            self._append(row)
+        self._append(row.values())
 
-    def _names(self):
-        """The names in the file's first line."""
+    def _columns(self) -> list[str]:
         try:
             with open(self.path, newline="") as lines:
                 return next(csv.reader(lines), [])
         except (FileNotFoundError, UnicodeDecodeError, csv.Error):
             return []
 
-    def _begin(self, names):
-        """Starts a new file, with its first line."""
-        if self.path.exists() and self.path.stat().st_size:
-            self._set_aside(
-                _OTHER, f"{self.path} has other columns than this training logs"
-            )
-        with files.naming(self.path):
-            self._append(names)
-
-    def _append(self, fields):
+    def _append(self, fields: Iterable) -> None:
         line = io.StringIO(newline="")
         csv.writer(line).writerow(fields)
         # Without Python's buffer, which would fail a second time when closed.
         row = line.getvalue().encode()
-        with open(self.path, "ab", buffering=0) as file:
+        with (
+            files.naming(self.path),
+            open(self.path, "ab", buffering=0) as file,
+        ):
             if file.write(row) < len(row):  # a disk that is almost full
                 raise OSError(
                     errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)
                 )
             os.fsync(file.fileno())
 
-    def _set_aside(self, ending, reason):
+    def _set_aside(self, ending: str, reason: object) -> None:
         place = self.path.with_name(self.path.name + ending)
         number = 1
         while place.exists():
@@ -128,7 +129,7 @@ class History(keras.callbacks.Callback):
         say(f"{reason}. It is now {place.name}; a new one begins.")
 
 
-def _check_names(rows):
+def _check_names(rows: list[dict]) -> None:
     """Raises if a row has too many fields, or lacks `epoch` or `loss`."""
     for row in rows:
         if None in row:
@@ -137,18 +138,18 @@ def _check_names(rows):
             raise ValueError("the first line lacks `epoch` or `loss`")
 
 
-def _check_order(epochs):
+def _check_order(epochs: list[float]) -> None:
     """Raises unless epochs are whole numbers that rise."""
-    for one, later in zip(epochs, [*epochs[1:], math.inf]):
-        if not one.is_integer() or later <= one:
+    for epoch, later in zip(epochs, [*epochs[1:], math.inf]):
+        if not epoch.is_integer() or later <= epoch:
             raise ValueError("its epochs are not whole numbers in order")
 
 
-def _is_there(name, rows):
-    """Whether there are such logs: without validation, Keras writes only NA."""
+def _is_logged(name: str, rows: list[dict]) -> bool:
+    """Whether a column has logs: without validation, Keras writes only NA."""
     return name == "epoch" or any(row[name] != "NA" for row in rows)
 
 
-def _number(text):
+def _number(text: str) -> float:
     """A field as a float; Keras writes NA for what was not computed."""
     return math.nan if text == "NA" else float(text)

@@ -1,0 +1,104 @@
+"""The `kgen` command: parse, call one function, print.
+
+TensorFlow takes seconds to import; the commands that need it import it.
+"""
+
+import sys
+from typing import Any
+
+import click
+
+from kgen import files, interrupts
+from kgen.cli import evaluate, export, messages, show, train, tune
+from kgen.cli.options import LISTS, Setting, nearest
+from kgen.errors import InvalidArgument
+from kgen.parallel import strategies
+
+__all__ = ["Setting", "main"]
+
+_TOO_LARGE = (
+    "there is not enough memory for this. Make the pictures, the network, the "
+    "batch or the number of samples smaller."
+)
+
+
+class Group(click.Group):
+    """Offers the nearest command, and turns a user's mistakes into one line."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple:
+        if args and args[0] not in self.commands and args[0][:1] != "-":
+            hint = nearest(args[0], self.commands)
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["standalone_mode"] = False
+        try:
+            with interrupts.sigterm_as_interrupt():
+                status = super().main(*args, **kwargs)
+        except Exception as error:
+            status = _told(error)
+            if status is None:
+                raise
+        except KeyboardInterrupt as error:
+            status = messages.complain("interrupted.", interrupts.status(error))
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _told(error: Exception) -> int | None:
+    """Says what an error means to a user.
+
+    Returns:
+        The exit status; None for an error that is a fault of kgen.
+    """
+    if isinstance(error, click.Abort):  # click has its own error for Ctrl-C
+        cause = error.__cause__ or error
+        return messages.complain("interrupted.", interrupts.status(cause))
+    if isinstance(error, click.ClickException):
+        return messages.complain(error.format_message(), error.exit_code)
+    if isinstance(error, (InvalidArgument, OSError)):
+        return messages.complain(messages.one_line(error), 2)
+    if isinstance(error, strategies.WorkerLost):
+        return messages.complain(messages.one_line(error), 1)
+    number = files.error_number(error)
+    if number in files.ADVICE:
+        return messages.complain(messages.one_line(OSError(number, "")), 2)
+    # TensorFlow's class can't be named here: it is imported late.
+    if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):
+        return messages.complain(_TOO_LARGE, 2)
+    return None
+
+
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 90,
+    },
+    epilog=LISTS,
+)
+@click.version_option(package_name="kgen")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Trains, judges and exports generative models.
+
+    Start with: kgen train vae --export
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for command in (
+    train.train,
+    show.sample,
+    show.reconstruct,
+    show.denoise,
+    show.encode,
+    show.classify,
+    evaluate.evaluate,
+    evaluate.compare,
+    tune.tune,
+    export.export,
+):
+    main.add_command(command)

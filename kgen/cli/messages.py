@@ -1,0 +1,42 @@
+"""What the command says on stderr, each in one line."""
+
+import os
+import shutil
+import sys
+
+import click
+
+from kgen import files
+
+
+def complain(message: str, status: int | None) -> int | None:
+    """Says what is wrong; returns `status`."""
+    passing("")
+    click.echo(f"kgen: {message}", err=True)
+    return status
+
+
+def progress(text: str) -> None:
+    """Says how far something is."""
+    click.echo(text, err=True)
+
+
+def passing(text: str) -> None:
+    """Says how far something is, in a line that the next one replaces.
+
+    Only on a terminal.
+    """
+    if sys.stderr.isatty():
+        room = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r\x1b[K{text[:room]}", err=True, nl=False)
+
+
+def one_line(error: Exception | str) -> str:
+    """Returns what an error says; what helps, too, where it is the system's."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno:
+        place = f"{error.filename}: " if error.filename else ""
+        text = place + (error.strerror or os.strerror(error.errno))
+        advice = files.ADVICE.get(error.errno)
+        text += f". {advice}." if advice else ""
+    return " ".join(text.split())

@@ -1,0 +1,172 @@
+"""Options that several commands share, and the types of their values."""
+
+import ast
+import difflib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from kgen import names
+
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+LISTS = "\n".join(
+    f"\b\n{title}:\n"
+    + "\n".join(f"  {name:10} {text}" for name, text in entries.items())
+    + "\n"
+    for title, entries in (
+        ("Models", names.MODELS),
+        ("Networks", names.NETWORKS),
+        ("Sources for --data", names.SOURCES),
+    )
+)
+
+
+def nearest(value: str, options: Iterable[str]) -> str:
+    """A question after the name that is meant, or `""`."""
+    close = difflib.get_close_matches(value.lower(), options, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+class Name(click.ParamType):
+    """One of a few names; offers the nearest."""
+
+    def __init__(self, kind: str, options: Iterable[str]) -> None:
+        self.name, self.options = kind, options
+
+    def convert(
+        self, value: str, param: click.Parameter, ctx: click.Context
+    ) -> str:
+        if value in self.options:
+            return value
+        hint = nearest(value, self.options)
+        known = ", ".join(self.options)
+        self.fail(f"there is no {self.name} {value!r}.{hint} Known: {known}.")
+
+
+class Setting(click.ParamType):
+    """NAME=VALUE; the value as Python reads it, or else as text."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: str, param: click.Parameter, ctx: click.Context
+    ) -> tuple[str, Any]:
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip():
+            self.fail(
+                f"expected NAME=VALUE, such as kl_weight=4, got {value!r}"
+            )
+        try:
+            # As a run's config.json will give it back: (400,) as [400].
+            read = json.loads(json.dumps(ast.literal_eval(text)))
+        except (ValueError, SyntaxError, TypeError):
+            read = text
+        except (RecursionError, MemoryError):
+            self.fail(f"the value of {name.strip()} is nested too deeply")
+        return name.strip(), read
+
+
+class Shape(click.ParamType):
+    """HxWxC."""
+
+    name = "HxWxC"
+
+    def get_metavar(
+        self, param: click.Parameter, ctx: click.Context | None = None
+    ) -> str:
+        return self.name  # click would write it in capitals
+
+    def convert(
+        self,
+        value: str | tuple[int, ...],
+        param: click.Parameter,
+        ctx: click.Context,
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = value.lower().split("x")
+        if len(parts) != 3 or not all(part.isdigit() for part in parts):
+            self.fail(f"expected HxWxC, such as 28x28x1, got {value!r}")
+        return tuple(int(part) for part in parts)
+
+
+def given(ctx: click.Context) -> set[str]:
+    """Names of the parameters that stand on the command line."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    return {n for n in ctx.params if ctx.get_parameter_source(n) == typed}
+
+
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True
+)
+other_data = click.option(
+    "--data", metavar="SRC", help="Another source than the run's own."
+)
+
+
+def positive(name: str, default: int, text: str | None = None) -> Decorator:
+    """An integer of at least 1."""
+    return click.option(
+        name,
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        help=text,
+    )
+
+
+def overwrite(text: str) -> Decorator:
+    """`--overwrite`, with its help."""
+    return click.option("--overwrite", is_flag=True, help=text)
+
+
+def training(name: str) -> Decorator:
+    """An integer that a model may have a default of its own for."""
+    default = f"default: {names.TRAINING[name]}"
+    for model, own in names.TRAINING_OF.items():
+        if name in own:
+            default += f", {model} {own[name]}"
+    option = f"--{name.replace('_', '-')}"
+    return click.option(option, type=int, help=f"[{default}]")
+
+
+def trains(function: Command) -> Command:
+    """Options of a command that trains on a source of its own."""
+    for option in (
+        click.option(
+            "--network",
+            type=Name("network", names.NETWORKS),
+            default="conv",
+            show_default=True,
+        ),
+        click.option(
+            "--data-dir",
+            type=click.Path(),
+            help="Where TensorFlow Datasets keeps files.",
+        ),
+        click.option(
+            "--image-shape",
+            type=Shape(),
+            help="Resize to; C is 1 (grey), 3 (colour) or 4 (with opacity).",
+        ),
+        click.option(
+            "--background",
+            default="white",
+            show_default=True,
+            help="The colour behind transparent pictures, such as black or "
+            "#ff8000.",
+        ),
+        click.option(
+            "--data",
+            metavar="SRC",
+            default="digits",
+            show_default=True,
+            help="What to train on.",
+        ),
+    ):
+        function = option(function)
+    return function

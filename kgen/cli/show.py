@@ -1,0 +1,120 @@
+"""`kgen sample`, `reconstruct`, `denoise`, `encode`, `classify`.
+
+Each writes a file of what a run's model does. A function here declares the
+command; the function of the same name in `kgen.runs.inference` does it.
+"""
+
+import functools
+import pathlib
+from collections.abc import Callable
+
+import click
+
+from kgen.cli import options
+from kgen.cli.startup import start_tensorflow
+
+
+def _num(default: int | None, text: str = "How many pictures.") -> Callable:
+    return click.option(
+        "--num",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        help=text,
+    )
+
+
+def _writes(*endings: str) -> Callable[[Callable], click.Command]:
+    """A command that uses RUN and writes a file.
+
+    Args:
+        *endings: Of the file's name; the first one is the default.
+    """
+
+    def decorate(function):
+        @click.command(function.__name__)
+        @click.argument("run", type=click.Path())
+        @click.option(
+            "--out",
+            type=click.Path(dir_okay=False, path_type=pathlib.Path),
+            help=f"File to write ({' or '.join(endings)}); default: in the run, "
+            "the next free name.",
+        )
+        @options.overwrite("Replace what is there.")
+        @functools.wraps(function)
+        def command(run, out, overwrite, **given):
+            _check_out(out, endings, overwrite)
+            start_tensorflow()
+            from kgen.runs import inference
+
+            out, summary = inference.write(
+                run, function.__name__, out, endings, **given
+            )
+            click.echo(f"Wrote {out}" + (f": {summary}" if summary else ""))
+
+        return command
+
+    return decorate
+
+
+def _check_out(
+    out: pathlib.Path | None, endings: tuple[str, ...], overwrite: bool
+) -> None:
+    """Raises if a file can't be written, before TensorFlow is imported."""
+    if out and out.suffix not in endings:
+        raise click.UsageError(
+            f"--out {out}: expected a name that ends in {' or '.join(endings)}."
+        )
+    if out and out.exists() and not overwrite:
+        raise click.UsageError(
+            f"{out} exists already. Pass --overwrite, or another --out."
+        )
+
+
+@_writes(".png", ".npz")
+@_num(64)
+@options.seed
+@click.option(
+    "--label",
+    type=int,
+    help="The class, for a conditional model; default: all in turn.",
+)
+def sample() -> None:
+    """Draws new pictures from the model of RUN."""
+
+
+@_writes(".png", ".npz")
+@options.other_data
+@_num(24)
+def reconstruct() -> None:
+    """Draws pictures of the test split above their reconstructions."""
+
+
+@_writes(".npz", ".png")
+@click.option(
+    "--data",
+    metavar="SRC",
+    help="Noisy pictures, of any range; default: the run's test split, "
+    "corrupted as in training.",
+)
+@_num(None, "How many, drawn from all; default: all.")
+def denoise() -> None:
+    """Writes pictures without their noise."""
+
+
+@_writes(".npz")
+@options.other_data
+def encode() -> None:
+    """Writes the codes of the test split, and its labels.
+
+    Those of a VAE are mean and log_var, others are z.
+    """
+
+
+@_writes(".npz")
+@options.other_data
+def classify() -> None:
+    """Writes the classes of the test split, with their probabilities.
+
+    These are log P(y|x) and log p(x), in nats.
+    """

@@ -1,0 +1,222 @@
+"""`kgen train`: trains a model and leaves a run."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kgen import interrupts, names
+from kgen.cli import options, workers
+from kgen.cli.export import export_model
+from kgen.cli.messages import complain
+from kgen.cli.startup import start_tensorflow
+from kgen.parallel import strategies
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@click.command(epilog=options.LISTS)
+@click.argument("model", type=options.Name("model", names.MODELS))
+@options.trains
+@options.training("latent_dim")
+@options.training("epochs")
+@options.training("batch_size")
+@options.seed
+@click.option("--conditional", is_flag=True, help="Networks take the labels.")
+@click.option(
+    "--binarize", is_flag=True, help="Draw each pixel as 0 or 1, every epoch."
+)
+@click.option(
+    "--kl-warmup",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Epochs over which the KL term's weight rises from 0.",
+)
+@click.option(
+    "--on-nan",
+    type=options.Name("choice", names.ON_NAN),
+    default="stop",
+    show_default=True,
+    help="What to do when a loss or gradient is NaN or infinite (it never "
+    "reaches the weights): "
+    + "; ".join(f"{name} ({text})" for name, text in names.ON_NAN.items())
+    + ".",
+)
+@click.option(
+    "--set",
+    "set_options",
+    type=options.Setting(),
+    multiple=True,
+    help="Any argument of the model, its networks or compile, such as "
+    "likelihood=continuous_bernoulli, kl_weight=4, hidden_units=[400], "
+    "corruption=gaussian:0.25, optimizer=adam:0.0005. May be repeated.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    help="The run's directory; default: runs/MODEL-N, the next free N.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--checkpoint-every",
+    metavar="N|Nm",
+    help="Keep a checkpoint within epochs, too: every N steps, or N minutes with "
+    "an m, such as 10m.",
+)
+@options.overwrite("Delete the run in --out first.")
+@click.option("--export", is_flag=True, help="Export to saved_models/MODEL/N.")
+@click.option(
+    "--from-study",
+    "study",
+    type=click.Path(),
+    metavar="STUDY",
+    help="Train with the best settings that `kgen tune STUDY` found, and on its "
+    "data; other options come before them.",
+)
+@click.option(
+    "--strategy",
+    type=options.Name("strategy", names.STRATEGIES),
+    help="Train by several devices: "
+    + "; ".join(f"{name} ({text})" for name, text in names.STRATEGIES.items())
+    + ". --batch-size is that of all together.",
+)
+@click.option(
+    "--devices",
+    type=click.IntRange(1),
+    help="How many GPUs; without any, in how many the processor is divided "
+    "(to try it out).",
+)
+@click.pass_context
+def train(
+    ctx: click.Context,
+    model: str,
+    set_options: tuple[tuple[str, Any], ...],
+    out: str | None,
+    resume: bool,
+    overwrite: bool,
+    export: bool,
+    study: str | None,
+    strategy: str | None,
+    devices: int | None,
+    **values: Any,
+) -> int | None:
+    """Trains MODEL and leaves a run's directory.
+
+    The directory holds the model, its settings, the history, TensorBoard's
+    logs and pictures.
+    """
+    _check_flags(out, resume, overwrite, study)
+    strategies.check(strategy, devices)
+    strategy = _start(
+        strategy, devices, out if resume else None, values["epochs"]
+    )
+    if strategy is None:
+        click.echo(f"{out} has seen all its epochs: the chief does the rest.")
+        return None
+    from kgen import runs
+
+    writes = strategies.writes(strategy)
+    if export and writes:  # before the work: where it can't be is told early
+        os.makedirs(os.path.join("saved_models", model), exist_ok=True)
+    if out or not writes:  # other workers than the chief make no directory
+        run = runs.Run(out or os.path.join("runs", model))
+    else:
+        run = ctx.with_resource(runs.new_run(model))
+    given = options.given(ctx) | ({"options"} if set_options else set())
+    typed = {name: values[name] for name in given & values.keys()}
+    best = _best_settings(study, model) if study else {}
+    chosen = {**values, **names.training_of(model), **best, **typed}
+    fields = {name: chosen.pop(name) for name in values}
+    fields["data"] = runs.data_name(fields["data"])
+    if fields["data_dir"]:
+        fields["data_dir"] = os.path.abspath(fields["data_dir"])
+    settings = runs.TrainSettings(
+        model=model,
+        options={**chosen, **dict(set_options)},
+        **fields,
+        **strategies.described(strategy),
+    )
+    try:
+        with strategies.guarded(strategy):
+            trained = runs.train(
+                run, settings, overwrite, resume, strategy, given
+            )
+    except KeyboardInterrupt as error:
+        if not run.model_file.exists():
+            raise
+        return complain(
+            f"interrupted. {run.model_file} holds the model as it "
+            f"was; go on with: kgen train {model} --resume --out {run.path}",
+            interrupts.status(error),
+        )
+    if not writes:
+        click.echo("Trained; the chief has the run.")
+        return None
+    click.echo(f"The run is in {run.path}")
+    if export:
+        # Of several devices, the file's copy is that of one.
+        several = strategy.num_replicas_in_sync > 1
+        export_model(run, run.model() if several else trained, "saved_models")
+    return None
+
+
+def _check_flags(
+    out: str | None, resume: bool, overwrite: bool, study: str | None
+) -> None:
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other.")
+    if resume and not out:
+        raise click.UsageError("--resume needs --out: the run to go on with.")
+    if resume and study:
+        raise click.UsageError(
+            "--resume and --from-study exclude each other: a run that goes on "
+            "has its settings."
+        )
+
+
+def _start(
+    strategy: str | None,
+    devices: int | None,
+    run: str | None,
+    epochs: int | None,
+) -> "tf.distribute.Strategy | None":
+    """Starts TensorFlow, with all workers if there are several.
+
+    Args:
+        strategy: As in `strategies.check`.
+        devices: As in `strategies.check`.
+        run: The directory of the run to go on with, or None.
+        epochs: How many epochs it is to see; None for its own number.
+
+    Returns:
+        The strategy; None if there is nothing left to do for this worker.
+    """
+    if strategy == "multi_worker":
+        interrupts.sigterm_ends_process()
+        if not workers.meet(run, epochs):
+            if not strategies.is_chief():
+                return None
+            strategy = None
+    return start_tensorflow(strategy, devices)
+
+
+def _best_settings(study: str, model: str) -> dict[str, Any]:
+    """A study's best settings and its data, and options among them."""
+    from kgen.studies import results
+
+    found = results.read(study)
+    if found["model"] != model:
+        raise click.UsageError(
+            f"{study} is of the model {found['model']}, not {model}."
+        )
+    if found["best"] is None:
+        raise click.UsageError(
+            f"No trial of {study} has succeeded: there are no best settings."
+        )
+    data = {**found["data"], "data": found["data"].get("source", "digits")}
+    for name in ("source", "train", "validation"):
+        data.pop(name, None)
+    best = found["best"]
+    return {**best["settings"], "epochs": best["epochs"], **data}

@@ -1,0 +1,67 @@
+"""Waits for the other workers of `kgen train --strategy multi_worker`."""
+
+import time
+from collections.abc import Callable
+
+from kgen.cli.messages import progress
+from kgen.cli.startup import quiet
+from kgen.errors import InvalidArgument
+from kgen.parallel import strategies
+
+_PATIENCE = 5  # seconds, until it is said who is waited for
+
+
+class _Trained(Exception):
+    """Nothing is left to train."""
+
+
+def meet(out: str | None, epochs: int | None) -> bool:
+    """Waits for all workers; returns False as soon as none of them is needed.
+
+    What is left to do for a run that has seen all its epochs the chief does
+    alone: the others may have ended, or died, before it.
+
+    Args:
+        out: The directory of the run to go on with, or None.
+        epochs: How many it is to see; None for its own number.
+    """
+    with quiet():
+        from kgen import runs
+    run = runs.Run(out) if out else None
+    tell = _teller()
+
+    def is_trained() -> bool:
+        """Whether the run has seen all its epochs; not if it can't be read."""
+        try:
+            # The chief's number counts: the run has it, once it goes on with
+            # that.
+            own = strategies.is_chief() or run.is_trained()
+            return own and run.is_trained(epochs)
+        except (OSError, InvalidArgument):
+            return False
+
+    def waiting(missing: list[str], alone: bool) -> None:
+        # Who is waited for by the chief is needed, whatever it knows itself.
+        if run and alone and is_trained():
+            raise _Trained
+        tell(missing)
+
+    try:
+        waiting([], strategies.is_chief())
+        strategies.meet(waiting)
+    except _Trained:
+        return False
+    return True
+
+
+def _teller() -> Callable[[list[str]], None]:
+    """Tells, after some seconds, who is waited for, and then when it changes."""
+    begin, told = time.monotonic(), []
+
+    def tell(missing: list[str]) -> None:
+        nonlocal told
+        if missing != told and time.monotonic() > begin + _PATIENCE:
+            progress(f"kgen: waiting for {', '.join(missing)} ...")
+            told = missing
+
+    return tell

@@ -1,0 +1,297 @@
+"""A run's directory: its files, and what a kill may have left of them."""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from kgen import files, locks
+from kgen.data import Source
+from kgen.errors import InvalidArgument, say
+from kgen.runs import archives
+from kgen.runs.checkpoints import Checkpoints
+from kgen.runs.history import Damaged, History
+from kgen.runs.settings import TrainSettings, read, settings_of
+
+# What a training leaves; --overwrite deletes these and no other files.
+_LEFT = (
+    "config.json",
+    "model.keras",
+    "history.csv",
+    "checkpoints",
+    "logs",
+    "samples.png",
+    "reconstructions.png",
+    "denoised.png",
+    "errors.png",
+    "losses.png",
+    "latent.png",
+    "interpolations.png",
+    "attributes.png",
+    "confusion.png",
+    "progress",
+    "progress.png",
+    "metrics.json",
+    "report.html",
+)
+# What the commands on a run write beside it.
+_MADE = re.compile(
+    r"(sample|reconstruct|denoise|encode|classify)-\d+\.(png|npz)"
+    r"|history\.csv\.(damaged|before)(-\d+)?"
+)
+# What the holder of the lock alone writes in the folders of a run.
+_UNDER_LOCK = re.compile(
+    rf"{'|'.join(map(re.escape, _LEFT))}"
+    r"|epoch-\d+(-step-\d+)?\.(weights\.h5|json|npy)"
+)
+
+
+class Run:
+    """A run's directory.
+
+    `config.json` (enough to repeat the run), `model.keras`, `checkpoints/`,
+    `history.csv`, `logs/` for TensorBoard, and the pictures.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = pathlib.Path(path)
+        self.config_file = self.path / "config.json"
+        self.model_file = self.path / "model.keras"
+        self.checkpoints = Checkpoints(self.path / "checkpoints")
+        self.history_file = History(self.path / "history.csv")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All that `config.json` holds.
+
+        Raises:
+            FileNotFoundError: If the directory holds no run.
+            InvalidArgument: If `config.json` is damaged, or not a run's.
+        """
+        if not self.config_file.is_file():
+            raise FileNotFoundError(
+                f"{self.path} holds no run: there is no {self.config_file.name}"
+                " in it. Expected a directory that `kgen train` made."
+            )
+        return read(self.config_file)
+
+    @property
+    def settings(self) -> TrainSettings:
+        """The settings in `config.json`, checked.
+
+        Raises:
+            FileNotFoundError: If the directory holds no run.
+            InvalidArgument: If `config.json` is damaged, or not a run's.
+        """
+        return settings_of(self.config)
+
+    def create(self, settings: TrainSettings, overwrite: bool = False) -> None:
+        """Makes the directory and writes the settings.
+
+        Args:
+            settings: The settings.
+            overwrite: Whether a run that is there may be deleted; other files
+                beside it stay.
+
+        Raises:
+            FileExistsError: If there is a run and `overwrite` is False, or
+                something else in the directory.
+            InvalidArgument: If its `config.json` is not a run's.
+        """
+        if self.config_file.exists():
+            self.config  # noqa: B018  what is no run is never deleted
+            if not overwrite:
+                raise FileExistsError(
+                    f"{self.path} holds a run already. Pass --resume to go on "
+                    "with it, --overwrite to delete it, or another --out."
+                )
+            self._delete()
+        elif self._holds_others():
+            raise FileExistsError(
+                f"{self.path} holds something that is not a run. Choose another"
+                " --out."
+            )
+        self._write_config(settings.as_config())
+
+    def _holds_others(self) -> bool:
+        """Whether there is more than what a kill left of a first beginning."""
+        names = os.listdir(self.path) if self.path.is_dir() else []
+        return any(
+            name != locks.NAME
+            and files.is_left_over(name) != self.config_file.name
+            for name in names
+        )
+
+    def sweep(self) -> None:
+        """Deletes what killed processes have left half written.
+
+        Call it only while holding the directory's lock.
+        """
+        for folder in (".", "checkpoints", "progress"):
+            files.sweep(self.path / folder, _UNDER_LOCK.fullmatch)
+        # These are written without the lock, but not for a whole day.
+        files.sweep(self.path, _MADE.fullmatch, age=files.STALE)
+
+    def sweep_if_free(self) -> None:
+        """As `sweep`; does nothing while another process writes the run."""
+        with (
+            contextlib.suppress(InvalidArgument, OSError),
+            locks.directory(self.path),
+        ):
+            self.sweep()
+
+    def _delete(self) -> None:
+        made = [p for p in self.path.iterdir() if _MADE.fullmatch(p.name)]
+        # config.json last: until then the directory is a run.
+        for path in [*made, *(self.path / name for name in reversed(_LEFT))]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _write_config(self, config: dict[str, Any]) -> None:
+        versions = {
+            name: sys.modules[name].__version__
+            for name in ("kgen", "keras", "tensorflow", "numpy")
+        }
+        files.write_json(self.config_file, {**config, "versions": versions})
+
+    def extend(self, epochs: int, **changed: Any) -> None:
+        """Notes that a resumed run goes on to `epochs` epochs in all.
+
+        Settings of a newer version, which this one does not know, stay.
+
+        Args:
+            epochs: The number of epochs.
+            **changed: Other settings that have changed.
+        """
+        self._write_config({**self.config, "epochs": epochs, **changed})
+
+    def is_trained(self, epochs: int | None = None) -> bool:
+        """Whether the run has seen `epochs` epochs; None for its own number."""
+        if not self.config_file.exists():
+            return False
+        _, seen = self.checkpoints.newest()
+        return seen == (epochs or self.config["epochs"])
+
+    def model(self) -> keras.Model:
+        """Loads the trained model.
+
+        Raises:
+            FileNotFoundError: If the run has not finished.
+            InvalidArgument: If the file is damaged, or needs a class that is
+                not known.
+        """
+        model = self.config["model"]
+        resume = f"`kgen train {model} --resume --out {self.path}`"
+        if not self.model_file.exists():
+            raise FileNotFoundError(
+                f"{self.path} has no {self.model_file.name} yet: its training "
+                f"has not finished. Go on with {resume}."
+            )
+        return archives.load(
+            self.model_file,
+            f"Or make it anew from the last checkpoint with {resume}.",
+        )
+
+    def trained(self) -> dict[str, Any]:
+        """How far the model in `model.keras` was trained.
+
+        Returns:
+            Dictionary of `epochs`, whole ones, and `interrupted`: whether it saw
+            a part of another one; `{}` where the file does not tell.
+        """
+        try:
+            return archives.facts(self.model_file)
+        except ValueError as error:
+            say(
+                f"{self.model_file} does not tell how far it was trained: "
+                f"{error}"
+            )
+            return {}
+
+    def source(
+        self, data: str | None = None, any_range: bool = False
+    ) -> Source:
+        """Opens the run's data, or other data; see `TrainSettings.source`."""
+        return self.settings.source(data, any_range)
+
+    def history(self, before: int | None = None) -> dict[str, list[float]]:
+        """The logs by epoch, those from epoch `before` on left out.
+
+        Returns:
+            Dictionary from names to lists of floats.
+        """
+        try:
+            return self.history_file.read(before)
+        except Damaged as error:
+            say(f"{error}. It is left out.")
+            return {}
+
+    def trim_history(self, before: int) -> None:
+        """Drops the rows from epoch `before` on, which a resume repeats."""
+        self.history_file.trim(before)
+
+    def free_file(self, stem: str, ending: str) -> pathlib.Path:
+        """The first of `stem-1`, `stem-2`, ... that isn't there yet."""
+        number = 1
+        while (path := self.path / f"{stem}-{number}{ending}").exists():
+            number += 1
+        return path
+
+
+@contextlib.contextmanager
+def new_run(name: str, root: str | os.PathLike = "runs") -> Iterator[Run]:
+    """Makes the first of `runs/NAME-1`, `runs/NAME-2`, ... that isn't there yet.
+
+    It is made at once, so that no other process takes the same number, and
+    removed again if it is still empty in the end.
+
+    Args:
+        name: String.
+        root: Directory of all runs.
+
+    Returns:
+        A context manager that gives the `Run`.
+    """
+    root = pathlib.Path(root)
+    made = [p for p in (root, *root.parents) if not os.path.lexists(p)]
+    root.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = root / f"{name}-{number}"
+        try:
+            path.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        yield Run(path)
+    finally:
+        with contextlib.suppress(OSError):  # it is no longer empty
+            for folder in (path, *made):
+                folder.rmdir()
+
+
+def save_model(
+    run: Run, model: keras.Model, epochs: int, interrupted: bool = False
+) -> None:
+    """Writes `model.keras`, whole, with what `Run.trained` gives.
+
+    Args:
+        run: A `Run`.
+        model: Its model.
+        epochs: How many whole ones it was trained for.
+        interrupted: Whether it saw a part of another one.
+    """
+    facts = {"epochs": epochs, "interrupted": interrupted}
+    archives.save(run.model_file, model, facts)

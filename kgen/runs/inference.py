@@ -1,0 +1,225 @@
+"""What the commands on a trained run compute: samples, codes, classes, ..."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgen import files, plots
+from kgen.data.examples import Examples, StreamedExamples
+from kgen.errors import InvalidArgument
+from kgen.models import checks
+from kgen.runs.data import held_out_split
+from kgen.runs.directory import Run
+from kgen.runs.drawings import denoised, denoised_title
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What one of the functions here has computed.
+
+    Args:
+        arrays: By their names in a `.npz` file.
+        title: Of a picture with a row for each array; None for a picture of
+            one array alone.
+        summary: A few words about it.
+    """
+
+    arrays: dict[str, np.ndarray]
+    title: str | None = None
+    summary: str = ""
+
+    def write(self, file: pathlib.Path) -> None:
+        """Writes the arrays as `.npz`, or draws them as `.png`."""
+        if file.suffix == ".npz":
+            with files.new_file(file) as temporary:
+                np.savez(temporary, **self.arrays)
+        elif self.title:
+            plots.pairs(self.arrays, file, self.title)
+        else:
+            plots.samples(*self.arrays.values(), file)
+
+
+def write(
+    path: str | os.PathLike,
+    method: str,
+    file: pathlib.Path | None,
+    endings: Sequence[str],
+    **options: Any,
+) -> tuple[pathlib.Path, str]:
+    """Writes what a method of a run's model computes.
+
+    Args:
+        path: The run's directory.
+        method: Name of the method, and of a function here, which calls it.
+        file: Where the result is written; None for the next free name in the
+            run.
+        endings: What the file's name may end in, the usual one first.
+        **options: Arguments of the function here.
+
+    Returns:
+        The file, and a few words about the result.
+
+    Raises:
+        FileNotFoundError: If there is no run, or its training has not finished.
+        InvalidArgument: If the model has no such method, its examples can't be
+            drawn in such a file, or an option can't be used.
+    """
+    run = Run(path)
+    model = run.model()
+    if not hasattr(model, method):
+        raise InvalidArgument(
+            f"The run in {path} is of the model {run.config['model']}, which "
+            f"can't {method}."
+        )
+    run.sweep_if_free()
+    shape = model.input_shapes[0]
+    can_draw = plots.is_drawable if method == "sample" else plots.is_picture
+    drawable = can_draw(shape)
+    if not file:
+        file = run.free_file(method, endings[0] if drawable else ".npz")
+    if file.suffix == ".png" and not drawable:
+        raise InvalidArgument(
+            f"Examples of shape {tuple(shape)} can't be drawn. Pass --out with a "
+            "name that ends in .npz."
+        )
+    result = _FUNCTIONS[method](run, model, **options)
+    result.write(file)
+    return file, result.summary
+
+
+def held_out(
+    run: Run,
+    model: keras.Model,
+    data: str | None = None,
+    num: int | None = None,
+    any_range: bool = False,
+    labels: bool | None = None,
+    batch_size: int = 256,
+) -> tuple[Examples | StreamedExamples, tf.data.Dataset]:
+    """The examples that a run is judged by, and the same as checked batches.
+
+    Args:
+        run: The run.
+        model: Its model.
+        data: Another source than the run's own, or None.
+        num: How many examples are drawn from all; None for all.
+        any_range: Whether values may lie outside the model's support.
+        labels: Whether the batches have labels; None if the model takes them.
+        batch_size: Examples in a batch.
+
+    Raises:
+        InvalidArgument: If the model can't take the data.
+    """
+    source = run.source(data, any_range)
+    examples = source.examples(held_out_split(source, bool(data)))
+    labels = model.conditional if labels is None else labels
+    if num and num < len(examples):
+        examples = subset(examples, num)
+    dataset = examples.batches(labels=labels, batch_size=batch_size)
+    checks.check_data(
+        model,
+        dataset,
+        argument="--data",
+        owner="kgen",
+        any_range=any_range,
+        labels=labels,
+    )
+    return examples, dataset
+
+
+def sample(
+    run: Run, model: keras.Model, num: int, seed: int, label: int | None
+) -> Result:
+    """New examples; of all classes in turn where no label is given."""
+    labels = model.labels_in_turn(num) if label is None else label
+    return Result({"images": model.sample(num, labels=labels, seed=seed)})
+
+
+def reconstruct(
+    run: Run, model: keras.Model, data: str | None, num: int
+) -> Result:
+    """`num` test examples, and their reconstructions."""
+    _, dataset = held_out(run, model, data, num, batch_size=num)
+    _, originals = model.unpack(next(iter(dataset)))
+    arrays = {
+        "original": originals.numpy(),
+        "reconstruction": model.reconstruct(dataset),
+    }
+    return Result(arrays, "Originals and their reconstructions")
+
+
+def denoise(
+    run: Run, model: keras.Model, data: str | None, num: int | None
+) -> Result:
+    """Noisy examples without their noise.
+
+    Those of `data` are noisy already; the run's own are corrupted as in
+    training.
+    """
+    _, dataset = held_out(run, model, data, num, any_range=True)
+    parts, position = [], 0
+    for batch in dataset:
+        inputs, x = model.unpack(batch)
+        if data:
+            rows = {"noisy": x.numpy(), "denoised": model(inputs).numpy()}
+        else:
+            rows = denoised(model, inputs, x, position)
+        parts.append(rows)
+        position += len(x)
+    arrays = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+    if data or not plots.is_picture(model.input_shapes[0]):
+        return Result(arrays, "Noisy pictures, denoised")
+    title = denoised_title(arrays)
+    return Result(arrays, title, title)
+
+
+def encode(run: Run, model: keras.Model, data: str | None) -> Result:
+    """Codes of the test examples, and their labels where they have any."""
+    examples, dataset = held_out(
+        run, model, data, any_range=model.encodes_any_range
+    )
+    if hasattr(model, "posterior"):
+        arrays = dict(zip(("mean", "log_var"), model.posterior(dataset)))
+    else:
+        arrays = {"z": model.encode(dataset)}
+    count, size = next(iter(arrays.values())).shape
+    arrays |= _labels_of(examples)
+    return Result(arrays, summary=f"{count} codes of size {size}")
+
+
+def classify(run: Run, model: keras.Model, data: str | None) -> Result:
+    """log P(y|x) and log p(x) of the test examples, in nats, and the classes."""
+    from scipy.special import log_softmax, logsumexp
+
+    examples, dataset = held_out(run, model, data, labels=False)
+    joint = model.log_joint(dataset)
+    arrays = {
+        "log_probabilities": log_softmax(joint, axis=1),
+        "log_prob": logsumexp(joint, axis=1),
+        "predicted": joint.argmax(axis=1),
+        **_labels_of(examples),
+    }
+    return Result(arrays, summary=f"{len(joint)} examples")
+
+
+def _labels_of(examples: Examples | StreamedExamples) -> dict[str, np.ndarray]:
+    labels = examples.read_labels()
+    return {} if labels is None else {"labels": labels}
+
+
+_FUNCTIONS = {
+    "sample": sample,
+    "reconstruct": reconstruct,
+    "denoise": denoise,
+    "encode": encode,
+    "classify": classify,
+}

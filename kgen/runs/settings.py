@@ -1,0 +1,249 @@
+"""The settings of a training: checked once, and kept in the run's config.json."""
+
+import dataclasses
+import os
+from collections.abc import Collection
+from typing import Any
+
+from kgen import files, names
+from kgen.data import Source, open_source
+from kgen.errors import InvalidArgument, invalid, unknown_name
+from kgen.models import factory
+from kgen.params import (
+    SEED,
+    Boolean,
+    Constraint,
+    Instance,
+    Integer,
+    Number,
+    Optional,
+    Options,
+    Text,
+)
+
+_OWNER = "kgen train"
+# The settings that a resumed run may change.
+_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every")
+
+
+class _Shape(Constraint):
+    """Height, width and channels of a picture."""
+
+    def check(self, argument: str, owner: str, value: Any) -> tuple:
+        if not isinstance(value, (list, tuple)) or len(value) != 3:
+            raise invalid(
+                argument, owner, "nothing, or three positive integers", value
+            )
+        return tuple(Integer().check(argument, owner, side) for side in value)
+
+
+_CONSTRAINTS = {
+    "background": Text("a colour"),
+    "checkpoint_every": Optional(Text('nothing, or text such as "10m"')),
+    "on_nan": Options(names.ON_NAN),
+    "model": Options(names.MODELS),
+    "data": Text("the name of a source"),
+    "image_shape": Optional(_Shape()),
+    "data_dir": Optional(Text("nothing, or a directory")),
+    "network": Options(names.NETWORKS),
+    "latent_dim": Integer(),
+    "epochs": Integer(),
+    "batch_size": Integer(),
+    "seed": SEED,
+    "conditional": Boolean(),
+    "binarize": Boolean(),
+    "kl_warmup": Number(),
+    "options": Instance(dict, "an object"),
+    "strategy": Optional(Options(names.STRATEGIES)),
+    "devices": Integer(),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How a run is trained. `config.json` has the same settings in this order.
+
+    Settings with a default were added in later versions; runs of earlier ones
+    get the default. Without `background`, they ignored transparency, and showed
+    the colour that is stored in transparent pixels.
+
+    Args:
+        **settings: Each is an option of `kgen train`, whose help explains it;
+            `conditional` is always true for a classifier. `options` are the
+            names and values of `--set`. `strategy` and `devices` say what a
+            run was trained by.
+
+    Raises:
+        InvalidArgument: If a value is of a wrong type or out of range, or a
+            name is unknown; the nearest one is offered.
+    """
+
+    background: str = "white"
+    checkpoint_every: str | None = None
+    on_nan: str = "stop"
+    model: str
+    data: str
+    image_shape: tuple[int, int, int] | None
+    data_dir: str | None
+    network: str
+    latent_dim: int
+    epochs: int
+    batch_size: int
+    seed: int
+    conditional: bool
+    binarize: bool
+    kl_warmup: float
+    options: dict[str, Any]
+    strategy: str | None = None
+    devices: int = 1
+
+    def __post_init__(self) -> None:
+        for name, constraint in _CONSTRAINTS.items():
+            value = constraint.check(name, _OWNER, getattr(self, name))
+            object.__setattr__(self, name, value)
+        if factory.MODELS[self.model].needs_labels:
+            object.__setattr__(self, "conditional", True)
+
+    def check_options(self) -> None:
+        """Raises if the model does not know one of the options.
+
+        They are read from the signatures of the networks' builders, the model
+        and its `compile`: a new argument needs no entry here.
+
+        Only a training needs to: a run of another version, with options that
+        this one does not know, has a model that can be used all the same.
+
+        Raises:
+            InvalidArgument: The nearest name is offered.
+        """
+        known = {
+            **factory.options_of(self.model, self.network),
+            **factory.compile_options_of(self.model),
+        }
+        for name in self.options:
+            if name in _CONSTRAINTS:
+                option = name.replace("_", "-")
+                raise InvalidArgument(
+                    f"--set {name}: it has an option of its own, --{option}."
+                )
+            if name not in known:
+                # A name with an option of its own is offered, too: the check
+                # above says so when it is tried.
+                offered = sorted(_CONSTRAINTS.keys() - {"options"})
+                raise unknown_name("--set", _OWNER, [*known, *offered], name)
+
+    def as_config(self) -> dict[str, Any]:
+        """Returns the settings as a dictionary that JSON can hold."""
+        return {name: getattr(self, name) for name in _CONSTRAINTS}
+
+    def source(
+        self, data: str | None = None, any_range: bool = False
+    ) -> Source:
+        """Opens the data.
+
+        Args:
+            data: Other data in the same shape, as `source` in
+                `kgen.data.load`; or None.
+            any_range: Whether pictures may have values outside [0, 1].
+        """
+        return open_source(
+            data or self.data,
+            self.image_shape,
+            self.data_dir,
+            any_range,
+            self.background,
+        )
+
+    def resumed(
+        self, asked: "TrainSettings", given: Collection[str], run: os.PathLike
+    ) -> "TrainSettings":
+        """Returns the settings with which a run of these settings goes on.
+
+        Args:
+            asked: The settings that the user asks for.
+            given: Names of those that the user has given; the others are
+                defaults, which don't count. `epochs`, `on_nan` and
+                `checkpoint_every` may differ, and devices always may.
+            run: The run's directory, for messages.
+
+        Raises:
+            InvalidArgument: If another setting was given that differs.
+        """
+        if asked.model != self.model:
+            raise InvalidArgument(
+                f"The run in {run} is of the model {self.model}, not "
+                f"{asked.model}. Go on with: kgen train {self.model} --resume "
+                f"--out {run}"
+            )
+        for name in _CONSTRAINTS:
+            if name in (*_CHANGEABLE, "strategy", "devices"):
+                continue
+            old, new = getattr(self, name), getattr(asked, name)
+            if name in given and new != old:
+                option = "set" if name == "options" else name.replace("_", "-")
+                raise InvalidArgument(
+                    f"The run in {run} has --{option} {names.as_typed(old)}; it can't "
+                    f"be resumed with {names.as_typed(new)}. Leave the option out, or "
+                    "train again with a new --out."
+                )
+        by = {"strategy": asked.strategy, "devices": asked.devices}
+        new = {n: getattr(asked, n) for n in _CHANGEABLE if n in given}
+        if asked.strategy or new.get("on_nan", self.on_nan) != "stop":
+            # These go without; where it was given, `train` says so.
+            new = {"checkpoint_every": None, **new}
+        return dataclasses.replace(self, **by, **new)
+
+
+_DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(TrainSettings)
+    if field.default is not dataclasses.MISSING
+}
+
+
+def read(file: os.PathLike) -> dict[str, Any]:
+    """Reads the settings of a run.
+
+    Those that earlier versions did not have get their defaults.
+
+    Args:
+        file: Its `config.json`.
+
+    Returns:
+        Dictionary of all that the file holds; runs of newer versions may have
+        more settings.
+
+    Raises:
+        InvalidArgument: If the file is damaged, or not a run's.
+    """
+    try:
+        config = files.read_json(file)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"{file} can't be read: {error}. Correct it, or put it back from a "
+            "copy."
+        ) from error
+    missing = _CONSTRAINTS.keys() - _DEFAULTS.keys()
+    missing -= config.keys() if isinstance(config, dict) else set()
+    if missing:
+        raise InvalidArgument(
+            f"{file} is not a run's: it lacks {', '.join(sorted(missing))}. "
+            "Expected what `kgen train` made."
+        )
+    config |= {n: v for n, v in _DEFAULTS.items() if n not in config}
+    try:
+        settings_of(config)
+    except InvalidArgument as error:
+        raise InvalidArgument(
+            f"{file} can't be used: {error}. Correct it."
+        ) from error
+    return config
+
+
+def settings_of(config: dict[str, Any]) -> TrainSettings:
+    """Returns the settings that a run's `config.json` holds.
+
+    Args:
+        config: What `read` returned.
+    """
+    return TrainSettings(**{name: config[name] for name in _CONSTRAINTS})

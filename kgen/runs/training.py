@@ -1,0 +1,394 @@
+"""Trains a model, and leaves all of it in a run's directory."""
+
+import contextlib
+import dataclasses
+import pathlib
+import sys
+import tempfile
+from collections.abc import Collection
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgen import arrays, interrupts, locks, plots
+from kgen.callbacks import (
+    Diverged,
+    EpochOrder,
+    GANWatch,
+    Guard,
+    KLWarmUp,
+    SampleProgress,
+)
+from kgen.data import Source
+from kgen.errors import InvalidArgument, say
+from kgen.models import checks, factory, outputs
+from kgen.parallel import strategies
+from kgen.runs.checkpoints import Interval
+from kgen.runs.data import validation_split
+from kgen.runs.directory import Run, save_model
+from kgen.runs.drawings import draw, first_examples
+from kgen.runs.settings import TrainSettings
+from kgen.runs.watch import Watch, watched
+
+# How many real examples the samples are compared with while training.
+_WATCHED = 256
+
+
+def train(
+    run: Run,
+    settings: TrainSettings,
+    overwrite: bool = False,
+    resume: bool = False,
+    strategy: tf.distribute.Strategy | None = None,
+    given: Collection[str] | None = None,
+) -> keras.Model:
+    """Trains as `settings` say, and leaves all of it in `run`.
+
+    Args:
+        run: The run.
+        settings: How to train.
+        overwrite: Whether a run that is there may be deleted.
+        resume: Whether to go on with it, from its last whole epoch.
+        strategy: The strategy to train under, or None. Of several workers the
+            chief alone reads and writes `run`.
+        given: Names of the settings that a user has given. If it is not None,
+            a resumed run takes the others from its own `config.json`, and all
+            workers take the chief's settings.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        InvalidArgument: If a setting or the data can't be used; or if the loss
+            or a gradient becomes NaN or infinite, once the model is saved as it
+            was before.
+        KeyboardInterrupt: After Ctrl-C, once the model is saved.
+        OSError: If the disk is full, or another fault of the system's ends it.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    used = strategies.described(strategy)
+    if used != {"strategy": settings.strategy, "devices": settings.devices}:
+        settings = dataclasses.replace(settings, **used)
+    if given is not None and (resume or settings.strategy == "multi_worker"):
+        settings, resume = _agreed(run, settings, given, resume, strategy)
+    _check_batch_size(settings.batch_size, settings.devices)
+    # Everything that may be refused comes before anything is written.
+    source = settings.source()
+    datasets = _datasets(source, settings)
+    # After the data: preparing a data set for the first time draws, too.
+    keras.utils.set_random_seed(settings.seed)
+    # A run that began before there were checks of networks' ends can go on.
+    checked = outputs.only_warn() if resume else contextlib.nullcontext()
+    with strategy.scope(), checked:
+        model = build(settings, source, datasets["train"])
+    writes = strategies.writes(strategy)
+    _check_data(model, source, datasets, writes)
+    callbacks = _callbacks(run, settings, model, datasets["train"], writes)
+    run.checkpoints.every = _interval(settings, model)
+    with contextlib.ExitStack() as stack:
+        epoch = strategies.by_chief(
+            strategy,
+            lambda: _begin(stack, run, model, settings, overwrite, resume),
+        )
+        if epoch:
+            _share_state(run, model, strategy)
+        if writes:
+            logs = keras.callbacks.TensorBoard(
+                run.path / "logs", write_graph=False
+            )
+            callbacks = [Watch(run), *callbacks]
+            callbacks += [run.history_file, logs, run.checkpoints]
+        try:
+            if epoch < settings.epochs:
+                _fit(model, callbacks, datasets, epoch, settings.epochs, writes)
+        except (KeyboardInterrupt, Diverged) as error:
+            if writes:
+                _save_unfinished(run, model, callbacks)
+                if isinstance(error, Diverged):
+                    raise InvalidArgument(
+                        _diverged_message(run, settings, error)
+                    ) from error
+            raise
+        # A worker may have died by now: what comes after the last checkpoint
+        # must not need another one, as reading sums over workers would.
+        strategies.by_chief(
+            strategy, lambda: _end(run, model, source, settings.epochs)
+        )
+    return model
+
+
+def _agreed(
+    run: Run,
+    settings: TrainSettings,
+    given: Collection[str],
+    resume: bool,
+    strategy: tf.distribute.Strategy,
+) -> tuple[TrainSettings, bool]:
+    """The settings to train with, and whether to resume, of all workers.
+
+    The chief's word counts: other workers may not see the run.
+    """
+
+    def chosen():
+        if not resume:
+            return settings.as_config(), False
+        own = run.settings.resumed(settings, given, run.path)
+        return own.as_config(), True
+
+    config, resume = strategies.by_chief(strategy, chosen)
+    return TrainSettings(**config), resume
+
+
+def _check_batch_size(size: int, replicas: int) -> None:
+    if size % replicas:
+        raise InvalidArgument(
+            f"--batch-size {size} can't be shared evenly by {replicas} devices. "
+            f"Pass a multiple of {replicas}, such as "
+            f"{max(1, round(size / replicas)) * replicas}."
+        )
+
+
+def _datasets(
+    source: Source, settings: TrainSettings
+) -> dict[str, tf.data.Dataset | None]:
+    options = {
+        "labels": settings.conditional,
+        "batch_size": settings.batch_size,
+        "seed": settings.seed,
+        "binarize": settings.binarize,
+    }
+    held_out = validation_split(source)
+    return {
+        "train": source.dataset("train", **options),
+        "validation": held_out and source.dataset(held_out, **options),
+    }
+
+
+def build(
+    settings: TrainSettings, source: Source, dataset: tf.data.Dataset
+) -> keras.Model:
+    """Makes and compiles the model that the settings describe.
+
+    Args:
+        settings: The settings.
+        source: What `dataset` is of.
+        dataset: The batches to train on.
+    """
+    settings.check_options()
+    spec = dataset.element_spec
+    num_classes = None
+    if settings.conditional:
+        spec = spec[0]
+        num_classes = source.num_classes
+    try:
+        return factory.compiled_model(
+            settings.model,
+            input_shape=tuple(spec.shape[1:]),
+            network=settings.network,
+            latent_dim=settings.latent_dim,
+            num_classes=num_classes,
+            **{"seed": settings.seed, **settings.options},
+        )
+    except InvalidArgument:
+        raise
+    except (TypeError, ValueError) as error:  # Keras's, about a value
+        if not settings.options:
+            raise
+        text = " ".join(f"{k}={v}" for k, v in settings.options.items())
+        raise InvalidArgument(f"--set {text}: {error}") from error
+
+
+def _check_data(
+    model: keras.Model,
+    source: Source,
+    datasets: dict[str, tf.data.Dataset | None],
+    writes: bool,
+) -> None:
+    """Raises if the model can't be trained on the data, or judged by it."""
+    for name, dataset in datasets.items():
+        if dataset:
+            checks.check_data(
+                model,
+                dataset,
+                argument="--data",
+                owner="kgen train",
+                batch_size=0 if name == "train" else None,
+            )
+    # That was a batch of each; what is in memory is looked at as a whole.
+    for split in ("train", validation_split(source)):
+        images = getattr(split and source.examples(split), "images", None)
+        if isinstance(images, np.ndarray) and images.dtype != np.uint8:
+            arrays.check_array(
+                images,
+                model.input_shapes[0],
+                model.support,
+                "kgen train",
+                "--data",
+            )
+    if model.conditional and not model.needs_labels and writes:
+        text = checks.labels_from_1(
+            source.classes, source.num_classes, "kgen train"
+        )
+        if text:
+            say(text)
+
+
+def _callbacks(
+    run: Run,
+    settings: TrainSettings,
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    writes: bool,
+) -> list[keras.callbacks.Callback]:
+    """The callbacks that say how the run is trained, and show it."""
+    guard = Guard(settings.on_nan, report=say if writes else lambda text: None)
+    callbacks = [EpochOrder(dataset), guard]
+    if settings.kl_warmup:
+        if not hasattr(model, "sampling"):
+            raise InvalidArgument(
+                f"--kl-warmup: the loss of {settings.model} has no KL term. "
+                "Leave the option out."
+            )
+        callbacks.append(KLWarmUp(settings.kl_warmup))
+    if not writes:
+        return callbacks
+    if hasattr(model, "adversarial_loss"):
+        _, x = first_examples(model, dataset, _WATCHED)
+        callbacks.append(GANWatch(x, report=say))
+    if hasattr(model, "sample") and plots.is_drawable(model.input_shapes[0]):
+        callbacks.append(
+            SampleProgress(run.path / "progress", run.path / "progress.png")
+        )
+    return callbacks
+
+
+def _interval(settings: TrainSettings, model: keras.Model) -> Interval | None:
+    """How often checkpoints are kept within an epoch, or None."""
+    if settings.checkpoint_every is None:
+        return None
+    if settings.on_nan != "stop":
+        raise InvalidArgument(
+            f"--checkpoint-every can't be used with --on-nan {settings.on_nan}: "
+            "a training that goes on within an epoch would no longer know the "
+            "state that the epoch began with, nor the steps left out before. "
+            "Leave one of the options out: there is a checkpoint after each "
+            "epoch."
+        )
+    if model.needs_labels:
+        raise InvalidArgument(
+            f"--checkpoint-every: {settings.model} counts over an epoch, which "
+            "no checkpoint holds. Leave the option out: there is a checkpoint "
+            "after each epoch."
+        )
+    if settings.strategy:
+        raise InvalidArgument(
+            "--checkpoint-every is for one device: the sums of several are not "
+            "kept. Leave it out: there is a checkpoint after each epoch."
+        )
+    return Interval.of(settings.checkpoint_every)
+
+
+def _begin(
+    stack: contextlib.ExitStack,
+    run: Run,
+    model: keras.Model,
+    settings: TrainSettings,
+    overwrite: bool,
+    resume: bool,
+) -> int:
+    """Makes the run, or brings `model` to where it is; returns its epoch.
+
+    The run is this process's own until the stack is closed.
+    """
+    stack.enter_context(locks.directory(run.path))
+    if not resume:
+        run.create(settings, overwrite)
+    stack.enter_context(watched(run, settings.model))
+    run.sweep()
+    return _resume(run, model, settings) if resume else 0
+
+
+def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
+    """Brings `model` to the run's last whole epoch; returns its number."""
+    # A checkpoint within an epoch has the sums of one device, and not what the
+    # other answers to NaN need to know of the epoch.
+    within = settings.strategy is None and settings.on_nan == "stop"
+    epoch, epochs = run.checkpoints.restore(model, within), settings.epochs
+    if epoch > epochs:
+        raise InvalidArgument(
+            f"The run in {run.path} has seen {epoch} epochs already; it can't "
+            f"be resumed with --epochs {epochs}. Pass at least {epoch}."
+        )
+    by = ("strategy", "devices", "checkpoint_every", "on_nan")
+    changed = by if epoch < epochs else ()
+    run.extend(epochs, **{name: getattr(settings, name) for name in changed})
+    run.trim_history(epoch)
+    return epoch
+
+
+def _share_state(
+    run: Run, model: keras.Model, strategy: tf.distribute.Strategy
+) -> None:
+    """Gives all workers the chief's checkpoint: they may not see its disk."""
+    state = strategies.send(
+        strategy, lambda: run.checkpoints.restored.read_bytes()
+    )
+    if state is None:
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory, "chief.weights.h5")
+        path.write_bytes(state)
+        model.load_weights(path)
+
+
+def _fit(
+    model: keras.Model,
+    callbacks: list[keras.callbacks.Callback],
+    datasets: dict[str, tf.data.Dataset | None],
+    epoch: int,
+    epochs: int,
+    writes: bool,
+) -> None:
+    verbose = 1 if sys.stdout.isatty() else 2
+    model.fit(
+        datasets["train"],
+        validation_data=datasets["validation"],
+        initial_epoch=epoch,
+        epochs=epochs,
+        callbacks=callbacks,
+        verbose=verbose if writes else 0,
+    )
+
+
+def _save_unfinished(
+    run: Run, model: keras.Model, callbacks: list[keras.callbacks.Callback]
+) -> None:
+    """Saves a model whose training ended within an epoch."""
+    with interrupts.ignored():
+        for callback in callbacks:
+            if isinstance(callback, Watch):
+                callback.check()
+        _, epochs = run.checkpoints.newest()
+        save_model(run, model, epochs, interrupted=True)
+
+
+def _diverged_message(
+    run: Run, settings: TrainSettings, error: Diverged
+) -> str:
+    """What a `Diverged` means for a run, and what to try."""
+    other = "skip" if settings.on_nan == "rollback" else "rollback"
+    _, epochs = run.checkpoints.newest()
+    place = f"after epoch {epochs}" if epochs else "at the beginning"
+    return (
+        f"{error.fault} {run.model_file} holds {error.state}. Train again with "
+        "a lower learning rate, such as --set optimizer=adam:0.0001, or go on "
+        f"{place} with: kgen train {settings.model} --resume --out {run.path} "
+        f"--on-nan {other}"
+    )
+
+
+def _end(run: Run, model: keras.Model, source: Source, epochs: int) -> None:
+    """Saves the model, and draws what it does."""
+    save_model(run, model, epochs)
+    draw(run.path, model, source, run.history(), source.examples("train"))
