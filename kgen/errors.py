@@ -2,8 +2,6 @@
 
 import difflib
 import functools
-import operator
-import pathlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -126,82 +124,6 @@ def build_or_refuse(
             f"{expected} ({type(error).__name__}: {reason})",
             given[0],
         ) from error
-
-
-def check_name(argument, owner, options, value):
-    """Returns `value` if it is one of the names in `options`, or raises."""
-    if not isinstance(value, str) or value not in options:
-        raise unknown_name(argument, owner, options, value)
-    return value
-
-
-def check_int(argument, owner, value, minimum=1, maximum=None):
-    """Returns `value` as an int, or raises if not one within the bounds."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if (
-        number is None
-        or _is_boolean(value)
-        or not minimum <= number <= (_MOST if maximum is None else maximum)
-    ):
-        kind = "a positive integer"
-        if maximum is not None:
-            kind = f"an integer from {minimum} to {maximum}"
-        elif minimum != 1:
-            kind = f"an integer of at least {minimum}"
-        if maximum is None and number is not None and number > _MOST:
-            kind = f"an integer of at most {_MOST}"
-        raise invalid(argument, owner, kind, value)
-    return number
-
-
-def check_bool(argument, owner, value):
-    """Returns `value` as a bool, or raises if it is not True or False.
-
-    A text such as `"off"` would count as true.
-    """
-    if not _is_boolean(value):
-        raise invalid(argument, owner, "True or False", repr(value))
-    return bool(value)
-
-
-def _is_boolean(value):
-    """Whether it is True or False, NumPy's too, without importing NumPy."""
-    return type(value).__name__ in ("bool", "bool_")
-
-
-def check_path(argument, owner, value):
-    """Returns `value` as a `pathlib.Path`, or raises if it is no path."""
-    try:
-        return pathlib.Path(value)
-    except TypeError as error:
-        raise invalid(argument, owner, "a path", repr(value)) from error
-
-
-def check_seed(owner, seed, optional=True):
-    """Returns `seed` as an int32 >= 0, or None where that may be; or raises."""
-    if seed is None and optional:
-        return None
-    return check_int("seed", owner, seed, 0, 2**31 - 1)
-
-
-def check_number(argument, owner, value, minimum=0.0, maximum=None):
-    """Returns `value` as a float, or raises if not finite and within bounds."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = float("nan")
-    if _is_boolean(value) or not minimum <= number <= _LARGEST:
-        raise invalid(
-            argument, owner, f"a finite number of at least {minimum:g}", value
-        )
-    if maximum is not None and number > maximum:
-        raise invalid(
-            argument, owner, f"a number from {minimum:g} to {maximum:g}", value
-        )
-    return number
 
 
 def one_line(value: Any) -> str:

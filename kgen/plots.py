@@ -69,6 +69,8 @@ def samples(images: np.ndarray, path: Path, title: str = "Samples") -> None:
     Args:
         images: Array of shape `(n, height, width, 1 or 3)` in [0, 1], or
             points of shape `(n, 2)`.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
     """
     figure = Figure(figsize=(6, 6.3), layout="constrained")
     axes = figure.subplots()
@@ -99,6 +101,8 @@ def pairs(
     Args:
         rows: Dictionary from names to arrays of pictures of one shape, such as
             `{"original": x, "reconstruction": vae.reconstruct(x)}`.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
         columns: The least number of pictures in a line, if there are as many; a
             grid of very many pictures is square.
     """
@@ -146,6 +150,8 @@ def progress(
         frames: Dictionary from names, such as `"epoch 5"`, to arrays of one
             shape: pictures `(n, height, width, 1 or 3)`, a row for each name;
             or points `(n, 2)`, a panel for each.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
     """
     first = next(iter(frames.values()))
     if first.ndim == 4:
@@ -178,6 +184,7 @@ def losses(history: dict[str, list], path: Path) -> None:
     Args:
         history: Dictionary from logs' names to lists of values, with the
             epochs, counted from 0, under `"epoch"`.
+        path: The PNG file, which is replaced if it exists.
     """
     epochs = np.asarray(history["epoch"]) + 1
     panels = [(name, {"": name}) for name in _loss_names(history)]
@@ -247,6 +254,8 @@ def errors(
     Args:
         curves: Dictionary from methods to pairs: sizes, and the mean squared
             errors per pixel at them; a single one is drawn as a point.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
     """
     figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -275,6 +284,8 @@ def classifiers(
             `discriminative`), `on` (the inputs of the model) and `accuracy`.
         curve: Dictionary with `labels`, a list of numbers, and `accuracy`, a
             dictionary from models to as many accuracies, None where unknown.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
     """
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     figure.get_layout_engine().set(wspace=0.04)
@@ -344,6 +355,7 @@ def confusion(
     Args:
         labels: `n` integers; those below 0 are left out.
         predicted: `n` integers.
+        path: The PNG file, which is replaced if it exists.
         class_names: Names of the classes, or `()`.
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
@@ -386,8 +398,10 @@ def latent(
 
     Args:
         z: Array of shape `(n, latent_dim)`.
+        path: The PNG file, which is replaced if it exists.
         labels: `n` integers that colour the points, or None.
         class_names: Names for the legend, or `()`.
+        title: The text above the figure.
     """
     figure = Figure(figsize=(6.6, 5.6), layout="constrained")
     axes = figure.subplots()

@@ -253,8 +253,10 @@ class GenerativeClassifier(ClassifierMixin, _Estimator):
         unlabelled: The value in y of rows whose class is not known, such as -1;
             None if there are none. Such rows train, too.
         discriminative_weight: Weight >= 0 of -log P(y|x) beside -log p(x, y).
-        latent_dim: Size of z, of `"vae"` alone, as are `hidden_units`,
-            `activation` and `likelihood`; all as in `VAETransformer`.
+        latent_dim: Size of z, of `"vae"` alone.
+        hidden_units: As in `VAETransformer`, of `"vae"` alone.
+        activation: As in `VAETransformer`, of `"vae"` alone.
+        likelihood: As in `VAETransformer`, of `"vae"` alone.
         optimizer: Keras optimizer or its name, such as `"adam:0.0005"`, for
             what is trained by gradient.
         epochs: How often all rows are gone through by gradient; or, where

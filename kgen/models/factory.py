@@ -5,7 +5,6 @@ import inspect
 from kgen import densities
 from kgen.errors import (
     check_keywords,
-    check_name,
     invalid,
 )
 from kgen.losses import likelihoods
@@ -24,6 +23,7 @@ from kgen.models.vae import VAE
 from kgen.models.vae_density import VAEDensity
 from kgen.models.vaegan import VAEGAN
 from kgen.networks import common, convolutional, dense, unet
+from kgen.params import Options
 
 MODELS = {
     "autoencoder": Autoencoder,
@@ -206,8 +206,8 @@ def options_of(name, network):
     Raises:
         InvalidArgument: If a name is unknown.
     """
-    check_name("name", "create_model", MODELS, name)
-    check_name("network", "create_model", NETWORKS, network)
+    Options(MODELS).check("name", "create_model", name)
+    Options(NETWORKS).check("network", "create_model", network)
     if network == "unet" and name != "denoising_autoencoder":
         raise invalid(
             "network",

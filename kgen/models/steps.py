@@ -3,33 +3,6 @@
 import contextlib
 import math
 
-from kgen.errors import check_int, check_number, invalid
-
-
-def check_counts(owner, **numbers):
-    """Raises unless each number, given by its name, is positive or None."""
-    for name, number in numbers.items():
-        if number is not None:
-            check_int(name, owner, number)
-
-
-def check_epochs(
-    owner, epochs, initial_epoch, validation_split, validation_freq
-):
-    """Raises unless these arguments of `fit` are what it takes."""
-    check_int("epochs", owner, epochs, 0)
-    check_int("initial_epoch", owner, initial_epoch, 0)
-    share = check_number("validation_split", owner, validation_split)
-    if share >= 1:
-        raise invalid(
-            "validation_split",
-            owner,
-            "a number in [0, 1), the share of the examples to hold out",
-            validation_split,
-        )
-    if not isinstance(validation_freq, list):  # else it lists the epochs
-        check_int("validation_freq", owner, validation_freq)
-
 
 @contextlib.contextmanager
 def exactly(model, *numbers):

@@ -11,9 +11,10 @@ import re
 import signal
 import subprocess
 
-from kgen.errors import InvalidArgument, check_int, invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.names import STRATEGIES
 from kgen.parallel import meeting
+from kgen.params import Integer
 
 _OWNER = "kgen train"
 _ADDRESS = re.compile(r"^[^\s:/]+:\d+$|^\[[0-9a-fA-F:.]+\]:\d+$")
@@ -57,7 +58,7 @@ def check(strategy, devices=None):
                 "GPUs (CUDA_VISIBLE_DEVICES says which it has)",
                 devices,
             )
-        check_int("devices", _OWNER, devices)
+        Integer(1).check("devices", _OWNER, devices)
     if strategy == "multi_worker":
         _check_cluster()
 

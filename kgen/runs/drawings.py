@@ -12,7 +12,7 @@ import tensorflow as tf
 import kgen
 from kgen import metrics, plots
 from kgen.data import Source
-from kgen.data.examples import Examples, StreamedExamples
+from kgen.data.examples import Examples, StreamedExamples, subset
 from kgen.runs.data import held_out_split
 
 _Split = Examples | StreamedExamples

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen import files, plots
-from kgen.data.examples import Examples, StreamedExamples
+from kgen.data.examples import Examples, StreamedExamples, subset
 from kgen.errors import InvalidArgument
 from kgen.models import checks
 from kgen.runs.data import held_out_split

@@ -5,8 +5,9 @@ import pytest
 
 import kgen
 from kgen.densities import FullGaussian
-from kgen.errors import InvalidArgument, check_bool
+from kgen.errors import InvalidArgument
 from kgen.networks import convolutional, dense
+from kgen.params import Boolean
 from tests.models import contract
 
 VAE = contract.small_model
@@ -59,7 +60,7 @@ def test_keras_own_arguments_are_taken():
 @pytest.mark.parametrize("value", ["off", "False", 0, 1, None, [], 0.0])
 def test_what_is_no_boolean_does_not_count_as_one(value):
     calls = [
-        lambda: check_bool("x", "f", value),
+        lambda: Boolean().check("x", "f", value),
         lambda: create(batch_normalization=value, network="conv"),
         lambda: dense.discriminator((8,), spectral_normalization=value),
         lambda: convolutional.discriminator(
