@@ -8,9 +8,6 @@ from typing import Any
 
 # Characters of a value in a message.
 _LONGEST = 500
-# What int32 and float32 can hold.
-_MOST = 2**31 - 1
-_LARGEST = 3.4028235e38
 
 
 class InvalidArgument(ValueError):

@@ -156,8 +156,8 @@ def skipping(model, data, **kwargs):
 
 EAGER = {"run_eagerly": True}
 VAEGAN = (
-    "the discriminator loss, the reconstruction loss, the KL loss and the "
-    "generator loss (of the encoder, decoder and discriminator)"
+    "the reconstruction loss, the KL loss, the generator loss and the "
+    "discriminator loss (of the encoder, decoder and discriminator)"
 )
 CASES = {
     "autoencoder": ({"name": "autoencoder"}, "the reconstruction loss"),
