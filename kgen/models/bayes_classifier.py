@@ -9,22 +9,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from scipy.special import log_softmax, logsumexp
 
-from kgen import arrays
 from kgen.densities import ClassPrior, Density
 from kgen.densities.base import assign
 from kgen.densities.prior import ClassCounts
 from kgen.errors import InvalidArgument, invalid
-from kgen.export import guards
-from kgen.models import batches, checks, faults, graph_checks
-from kgen.models.base import GenerativeModel
-from kgen.models.draws import new_seed
+from kgen.models import checks, faults, graph_checks
+from kgen.models.bayes_rule import BayesRule
 from kgen.models.logs import LogMeans
 from kgen.models.training import compiles, test_step, training_step
 from kgen.models.updates import Player, update
 from kgen.parallel import replicas
-from kgen.params import Integer, Number, checked
+from kgen.params import Number
 
 _LOGS = ("loss", "generative_loss", "regularization_loss")
 
@@ -51,7 +47,7 @@ class ClassifierLosses(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="kgen")
-class BayesClassifier(GenerativeModel):
+class BayesClassifier(BayesRule):
     """P(y|x) = p(x|y) P(y) / p(x): a generative model that classifies.
 
     `fit` takes pairs (x, y), y from 0, or -1 where the class is not known. What
@@ -108,8 +104,6 @@ class BayesClassifier(GenerativeModel):
         (2004), The Tradeoff Between Generative and Discriminative Classifiers,
         equation 6.
     """
-
-    needs_labels = True
 
     def __init__(self, density: Density, prior: Any = None, **kwargs: Any):
         # Densities choose their precision; half would not do for P(y|x).
@@ -388,25 +382,17 @@ class BayesClassifier(GenerativeModel):
             "regularization_loss": regularization,
         }
 
-    def _joint(self, x, mask=None, training=False):
-        """log p(x, y) of each class, float64."""
-        return self._with_prior(
-            self.density.log_prob(x, mask=mask, training=training)
-        )
-
-    def _with_prior(self, log_prob):
-        """log p(x, y) from log p(x|y)."""
-        if not log_prob.shape.is_compatible_with((None, self.num_classes)):
-            raise invalid(
-                "density",
-                "BayesClassifier",
-                f"one whose `log_prob` has the shape (batch, {self.num_classes})",
-                f"a {type(self.density).__name__} that gives the shape "
-                f"{tuple(log_prob.shape)}",
-            )
-        return tf.cast(log_prob, "float64") + self.class_prior.log_prior.value
-
     # Validation and logs
+
+    def _one_hot(self, y):
+        return tf.one_hot(y, self.num_classes, dtype="float64")
+
+    def _pair(self, data):
+        owner = type(self).__name__
+        x, y = checks.parts_of(data, owner)
+        x = graph_checks.examples(x, self.input_shapes[0], owner)
+        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
+        return x, tf.cast(y, "int32")
 
     @test_step
     def test_step(self, data):
@@ -454,206 +440,6 @@ class BayesClassifier(GenerativeModel):
             )
         return logs
 
-    # Data
-
-    def _one_hot(self, y):
-        return tf.one_hot(y, self.num_classes, dtype="float64")
-
-    def _pair(self, data):
-        owner = type(self).__name__
-        x, y = checks.parts_of(data, owner)
-        x = graph_checks.examples(x, self.input_shapes[0], owner)
-        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
-        return x, tf.cast(y, "int32")
-
-    def _unpack(self, data, shape):
-        """x alone, twice: prediction needs no label."""
-        owner = type(self).__name__
-        x, _ = checks.parts_of(data, owner)
-        x = graph_checks.examples(x, shape, owner)
-        return x, x
-
-    def checked_inputs(self, inputs: Any, any_range: bool = False) -> Any:
-        """Checks the examples that a method is given; labels are left out."""
-        return self._checked_examples(_without_labels(inputs), any_range)
-
-    def check_labels(self, labels: Any, count: int, owner: str) -> None:
-        """Raises unless `labels` are classes, or -1."""
-        arrays.check_labels(labels, self.num_classes, count, owner, lowest=-1)
-
-    def labels_in_turn(self, count: int) -> np.ndarray:
-        """The possible classes in order, over and over."""
-        possible = np.flatnonzero(np.isfinite(self.class_prior.log_prior))
-        return np.resize(possible, count)
-
-    # Once trained
-
-    def call(self, inputs, training=False):
-        """P(y|x), of shape `(batch, num_classes)`."""
-        expected = self.input_shapes[0]
-        if not inputs.shape[1:].is_compatible_with(expected):
-            raise invalid(
-                "x",
-                "BayesClassifier",
-                f"shape (batch, {', '.join(map(str, expected))})",
-                f"shape {tuple(inputs.shape)}",
-            )
-        return tf.cast(tf.nn.softmax(self._joint(inputs)), "float32")
-
-    def log_joint(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
-    ) -> np.ndarray:
-        """log p(x, y) for every class y.
-
-        Args:
-            x: Array of shape `(n, *input_shape)`, or a dataset.
-            mask: None, or truth values of the shape of x, or of one example:
-                which numbers of x were seen. The others, which may be NaN, are
-                integrated out, exactly; densities in closed form can do it.
-            batch_size: For arrays: how many are worked on at a time.
-
-        Returns:
-            Array of shape `(n, num_classes)`, float64, nats per image; minus
-            infinity for a class that the prior rules out.
-
-        Raises:
-            InvalidArgument: If the shape is wrong, or the density can't
-                integrate.
-        """
-        if mask is None:
-            return self._apply(self._log_joint, x, batch_size)
-        inputs = self._masked(x, mask, batch_size)
-        return batches.apply(self, self._log_joint, inputs)
-
-    def classify(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
-    ) -> np.ndarray:
-        """The likeliest class of each example, `(n,)`; as `log_joint`."""
-        return self.log_joint(x, mask, batch_size).argmax(axis=1)
-
-    def predict_log_proba(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
-    ) -> np.ndarray:
-        """log P(y|x), of shape `(n, num_classes)`; arguments as `log_joint`."""
-        return log_softmax(self.log_joint(x, mask, batch_size), axis=1)
-
-    def log_prob(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
-    ) -> np.ndarray:
-        """log p(x), the sum over the classes, of shape `(n,)`, nats per image."""
-        return logsumexp(self.log_joint(x, mask, batch_size), axis=1)
-
-    def outlier_score(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
-    ) -> np.ndarray:
-        """-log p(x), of shape `(n,)`: larger for what is unlike the data.
-
-        Densities of pixels may find what is simpler than the data likelier than
-        the data (Nalisnick et al. 2019, arXiv 1810.09136); compare scores with
-        those of held-out data on both sides.
-        """
-        return -self.log_prob(x, mask, batch_size)
-
-    @checked(num_samples=Integer(1))
-    def sample(
-        self, num_samples: int, labels: Any = None, seed: int | None = None
-    ) -> np.ndarray:
-        """Examples from the model: y from P(y), x from p(x|y).
-
-        Args:
-            num_samples: How many.
-            labels: Integer or `num_samples` integers; None to draw them.
-            seed: Integer; the same one gives the same examples, also from the
-                exported model. None for new ones at each call.
-
-        Returns:
-            Array of shape `(num_samples, *input_shape)`. Pictures are clipped
-            to [0, 1].
-        """
-        seed = new_seed(seed)
-        prior = np.exp(self.class_prior.log_prior.numpy())
-        if labels is None:
-            draws = np.random.default_rng(seed)
-            labels = draws.choice(self.num_classes, num_samples, p=prior)
-        labels = self._labels_for(num_samples, labels, "sample")
-        impossible = labels[prior[labels] == 0]
-        if len(impossible):
-            owner = f"{type(self).__name__}.sample"
-            expected = "classes that the prior allows for"
-            raise invalid("labels", owner, expected, impossible[0])
-        return self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
-
-    def _drawn(self, labels, seed):
-        images = self.density.draw(labels, seed)
-        return (
-            tf.clip_by_value(images, *self.support) if self.support else images
-        )
-
-    def _log_joint(self, inputs, number=0):
-        if isinstance(inputs, dict):
-            return self._joint(inputs["x"], inputs["mask"])
-        return self._joint(inputs)
-
-    def _masked(self, x, mask, batch_size):
-        """x and where it was seen, as batches."""
-        owner = "BayesClassifier"
-        if not self.density.marginalises:
-            raise invalid(
-                "mask",
-                owner,
-                "None: this density can't integrate over missing numbers. Those "
-                "in closed form can",
-                type(self.density).__name__,
-            )
-        if isinstance(x, tf.data.Dataset):
-            raise invalid("x", owner, "an array, with a mask", "a dataset")
-        x, mask = np.asarray(_without_labels(x)), np.asarray(mask)
-        shape = self.input_shapes[0]
-        if x.shape[1:] != shape:
-            raise invalid(
-                "x", owner, f"shape (n, *{shape})", f"shape {x.shape}"
-            )
-        if (
-            mask.shape not in (shape, x.shape)
-            or not np.isin(mask, [0, 1]).all()
-        ):
-            raise invalid(
-                "mask",
-                owner,
-                f"truth values of shape {shape}, or of that of x",
-                f"{mask.dtype} of shape {mask.shape}",
-            )
-        mask = np.broadcast_to(mask.astype(bool), x.shape)
-        x = self.checked_inputs(np.where(mask, x, 0))
-        return batches.of_arrays({"x": x, "mask": mask}, batch_size, owner)
-
-    def endpoints(self) -> dict:
-        """Returns `serving_default` (P(y|x)), `log_joint`, and `sample`."""
-        images = [self.image_spec()]
-        scalar = tf.TensorSpec((), "int32", "num_samples")
-        seed = tf.TensorSpec((), "int32", "seed")
-
-        def serve(images):
-            return {"probabilities": self(images)}
-
-        def log_joint(images):
-            return {"log_joint": tf.cast(self._joint(images), "float32")}
-
-        def sample(num_samples, seed, labels):
-            del num_samples  # there are as many as labels
-            prior = tf.gather(self.class_prior.log_prior.value, labels)
-            possible = tf.reduce_all(tf.math.is_finite(prior))
-            expected = "classes that the prior allows for"
-            check = guards.expect(possible, "labels", expected)
-            (labels,) = guards.after([check], [labels])
-            return {"images": self._drawn(labels, seed)}
-
-        return {
-            "serving_default": (serve, images),
-            "log_joint": (log_joint, images),
-            "sample": (sample, [scalar, seed, *self.label_specs()]),
-        }
-
 
 def _number_of(truths):
     """How many are true, float64."""
@@ -663,12 +449,6 @@ def _number_of(truths):
 def _over(value, count):
     """A mean, or 0 of nothing."""
     return tf.math.divide_no_nan(value, count)
-
-
-def _without_labels(inputs):
-    """x of a pair, as `fit` takes it, or of x alone."""
-    pair = isinstance(inputs, (tuple, list)) and len(inputs) == 2
-    return inputs[0] if pair else inputs
 
 
 def _check_density(density):

@@ -76,7 +76,7 @@ def test_bound_grows_with_samples_between_elbo_and_log_prob():
 def test_chunks_change_nothing_but_the_draws(monkeypatch):
     known = Known()
     whole = known.vae.log_likelihood(known.x, num_samples=4000, seed=0)
-    monkeypatch.setattr("kgen.models.latent._ROWS", 100)
+    monkeypatch.setattr("kgen.models.estimates._ROWS", 100)
     other = Known()
     chunked = other.vae.log_likelihood(known.x, num_samples=4000, seed=0)
     np.testing.assert_allclose(chunked, whole, atol=0.15)

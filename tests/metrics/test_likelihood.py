@@ -91,7 +91,7 @@ def test_effective_sample_size_is_the_direct_one(off):
 
 def test_effective_sample_size_in_chunks(monkeypatch):
     """Squares add up over chunks: as a share of K it stays what it is."""
-    monkeypatch.setattr("kgen.models.latent._ROWS", 100)
+    monkeypatch.setattr("kgen.models.estimates._ROWS", 100)
     small, large = (
         Known().vae.importance_sampling(Known().x, count, seed=0, verbose=0)[1]
         for count in (2000, 4000)
