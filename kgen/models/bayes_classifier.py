@@ -29,7 +29,7 @@ class ClassifierLosses(NamedTuple):
     """Means over a batch, in nats per image, and the classes' probabilities.
 
     Args:
-        loss: The weighted sum of the others.
+        loss: What is minimised.
         generative_loss: -log p(x, y), or -log p(x) without a label.
         regularization_loss: That of the density.
         guesses: P(y|x) of unlabelled examples times their weight, else 0; of
@@ -51,22 +51,23 @@ class BayesClassifier(BayesRule):
     """P(y|x) = p(x|y) P(y) / p(x): a generative model that classifies.
 
     `fit` takes pairs (x, y), y from 0, or -1 where the class is not known. What
-    it minimises is, in nats per image,
+    it minimises is, in nats per image, the mean over all examples of
 
-        - log p(x, y), where y is known
-        - unlabelled_weight * log p(x), where it is not
-        - discriminative_weight * log P(y|x), where y is known
+        -log p(x, y) - discriminative_weight * log P(y|x)   where y is known,
+        -unlabelled_weight * log p(x)                       where it is not,
 
-    averaged over all examples, and the networks' regularizers. These are the
+    and the networks' regularizers. These are the
     logs `generative_loss`, `discriminative_loss` (over the examples with labels,
     without its weight) and `regularization_loss`, with the sum `loss`, and
     `accuracy`. Where training does not need P(y|x), the second and last are
     known in validation only.
 
-    A density in closed form is fitted by counting, in one epoch. Each epoch
-    counts anew: with unlabelled examples, which count for each class by its
-    P(y|x) and the `unlabelled_weight`, an epoch is a step of the EM algorithm;
-    the first one leaves them out. What an epoch logs is by the parameters that
+    A density in closed form is fitted by counting. With labels only, one epoch
+    fits it exactly. With unlabelled examples, which count for each class by its
+    P(y|x) and the `unlabelled_weight`, each epoch is a step of the EM algorithm,
+    and the first one counts the labelled examples only. P(y) is always counted,
+    at the end of each epoch, unless `prior` is given; until then it is uniform.
+    What an epoch logs is by the parameters that
     it began with. With a `discriminative_weight`, a density in closed form is
     fitted so once, and then goes on by gradient, as the others do from the
     start.
@@ -151,12 +152,12 @@ class BayesClassifier(BayesRule):
             optimizer: Keras optimizer or its name, for what is trained by
                 gradient.
             discriminative_weight: Weight >= 0 of -log P(y|x) beside
-                -log p(x, y). Since the latter is larger by the number of
-                pixels, 10 to 1000 make a difference.
+                -log p(x, y). The latter grows with the number of pixels, so
+                that useful values are 10 to 1000.
             unlabelled_weight: Weight >= 0 of an example without a label beside
-                one with it. Where these are few and the density is only roughly
-                right, well below 1: else the classes follow the clusters of
-                what has no label.
+                one with it. With few labels and a density that is only roughly
+                right, use well below 1, or the classes will follow the clusters
+                of unlabelled examples.
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step. XLA leaves out the
@@ -234,6 +235,7 @@ class BayesClassifier(BayesRule):
         """Sets the sums of the epoch to 0."""
         self._impossible_counts.start()
         self.class_prior.start()
+        # Where a gradient follows, what was counted is its starting point.
         if self.density.closed_form and (
             self.counts or not self.fitted.numpy()
         ):

@@ -41,18 +41,27 @@ class GAN(Adversarial):
     """Generative adversarial network: a generator against a discriminator.
 
     The discriminator's logit says how real an example looks; the generator maps
-    z from N(0, I) to examples that look real. A batch of `fit` is cut into K =
-    `discriminator_steps` parts of one size (what is over is left out), or under a
-    `tf.distribute` strategy what each replica has of it is. For each
-    part: fresh z, and an update of the discriminator on the part and as many
-    generated examples. Then fresh z again, and one update of the generator. So
-    `batch_size` is K times what one update sees.
+    z from N(0, I) to examples that look real. With the default loss
+    `"non_saturating"` they minimise
+
+        discriminator:  -log D(x) - log(1 - D(G(z))) + penalty + regularizers
+        generator:      -log D(G(z)) + regularizers
+
+    where D is the sigmoid of the logit; each is the mean over a batch.
+
+    A batch of `fit` is cut into K = `discriminator_steps` parts of one size (what
+    is over is left out); under a `tf.distribute` strategy, each replica cuts its
+    own share. For each part: fresh z, and an update of the discriminator on the
+    part and as many generated examples. Then one update of the generator, with
+    fresh z and the labels of the last part. So `batch_size` is K times what one
+    update sees.
 
     The logs are `generator_loss`, `discriminator_loss` (without its penalty),
     `penalty`, `regularization_loss` (of both networks), the mean probabilities
     `real_probability` and `fake_probability` that the discriminator gives to
-    real and generated examples (where K > 1, in the last of the K updates), and
-    `loss`, the sum of all four losses, which does not measure quality. In
+    real and generated examples, and
+    `loss`, the sum of all four losses, which does not measure quality. With
+    K > 1, all logs of the discriminator are those of the last of its updates. In
     validation the players' own weights play, without training's noise; `call`,
     `sample` and what is exported take the average of the generator's weights.
 
@@ -61,7 +70,7 @@ class GAN(Adversarial):
         discriminator: Built `keras.Model` from examples, or `[x, labels]`, to
             logits of shape `(batch, 1)`. One whose input has m times the
             channels (or features) sees m examples at once (packing).
-        latent_dim: Size of z; None for what the generator takes.
+        latent_dim: Size of z; None for the size of the generator's input.
         seed: Integer for all draws, or None.
 
     Raises:
@@ -129,20 +138,21 @@ class GAN(Adversarial):
 
         Args:
             optimizer: Keras optimizer of the generator, or its name.
-            discriminator_optimizer: That of the discriminator. A callback of
-                `fit` that changes the rate of the first one changes this one's
-                by the same factor.
+            discriminator_optimizer: Optimizer of the discriminator. If a
+                callback of `fit` changes the generator's learning rate, this
+                one's changes by the same factor.
             loss: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"`,
                 `"wasserstein"`, `"relativistic"`, or an `AdversarialLoss`.
-            penalty: On the discriminator's gradient: `"gradient_penalty"`,
-                `"r1"`, `"dragan"`, with a weight as in `"r1:0.5"`, a `Penalty`,
-                or None.
+            penalty: On the gradient of the discriminator's logit with respect
+                to its input: `"gradient_penalty"` (between real and generated
+                examples), `"r1"` (at real ones), `"dragan"` (near real ones), with a
+                weight as in `"r1:0.5"`; a `Penalty`; or None.
             discriminator_steps: K, the discriminator's updates for each update
                 of the generator.
             ema_decay: Decay of the average of the generator's weights, with
                 which `sample` draws; None for none.
-            label_smoothing: How far the discriminator's target for real
-                examples is below 1.
+            label_smoothing: The discriminator's target for real examples is
+                `1 - label_smoothing`, in losses that have such a target.
             instance_noise: Standard deviation of the noise on all that the
                 discriminator sees in training (Sonderby et al. 2017).
             steps_per_execution: Batches for each call into TensorFlow.

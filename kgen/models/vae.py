@@ -42,10 +42,12 @@ class VAE(LatentGaussianModel):
     `loss`. The log `elbo` is the bound on log p(x) itself, whatever
     `kl_weight` and `free_bits` are, so that it compares between models.
 
-    With `importance_samples=K > 1` the bound of the importance-weighted
-    autoencoder takes its place: minus the log of the mean of K weights
-    `w = p(x, z) / q(z|x)`. Then `loss` is smaller than the sum of the three
-    parts by the log `importance_gain`, which is never negative.
+    With `importance_samples=K > 1`, the loss uses the bound of the
+    importance-weighted autoencoder instead of the ELBO: minus the log of the
+    mean of K weights `w = p(x|z) (p(z) / q(z|x))^kl_weight`. Then `loss` is
+    smaller than the sum of the three parts by the log `importance_gain`, which
+    is never negative; `kl_loss` is estimated by the K draws, and `elbo` is the
+    mean over them of the bound by one draw.
 
     Args:
         encoder: Built `keras.Model` from x, or `[x, labels]`, to
@@ -53,10 +55,12 @@ class VAE(LatentGaussianModel):
         decoder: Built `keras.Model` from z, or `[z, labels]`, to the
             likelihood's parameters, of the shape of x.
         likelihood: `"gaussian:learned"` (one standard deviation, trained),
-            `"gaussian:0.1"` (that one), `"gaussian"` (1, the squared error),
+            `"gaussian:0.1"` (that standard deviation), `"gaussian"` (1: half
+            the squared error and a constant),
             `"bernoulli"`, `"continuous_bernoulli"`, or a `Likelihood`.
         kl_weight: Weight of the KL term, >= 0 (beta-VAE).
-        free_bits: Nats per latent dimension that the KL term doesn't count.
+        free_bits: Nats per latent dimension that the KL term doesn't count,
+            in the mean over a batch. Must be 0 if `importance_samples > 1`.
         importance_samples: K, the number of draws of z for each example.
         seed: Integer for the draws of z, or None.
 
@@ -130,7 +134,7 @@ class VAE(LatentGaussianModel):
             return self._importance_weighted_losses(inputs, training)
         # q(z|x), one draw of z, and the KL term, which `sampling` adds
         mean, log_var = self.posterior_of(inputs, training)
-        # Read at once: replicas share the lists of losses of their layers.
+        # Read now: another replica's call may replace this list.
         regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)
@@ -152,8 +156,8 @@ class VAE(LatentGaussianModel):
     def _importance_weighted_losses(self, inputs, training):
         """Of the importance-weighted autoencoder (Burda et al., equation 8)."""
         count = self.importance_samples
-        kl_weight = self.sampling.current_kl_weight
-        # K draws of z for each example, and their weights p(x, z) / q(z|x)
+        kl_weight = self.sampling.current_kl_weight  # a callback may set it
+        # K draws of z for each example, and the logs of their weights w
         mean, log_var = self.posterior_of(inputs, training)
         z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
         log_lik = log_prob_given(self, z, inputs, training)

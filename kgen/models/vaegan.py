@@ -21,7 +21,8 @@ from kgen.networks.common import layer_output
 from kgen.parallel import replicas
 from kgen.params import SEED, Number, Optional, checked
 
-# Cross-entropy at which neither side is ahead, of the authors' code.
+# Cross-entropy at which neither side is ahead: about log 2, from the authors'
+# code.
 _EQUILIBRIUM = 0.68
 
 
@@ -57,7 +58,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     """Variational autoencoder with a discriminator: a VAE's codes, sharp pictures.
 
     With z from q(z|x), x1 = Dec(z), z2 from N(0, I) and x2 = Dec(z2), three
-    players take one step at a time, each by the gradient of its own loss:
+    players are updated together, each by the gradient of its own loss:
 
         encoder:        kl_weight * KL(q(z|x) || N(0, I)) + L
         decoder:        reconstruction_weight * L + adversarial_weight * G
@@ -71,8 +72,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
         feature_weight * |f(x) - f(x1)|^2 / 2 + (1 - feature_weight) * -log p(x|z)
 
-    with f the features in the discriminator's layer `feature_layer`, whose
-    weights L does not change, and p(x|z) the likelihood of pixels. Each
+    with f the features in the discriminator's layer `feature_layer`, through
+    which L's gradient passes without updating the discriminator, and p(x|z) the
+    likelihood of pixels. Each
     network's regularizers go to its own player. The likelihood's own variables
     are the decoder's, and follow -log p(x|z), where L is of features alone, too.
 
@@ -118,7 +120,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         Larsen et al. (2016), arXiv 1512.09300, equations 5 to 8 and algorithm 1.
     """
 
-    kinds = 2
+    kinds = 2  # of generated examples: x1 and x2
 
     @checked(
         feature_weight=Number(0.0, maximum=1.0),
@@ -202,7 +204,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             optimizer: Keras optimizer of the encoder, or its name. A callback of
                 `fit` that changes its rate changes the others' by the same
                 factor.
-            decoder_optimizer: That of the decoder; None for another of the
+            decoder_optimizer: That of the decoder; None for a new one with the
                 encoder's settings.
             discriminator_optimizer: That of the discriminator; likewise.
             loss: As in `GAN.compile`.
@@ -341,7 +343,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         kl = sum(self.sampling.losses)
         code = self.decoder_inputs(z, inputs)
         parameters = self.decoder(code, training=training)
-        # Those of this call, as a VAE has them; the next one replaces them.
+        # Read now: the next call of the decoder replaces them.
         decoder_regularization = total(
             self.decoder.losses + self.likelihood.losses
         )

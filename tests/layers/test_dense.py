@@ -10,6 +10,7 @@ RNG = np.random.default_rng(0)
 
 def pair(**kwargs):
     """Keras's layer and ours, with the same weights."""
+    keras.utils.set_random_seed(0)
     theirs = keras.layers.Dense(7, "tanh", **kwargs)
     mine = kgen.layers.Dense(7, "tanh", **kwargs)
     for layer in (theirs, mine):

@@ -81,7 +81,7 @@ def test_float32_rows_are_probabilities():
         (([[2.0, -1.0]], [0]), "pass the softmax"),
         (([[0.5, 0.6]], [0]), "with the sum 1"),
         (([[np.nan, 1.0]], [0]), "with the sum 1"),
-        (([[0.5, 0.5]], [0, 1]), "1 integers from 0 to 1"),
+        (([[0.5, 0.5]], [0, 1]), "1 labels"),
         (([[0.5, 0.5]], [0.0]), "float64"),
         (([[0.5, 0.5]], [2]), "from 0 to 1"),
         (([[0.5, 0.5]], [-1]), "from 0 to 1"),

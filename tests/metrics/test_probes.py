@@ -38,7 +38,7 @@ def test_a_seed_draws_the_fifth():
     ("args", "message"),
     [
         ((np.zeros(3), [0, 1, 1]), "shape (n, d)"),
-        ((np.zeros((3, 1)), [0, 1]), "3 integers"),
+        ((np.zeros((3, 1)), [0, 1]), "3 labels"),
         ((np.zeros((3, 1)), [1, 1, 1]), "two classes or more"),
         ((np.zeros((3, 1)), [0, 1, 1]), "more examples"),
         ((np.zeros((3, 1)), [0, 1, 1], np.zeros((3, 1))), "both z_test"),
