@@ -44,7 +44,10 @@ class LatentGaussianModel(EncoderDecoder):
     # On tensors
 
     def posterior_of(
-        self, inputs: Any, training: bool = False
+        self,
+        inputs: Any,
+        training: bool = False,
+        encoder: keras.Model | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The mean and log-variance of q(z|x).
 
@@ -54,11 +57,14 @@ class LatentGaussianModel(EncoderDecoder):
         Args:
             inputs: x, or `[x, labels]`.
             training: Whether the encoder is being trained.
+            encoder: The network to use; None for `encoder` in training, and
+                else for `serving_encoder`.
 
         Returns:
             Two tensors of shape `(batch, latent_dim)`.
         """
-        encoder = self.encoder if training else self.serving_encoder
+        if encoder is None:
+            encoder = self.encoder if training else self.serving_encoder
         mean, log_var = encoder(inputs, training=training)
         return ops.cast(mean, "float32"), bound_log_var(log_var)
 

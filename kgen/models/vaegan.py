@@ -336,8 +336,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _step_losses(self, inputs, training=True):
         """The losses of the three players."""
         x, labels = self._split(inputs)
-        # z from q(z|x), and x1 = Dec(z)
-        mean, log_var = self.posterior_of(inputs, training)
+        # z from q(z|x), and x1 = Dec(z); in validation, too, by the players'
+        # own weights, not by their averages
+        mean, log_var = self.posterior_of(inputs, training, self.encoder)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)

@@ -129,7 +129,9 @@ class TrainSettings:
             if name not in known:
                 # A name with an option of its own is offered, too: the check
                 # above says so when it is tried.
-                offered = sorted(_CONSTRAINTS.keys() - {"options"})
+                offered = sorted(
+                    _CONSTRAINTS.keys() - known.keys() - {"options"}
+                )
                 raise unknown_name("--set", _OWNER, [*known, *offered], name)
 
     def as_config(self) -> dict[str, Any]:

@@ -368,6 +368,15 @@ def test_instance_noise_is_no_reconstruction_error():
     assert seen[0] is seen[1] and not np.allclose(seen[0], seen[2])
 
 
+def test_validation_is_by_the_players_own_weights():
+    model = build(training={"ema_decay": 0.99})
+    model.fit(X, verbose=0)
+    before = model.evaluate(X, verbose=0, return_dict=True)
+    for average in (model.average, model.encoder_average):
+        average.copy.set_weights([0 * w for w in average.copy.get_weights()])
+    assert model.evaluate(X, verbose=0, return_dict=True) == before
+
+
 def test_both_averages_follow():
     """`d * average + (1 - d) * weight`, d = 1 / 10 at the first update."""
     model = build(training={"ema_decay": 0.99})
@@ -441,7 +450,7 @@ def test_exported_signatures_are_pythons(conditional, tmp_path):
     ("options", "message"),
     [
         ({"feature_weight": 1.5}, "from 0 to 1"),
-        ({"feature_weight": -0.5}, "at least 0"),
+        ({"feature_weight": -0.5}, "from 0 to 1"),
         ({"feature_layer": "feature"}, "did you mean 'features'"),
         ({"feature_layer": "images"}, "feature_layer"),
         ({"kl_weight": -1}, "at least 0"),
