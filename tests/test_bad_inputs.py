@@ -353,7 +353,7 @@ USE = {
     ),
     "labels of all kinds": (
         lambda: metrics.probe(ROWS, [1, []]),
-        "integers",
+        "20 labels",
     ),
     "probabilities for text": (
         lambda: metrics.calibration_error(np.full((2, 2), 0.5), [1, []]),

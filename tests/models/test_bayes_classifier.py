@@ -614,7 +614,7 @@ class TestBadInput:
             ({"density": "low_rank:0"}, "positive integer"),
             ({"density": "low_rank:x"}, "positive integer"),
             ({"density": "low_rank:64"}, "below 64"),
-            ({"density": "full:3"}, "one of"),
+            ({"density": "full:3"}, 'Expected "full"'),
             ({"shrinkage": 0.1}, "`options` of `the density naive_gaussian`"),
             ({"density": "full", "shrinkage": 2}, "a number from 0 to 1"),
             ({"density": "vae", "kl_weight": 2}, "argument `kl_weight`"),
