@@ -3,7 +3,7 @@
 import difflib
 import functools
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # Characters of a value in a message.
@@ -85,42 +85,6 @@ def check_keywords(
                 f"Unknown argument `{name}` of `{owner}`"
                 f"{_nearest(name, list(known))}. Expected some of {names}."
             )
-
-
-def build_or_refuse(
-    argument: str, owner: str, expected: str, make: Callable, *given: Any
-) -> Any:
-    """Returns `make(*given)`, and turns any error into an `InvalidArgument`.
-
-    For what Keras makes of a user's name or config, where it may raise anything.
-
-    Args:
-        argument: Name of the argument.
-        owner: Name of the class or function that it was given to.
-        expected: What would have been right, in words.
-        make: Function that makes it.
-        *given: What it is called with, the user's value first.
-
-    Returns:
-        What `make` returned.
-
-    Raises:
-        InvalidArgument: If it can't be made.
-    """
-    try:
-        return make(*given)
-    except InvalidArgument:
-        raise
-    except Exception as error:  # of any kind: it is not kgen's code
-        reason = one_line(error)
-        if len(reason) > 200:
-            reason = f"{reason[:200]}..."
-        raise invalid(
-            argument,
-            owner,
-            f"{expected} ({type(error).__name__}: {reason})",
-            given[0],
-        ) from error
 
 
 def one_line(value: Any) -> str:

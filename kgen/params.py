@@ -18,7 +18,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from kgen.errors import build_or_refuse, invalid, unknown_name
+from kgen.errors import InvalidArgument, invalid, one_line, unknown_name
 
 # What int32 and float32 can hold.
 _LARGEST_INTEGER = 2**31 - 1
@@ -231,9 +231,16 @@ class Built(Constraint):
     expected: str
 
     def check(self, argument: str, owner: str, value: Any) -> Any:
-        return build_or_refuse(
-            argument, owner, self.expected, self.build, value
-        )
+        try:
+            return self.build(value)
+        except InvalidArgument:
+            raise
+        except Exception as error:  # of any kind: it is not kgen's code
+            reason = one_line(error)
+            if len(reason) > 200:
+                reason = f"{reason[:200]}..."
+            expected = f"{self.expected} ({type(error).__name__}: {reason})"
+            raise invalid(argument, owner, expected, value) from error
 
 
 # What TensorFlow takes as a seed everywhere.

@@ -64,6 +64,18 @@ def test_the_last_two_are_kept(checkpoints):
     assert value_of(model) == 11.0
 
 
+def test_a_resume_deletes_what_a_kill_kept(checkpoints):
+    """A kill between a checkpoint and the deletion of an old one leaves three."""
+    for path in checkpoints.directory.glob("epoch-00001.*"):
+        path.with_name(path.name.replace("00001", "00000")).write_bytes(
+            path.read_bytes()
+        )
+    assert len(weights_in(checkpoints)) == 3
+    assert checkpoints.restore(model_of(0.0)) == 2
+    names = ["epoch-00001.weights.h5", "epoch-00002.weights.h5"]
+    assert weights_in(checkpoints) == names
+
+
 def test_no_checkpoint_is_epoch_0(tmp_path):
     model = model_of(5.0)
     assert Checkpoints(tmp_path / "none").restore(model) == 0

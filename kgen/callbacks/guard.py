@@ -127,7 +127,8 @@ class Guard(keras.callbacks.Callback):
                 "rollback",
             )
         self._rollbacks = 0
-        faults.watch(model, self.max_skipped if self.on_nan == "skip" else 1)
+        most = self.max_skipped if self.on_nan == "skip" else 1
+        faults.start_watching(model, most)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._messages.send()

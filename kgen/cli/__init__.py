@@ -57,12 +57,12 @@ def _told(error: Exception) -> int | None:
     if isinstance(error, click.ClickException):
         return messages.complain(error.format_message(), error.exit_code)
     if isinstance(error, (InvalidArgument, OSError)):
-        return messages.complain(messages.one_line(error), 2)
+        return messages.complain(messages.text_of(error), 2)
     if isinstance(error, strategies.WorkerLost):
-        return messages.complain(messages.one_line(error), 1)
+        return messages.complain(messages.text_of(error), 1)
     number = files.error_number(error)
     if number in files.ADVICE:
-        return messages.complain(messages.one_line(OSError(number, "")), 2)
+        return messages.complain(messages.text_of(OSError(number, "")), 2)
     # TensorFlow's class can't be named here: it is imported late.
     if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):
         return messages.complain(_TOO_LARGE, 2)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from kgen import files
+from kgen.errors import one_line
 
 
 def complain(message: str, status: int | None) -> int | None:
@@ -31,12 +32,12 @@ def passing(text: str) -> None:
         click.echo(f"\r\x1b[K{text[:room]}", err=True, nl=False)
 
 
-def one_line(error: Exception | str) -> str:
-    """Returns what an error says; what helps, too, where it is the system's."""
+def text_of(error: Exception | str) -> str:
+    """Returns an error's text in one line, with advice on one of the system's."""
     text = str(error)
     if isinstance(error, OSError) and error.errno:
         place = f"{error.filename}: " if error.filename else ""
         text = place + (error.strerror or os.strerror(error.errno))
         advice = files.ADVICE.get(error.errno)
         text += f". {advice}." if advice else ""
-    return " ".join(text.split())
+    return one_line(text)

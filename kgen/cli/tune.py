@@ -11,7 +11,7 @@ import click
 
 from kgen import files, interrupts, names
 from kgen.cli import options
-from kgen.cli.messages import complain, one_line, passing
+from kgen.cli.messages import complain, passing, text_of
 from kgen.cli.startup import start_tensorflow
 from kgen.parallel import strategies
 
@@ -93,7 +93,7 @@ def tune(
     except OSError as error:
         if error.errno not in files.ADVICE or not study.folder.exists():
             raise
-        return complain(f"{one_line(error)} {_how_to_go_on(path, source)}", 2)
+        return complain(f"{text_of(error)} {_how_to_go_on(path, source)}", 2)
     except strategies.WorkerLost as error:
         studies.draw(study)
         return complain(str(error), 1)

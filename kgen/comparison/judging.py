@@ -25,7 +25,7 @@ from kgen.comparison.classifiers import (
 )
 from kgen.comparison.data import CompareSettings, Data, read
 from kgen.data import open_source
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, one_line
 
 _RESULT, _PICTURE = "comparison.json", "comparison.png"
 # Columns: header, digits behind the point, and which is the best.
@@ -94,7 +94,7 @@ def _result(data, vae, settings, report):
         try:
             yield
         except InvalidArgument as error:
-            why = " ".join(str(error).split())
+            why = one_line(error)
             left_out.append({"model": model, "on": on, "why": why})
             report(f"{model} on {on}: left out. {why}")
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from kgen.losses import likelihoods
 from kgen.models.encoder_decoder import EncoderDecoder, check_fit
-from kgen.models.training import test_step, training_step
+from kgen.models.training import training_step, validation_step
 from kgen.models.updates import Player, update
 
 
@@ -50,7 +50,7 @@ class Reconstructing(EncoderDecoder):
         )
         return self._log(losses, x)
 
-    @test_step
+    @validation_step
     def test_step(self, data):
         inputs, x = self.unpack(data, values=True)
         return self._log(self._step_losses(inputs, x, training=False), x)

@@ -17,7 +17,7 @@ from kgen.errors import InvalidArgument, invalid
 from kgen.models import checks, faults, graph_checks
 from kgen.models.bayes_rule import BayesRule
 from kgen.models.logs import LogMeans
-from kgen.models.training import compiles, test_step, training_step
+from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, update
 from kgen.parallel import replicas
 from kgen.params import Number
@@ -396,7 +396,7 @@ class BayesClassifier(BayesRule):
         y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
         return x, tf.cast(y, "int32")
 
-    @test_step
+    @validation_step
     def test_step(self, data):
         x, y = self._pair(data)
         graph_checks.check_values(x, self.support, type(self).__name__)

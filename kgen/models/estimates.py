@@ -18,11 +18,12 @@ def log_density(x, mean=0.0, log_var=0.0):
     return ops.sum(gaussian_log_prob(x, mean, log_var), axis=-1)
 
 
-def log_prob_given(model, z, inputs, training=False):
+def log_prob_given(model, decoder, z, inputs, training=False):
     """log p(x|z) of several codes for each example.
 
     Args:
         model: A `LatentGaussianModel`.
+        decoder: Its network to use.
         z: Tensor of shape `(samples, batch, latent_dim)`.
         inputs: x of shape `(batch, *input_shape)`, or `[x, labels]`.
         training: Whether the decoder is being trained.
@@ -35,7 +36,6 @@ def log_prob_given(model, z, inputs, training=False):
     if model.conditional:
         x, labels = inputs
         code = [code, ops.tile(labels, [samples])]
-    decoder = model.decoder if training else model.serving_decoder
     parameters = decoder(code, training=training)
     shape = (samples, batch, *model.input_shapes[0])
     parameters = ops.reshape(parameters, shape)
@@ -55,10 +55,12 @@ def rate_distortion(model, inputs, num_samples, seed, common=False):
     Returns:
         Pair of tensors of shape `(batch,)`, nats per image.
     """
-    mean, log_var = model.posterior_of(inputs)
+    mean, log_var = model.posterior_of(inputs, model.serving_encoder)
     total = _over_draws(
         model,
-        lambda z, _: ops.sum(log_prob_given(model, z, inputs), axis=0),
+        lambda z, _: ops.sum(
+            log_prob_given(model, model.serving_decoder, z, inputs), axis=0
+        ),
         lambda total, part: total + part,
         tf.zeros(tf.shape(mean)[:1]),
         (mean, log_var),
@@ -85,12 +87,12 @@ def importance_sampling(model, inputs, num_samples, seed, common=False):
     Returns:
         Pair of tensors of shape `(batch,)`.
     """
-    mean, log_var = model.posterior_of(inputs)
+    mean, log_var = model.posterior_of(inputs, model.serving_encoder)
 
     def log_weight_sums(z, eps):
         log_q = log_density(eps) - 0.5 * ops.sum(log_var, axis=-1)
-        log_joint = log_prob_given(model, z, inputs) + log_density(z)
-        log_weights = log_joint - log_q
+        log_lik = log_prob_given(model, model.serving_decoder, z, inputs)
+        log_weights = log_lik + log_density(z) - log_q
         powers = [log_weights, 2.0 * log_weights]  # of w and of w^2
         return ops.stack([ops.logsumexp(x, axis=0) for x in powers])
 

@@ -212,20 +212,21 @@ class _Step:
         )
 
 
-def watch(model, most):
+def start_watching(model, most):
     """Starts watching a model's steps, which may be traced already.
 
     Args:
         model: A compiled `GenerativeModel`.
         most: As in `Faults`.
     """
-    watched = model.traces.watched
-    if most not in watched:
-        watched[most] = Faults(model, most), None
-    watched["nobody"] = model.train_function
-    model.faults, model.train_function = watched[most]
+    traces = model.traces
+    traces.unwatched = model.train_function
+    if most not in traces.watched:
+        model.faults = Faults(model, most)
+        model.make_train_function(force=True)
+        traces.watched[most] = model.faults, model.train_function
+    model.faults, model.train_function = traces.watched[most]
     model.faults.reset()
-    model.make_train_function()
 
 
 @contextlib.contextmanager
@@ -235,9 +236,8 @@ def stops_watching_after(model):
         yield
     finally:
         if model.faults is not None:
-            watched = model.traces.watched
-            watched[model.faults.most] = model.faults, model.train_function
-            model.faults, model.train_function = None, watched["nobody"]
+            model.faults = None
+            model.train_function = model.traces.unwatched
 
 
 def step(function):

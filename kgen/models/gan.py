@@ -12,7 +12,7 @@ from kgen.models import adversarial, batches, outputs, paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.draws import fixed_draws, new_seed, prior_draws
 from kgen.models.encoder_decoder import total
-from kgen.models.training import compiles, test_step, training_step
+from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, update
 from kgen.parallel import replicas
 from kgen.params import SEED, Integer, Optional, Options, checked
@@ -202,7 +202,7 @@ class GAN(Adversarial):
         self._update_averages()
         return self._log_both(losses, generator_losses, x)
 
-    @test_step
+    @validation_step
     def test_step(self, data):
         inputs, x = self.unpack(data, values=True)
         inputs = self._parts(inputs, 1)[0]

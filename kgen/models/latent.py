@@ -44,10 +44,7 @@ class LatentGaussianModel(EncoderDecoder):
     # On tensors
 
     def posterior_of(
-        self,
-        inputs: Any,
-        training: bool = False,
-        encoder: keras.Model | None = None,
+        self, inputs: Any, encoder: keras.Model, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The mean and log-variance of q(z|x).
 
@@ -56,15 +53,13 @@ class LatentGaussianModel(EncoderDecoder):
 
         Args:
             inputs: x, or `[x, labels]`.
+            encoder: `encoder` in a step of training or validation,
+                `serving_encoder` once trained.
             training: Whether the encoder is being trained.
-            encoder: The network to use; None for `encoder` in training, and
-                else for `serving_encoder`.
 
         Returns:
             Two tensors of shape `(batch, latent_dim)`.
         """
-        if encoder is None:
-            encoder = self.encoder if training else self.serving_encoder
         mean, log_var = encoder(inputs, training=training)
         return ops.cast(mean, "float32"), bound_log_var(log_var)
 
@@ -74,7 +69,7 @@ class LatentGaussianModel(EncoderDecoder):
         return mean
 
     def _posterior(self, inputs, number=0):
-        return self.posterior_of(inputs)
+        return self.posterior_of(inputs, self.serving_encoder)
 
     # On arrays
 
@@ -300,7 +295,7 @@ class LatentGaussianModel(EncoderDecoder):
         labels = self.label_specs()
 
         def encode(images, labels=None):
-            mean, log_var = self.posterior_of(self.with_labels(images, labels))
+            mean, log_var = self._posterior(self.with_labels(images, labels))
             return {"mean": mean, "log_var": log_var}
 
         def sample(num_samples, seed, labels=None):

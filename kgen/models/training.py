@@ -29,7 +29,7 @@ def training_step(train_step: Callable) -> Callable:
     return replicas.step(faults.step(train_step))
 
 
-def test_step(test_step: Callable) -> Callable:
+def validation_step(test_step: Callable) -> Callable:
     """Decorates a `test_step`: devices share the batch."""
     return replicas.step(test_step)
 
@@ -71,12 +71,15 @@ class Traces:
 
     Attributes:
         by_name: Methods that work by the batch, by their names.
-        watched: Training steps with the `Faults` that watch them.
+        watched: The training steps that are watched, and their `Faults`, by
+            how many faulty steps in a row they allow.
+        unwatched: The training step that is not watched.
     """
 
     def __init__(self):
         self.by_name = {}
         self.watched = {}
+        self.unwatched = None
 
 
 class Trained(keras.Model):

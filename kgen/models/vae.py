@@ -13,7 +13,7 @@ from kgen.losses import gaussian_kl, likelihoods
 from kgen.models.encoder_decoder import check_fit, total
 from kgen.models.estimates import log_density, log_prob_given
 from kgen.models.latent import LatentGaussianModel, check_posterior
-from kgen.models.training import test_step, training_step
+from kgen.models.training import training_step, validation_step
 from kgen.models.updates import Player, update
 from kgen.params import SEED, Integer, Number, Optional, checked
 
@@ -124,7 +124,7 @@ class VAE(LatentGaussianModel):
         )
         return self._log(losses, x)
 
-    @test_step
+    @validation_step
     def test_step(self, data):
         inputs, x = self.unpack(data, values=True)
         return self._log(self._step_losses(inputs, x, training=False), x)
@@ -133,7 +133,7 @@ class VAE(LatentGaussianModel):
         if self.importance_samples > 1:
             return self._importance_weighted_losses(inputs, training)
         # q(z|x), one draw of z, and the KL term, which `sampling` adds
-        mean, log_var = self.posterior_of(inputs, training)
+        mean, log_var = self.posterior_of(inputs, self.encoder, training)
         # Read now: another replica's call may replace this list.
         regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
@@ -158,9 +158,9 @@ class VAE(LatentGaussianModel):
         count = self.importance_samples
         kl_weight = self.sampling.current_kl_weight  # a callback may set it
         # K draws of z for each example, and the logs of their weights w
-        mean, log_var = self.posterior_of(inputs, training)
+        mean, log_var = self.posterior_of(inputs, self.encoder, training)
         z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
-        log_lik = log_prob_given(self, z, inputs, training)
+        log_lik = log_prob_given(self, self.decoder, z, inputs, training)
         log_ratio = log_density(z, mean, log_var) - log_density(z)
         log_weights = log_lik - kl_weight * log_ratio
         # The log of their mean is never below the mean of their logs.

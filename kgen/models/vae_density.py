@@ -167,7 +167,7 @@ class VAEDensity(Density):
     def _bound(self, model, labels, x, eps):
         """The ELBO by one draw of z, to be differentiated."""
         inputs = model.with_labels(x, labels)
-        mean, log_var = model.posterior_of(inputs, training=True)
+        mean, log_var = model.posterior_of(inputs, model.encoder, training=True)
         z = mean + ops.exp(0.5 * log_var) * eps[:, : model.latent_dim]
         parameters = model.decoder(
             model.decoder_inputs(z, inputs), training=True

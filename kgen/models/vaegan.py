@@ -15,7 +15,7 @@ from kgen.models.averages import WeightAverage
 from kgen.models.draws import fixed_draws
 from kgen.models.encoder_decoder import check_fit, total
 from kgen.models.latent import LatentGaussianModel, check_posterior
-from kgen.models.training import compiles, test_step, training_step
+from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, update
 from kgen.networks.common import layer_output
 from kgen.parallel import replicas
@@ -27,7 +27,7 @@ _EQUILIBRIUM = 0.68
 
 
 class VAEGANLosses(NamedTuple):
-    """Means over a batch. The first three are the players', the rest is logged.
+    """Means over a batch: what the three players minimise, and the logs.
 
     The two gates say whether a player takes its step; they are None without an
     `equilibrium_margin`.
@@ -50,7 +50,14 @@ class VAEGANLosses(NamedTuple):
     decoder_plays: tf.Tensor | None = None
 
 
-_LOGS = VAEGANLosses._fields[3:-2]
+_NOT_LOGGED = {
+    "encoder",
+    "decoder",
+    "discriminator",
+    "discriminator_plays",
+    "decoder_plays",
+}
+_LOGS = [x for x in VAEGANLosses._fields if x not in _NOT_LOGGED]
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -325,7 +332,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         self._update_averages()
         return self._log(losses, x)
 
-    @test_step
+    @validation_step
     def test_step(self, data):
         inputs, x = self.unpack(data, values=True)
         (inputs,) = self._parts(inputs, 1)
@@ -338,7 +345,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         x, labels = self._split(inputs)
         # z from q(z|x), and x1 = Dec(z); in validation, too, by the players'
         # own weights, not by their averages
-        mean, log_var = self.posterior_of(inputs, training, self.encoder)
+        mean, log_var = self.posterior_of(inputs, self.encoder, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)

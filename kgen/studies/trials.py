@@ -13,7 +13,7 @@ from keras_tuner.engine.trial import Trial
 
 from kgen import extractors, files
 from kgen.callbacks import Diverged, EpochOrder, Evaluation, Guard
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, one_line
 from kgen.evaluation import Evidence, check_possible, compute
 from kgen.models.base import GenerativeModel
 from kgen.models.factory import load_model
@@ -155,7 +155,7 @@ class Trainer(ResumableTuner):
                 # of `Diverged` advises.
                 what = error.fault if isinstance(error, Diverged) else error
                 reason = f"{type(error).__name__}: {what}"
-                record["reason"] = " ".join(reason.split())[:_LONGEST]
+                record["reason"] = one_line(reason)[:_LONGEST]
                 raise keras_tuner.errors.FailedTrialError(reason) from error
             finally:
                 attempts.unlink()
