@@ -35,7 +35,7 @@ from sklearn.datasets import load_digits
 from tensorflow.python.framework import func_graph, ops
 
 import kgen
-from kgen import names
+from kgen import registry
 from kgen.cli import main as kgen_command
 
 WARM_UP = 3  # rounds
@@ -185,7 +185,7 @@ def problems(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--model", choices=names.MODELS, default="vae")
+    parser.add_argument("--model", choices=registry.MODELS, default="vae")
     parser.add_argument("--why", action="store_true")
     options = parser.parse_args()
     traces = Traces()

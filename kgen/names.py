@@ -2,14 +2,6 @@
 
 from typing import Any
 
-MODELS = {
-    "autoencoder": "fewer dimensions, and back",
-    "bayes_classifier": "classes by Bayes' rule and a generative model",
-    "denoising_autoencoder": "pictures without their noise",
-    "gan": "generative adversarial network",
-    "vae": "variational autoencoder",
-    "vaegan": "a VAE whose decoder plays against a discriminator",
-}
 NETWORKS = {
     "dense": "fully connected, for vectors and pictures",
     "conv": "convolutional, for pictures of any size",
@@ -34,27 +26,9 @@ ON_NAN = {
     "5 times at most",
 }
 
-# What `kgen train` does without being told, and where a model differs: tuning/README.md
-# says what came of studies.
-TRAINING = {"latent_dim": 8, "epochs": 100, "batch_size": 64}
-TRAINING_OF = {
-    "gan": {"latent_dim": 16, "epochs": 150, "batch_size": 32},
-    "vae": {"latent_dim": 16},
-    "vaegan": {"latent_dim": 16, "batch_size": 32},
-}
-
 # Of what `kgen export` writes.
 IMAGE_FORMATS = ("float", "uint8", "png")
 PRECISIONS = ("float16", "int8")
-
-
-def training_of(model: str) -> dict[str, int]:
-    """What `kgen train MODEL` does without being told.
-
-    Args:
-        model: A name out of `MODELS`.
-    """
-    return {**TRAINING, **TRAINING_OF.get(model, {})}
 
 
 def as_typed(value: Any) -> Any:

@@ -21,10 +21,9 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from kgen import cli, data, exports, files, locks, names, runs
+from kgen import cli, data, exports, files, locks, names, registry, runs
 from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
-from kgen.models import factory
 from kgen.runs import settings
 from tests.models.contract import assert_same_state
 
@@ -181,7 +180,7 @@ def test_help_does_not_wait_for_tensorflow(args):
 @pytest.mark.parametrize("args", [["--help"], ["train", "--help"], []])
 def test_help_lists_what_there_is(args):
     text = kgen(*args)
-    for name in (*names.MODELS, *names.NETWORKS, *names.SOURCES):
+    for name in (*registry.MODELS, *names.NETWORKS, *names.SOURCES):
         assert f"  {name} " in text
     # Nothing is cut short for want of room.
     assert not any(line.endswith("...") for line in text.splitlines()[1:])
@@ -196,11 +195,6 @@ def test_help_shows_the_defaults():
 
 def test_version():
     assert "0.1.0" in kgen("--version")
-
-
-def test_the_names_are_the_factory_s():
-    assert set(names.MODELS) == set(factory.MODELS)
-    assert set(names.NETWORKS) == set(factory.NETWORKS)
 
 
 # Training

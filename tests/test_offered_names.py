@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 import kgen
-from kgen import densities, hypermodels, names, optimizers
+from kgen import densities, hypermodels, names, optimizers, registry
 from kgen.errors import InvalidArgument
 from kgen.layers import corruption
 from kgen.losses import adversarial, keras_losses, likelihoods, penalties
 from kgen.models import factory
-from kgen.studies import objectives
 
 
 @pytest.mark.parametrize("name", optimizers.by_name())
@@ -46,7 +45,7 @@ def test_an_unknown_optimizer_is_offered_the_nearest():
             lambda name: densities.get(name, (30,), 2),
             densities.factory.DENSITIES,
         ),
-        (hypermodels.get, names.MODELS),
+        (hypermodels.get, registry.MODELS),
     ],
     ids=["losses", "penalties", "likelihoods", "keras losses", "corruptions"]
     + ["densities", "hypermodels"],
@@ -56,10 +55,10 @@ def test_what_is_offered_is_built(get, offered):
         assert get(name) is not None
 
 
-@pytest.mark.parametrize("model", names.MODELS)
+@pytest.mark.parametrize("model", registry.MODELS)
 @pytest.mark.parametrize("network", names.NETWORKS)
 def test_models_and_networks(model, network):
-    if network == "unet" and model != "denoising_autoencoder":
+    if network not in registry.MODELS[model].networks:
         with pytest.raises(InvalidArgument, match="skip connections"):
             factory.options_of(model, network)
         return
@@ -70,13 +69,17 @@ def test_models_and_networks(model, network):
         input_shape=(8, 8, 1),
         network=network,
         latent_dim=2,
-        num_classes=2 if factory.MODELS[model].needs_labels else None,
+        num_classes=2
+        if registry.MODELS[model].model_class.needs_labels
+        else None,
         **{name: value for name, value in small.items() if name in known},
     )
     found.compile()
 
 
 def test_the_lists_agree():
-    assert set(names.MODELS) == set(factory.MODELS)
     assert set(names.NETWORKS) == set(factory.NETWORKS)
-    assert set(names.MODELS) == set(objectives._INSTEAD)
+    for entry in registry.MODELS.values():
+        assert getattr(kgen, entry.class_name) is entry.model_class
+        assert set(entry.networks) <= set(names.NETWORKS)
+        assert entry.training.keys() <= registry.TRAINING.keys()

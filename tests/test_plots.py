@@ -31,7 +31,10 @@ def count_runs(dark):
 def figure_of(monkeypatch, function, *args, **kwargs):
     """The Matplotlib figure that a function of `plots` saves."""
     saved = []
-    monkeypatch.setattr(plots, "_save", lambda figure, _: saved.append(figure))
+    for module in (plots.classes, plots.curves, plots.pictures):
+        monkeypatch.setattr(
+            module, "save", lambda figure, _: saved.append(figure)
+        )
     function(*args, **kwargs)
     return saved[0]
 
@@ -123,7 +126,7 @@ def test_pairs_of_very_many(monkeypatch):
     x = np.zeros((2500, 28, 28, 1))
     figure = figure_of(monkeypatch, plots.pairs, {"a": x, "b": x}, "p.png")
     assert len(figure.axes) == 50
-    assert max(figure.get_size_inches()) * plots._DPI < 2**16
+    assert max(figure.get_size_inches()) * plots.figures.DPI < 2**16
 
 
 HISTORY = {

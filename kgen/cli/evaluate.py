@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kgen import names
+from kgen import registry
 from kgen.cli import options
 from kgen.cli.messages import progress
 from kgen.cli.startup import start_tensorflow
@@ -74,11 +74,11 @@ def evaluate(
 
 @click.command()
 @options.trains
-@options.positive("--latent-dim", names.TRAINING["latent_dim"])
+@options.positive("--latent-dim", registry.TRAINING["latent_dim"])
 @options.positive(
-    "--epochs", names.TRAINING["epochs"], "Of each of the two VAEs."
+    "--epochs", registry.TRAINING["epochs"], "Of each of the two VAEs."
 )
-@options.positive("--batch-size", names.TRAINING["batch_size"])
+@options.positive("--batch-size", registry.TRAINING["batch_size"])
 @options.seed
 @options.positive(
     "--limit", 10_000, "Training examples at most, of all classes."

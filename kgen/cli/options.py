@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kgen import names
+from kgen import names, registry
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -18,7 +18,7 @@ LISTS = "\n".join(
     + "\n".join(f"  {name:10} {text}" for name, text in entries.items())
     + "\n"
     for title, entries in (
-        ("Models", names.MODELS),
+        ("Models", {n: e.sentence for n, e in registry.MODELS.items()}),
         ("Networks", names.NETWORKS),
         ("Sources for --data", names.SOURCES),
     )
@@ -126,10 +126,10 @@ def overwrite(text: str) -> Decorator:
 
 def training(name: str) -> Decorator:
     """An integer that a model may have a default of its own for."""
-    default = f"default: {names.TRAINING[name]}"
-    for model, own in names.TRAINING_OF.items():
-        if name in own:
-            default += f", {model} {own[name]}"
+    default = f"default: {registry.TRAINING[name]}"
+    for model, entry in registry.MODELS.items():
+        if name in entry.training:
+            default += f", {model} {entry.training[name]}"
     option = f"--{name.replace('_', '-')}"
     return click.option(option, type=int, help=f"[{default}]")
 

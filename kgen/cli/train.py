@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kgen import interrupts, names
+from kgen import interrupts, names, registry
 from kgen.cli import options, workers
 from kgen.cli.export import export_model
 from kgen.cli.messages import complain
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=options.LISTS)
-@click.argument("model", type=options.Name("model", names.MODELS))
+@click.argument("model", type=options.Name("model", registry.MODELS))
 @options.trains
 @options.training("latent_dim")
 @options.training("epochs")
@@ -127,7 +127,8 @@ def train(
     given = options.given(ctx) | ({"options"} if set_options else set())
     typed = {name: values[name] for name in given & values.keys()}
     best = _best_settings(study, model) if study else {}
-    chosen = {**values, **names.training_of(model), **best, **typed}
+    defaults = registry.MODELS[model].defaults
+    chosen = {**values, **defaults, **best, **typed}
     fields = {name: chosen.pop(name) for name in values}
     fields["data"] = runs.data_name(fields["data"])
     if fields["data_dir"]:

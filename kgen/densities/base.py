@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from keras import ops
 from tensorflow import Tensor
 
 from kgen.densities.moments import Sums
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, invalid
 from kgen.params import Integer, checked
 
 # A weight and its new value.
@@ -253,3 +254,26 @@ def assign(pairs: list[Pair]) -> None:
         for (variable, _), value in zip(pairs, before):
             variable.assign(value)
         raise
+
+
+def check_density(owner: str, density: Any) -> None:
+    """Raises unless a classifier can be built of `density`.
+
+    Raises:
+        InvalidArgument: If it is no `Density`, or an incomplete one.
+    """
+    if not isinstance(density, Density):
+        raise invalid(
+            "density",
+            owner,
+            "a kgen.densities.Density; `create_model` takes their names",
+            density,
+        )
+    if not hasattr(density, "num_classes"):
+        raise invalid(
+            "density",
+            owner,
+            "one whose `__init__` calls `super().__init__(input_shape, "
+            "num_classes)`",
+            density,
+        )

@@ -1,94 +1,45 @@
 """Models in a space of settings, for Keras Tuner: one class for each model."""
 
+import functools
+
+from kgen import registry
 from kgen.hypermodels.base import HyperModel
 from kgen.params import Options, checked
 
-__all__ = [
-    "VAE",
-    "VAEGAN",
-    "GAN",
-    "Autoencoder",
-    "BayesClassifier",
-    "DenoisingAutoencoder",
-    "HyperModel",
-    "get",
-]
+_BY_CLASS = {entry.class_name: name for name, entry in registry.MODELS.items()}
+
+__all__ = ["HyperModel", "get", *_BY_CLASS]
 
 
-class Autoencoder(HyperModel):
-    """`kgen.Autoencoder` in a space of settings; see `HyperModel`."""
-
-    model = "autoencoder"
-
-
-class DenoisingAutoencoder(HyperModel):
-    """`kgen.DenoisingAutoencoder` in a space of settings; see `HyperModel`."""
-
-    model = "denoising_autoencoder"
-
-
-class VAE(HyperModel):
-    """`kgen.VAE` in a space of settings; see `HyperModel`.
-
-    Example:
-
-        tuner = keras_tuner.RandomSearch(
-            kgen.hypermodels.VAE(input_shape=(8, 8, 1)),
-            objective=keras_tuner.Objective("val_elbo", "max"),
-            max_trials=20,
-        )
-        tuner.search(train, validation_data=validation, epochs=20)
-    """
-
-    model = "vae"
-
-
-class GAN(HyperModel):
-    """`kgen.GAN` in a space of settings; see `HyperModel`.
-
-    Its losses measure no quality: `kgen.callbacks.Evaluation` gives figures
-    that do.
-    """
-
-    model = "gan"
-
-
-class VAEGAN(HyperModel):
-    """`kgen.VAEGAN` in a space of settings; see `HyperModel`."""
-
-    model = "vaegan"
-
-
-class BayesClassifier(HyperModel):
-    """`kgen.BayesClassifier` in a space of settings; see `HyperModel`."""
-
-    model = "bayes_classifier"
-
-
-_CLASSES = {
-    cls.model: cls
-    for cls in (
-        Autoencoder,
-        DenoisingAutoencoder,
-        VAE,
-        GAN,
-        VAEGAN,
-        BayesClassifier,
-    )
-}
-
-
-@checked(model=Options(_CLASSES))
+@checked(model=Options(registry.MODELS))
+@functools.cache
 def get(model: str) -> type[HyperModel]:
-    """The class for a model's name.
+    """Returns the class of hypermodels for a model's name.
 
     Args:
         model: A name that `kgen.create_model` knows.
 
     Returns:
-        A subclass of `HyperModel`.
+        A subclass of `HyperModel`, which is also here under the name of the
+        model's class: `kgen.hypermodels.VAE` is `get("vae")`.
 
     Raises:
         InvalidArgument: If there is no such model.
     """
-    return _CLASSES[model]
+    name = registry.MODELS[model].class_name
+    return type(
+        name,
+        (HyperModel,),
+        {
+            "__doc__": f"`kgen.{name}` in a space of settings; see "
+            "`HyperModel`.",
+            "__module__": __name__,
+            "model": model,
+        },
+    )
+
+
+def __getattr__(name: str) -> type[HyperModel]:
+    if name not in _BY_CLASS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return get(_BY_CLASS[name])

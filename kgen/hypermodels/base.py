@@ -7,9 +7,9 @@ import keras
 import keras_tuner
 import tensorflow as tf
 
+from kgen import registry
 from kgen.errors import InvalidArgument, check_keywords, invalid
 from kgen.hypermodels import finite
-from kgen.hypermodels.defaults import SPACES
 from kgen.hypermodels.space import Space
 from kgen.models import factory
 from kgen.models.base import GenerativeModel
@@ -43,6 +43,18 @@ class HyperModel(keras_tuner.HyperModel):
     Raises:
         InvalidArgument: If a name is unknown (the nearest one is offered), an
             entry can't be read, or nothing is searched.
+
+    Example:
+
+        tuner = keras_tuner.RandomSearch(
+            kgen.hypermodels.VAE(input_shape=(8, 8, 1)),
+            objective=keras_tuner.Objective("val_elbo", "max"),
+            max_trials=20,
+        )
+        tuner.search(train, validation_data=validation, epochs=20)
+
+    The losses of players, such as a GAN's, measure no quality:
+    `kgen.callbacks.Evaluation` gives figures that do.
     """
 
     # The name by which `create_model` knows it; subclasses set it.
@@ -64,12 +76,13 @@ class HyperModel(keras_tuner.HyperModel):
         self.input_shape = check_shape(input_shape)
         self.num_classes = num_classes
         self.seed = seed
-        if factory.MODELS[self.model].needs_labels and num_classes is None:
+        entry = registry.MODELS[self.model]
+        if entry.model_class.needs_labels and num_classes is None:
             raise invalid("num_classes", owner, "a positive integer", None)
         self._network = "conv" if len(self.input_shape) == 3 else "dense"
         if space is None:
             known = self.names([self._network])
-            default = SPACES.get(self.model, {})
+            default = entry.space
             space = {k: v for k, v in default.items() if k in known}
         self._networks = _networks(space, self._network, owner)
         self.space = Space(space, self.names(self._networks), owner)

@@ -29,7 +29,7 @@ CONSTRAINTS = {
 }
 
 
-class Judgement(NamedTuple):
+class DiscriminatorOutputs(NamedTuple):
     """What a discriminator says of examples.
 
     Args:
@@ -223,7 +223,7 @@ class Adversarial(GenerativeModel):
         noise = replicas.normal(ops.shape(x), self.seed_generator)
         return self.instance_noise * noise
 
-    def _seen(self, x, noise=0.0):
+    def _discriminator_examples(self, x, noise=0.0):
         """x as the discriminator sees it: with noise, and packed."""
         x = ops.cast(x, "float32") + noise
         if self.pack == 1:
@@ -232,13 +232,13 @@ class Adversarial(GenerativeModel):
         x = ops.moveaxis(x, 1, -1)
         return ops.reshape(x, (-1, *self.discriminator.inputs[0].shape[1:]))
 
-    def _judge(self, x, labels=None, training=False):
-        """Returns the `Judgement` of examples as the discriminator sees them."""
+    def _discriminator_outputs(self, x, labels=None, training=False):
+        """Returns what the discriminator says of its examples."""
         inputs = self.with_labels(x, labels)
         logits = self.discriminator(inputs, training=training)
-        return Judgement(ops.cast(logits, "float32"))
+        return DiscriminatorOutputs(ops.cast(logits, "float32"))
 
-    def _judge_all(self, real, fakes, labels, training):
+    def _discriminator_losses(self, real, fakes, labels, training):
         """Computes the discriminator's losses.
 
         Args:
@@ -248,15 +248,15 @@ class Adversarial(GenerativeModel):
             training: Whether the discriminator is being trained.
 
         Returns:
-            `DiscriminatorLosses`, and the `Judgement`s of `real` and of each of
-            `fakes`.
+            `DiscriminatorLosses`, and the `DiscriminatorOutputs` of `real` and
+            of each of `fakes`.
         """
 
-        def judge(x):
-            return self._judge(x, labels, training)
+        def discriminate(x):
+            return self._discriminator_outputs(x, labels, training)
 
-        real, penalty = self._penalised(judge, real, fakes[0])
-        fakes = [judge(fake) for fake in fakes]
+        real, penalty = self._penalised(discriminate, real, fakes[0])
+        fakes = [discriminate(fake) for fake in fakes]
         # Before replicas may meet in the loss: they share layers' lists of losses.
         regularization = total(self.discriminator.losses)
         fake_logits = [fake.logits for fake in fakes]
@@ -274,22 +274,22 @@ class Adversarial(GenerativeModel):
         )
         return losses, real, fakes
 
-    def _penalised(self, judge, real, fake):
-        """The judgement of real examples, and the penalty.
+    def _penalised(self, discriminate, real, fake):
+        """The outputs for real examples, and the penalty.
 
         A penalty names the points at which it wants the gradient. Where these
         are the real examples, as in R1, one run on them serves for both.
         """
         if self.penalty is None:
-            return judge(real), ops.zeros(())
+            return discriminate(real), ops.zeros(())
         points = self.penalty.points(real, fake, self.seed_generator)
         with tf.GradientTape() as tape:
             tape.watch(points)
-            judgement = judge(points)
+            outputs = discriminate(points)
             # Examples don't meet in a discriminator: the sum has all gradients.
-            score = ops.sum(judgement.logits)
+            score = ops.sum(outputs.logits)
         penalty = self.penalty(tape.gradient(score, points))
-        return judgement if points is real else judge(real), penalty
+        return outputs if points is real else discriminate(real), penalty
 
     def _discriminator_player(self, **fields):
         return Player(
@@ -338,7 +338,7 @@ class Adversarial(GenerativeModel):
         return self._apply(self._logits, x, batch_size)
 
     def _logits(self, inputs, number=0):
-        return self._judge(*self._split(inputs)).logits[:, 0]
+        return self._discriminator_outputs(*self._split(inputs)).logits[:, 0]
 
     # Files
 
@@ -361,7 +361,7 @@ class Adversarial(GenerativeModel):
             self._reset_averages()
 
     def _discriminate_endpoint(self):
-        """The signature `discriminate`, where a single example is judged."""
+        """The signature `discriminate`, of single examples."""
         if self.pack > 1:
             return {}
 

@@ -2,7 +2,6 @@
 
 import inspect
 import types
-import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -11,10 +10,10 @@ import tensorflow as tf
 from keras import ops
 
 from kgen.densities import ClassPrior, Density
-from kgen.densities.base import assign
+from kgen.densities.base import assign, check_density
 from kgen.densities.prior import ClassCounts
 from kgen.errors import InvalidArgument, invalid
-from kgen.models import checks, faults, graph_checks
+from kgen.models import faults, graph_checks
 from kgen.models.bayes_rule import BayesRule
 from kgen.models.logs import LogMeans
 from kgen.models.training import compiles, training_step, validation_step
@@ -109,7 +108,7 @@ class BayesClassifier(BayesRule):
     def __init__(self, density: Density, prior: Any = None, **kwargs: Any):
         # Densities choose their precision; half would not do for P(y|x).
         super().__init__(**{"autocast": False, **kwargs})
-        _check_density(density)
+        check_density("BayesClassifier", density)
         self.density = density
         self.prior = prior.tolist() if isinstance(prior, np.ndarray) else prior
         self.class_prior = ClassPrior(density.num_classes, self.prior)
@@ -198,24 +197,31 @@ class BayesClassifier(BayesRule):
     @training_step
     def train_step(self, data):
         x, y = self._pair(data)
-        if self.counts:
-            losses = self._step_losses(x, y, training=False)
-        else:
-            losses = update(
-                lambda: self._losses_to_minimise(x, y),
-                Player(self.optimizer, self.density.trainable_variables),
-            )
+        step = self._counting_step if self.counts else self._gradient_step
+        return self._log_means(step(x, y), y)
+
+    def _counting_step(self, x, y):
+        """Adds a batch to the sums of p(x|y) and P(y) for the M-step."""
+        losses = self._step_losses(x, y, training=False)
         responsibilities = self._e_step(y, losses.guesses)
         self.class_prior.observe(responsibilities)
-        if self.counts:
-            self.density.observe(replicas.own(x), responsibilities)
-        return self._log_means(losses, y)
+        self.density.observe(replicas.own(x), responsibilities)
+        return losses
+
+    def _gradient_step(self, x, y):
+        """Updates p(x|y) by gradient, and adds a batch to the sums of P(y)."""
+        losses = update(
+            lambda: self._losses_to_minimise(x, y),
+            Player(self.optimizer, self.density.trainable_variables),
+        )
+        self.class_prior.observe(self._e_step(y, losses.guesses))
+        return losses
 
     def _e_step(self, y, guesses):
-        """How much of each example belongs to each class.
+        """Returns how much of each example belongs to each class.
 
         All of an example with a label belongs to its class; one without counts
-        for each class by P(y|x), once there has been a first count.
+        for each class by P(y|x), once there has been a first M-step.
         """
         responsibilities = self._one_hot(y) + self.fitted * guesses
         # Each replica counts its own examples.
@@ -278,7 +284,7 @@ class BayesClassifier(BayesRule):
         given = fit.bind(self, x, *args, **kwargs).arguments
         for name in ("self", "callbacks", "initial_epoch", "validation_data"):
             given.pop(name, None)
-        # The last one keeps what a validation_split leaves from being judged.
+        # The last one keeps what a validation_split leaves from being evaluated.
         once = {"epochs": 1, "verbose": 0, "validation_freq": 2}
         self._counts_before_gradient, self.train_function = True, None
         try:
@@ -314,37 +320,37 @@ class BayesClassifier(BayesRule):
 
     # Losses
 
-    def _step_losses(self, x, y, training, judged=True):
+    def _step_losses(self, x, y, training, included=True):
         """The losses, by the densities of all classes.
 
         Args:
             x: Tensor of shape `(batch, *input_shape)`.
             y: Labels of shape `(batch,)`, or -1.
             training: Whether they are to be differentiated.
-            judged: Truth values of shape `(batch,)`: which of the examples the
+            included: Truth values of shape `(batch,)`: which examples the
                 losses are means over.
         """
         joint = self._joint(x, training=training)
         log_joint_y = tf.gather(joint, tf.maximum(y, 0), axis=1, batch_dims=1)
         marginal = tf.reduce_logsumexp(joint, axis=1)
-        known = tf.logical_and(y >= 0, judged)
+        known = tf.logical_and(y >= 0, included)
         # where, not a product: a class may be impossible, its log infinite.
         missed = tf.reduce_sum(tf.where(known, marginal - log_joint_y, 0.0))
         log_prob = tf.where(
             y >= 0, log_joint_y, self.unlabelled_weight * marginal
         )
-        judged = tf.broadcast_to(judged, tf.shape(y))
-        total = tf.reduce_sum(tf.where(judged, log_prob, 0.0))
+        included = tf.broadcast_to(included, tf.shape(y))
+        total = tf.reduce_sum(tf.where(included, log_prob, 0.0))
         right = tf.equal(tf.argmax(joint, axis=1, output_type="int32"), y)
         guesses = self.unlabelled_weight * tf.nn.softmax(joint)
         return ClassifierLosses(
             **self._sum(
-                _over(-total, _number_of(judged)),
-                _over(missed, _number_of(judged)),
+                _mean(-total, _number_of(included)),
+                _mean(missed, _number_of(included)),
             ),
             guesses=tf.where((y < 0)[:, None], guesses, 0.0),
-            discriminative_loss=_over(missed, _number_of(known)),
-            accuracy=_over(_number_of(right), _number_of(y >= 0)),
+            discriminative_loss=_mean(missed, _number_of(known)),
+            accuracy=_mean(_number_of(right), _number_of(y >= 0)),
         )
 
     def _losses_to_minimise(self, x, y):
@@ -386,60 +392,30 @@ class BayesClassifier(BayesRule):
 
     # Validation and logs
 
-    def _one_hot(self, y):
-        return tf.one_hot(y, self.num_classes, dtype="float64")
-
-    def _pair(self, data):
-        owner = type(self).__name__
-        x, y = checks.parts_of(data, owner)
-        x = graph_checks.examples(x, self.input_shapes[0], owner)
-        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
-        return x, tf.cast(y, "int32")
-
     @validation_step
     def test_step(self, data):
         x, y = self._pair(data)
         graph_checks.check_values(x, self.support, type(self).__name__)
         prior = tf.gather(self.class_prior.log_prior.value, tf.maximum(y, 0))
-        judged = tf.logical_or(y < 0, tf.math.is_finite(prior))
-        impossible = tf.where(judged, -1, y)  # -1 is no class
+        included = tf.logical_or(y < 0, tf.math.is_finite(prior))
+        impossible = tf.where(included, -1, y)  # -1 is no class
         self._impossible_counts.add(self._one_hot(replicas.own(impossible)))
-        losses = self._step_losses(x, y, training=False, judged=judged)
-        return self._log_means(losses, y, judged)
+        losses = self._step_losses(x, y, training=False, included=included)
+        return self._log_means(losses, y, included)
 
-    def _log_means(self, losses, y, judged=None):
-        if judged is None:
-            judged = tf.ones_like(y, "bool")
-        y, judged = replicas.own(y), replicas.own(judged)
+    def _log_means(self, losses, y, included=None):
+        if included is None:
+            included = tf.ones_like(y, "bool")
+        y, included = replicas.own(y), replicas.own(included)
         values = losses._asdict()
-        self.log_means.update_state(values, _number_of(judged))
+        self.log_means.update_state(values, _number_of(included))
         logs = self.log_means.result()
         if losses.accuracy is not None:
-            known = _number_of((y >= 0) & judged)
+            known = _number_of((y >= 0) & included)
             self.labelled_means.update_state(values, known)
             self.accuracy_mean.update_state(values, _number_of(y >= 0))
             logs.update(self.labelled_means.result())
             logs.update(self.accuracy_mean.result())
-        return logs
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """`keras.Model.evaluate`; examples of impossible classes are errors.
-
-        If P(y) is 0 for an example's class, of which there was no training
-        example, -log p(x, y) is infinite. The losses leave such examples out,
-        `accuracy` counts them as wrong, and a warning says how many they are.
-        """
-        self._impossible_counts.start()
-        logs = super().evaluate(*args, **kwargs)
-        counts = self._impossible_counts.array()
-        for label in np.flatnonzero(counts):
-            warnings.warn(
-                f"`BayesClassifier`: {counts[label]:.0f} examples of class {label} "
-                "can't be judged by a loss, since P(y) is 0: there was no "
-                "training example of this class. They count as wrong in "
-                "`accuracy`, and are left out of the losses.",
-                stacklevel=2,
-            )
         return logs
 
 
@@ -448,27 +424,9 @@ def _number_of(truths):
     return tf.reduce_sum(tf.cast(truths, "float64"))
 
 
-def _over(value, count):
-    """A mean, or 0 of nothing."""
-    return tf.math.divide_no_nan(value, count)
-
-
-def _check_density(density):
-    if not isinstance(density, Density):
-        raise invalid(
-            "density",
-            "BayesClassifier",
-            "a kgen.densities.Density; `create_model` takes their names",
-            density,
-        )
-    if not hasattr(density, "num_classes"):
-        raise invalid(
-            "density",
-            "BayesClassifier",
-            "one whose `__init__` calls `super().__init__(input_shape, "
-            "num_classes)`",
-            density,
-        )
+def _mean(total, number):
+    """A mean, or 0 of no examples."""
+    return tf.math.divide_no_nan(total, number)
 
 
 class _Epochs(keras.callbacks.Callback):

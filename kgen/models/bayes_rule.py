@@ -1,5 +1,6 @@
 """What a density of each class and P(y) can do once they are known."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,17 @@ class BayesRule(GenerativeModel):
         x = graph_checks.examples(x, shape, owner)
         return x, x
 
+    def _pair(self, data):
+        """x and the labels of a batch, which may be -1."""
+        owner = type(self).__name__
+        x, y = checks.parts_of(data, owner)
+        x = graph_checks.examples(x, self.input_shapes[0], owner)
+        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
+        return x, tf.cast(y, "int32")
+
+    def _one_hot(self, y):
+        return tf.one_hot(y, self.num_classes, dtype="float64")
+
     def checked_inputs(self, inputs: Any, any_range: bool = False) -> Any:
         """Checks the examples that a method is given; labels are left out."""
         return self._checked_examples(_without_labels(inputs), any_range)
@@ -76,6 +88,26 @@ class BayesRule(GenerativeModel):
                 f"shape {tuple(inputs.shape)}",
             )
         return tf.cast(tf.nn.softmax(self._joint(inputs)), "float32")
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """`keras.Model.evaluate`; examples of impossible classes are errors.
+
+        If P(y) is 0 for an example's class, of which there was no training
+        example, -log p(x, y) is infinite. The losses leave such examples out,
+        `accuracy` counts them as wrong, and a warning says how many they are.
+        """
+        self._impossible_counts.start()
+        logs = super().evaluate(*args, **kwargs)
+        counts = self._impossible_counts.array()
+        for label in np.flatnonzero(counts):
+            warnings.warn(
+                f"`BayesClassifier`: {counts[label]:.0f} examples of class {label} "
+                "can't be judged by a loss, since P(y) is 0: there was no "
+                "training example of this class. They count as wrong in "
+                "`accuracy`, and are left out of the losses.",
+                stacklevel=2,
+            )
+        return logs
 
     def log_joint(
         self, x: Any, mask: Any = None, batch_size: int = 1024

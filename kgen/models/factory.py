@@ -2,16 +2,11 @@
 
 import inspect
 
-from kgen import densities
-from kgen.errors import (
-    check_keywords,
-    invalid,
-)
+from kgen import densities, registry
+from kgen.errors import check_keywords, invalid
 from kgen.losses import likelihoods
-from kgen.models.autoencoder import Autoencoder, Reconstructing
+from kgen.models.autoencoder import Reconstructing
 from kgen.models.bayes_classifier import BayesClassifier
-from kgen.models.denoising import DenoisingAutoencoder
-from kgen.models.gan import GAN
 from kgen.models.latent import LatentGaussianModel
 from kgen.models.saving import (  # noqa: F401
     MEMBERS,
@@ -19,20 +14,10 @@ from kgen.models.saving import (  # noqa: F401
     UnknownClass,
     load_model,
 )
-from kgen.models.vae import VAE
 from kgen.models.vae_density import VAEDensity
-from kgen.models.vaegan import VAEGAN
 from kgen.networks import common, convolutional, dense, unet
 from kgen.params import Options
 
-MODELS = {
-    "autoencoder": Autoencoder,
-    "bayes_classifier": BayesClassifier,
-    "denoising_autoencoder": DenoisingAutoencoder,
-    "gan": GAN,
-    "vae": VAE,
-    "vaegan": VAEGAN,
-}
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 
 # What the factory itself gives to builders and models.
@@ -102,11 +87,11 @@ def create_model(
     known = options_of(name, network)
     own = ("input_shape", "network", "latent_dim", "num_classes")
     check_keywords("create_model", [*own, *known], options)
-    if name == "bayes_classifier":
+    cls = registry.MODELS[name].model_class
+    if issubclass(cls, BayesClassifier):
         return _classifier(
             input_shape, network, latent_dim, num_classes, **options
         )
-    cls = MODELS[name]
     gaussian = issubclass(cls, LatentGaussianModel)
     options = {"num_classes": num_classes, "gaussian": gaussian, **options}
     bounded = len(common.check_shape(input_shape)) == 3
@@ -206,22 +191,21 @@ def options_of(name, network):
     Raises:
         InvalidArgument: If a name is unknown.
     """
-    Options(MODELS).check("name", "create_model", name)
+    Options(registry.MODELS).check("name", "create_model", name)
     Options(NETWORKS).check("network", "create_model", network)
-    if network == "unet" and name != "denoising_autoencoder":
-        raise invalid(
-            "network",
-            "create_model",
-            f"dense or conv for {name}: skip connections would lead x past z",
-            network,
-        )
-    if name == "bayes_classifier":
+    entry = registry.MODELS[name]
+    if network not in entry.networks:
+        expected = f"{' or '.join(entry.networks)} for {name}"
+        if network == "unet":
+            expected += ": skip connections would lead x past z"
+        raise invalid("network", "create_model", expected, network)
+    cls = entry.model_class
+    if issubclass(cls, BayesClassifier):
         shared = options_of("vae", network)
         for option in _OF_VAE_ALONE:
             shared.pop(option, None)
         own = _defaults_of(BayesClassifier)
         return {**densities.options(), **shared, **own, "density": "vae"}
-    cls = MODELS[name]
     return _defaults_of(*builders_of(cls, network), cls)
 
 
@@ -234,8 +218,13 @@ def compile_options_of(name):
     Returns:
         Dictionary from names to defaults.
     """
-    parameters = inspect.signature(MODELS[name].compile).parameters.values()
-    return {one.name: one.default for one in parameters if one.name != "self"}
+    cls = registry.MODELS[name].model_class
+    parameters = inspect.signature(cls.compile).parameters.values()
+    return {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.name != "self"
+    }
 
 
 def _defaults_of(*functions):

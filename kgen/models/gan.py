@@ -213,10 +213,10 @@ class GAN(Adversarial):
 
     def _discriminator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
-        real = self._seen(x, self._noise(x, training))
+        real = self._discriminator_examples(x, self._noise(x, training))
         fake = self._generated(inputs, training)
-        fake = self._seen(fake, self._noise(fake, training))
-        losses, *_ = self._judge_all(real, [fake], labels, training)
+        fake = self._discriminator_examples(fake, self._noise(fake, training))
+        losses, *_ = self._discriminator_losses(real, [fake], labels, training)
         return losses
 
     def _generator_losses(self, inputs, training=True):
@@ -224,12 +224,14 @@ class GAN(Adversarial):
         fake = self._generated(inputs, training)
         # Read before the discriminator runs: replicas share lists of losses.
         regularization = total(self.generator.losses)
-        fake = self._seen(fake, self._noise(fake, training))
-        fake_logits = self._judge(fake, labels, training).logits
+        fake = self._discriminator_examples(fake, self._noise(fake, training))
+        fake_logits = self._discriminator_outputs(fake, labels, training).logits
         real_logits = None
         if self.adversarial_loss.needs_real:
-            real = self._seen(x, self._noise(x, training))
-            real_logits = self._judge(real, labels, training).logits
+            real = self._discriminator_examples(x, self._noise(x, training))
+            real_logits = self._discriminator_outputs(
+                real, labels, training
+            ).logits
         loss = self.adversarial_loss.generator_loss(fake_logits, real_logits)
         return GeneratorLosses(
             loss=loss + regularization,

@@ -10,7 +10,7 @@ from kgen import optimizers
 from kgen.layers import GaussianSampling
 from kgen.losses import gaussian_kl, likelihoods
 from kgen.models import adversarial
-from kgen.models.adversarial import Adversarial, Judgement
+from kgen.models.adversarial import Adversarial, DiscriminatorOutputs
 from kgen.models.averages import WeightAverage
 from kgen.models.draws import fixed_draws
 from kgen.models.encoder_decoder import check_fit, total
@@ -50,14 +50,12 @@ class VAEGANLosses(NamedTuple):
     decoder_plays: tf.Tensor | None = None
 
 
-_NOT_LOGGED = {
-    "encoder",
-    "decoder",
-    "discriminator",
-    "discriminator_plays",
-    "decoder_plays",
-}
-_LOGS = [x for x in VAEGANLosses._fields if x not in _NOT_LOGGED]
+_PLAYERS = {"encoder", "decoder", "discriminator"}
+_LOGS = [
+    name
+    for name in VAEGANLosses._fields
+    if name not in _PLAYERS and not name.endswith("plays")
+]
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -73,17 +71,17 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
     D is the adversarial loss of the discriminator with two kinds of generated
     examples, -log D(x) - log(1 - D(x1)) - log(1 - D(x2)), and its penalty, where
-    that needs generated examples at x1; G
-    that of the decoder, summed over both kinds. With `loss="minimax"`, G is -D's
-    part, as the paper has it. L is the reconstruction error, in nats per image,
+    that needs generated examples at x1; G that of the decoder, summed over both
+    kinds. With `loss="minimax"`, G is -D's part, as the paper has it. L is the
+    reconstruction error, in nats per image,
 
         feature_weight * |f(x) - f(x1)|^2 / 2 + (1 - feature_weight) * -log p(x|z)
 
     with f the features in the discriminator's layer `feature_layer`, through
     which L's gradient passes without updating the discriminator, and p(x|z) the
-    likelihood of pixels. Each
-    network's regularizers go to its own player. The likelihood's own variables
-    are the decoder's, and follow -log p(x|z), where L is of features alone, too.
+    likelihood of pixels. Each network's regularizers go to its own player. The
+    likelihood's own variables are the decoder's, and follow -log p(x|z) even
+    where L is of features alone.
 
     A batch of `fit` is cut into `discriminator_steps` parts; the encoder and the
     decoder are updated with the last one.
@@ -102,8 +100,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         discriminator: Built `keras.Model` from x, or `[x, labels]`, to logits of
             shape `(batch, 1)`.
         feature_layer: Name of the discriminator's layer whose output are the
-            features, of one output and applied once; `"features"` in kgen's
-            own.
+            features, of one output and applied once.
         likelihood: Of pixels, as in `VAE`.
         feature_weight: Number from 0 (pixels alone) to 1 (features alone).
         kl_weight: Weight of the KL term, >= 0. It stands against an error in
@@ -167,18 +164,16 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         check_posterior("VAEGAN", encoder)
         check_fit("VAEGAN", encoder, decoder, encoder.outputs[:1])
         self._set_players(decoder, discriminator)
-        # The average is of encoder and decoder: an average of one alone would
-        # not fit the other.
+        # An average of the decoder alone would not fit the encoder.
         self.encoder_average = WeightAverage(encoder)
         self.feature_layer = feature_layer
         features = layer_output(
             discriminator, feature_layer, "feature_layer", "VAEGAN"
         )
-        judge = keras.Model(
-            discriminator.inputs, [discriminator.outputs[0], features]
-        )
+        outputs = [discriminator.outputs[0], features]
+        network = keras.Model(discriminator.inputs, outputs)
         # A function: as an attribute, Keras would save its layers again.
-        self._logits_and_features = lambda x, **kwargs: judge(x, **kwargs)
+        self._logits_and_features = lambda x, **kwargs: network(x, **kwargs)
 
     @compiles(
         **adversarial.CONSTRAINTS,
@@ -310,7 +305,6 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def train_step(self, data):
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
-        gated = self.equilibrium_margin is not None
         encoder = Player(
             self.optimizer, self.encoder.trainable_variables, "encoder"
         )
@@ -318,11 +312,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             self.decoder_optimizer,
             self._decoder_variables,
             "decoder",
-            gate="decoder_plays" if gated else None,
+            gate="decoder_plays",
         )
         discriminator = self._discriminator_player(
-            loss="discriminator",
-            gate="discriminator_plays" if gated else None,
+            loss="discriminator", gate="discriminator_plays"
         )
         for part in first:
             update(lambda part=part: self._step_losses(part), discriminator)
@@ -343,8 +336,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _step_losses(self, inputs, training=True):
         """The losses of the three players."""
         x, labels = self._split(inputs)
-        # z from q(z|x), and x1 = Dec(z); in validation, too, by the players'
-        # own weights, not by their averages
+        # z from q(z|x), and x1 = Dec(z), by the weights and not their averages
         mean, log_var = self.posterior_of(inputs, self.encoder, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
@@ -357,61 +349,57 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         )
         # z2 from N(0, I), and x2 = Dec(z2)
         drawn = self._decoded_prior(inputs, training)
-        # x and x1 get the same noise: it is no error of reconstruction.
-        noise = self._noise(x, training)
-        real = self._seen(x, noise)
-        fakes = [
-            self._seen(self.likelihood.mean(parameters), noise),
-            self._seen(drawn, self._noise(drawn, training)),
-        ]
-        # D
-        judged, real, fakes = self._judge_all(real, fakes, labels, training)
-        # L, in pixels and in the discriminator's features
-        pixels = -ops.mean(self.likelihood.log_prob(x, parameters))
-        features = _half_square_distance(real.features, fakes[0].features)
-        weight = self.feature_weight
-        reconstruction = weight * features + (1.0 - weight) * pixels
-        # G, over both kinds of generated examples
+        # D (as `d`), and G over both kinds of generated examples
+        rebuilt = self.likelihood.mean(parameters)
+        shown = self._shown(x, rebuilt, drawn, training)
+        d, real, fakes = self._discriminator_losses(*shown, labels, training)
         generator_loss = sum(
             self.adversarial_loss.generator_loss(fake.logits, real.logits)
             for fake in fakes
         )
+        # L, in pixels and in the discriminator's features
+        pixels = self._pixel_error(x, parameters)
+        features = _half_square_distance(real.features, fakes[0].features)
+        weight = self.feature_weight
+        reconstruction = weight * features + (1.0 - weight) * pixels
         # The likelihood's own variables follow -log p(x|z) in any case.
-        fit_of_likelihood = weight * -ops.mean(
-            self.likelihood.log_prob(x, ops.stop_gradient(parameters))
+        fit_of_likelihood = weight * self._pixel_error(
+            x, ops.stop_gradient(parameters)
         )
-        decoder_loss = (
-            self.reconstruction_weight * reconstruction
-            + self.adversarial_weight * generator_loss
-            + decoder_regularization
-        )
-        regularization = (
-            judged.regularization_loss
-            + encoder_regularization
-            + decoder_regularization
-        )
+        regularization = encoder_regularization + decoder_regularization
         divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return VAEGANLosses(
             encoder=kl + reconstruction + encoder_regularization,
-            decoder=decoder_loss + fit_of_likelihood,
-            discriminator=judged.loss,
-            loss=kl
-            + reconstruction
-            + generator_loss
-            + judged.discriminator_loss
-            + judged.penalty
-            + regularization,
+            decoder=self.reconstruction_weight * reconstruction
+            + self.adversarial_weight * generator_loss
+            + decoder_regularization
+            + fit_of_likelihood,
+            discriminator=d.loss,
+            loss=kl + reconstruction + generator_loss + d.loss + regularization,
             reconstruction_loss=reconstruction,
             kl_loss=kl,
             generator_loss=generator_loss,
-            discriminator_loss=judged.discriminator_loss,
-            penalty=judged.penalty,
-            regularization_loss=regularization,
-            real_probability=judged.real_probability,
-            fake_probability=judged.fake_probability,
+            discriminator_loss=d.discriminator_loss,
+            penalty=d.penalty,
+            regularization_loss=d.regularization_loss + regularization,
+            real_probability=d.real_probability,
+            fake_probability=d.fake_probability,
             elbo=-pixels - ops.mean(divergence),
             **self._gates(real, fakes),
         )
+
+    def _pixel_error(self, x, parameters):
+        """-log p(x|z) in the mean over the batch."""
+        return -ops.mean(self.likelihood.log_prob(x, parameters))
+
+    def _shown(self, x, rebuilt, drawn, training):
+        """What the discriminator sees: x, and both kinds of generated examples."""
+        # x and x1 get the same noise: it is no error of reconstruction.
+        noise = self._noise(x, training)
+        return self._discriminator_examples(x, noise), [
+            self._discriminator_examples(rebuilt, noise),
+            self._discriminator_examples(drawn, self._noise(drawn, training)),
+        ]
 
     def _decoded_prior(self, inputs, training):
         """As many decoded draws from the prior as there are examples."""
@@ -427,25 +415,23 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         if margin is None:
             return {}
         fake_logits = ops.concatenate([fake.logits for fake in fakes])
-        costs = ops.stack(
-            [
-                replicas.mean(ops.softplus(-real.logits)),
-                replicas.mean(ops.softplus(fake_logits)),
-            ]
-        )
-        discriminator = ops.all(costs >= _EQUILIBRIUM - margin)
-        decoder = ops.all(costs <= _EQUILIBRIUM + margin)
+        real_cost = replicas.mean(ops.softplus(-real.logits))
+        fake_cost = replicas.mean(ops.softplus(fake_logits))
+        lower = ops.minimum(real_cost, fake_cost)
+        higher = ops.maximum(real_cost, fake_cost)
+        discriminator = lower >= _EQUILIBRIUM - margin
+        decoder = higher <= _EQUILIBRIUM + margin
         neither = ops.logical_not(ops.logical_or(discriminator, decoder))
         return {
             "discriminator_plays": ops.logical_or(discriminator, neither),
             "decoder_plays": ops.logical_or(decoder, neither),
         }
 
-    def _judge(self, x, labels=None, training=False):
+    def _discriminator_outputs(self, x, labels=None, training=False):
         logits, features = self._logits_and_features(
             self.with_labels(x, labels), training=training
         )
-        return Judgement(
+        return DiscriminatorOutputs(
             ops.cast(logits, "float32"), ops.cast(features, "float32")
         )
 

@@ -9,9 +9,8 @@ import json
 import os
 import re
 import signal
-import subprocess
 
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument, invalid, say
 from kgen.names import STRATEGIES
 from kgen.parallel import meeting
 from kgen.params import Integer
@@ -23,12 +22,12 @@ _EXAMPLE = (
     """"task": {"type": "worker", "index": 0}}'"""
 )
 
-# TensorFlow's start, once all are here, takes no longer than so many seconds.
+# Seconds; TensorFlow's start, once all workers are here, takes less.
 _START = 60
-_LATE = (
-    f"kgen: TensorFlow hasn't started with the other workers for {_START} "
-    "seconds: one of them has died since all were here. Start all again; with "
-    "--resume, if there is a run."
+_STARTS = (
+    "all workers are here, and TensorFlow starts. If one of them dies now, the "
+    f"others end after {_START} seconds: start all again; with --resume, if "
+    "there is a run."
 )
 
 
@@ -201,12 +200,12 @@ def _of_workers():
 
 @contextlib.contextmanager
 def watched(strategy):
-    """Ends this process, with a line to stderr, where workers can't `create`.
+    """Within it, workers start together, or this process ends with status 1.
 
-    Where another one has died since they met, TensorFlow waits for it, and
-    lets no Python run: neither signal handlers nor other threads. So Ctrl-C
-    ends it without Python, and so does a thread of faulthandler's, whose first
-    words make a shell say why.
+    Where another worker has died since they met, TensorFlow waits for it, and
+    lets no Python run: neither signal handlers nor other threads. Only a thread
+    of faulthandler's can still end the process, and that can't say why; so what
+    it means is said before. Ctrl-C ends the process without Python, too.
 
     Args:
         strategy: As in `check`.
@@ -214,22 +213,18 @@ def watched(strategy):
     if strategy != "multi_worker":
         yield
         return
-    shell = ["sh", "-c", 'read line && echo "$1" >&2 && cat >/dev/null']
-    # All of the command is written here.
-    teller = subprocess.Popen(  # nosec B603
-        [*shell, "sh", _LATE], stdin=subprocess.PIPE
-    )
-    faulthandler.dump_traceback_later(_START, exit=True, file=teller.stdin)
-    handler = signal.getsignal(signal.SIGINT)
-    if callable(handler):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
+    say(_STARTS)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        faulthandler.dump_traceback_later(_START, exit=True, file=nowhere)
+        handler = signal.getsignal(signal.SIGINT)
         if callable(handler):
-            signal.signal(signal.SIGINT, handler)
-        faulthandler.cancel_dump_traceback_later()
-        teller.communicate()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            yield
+        finally:
+            if callable(handler):
+                signal.signal(signal.SIGINT, handler)
+            faulthandler.cancel_dump_traceback_later()
 
 
 def described(strategy):

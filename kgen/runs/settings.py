@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-from kgen import files, names
+from kgen import files, names, registry
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.models import factory
@@ -41,7 +41,7 @@ _CONSTRAINTS = {
     "background": Text("a colour"),
     "checkpoint_every": Optional(Text('nothing, or text such as "10m"')),
     "on_nan": Options(names.ON_NAN),
-    "model": Options(names.MODELS),
+    "model": Options(registry.MODELS),
     "data": Text("the name of a source"),
     "image_shape": Optional(_Shape()),
     "data_dir": Optional(Text("nothing, or a directory")),
@@ -101,7 +101,7 @@ class TrainSettings:
         for name, constraint in _CONSTRAINTS.items():
             value = constraint.check(name, _OWNER, getattr(self, name))
             object.__setattr__(self, name, value)
-        if factory.MODELS[self.model].needs_labels:
+        if registry.MODELS[self.model].model_class.needs_labels:
             object.__setattr__(self, "conditional", True)
 
     def check_options(self) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from kgen import registry
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.evaluation import METRICS, measures
 from kgen.hypermodels import HyperModel
@@ -32,14 +33,6 @@ _CHANGES = {
 }
 # These are in nats of a density of x, whichever likelihood it has.
 _OF_DENSITIES = {"elbo", "log_likelihood", "log_prob"}
-_INSTEAD = {
-    "autoencoder": "val_mse",
-    "bayes_classifier": "val_accuracy",
-    "denoising_autoencoder": "val_denoised_psnr",
-    "gan": "val_frechet_distance",
-    "vae": "val_log_likelihood or val_elbo",
-    "vaegan": "val_frechet_distance",
-}
 _DIRECTIONS = {"lower": "min", "higher": "max"}
 
 
@@ -125,8 +118,7 @@ def _check_possible(figure, model, hypermodel, owner):
 
 
 def _instead(hypermodel):
-    instead = _INSTEAD.get(hypermodel.model, "another objective")
-    return f"Take {instead}."
+    return f"Take {registry.MODELS[hypermodel.model].objective}."
 
 
 def _check_comparable(figure, model, hypermodel, logs, owner):

@@ -7,11 +7,11 @@ import pathlib
 
 import tensorflow as tf
 
-from kgen import hypermodels, names
+from kgen import hypermodels, registry
 from kgen.data import open_source
 from kgen.data.examples import Examples, StreamedExamples, set_aside
 from kgen.errors import InvalidArgument, invalid
-from kgen.models import checks, factory
+from kgen.models import checks
 from kgen.models.base import GenerativeModel
 from kgen.studies import objectives
 from kgen.studies.keras_tuner_adapter import FACTOR, hyperband_draws
@@ -141,7 +141,7 @@ class Study:
     def data(self) -> Data:
         """The data, opened."""
         data = dict(self.settings.data)
-        if factory.MODELS[self.settings.model].needs_labels:
+        if registry.MODELS[self.settings.model].model_class.needs_labels:
             data["conditional"] = True
         return Data(**data)
 
@@ -168,9 +168,12 @@ class Study:
             seed: Integer for the models' own draws, or None.
         """
         model, shape = self.settings.model, self.data.examples("train").shape
-        defaults = {**names.TRAINING, **names.TRAINING_OF.get(model, {})}
-        fixed = {key: defaults[key] for key in ("latent_dim", "batch_size")}
-        fixed["network"] = "conv" if len(shape) == 3 else "dense"
+        defaults = registry.MODELS[model].defaults
+        fixed = {
+            "latent_dim": defaults["latent_dim"],
+            "batch_size": defaults["batch_size"],
+            "network": "conv" if len(shape) == 3 else "dense",
+        }
         classes = (
             self.data.source.num_classes if self.data.conditional else None
         )

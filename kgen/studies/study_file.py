@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 
-from kgen import names
+from kgen import registry
 from kgen.errors import InvalidArgument, invalid
 from kgen.params import SEED, Instance, Integer, Number, Options, Text
 from kgen.studies.keras_tuner_adapter import TUNERS
@@ -17,7 +17,7 @@ _NUM_SAMPLES = 2000
 _TEXT, _TABLE = Text("a text"), Instance(dict, "a table")
 _BOOLEAN, _LIST = Instance(bool, "true or false"), Instance(list, "a list")
 _KEYS = {
-    "model": Options(names.MODELS),
+    "model": Options(registry.MODELS),
     "data": Instance((str, dict), "a text or a table"),
     "objective": _TEXT,
     "direction": Options(("min", "max")),

@@ -8,7 +8,7 @@ import concurrent.futures
 import random
 import time
 
-from kgen import names
+from kgen import registry
 from tests.faults import damage, disk, kills
 
 FAULTS = {
@@ -173,7 +173,7 @@ def full(bench, seed, count=20, only=""):
         found += renames(bench, name)
         found += moments(name, seed, count)
         found += disks(name, seed, count)
-        if name in names.MODELS:
+        if name in registry.MODELS:
             found += damages(name, seed, count)
             found += damages(name, seed, count // 4, "every")
         if name in READERS:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.datasets import load_digits
 
-from kgen import names
+from kgen import registry
 from tests.faults import compare, processes
 
 VECTORS, PICTURES, STUDY, RUN = (
@@ -139,7 +139,7 @@ def all_tasks(folder):
             name="vae-within",
             command=(*vae.command, "--checkpoint-every", "1"),
         ),
-        *(train(folder, model, VECTORS) for model in names.MODELS),
+        *(train(folder, model, VECTORS) for model in registry.MODELS),
         *(
             train(folder, model, PICTURES, name=f"{model}-pictures")
             for model in ("vae", "gan", "denoising_autoencoder")

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from kgen import names
+from kgen import registry
 from tests.faults import cases
 
 pytestmark = [
@@ -23,7 +23,7 @@ def test_a_training_killed_at_some_renames_goes_on_exactly(bench):
 def test_trainings_killed_at_random_moments_go_on_exactly(bench):
     found = [
         case
-        for name in names.MODELS
+        for name in registry.MODELS
         if name != "vae"
         for case in cases.moments(name, SEED, 1, ["KILL"])
     ]

@@ -18,6 +18,7 @@ from kgen import (
     layers,
     losses,
     metrics,
+    registry,
     runs,
 )
 from kgen.data import open_source
@@ -79,7 +80,7 @@ def _parameters(function):
 
 
 _MODELS = [
-    (name, network) for name in factory.MODELS for network in ("dense", "conv")
+    (name, network) for name in registry.MODELS for network in ("dense", "conv")
 ]
 
 
@@ -110,7 +111,7 @@ def _model(name):
     )
 
 
-@pytest.mark.parametrize("name", factory.MODELS)
+@pytest.mark.parametrize("name", registry.MODELS)
 @examples(60)
 @given(data=st.data())
 def test_compile(name, data):
@@ -162,7 +163,7 @@ _PUBLIC = [
     (metrics.ssim, _TWO),
     (extractors.PixelExtractor, {"input_shape": (4,)}),
     (kgen.data.load, {"source": _PICTURES, "split": "all"}),
-    *((hypermodels.get(name), _HYPERMODEL) for name in factory.MODELS),
+    *((hypermodels.get(name), _HYPERMODEL) for name in registry.MODELS),
 ]
 
 
@@ -194,7 +195,7 @@ def _click(error):
 
 
 def _names_of_set(name):
-    model = factory.MODELS[name]
+    model = registry.MODELS[name].model_class
     return [*factory.options_of(name, "dense"), *_parameters(model.compile)]
 
 

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import kgen
+from kgen import registry
 from kgen.errors import InvalidArgument
-from kgen.models import factory
 from tests.models import contract
 
 DENSE = {"network": "dense", "hidden_units": {"values": [[8], [8, 4]]}}
@@ -28,15 +28,15 @@ def trial(hypermodel, **values):
     return hp
 
 
-@pytest.mark.parametrize("name", sorted(factory.MODELS))
+@pytest.mark.parametrize("name", sorted(registry.MODELS))
 def test_the_usual_space_of_each_model_can_be_built(name):
     hypermodel = model_of(name)
     assert len(hypermodel.space.searched) > 3
     model = hypermodel.build(keras_tuner.HyperParameters())
-    assert type(model) is factory.MODELS[name] and model.compiled
+    assert type(model) is registry.MODELS[name].model_class and model.compiled
 
 
-@pytest.mark.parametrize("name", sorted(factory.MODELS))
+@pytest.mark.parametrize("name", sorted(registry.MODELS))
 def test_vectors_have_a_usual_space_too(name):
     cls = kgen.hypermodels.get(name)
     classes = 3 if name == "bayes_classifier" else None

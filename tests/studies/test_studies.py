@@ -20,10 +20,9 @@ from keras_tuner.src.distribute import oracle_client
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from kgen import cli, hypermodels, studies
+from kgen import cli, hypermodels, registry, studies
 from kgen.errors import InvalidArgument
 from kgen.export import card
-from kgen.models import factory
 from kgen.studies import (
     keras_tuner_adapter,
     objectives,
@@ -309,7 +308,7 @@ SAME_FIGURES = {
 def test_each_option_changes_what_a_figure_means_or_is_known_not_to():
     options = {
         name
-        for model in factory.MODELS
+        for model in registry.MODELS
         for name in hypermodels.get(model).names()
     }
     changing = set().union(*objectives._CHANGES.values())

@@ -1,0 +1,118 @@
+"""Where classes lie: confusion of a classifier, and the map of codes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from sklearn import metrics
+from sklearn.decomposition import PCA
+
+from kgen.plots.figures import LARGEST, Path, save
+
+
+def confusion(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    path: Path,
+    class_names: Sequence[str] = (),
+) -> None:
+    """Draws how often each class is taken for each other one.
+
+    Args:
+        labels: `n` integers; those below 0 are left out.
+        predicted: `n` integers.
+        path: The PNG file, which is replaced if it exists.
+        class_names: Names of the classes, or `()`.
+    """
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    known = labels >= 0
+    labels, predicted = labels[known], predicted[known]
+    classes = np.union1d(labels, predicted)
+    size = min(max(5.0, 0.55 * len(classes)), LARGEST)
+    figure = Figure(figsize=(size + 1.0, size), layout="constrained")
+    axes = figure.subplots()
+    names = [_class_name(label, class_names) for label in classes]
+    metrics.ConfusionMatrixDisplay.from_predictions(
+        labels,
+        predicted,
+        labels=classes,
+        display_labels=names,
+        normalize="true",
+        values_format=".2f",
+        include_values=len(classes) <= 20,
+        cmap="Blues",
+        xticks_rotation="vertical" if max(map(len, names)) > 2 else 0,
+        ax=axes,
+    )
+    accuracy = np.mean(labels == predicted)
+    axes.set_title(f"{len(labels)} examples, accuracy {accuracy:.3f}")
+    save(figure, path)
+
+
+def _class_name(label, class_names):
+    return class_names[label] if len(class_names) > label else str(label)
+
+
+def latent(
+    z: np.ndarray,
+    path: Path,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+    title: str = "Latent space",
+) -> None:
+    """Draws codes in two dimensions: as they are, or by PCA.
+
+    Args:
+        z: Array of shape `(n, latent_dim)`.
+        path: The PNG file, which is replaced if it exists.
+        labels: `n` integers that colour the points, or None.
+        class_names: Names for the legend, or `()`.
+        title: The text above the figure.
+    """
+    figure = Figure(figsize=(6.6, 5.6), layout="constrained")
+    axes = figure.subplots()
+    points, names = _two_dimensions(np.asarray(z))
+    if labels is None:
+        axes.scatter(*points.T, s=6, alpha=0.7)
+    else:
+        _scatter_by_class(axes, points, np.asarray(labels), class_names)
+    axes.set(title=title, xlabel=names[0], ylabel=names[1])
+    if z.shape[1] == 1:
+        axes.set_yticks([])
+    save(figure, path)
+
+
+def _two_dimensions(z):
+    """Points of shape `(n, 2)`, and the names of their coordinates."""
+    if z.shape[1] == 1:
+        height = np.random.default_rng(0).uniform(size=len(z))
+        return np.column_stack([z, height]), ("z1", "(spread at random)")
+    if z.shape[1] == 2 or not np.any(z != z[0]):
+        return z[:, :2], ("z1", "z2")
+    pca = PCA(2, random_state=0)
+    points = pca.fit_transform(z)
+    return points, [
+        f"principal component {number} ({share:.0%} of the variance)"
+        for number, share in enumerate(pca.explained_variance_ratio_, 1)
+    ]
+
+
+def _scatter_by_class(axes, points, labels, class_names):
+    classes = np.unique(labels)
+    if len(classes) > 20:
+        colours = axes.scatter(*points.T, c=labels, s=6, alpha=0.7)
+        axes.figure.colorbar(colours, label="label")
+        return
+    colours = colormaps["tab10" if len(classes) <= 10 else "tab20"]
+    for number, label in enumerate(classes):
+        axes.scatter(
+            *points[labels == label].T,
+            s=8,
+            alpha=0.75,
+            label=_class_name(label, class_names),
+            color=colours(number),
+        )
+    axes.figure.legend(
+        loc="outside right center", markerscale=2.5, frameon=False
+    )

@@ -1,0 +1,155 @@
+"""Grids and rows of pictures."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from kgen.plots.figures import LARGEST, Path, inches, save
+
+
+def is_picture(shape: tuple) -> bool:
+    """Whether examples of `shape` can be shown as pictures, grey or RGB."""
+    return len(shape) == 3 and shape[-1] in (1, 3)
+
+
+def is_drawable(shape: tuple) -> bool:
+    """Whether samples of `shape` can be drawn: pictures, points in the plane."""
+    return is_picture(shape) or tuple(shape) == (2,)
+
+
+def image_grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+    """Lays pictures out in rows on a white ground.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)` in [0, 1].
+        columns: Pictures in a row.
+        gap: White pixels between them.
+
+    Returns:
+        Array of shape `(rows * ..., columns * ..., channels)`.
+    """
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    grid = np.ones(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
+    )
+    for number, image in enumerate(images):
+        top = number // columns * (height + gap) + gap
+        left = number % columns * (width + gap) + gap
+        grid[top : top + height, left : left + width] = image
+    return np.clip(grid, 0.0, 1.0)
+
+
+def samples(images: np.ndarray, path: Path, title: str = "Samples") -> None:
+    """Draws a square grid of pictures.
+
+    Args:
+        images: Array of shape `(n, height, width, 1 or 3)` in [0, 1], or
+            points of shape `(n, 2)`.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
+    """
+    figure = Figure(figsize=(6, 6.3), layout="constrained")
+    axes = figure.subplots()
+    if images.ndim == 2:
+        axes.scatter(images[:, 0], images[:, 1], s=4, alpha=0.6)
+        axes.set(xlabel="first coordinate", ylabel="second coordinate")
+        axes.set_aspect("equal")
+    else:
+        grid = image_grid(images, math.ceil(math.sqrt(len(images))))
+        pixel = inches(6.0, max(grid.shape)) / max(grid.shape)
+        height, width = (pixel * side for side in grid.shape[:2])
+        figure.set_size_inches(max(width, 2.0), height + 0.3)
+        _show(axes, grid)
+    axes.set_title(title)
+    save(figure, path)
+
+
+def pairs(
+    rows: dict[str, np.ndarray], path: Path, title: str = "", columns: int = 12
+) -> None:
+    """Draws rows of pictures that belong together, with the rows' names.
+
+    Args:
+        rows: Dictionary from names to arrays of pictures of one shape, such as
+            `{"original": x, "reconstruction": vae.reconstruct(x)}`.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
+        columns: The least number of pictures in a line, if there are as many; a
+            grid of very many pictures is square.
+    """
+    count = min(len(images) for images in rows.values())
+    columns = min(max(columns, math.ceil(math.sqrt(count))), count)
+    lines = math.ceil(count / columns)
+    _, height, width, _ = next(iter(rows.values())).shape
+    wide = inches(9.0 * min(columns / 6, 1.0), columns * (width + 1))
+    high = len(rows) * lines * wide / columns * height / width
+    figure = Figure(
+        figsize=(max(wide + 1.0, 4.5), min(high, LARGEST) + 0.2 * lines + 0.4),
+        layout="constrained",
+    )
+    axes = figure.subplots(lines, 1, squeeze=False)[:, 0]
+    for line, axis in enumerate(axes):
+        part = slice(line * columns, (line + 1) * columns)
+        images = [_padded(images[part], columns) for images in rows.values()]
+        grid = image_grid(np.concatenate(images), columns)
+        _show(axis, grid)
+        size = grid.shape[0] / len(rows)
+        axis.set_yticks(
+            [(row + 0.5) * size for row in range(len(rows))], list(rows)
+        )
+        axis.tick_params(length=0)
+    axes[0].set_title(title)
+    save(figure, path)
+
+
+def _padded(images, count):
+    """`count` pictures: `images`, and white ones after them."""
+    missing = count - len(images)
+    return np.pad(
+        images, [(0, missing), (0, 0), (0, 0), (0, 0)], constant_values=1.0
+    )
+
+
+def progress(
+    frames: dict[str, np.ndarray],
+    path: Path,
+    title: str = "The same latent points, epoch by epoch",
+) -> None:
+    """Draws the samples of the same latent points at several times.
+
+    Args:
+        frames: Dictionary from names, such as `"epoch 5"`, to arrays of one
+            shape: pictures `(n, height, width, 1 or 3)`, a row for each name;
+            or points `(n, 2)`, a panel for each.
+        path: The PNG file, which is replaced if it exists.
+        title: The text above the figure.
+    """
+    first = next(iter(frames.values()))
+    if first.ndim == 4:
+        pairs(frames, path, title, columns=len(first))
+        return
+    columns = min(len(frames), 5)
+    rows = math.ceil(len(frames) / columns)
+    figure = Figure(
+        figsize=(2.6 * columns, 2.8 * rows + 0.4), layout="constrained"
+    )
+    panels = figure.subplots(
+        rows, columns, squeeze=False, sharex=True, sharey=True
+    ).ravel()
+    for axes, (name, points) in zip(panels, frames.items()):
+        axes.scatter(*points.T, s=3, alpha=0.5)
+        axes.set_title(name, fontsize="medium")
+        axes.set_aspect("equal")
+    for axes in panels[len(frames) :]:
+        axes.set_visible(False)
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def _show(axes, grid):
+    axes.imshow(grid, cmap="gray", vmin=0.0, vmax=1.0)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)

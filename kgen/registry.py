@@ -1,0 +1,138 @@
+"""The models by the names that users type: one entry each, read by all.
+
+There is no TensorFlow here, so that the command line answers at once; a model's
+class is imported when it is first used.
+"""
+
+import dataclasses
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+# What `kgen train` does without being told.
+TRAINING = {"latent_dim": 8, "epochs": 100, "batch_size": 64}
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What is known of a model by its name.
+
+    Args:
+        path: Where its class is: a module, a colon and the class.
+        sentence: What it is, for `kgen --help`.
+        objective: The figures by which trials of it are best compared, for
+            messages.
+        space: What a study searches if it does not say; as in
+            `kgen.hypermodels.HyperModel`.
+        training: Where `kgen train` differs from `TRAINING` for it;
+            tuning/README.md tells which studies the values come from.
+        networks: Names of the network families that it can be built of.
+    """
+
+    path: str
+    sentence: str
+    objective: str
+    space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    training: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    networks: tuple[str, ...] = ("dense", "conv")
+
+    @property
+    def class_name(self) -> str:
+        """The name of its class."""
+        return self.path.partition(":")[2]
+
+    @property
+    def model_class(self) -> type:
+        """Its class, a subclass of `kgen.models.base.GenerativeModel`."""
+        return pkgutil.resolve_name(self.path)
+
+    @property
+    def defaults(self) -> dict[str, int]:
+        """What `kgen train` does with it without being told."""
+        return {**TRAINING, **self.training}
+
+
+# A player's Adam: GANs want a small beta_1.
+_PLAYERS_ADAM = {
+    "text": "adam:{rate}:{beta_1}",
+    "rate": {"min": 1e-4, "max": 3e-3, "log": True},
+    "beta_1": {"values": [0.0, 0.5, 0.9]},
+}
+_NETWORKS = {
+    "filters": {"values": [16, 32, 64]},
+    "hidden_units": {"values": [[128], [256], [512, 256]]},
+}
+_ONE_PLAYER = {
+    **_NETWORKS,
+    "activation": {"values": ["relu", "gelu"]},
+    "optimizer": {
+        "text": "adam:{rate}",
+        "rate": {"min": 1e-4, "max": 1e-2, "log": True},
+    },
+    "batch_size": {"values": [32, 64, 128]},
+}
+_PLAYERS = {
+    **_NETWORKS,
+    "optimizer": _PLAYERS_ADAM,
+    "discriminator_optimizer": _PLAYERS_ADAM,
+    "loss": {"values": ["non_saturating", "hinge", "wasserstein"]},
+    "penalty": {"values": ["gradient_penalty:0.1", "r1:0.1", "r1:1"]},
+    "discriminator_steps": {"values": [1, 2]},
+    "batch_size": {"values": [32, 64]},
+}
+_LATENT = {"latent_dim": {"min": 4, "max": 64, "log": True}}
+
+MODELS = {
+    "autoencoder": Entry(
+        "kgen.models.autoencoder:Autoencoder",
+        "fewer dimensions, and back",
+        "val_mse",
+        # A larger code always reconstructs better: its size is not searched.
+        space=_ONE_PLAYER,
+    ),
+    "bayes_classifier": Entry(
+        "kgen.models.bayes_classifier:BayesClassifier",
+        "classes by Bayes' rule and a generative model",
+        "val_accuracy",
+        space={
+            **_LATENT,
+            **_ONE_PLAYER,
+            "discriminative_weight": {"values": [0.0, 0.1, 1.0]},
+        },
+    ),
+    "denoising_autoencoder": Entry(
+        "kgen.models.denoising:DenoisingAutoencoder",
+        "pictures without their noise",
+        "val_denoised_psnr",
+        space={**_LATENT, **_ONE_PLAYER},
+        # Of the others, skip connections would lead x past z.
+        networks=("dense", "conv", "unet"),
+    ),
+    "gan": Entry(
+        "kgen.models.gan:GAN",
+        "generative adversarial network",
+        "val_frechet_distance",
+        space={**_LATENT, **_PLAYERS},
+        training={"latent_dim": 16, "epochs": 150, "batch_size": 32},
+    ),
+    "vae": Entry(
+        "kgen.models.vae:VAE",
+        "variational autoencoder",
+        "val_log_likelihood or val_elbo",
+        space={**_LATENT, **_ONE_PLAYER},
+        training={"latent_dim": 16},
+    ),
+    "vaegan": Entry(
+        "kgen.models.vaegan:VAEGAN",
+        "a VAE whose decoder plays against a discriminator",
+        "val_frechet_distance",
+        space={
+            **_LATENT,
+            **_PLAYERS,
+            "kl_weight": {"min": 1e-3, "max": 1.0, "log": True},
+            "reconstruction_weight": {"min": 0.1, "max": 10.0, "log": True},
+            "feature_weight": {"min": 0.0, "max": 1.0},
+        },
+        training={"latent_dim": 16, "batch_size": 32},
+    ),
+}
