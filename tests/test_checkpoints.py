@@ -28,8 +28,9 @@ def value_of(model):
 
 
 @pytest.fixture
-def checkpoints(tmp_path):
-    """Of two epochs: the weights are 1 and 2."""
+def checkpoints(tmp_path, monkeypatch):
+    """Of two epochs, after which others are kept at once: the weights are 1, 2."""
+    monkeypatch.setattr(module, "_SECONDS", 0.0)
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     for epoch in range(2):
         checkpoints.set_model(model_of(epoch + 1.0))
@@ -74,6 +75,44 @@ def test_a_resume_deletes_what_a_kill_kept(checkpoints):
     assert checkpoints.restore(model_of(0.0)) == 2
     names = ["epoch-00001.weights.h5", "epoch-00002.weights.h5"]
     assert weights_in(checkpoints) == names
+
+
+@pytest.mark.parametrize(
+    "every, kept", [(None, [1, 5]), (Interval(epochs=2), [2, 4, 5])]
+)
+def test_when_checkpoints_are_kept(tmp_path, monkeypatch, every, kept):
+    """By time, or by epochs; and always after the last epoch."""
+    monkeypatch.setattr(module, "_SECONDS", 1e9)
+    checkpoints, found = Checkpoints(tmp_path, every), {}
+    for epoch in range(5):
+        model = model_of(epoch + 1.0)
+        checkpoints.set_model(model)
+        checkpoints.on_train_batch_begin(0)
+        checkpoints.on_epoch_end(epoch)
+        found |= {one.epochs: one for one in checkpoints.found()}
+    checkpoints.on_train_end()
+    found |= {one.epochs: one for one in checkpoints.found()}
+    assert sorted(found) == kept
+    assert checkpoints.restore(model_of(0.0)) == 5
+
+
+def test_an_interruption_between_epochs_keeps_the_last_one(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "_SECONDS", 1e9)
+    checkpoints = Checkpoints(tmp_path)
+    for epoch in range(3):
+        checkpoints.set_model(model_of(epoch + 1.0))
+        checkpoints.on_epoch_end(epoch)
+    checkpoints.save_interrupted()
+    model = model_of(0.0)
+    assert checkpoints.restore(model) == 3
+    assert value_of(model) == 3.0
+    # Once the next step has begun, the state is another one.
+    checkpoints.on_epoch_end(3)
+    checkpoints.on_train_batch_begin(0)
+    checkpoints.save_interrupted()
+    assert checkpoints.restore(model) == 3
 
 
 def test_no_checkpoint_is_epoch_0(tmp_path):
@@ -206,8 +245,12 @@ def test_intervals(text, interval):
     "text", ["0", "0m", "m", "-3", "10s", "1.5", "", "ten", "1e3"]
 )
 def test_no_intervals(text):
-    with pytest.raises(InvalidArgument, match="such as 500, or of minutes"):
+    with pytest.raises(InvalidArgument, match="such as 500, of minutes"):
         Interval.of(text)
+
+
+class Killed(Exception):
+    """Ends a training with nothing more written."""
 
 
 @pytest.mark.parametrize(
@@ -225,28 +268,30 @@ def test_no_intervals(text):
     ],
     ids=["vae", "gan"],
 )
-def test_a_training_killed_within_an_epoch_goes_on(
-    tmp_path, monkeypatch, model, batch, options
+@pytest.mark.parametrize("ending", [Killed, KeyboardInterrupt])
+def test_a_training_ended_within_an_epoch_goes_on(
+    tmp_path, monkeypatch, model, batch, options, ending
 ):
-    """From the checkpoint within it, to the very same weights and logs."""
+    """From the checkpoint within it, to the very same weights and logs.
+
+    A kill leaves what `--checkpoint-every` keeps; Ctrl-C keeps one itself.
+    """
     monkeypatch.chdir(tmp_path)
     base = ("train", model, *SMALL, *options, "--epochs", 2)
     kgen(*base, "--out", "unbroken")
 
-    class Killed(Exception):
-        pass
-
-    def kill(self, number, logs=None):
+    def end(self, number, logs=None):
         original(self, number, logs)
-        if self._epoch == 1 and number >= batch:
-            raise Killed
+        if self.epochs == 1 and number >= batch:
+            raise ending
 
     original = Checkpoints.on_train_batch_end
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "on_train_batch_end", kill)
-        args = [*base, "--checkpoint-every", 5, "--out", "run"]
+        patch.setattr(Checkpoints, "on_train_batch_end", end)
+        every = ("--checkpoint-every", 5) if ending is Killed else ()
+        args = [*base, *every, "--out", "run"]
         result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
-    assert isinstance(result.exception, Killed)
+    assert isinstance(result.exception, (Killed, SystemExit))
     newest = Checkpoints("run/checkpoints").found()[0]
     assert newest.epochs == 1 and newest.steps >= 10
     trained = []
@@ -262,12 +307,8 @@ def test_a_training_killed_within_an_epoch_goes_on(
         for name in ("unbroken", "run")
     ]
     assert histories[0] == histories[1]
-    assert (
-        json.loads(pathlib.Path("run/config.json").read_text())[
-            "checkpoint_every"
-        ]
-        == "5"
-    )
+    config = json.loads(pathlib.Path("run/config.json").read_text())
+    assert config["checkpoint_every"] == ("5" if every else None)
 
 
 def test_after_a_whole_epoch_there_is_always_one(checkpoints):

@@ -437,11 +437,9 @@ def test_ctrl_c_leaves_a_model(tmp_path, number):
     assert error.startswith(f"kgen: interrupted. {run / 'model.keras'} holds")
     assert error.count("\n") == 1
     kgen("sample", run)
-    *_, checkpoint = sorted(run.glob("checkpoints/epoch*.h5"))
-    done = int(checkpoint.name[6:11])
-    assert len(losses(run)) - done in (0, 1)
     trained = runs.Run(run).trained()
-    assert trained == {"epochs": done, "interrupted": True}
+    done = trained["epochs"]
+    assert trained["interrupted"] and len(losses(run)) - done in (0, 1)
     kgen("train", "vae", "--resume", "--out", run, "--epochs", done + 1)
     assert len(losses(run)) == done + 1
 

@@ -71,6 +71,7 @@ class GANWatch(keras.callbacks.Callback):
         self._epochs_in_a_row = {"won": 0, "collapsed": 0}
         self._messages = Messages(report)
         self._ratio = np.inf  # of the epoch before
+        self._levels = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         model = self.model
@@ -88,6 +89,7 @@ class GANWatch(keras.callbacks.Callback):
                 f"examples of shape {model.input_shapes[0]}",
                 f"shape {self.x.shape}",
             )
+        self._levels = None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._judge_discriminator(epoch, logs or {})
@@ -100,7 +102,9 @@ class GANWatch(keras.callbacks.Callback):
         self._messages.send()
 
     def _judge_discriminator(self, epoch, logs):
-        undecided, least = self.model.discriminator_levels()
+        # They depend on nothing but the loss that `compile` has set.
+        self._levels = self._levels or self.model.discriminator_levels()
+        undecided, least = self._levels
         loss = logs.get("discriminator_loss", undecided)
         text = _WON.format(loss=loss, undecided=undecided)
         # Where there is no least loss, there is no winning by it.

@@ -1,4 +1,4 @@
-"""The same latent points, drawn after each epoch."""
+"""The same latent points, drawn as the training goes on."""
 
 import os
 import re
@@ -11,15 +11,17 @@ from kgen import files, plots
 from kgen.errors import invalid
 from kgen.params import Integer, Number, Path, checked
 
+# How many epochs' samples are kept, and how many of these the picture shows.
+_KEPT, _SHOWN = 20, 10
 _FRAME = re.compile(r"epoch-(\d+)\.npy$")
 
 
 class SampleProgress(keras.callbacks.Callback):
-    """Draws the same latent points after each epoch, as one picture.
+    """Draws the same latent points after some epochs, as one picture.
 
-    What each epoch makes of them is kept in `directory`, so that a training
-    that is resumed goes on with its picture; the picture shows some of the
-    epochs, evenly spread.
+    There are 20 of these epochs at most, evenly spread. What each of them makes
+    of the points is kept in `directory`, so that a training that is resumed
+    goes on with its picture, which shows 10 of them at most.
 
     Args:
         directory: Where to keep `epoch-00001.npy`, ...
@@ -55,6 +57,8 @@ class SampleProgress(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch + 1 not in _spread(range(1, self.params["epochs"] + 1), _KEPT):
+            return
         model = self.model
         count = 1000 if model.input_shapes[0] == (2,) else self.count
         labels = model.labels_in_turn(count)
@@ -78,10 +82,15 @@ class SampleProgress(keras.callbacks.Callback):
         epochs = [epoch for epoch in paths if last is None or epoch <= last]
         if not epochs:
             return
-        shown = np.linspace(0, len(epochs) - 1, min(len(epochs), 10))
         frames = {
-            f"epoch {epochs[index]}": np.load(paths[epochs[index]])
-            for index in np.unique(shown.round().astype(int))
+            f"epoch {epoch}": np.load(paths[epoch])
+            for epoch in _spread(epochs, _SHOWN)
         }
         plots.progress(frames, self.picture)
         self._drawn = time.monotonic()
+
+
+def _spread(items, most):
+    """`most` of a sequence's items, or all, evenly spread from first to last."""
+    places = np.linspace(0, len(items) - 1, min(len(items), most))
+    return [items[place] for place in np.unique(places.round().astype(int))]

@@ -61,9 +61,10 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option(
     "--checkpoint-every",
-    metavar="N|Nm",
-    help="Keep a checkpoint within epochs, too: every N steps, or N minutes with "
-    "an m, such as 10m.",
+    metavar="N|Nm|Ne",
+    help="Keep checkpoints within epochs, too, every N steps or N minutes (such "
+    "as 10m); or after every N epochs (such as 1e). By default there is one "
+    "after an epoch, 15 seconds or more after the one before.",
 )
 @options.overwrite("Delete the run in --out first.")
 @click.option("--export", is_flag=True, help="Export to saved_models/MODEL/N.")

@@ -238,8 +238,8 @@ class Adversarial(GenerativeModel):
         logits = self.discriminator(inputs, training=training)
         return DiscriminatorOutputs(ops.cast(logits, "float32"))
 
-    def _discriminator_losses(self, real, fakes, labels, training):
-        """Computes the discriminator's losses.
+    def _compare(self, real, fakes, labels, training):
+        """Compares real with generated examples by the discriminator.
 
         Args:
             real: Examples, as the discriminator sees them.

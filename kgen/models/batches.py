@@ -44,6 +44,36 @@ class CheckedBatches:
                 yield inputs
 
 
+class ArrayBatches:
+    """Arrays in memory, cut into batches.
+
+    These are plain slices: a dataset would take some milliseconds before its
+    first batch, longer than a small model takes for all of them.
+
+    Args:
+        inputs: Array or tensor, or a structure of these, of one length.
+        size: Examples in a batch.
+    """
+
+    def __init__(self, inputs: Any, size: int):
+        self._inputs, self._size = inputs, size
+        self._count = len(tf.nest.flatten(inputs)[0])
+        self.element_spec = tf.nest.map_structure(
+            lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), inputs
+        )
+
+    def cardinality(self) -> int:
+        """How many batches there are."""
+        return -(-self._count // self._size)
+
+    def __iter__(self) -> Iterator:
+        for start in range(0, self._count, self._size):
+            part = slice(start, start + self._size)
+            yield tf.nest.map_structure(
+                lambda x, part=part: tf.convert_to_tensor(x[part]), self._inputs
+            )
+
+
 def of(model, inputs: Any, batch_size: int, any_range: bool = False):
     """Cuts a dataset or arrays into checked batches of a model's inputs.
 
@@ -64,10 +94,11 @@ def of(model, inputs: Any, batch_size: int, any_range: bool = False):
     return of_arrays(inputs, batch_size, type(model).__name__)
 
 
-def of_arrays(inputs: Any, batch_size: int, owner: str) -> tf.data.Dataset:
+def of_arrays(inputs: Any, batch_size: int, owner: str) -> ArrayBatches:
     """Cuts arrays that were checked already into batches."""
-    size = Integer(1).check("batch_size", owner, batch_size)
-    return tf.data.Dataset.from_tensor_slices(inputs).batch(size)
+    return ArrayBatches(
+        inputs, Integer(1).check("batch_size", owner, batch_size)
+    )
 
 
 def apply(
@@ -82,7 +113,7 @@ def apply(
         model: A `GenerativeModel`.
         method: Method of a batch of inputs, its number and `extra`, to a tensor
             or tuple of tensors.
-        batches: What `of` returns, or a dataset of inputs.
+        batches: What `of` or `of_arrays` returns.
         *extra: Tensors for each call.
         verbose: 1 shows a progress bar.
 

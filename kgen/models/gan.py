@@ -216,7 +216,7 @@ class GAN(Adversarial):
         real = self._discriminator_examples(x, self._noise(x, training))
         fake = self._generated(inputs, training)
         fake = self._discriminator_examples(fake, self._noise(fake, training))
-        losses, *_ = self._discriminator_losses(real, [fake], labels, training)
+        losses, *_ = self._compare(real, [fake], labels, training)
         return losses
 
     def _generator_losses(self, inputs, training=True):

@@ -352,7 +352,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         # D (as `d`), and G over both kinds of generated examples
         rebuilt = self.likelihood.mean(parameters)
         shown = self._shown(x, rebuilt, drawn, training)
-        d, real, fakes = self._discriminator_losses(*shown, labels, training)
+        d, real, fakes = self._compare(*shown, labels, training)
         generator_loss = sum(
             self.adversarial_loss.generator_loss(fake.logits, real.logits)
             for fake in fakes

@@ -22,8 +22,11 @@ from kgen.errors import InvalidArgument, say
 from kgen.params import Number
 
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.weights\.h5")
-_EVERY = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m")
+_EVERY = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m|([0-9]+)e")
 _KEPT = 2
+# The least time from one checkpoint to the next, where the user has not said it.
+# Writing one of a small model takes longer than an epoch of it.
+_SECONDS = 15.0
 # Ends the names of damaged checkpoints, which are never loaded.
 _DAMAGED = ".damaged"
 # What Keras and h5py raise for a file that they can't use.
@@ -39,37 +42,47 @@ _UNUSABLE = (
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """How often a checkpoint is kept within an epoch.
+    """How often a checkpoint is kept: one of three is set.
 
     Args:
-        steps: After so many; None for no such rule.
-        seconds: After so many; None for no such rule.
+        steps: After so many steps, within an epoch.
+        seconds: After so many seconds, within an epoch.
+        epochs: After so many whole epochs.
     """
 
     steps: int | None = None
     seconds: float | None = None
+    epochs: int | None = None
 
     @classmethod
     def of(cls, text: str) -> "Interval":
         """The interval that `--checkpoint-every` means.
 
         Args:
-            text: A number of steps, such as `"500"`, or of minutes, such as
-                `"10m"`.
+            text: A number of steps, such as `"500"`, of minutes, such as
+                `"10m"`, or of epochs, such as `"2e"`.
         """
         match = _EVERY.fullmatch(str(text))
-        number = float(match[1] or match[2]) if match else 0
+        number = float(next(filter(None, match.groups()))) if match else 0
         if not number:
             raise InvalidArgument(
-                "--checkpoint-every: expected a number of steps, such as 500, or "
-                f"of minutes, such as 10m. Received: {text}"
+                "--checkpoint-every: expected a number of steps, such as 500, of "
+                "minutes, such as 10m, or of epochs, such as 2e. Received: "
+                f"{text}"
             )
         if match[1]:
             return cls(steps=int(match[1]))
+        if match[3]:
+            return cls(epochs=int(match[3]))
         return cls(seconds=60 * Number().check("minutes", "Interval", number))
 
+    @property
+    def within_epochs(self) -> bool:
+        """Whether checkpoints are kept within an epoch, too."""
+        return self.epochs is None
+
     def is_over(self, steps: int, seconds: float) -> bool:
-        """Whether it has passed.
+        """Whether it has passed, within an epoch.
 
         Args:
             steps: How many since the last checkpoint.
@@ -77,7 +90,7 @@ class Interval:
         """
         if self.steps is not None:
             return steps >= self.steps
-        return seconds >= self.seconds
+        return self.seconds is not None and seconds >= self.seconds
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -237,26 +250,37 @@ def content_of(model: keras.Model) -> memoryview:
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Keeps the states after the last epochs: weights, optimizer, random streams.
+    """Keeps states of a training: weights, optimizer, random streams.
 
     Each checkpoint is a file, written whole or not at all, with the epoch in
-    its name, and a JSON file with its checksum. The last two are kept, and
-    always the one after the last whole epoch.
+    its name, and a JSON file with its checksum. There is one after the first
+    epoch and after the last, and between these one after an epoch that ends 15
+    seconds or more after the last checkpoint, or as `every` says. The last two
+    are kept, and always the newest one after a whole epoch.
 
     Args:
         directory: Where to keep them.
-        every: `Interval` for checkpoints within an epoch, or None.
+        every: `Interval`, or None.
+        within: Whether a training can go on from a state within an epoch; then
+            `save_interrupted` keeps it.
     """
 
     def __init__(
-        self, directory: str | os.PathLike, every: Interval | None = None
+        self,
+        directory: str | os.PathLike,
+        every: Interval | None = None,
+        within: bool = False,
     ) -> None:
         super().__init__()
         self.directory = pathlib.Path(directory)
-        self.every = every
+        self.every, self.within = every, within
         self.restored = None  # the file that `restore` has read
+        self.epochs = 0  # how many whole ones the training has seen
         self._begun = None  # the checkpoint within an epoch to go on from
         self._last = 0, time.monotonic()
+        self._saved = -math.inf  # when the last one of whole epochs was written
+        self._unsaved = None  # the one that the model's state would be
+        self._is_training = False
 
     def found(self) -> list[Checkpoint]:
         """All checkpoints, the newest one first."""
@@ -304,6 +328,7 @@ class Checkpoints(keras.callbacks.Callback):
             if lost:
                 say(f"Going on from {checkpoint.path}, the one before.")
             self.restored = checkpoint.path
+            self.epochs = checkpoint.epochs
             self._begun = checkpoint if checkpoint.steps else None
             self._delete_old()  # which a kill may have left
             return checkpoint.epochs
@@ -323,13 +348,20 @@ class Checkpoints(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._epoch, self._steps = epoch, 0
+        self.epochs, self._steps = epoch, 0
         self._last = 0, time.monotonic()
+        self._iterations = _iterations(self.model)
         begun, self._begun = self._begun, None
         if begun and begun.epochs == epoch:
             _set_sums(self.model, begun.note()["sums"])
             self.model.train_function = PassOver(self.model, begun.steps)
             self._last = begun.steps, time.monotonic()
+            self._iterations -= begun.steps
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict | None = None
+    ) -> None:
+        self._unsaved, self._is_training = None, True
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._steps = batch + 1
@@ -338,13 +370,46 @@ class Checkpoints(keras.callbacks.Callback):
             self._steps - steps, time.monotonic() - moment
         )
         if over and self._steps > steps and _is_finite(self.model, logs):
-            self._save(Checkpoint.named(self.directory, self._epoch, batch + 1))
+            self._save(Checkpoint.named(self.directory, self.epochs, batch + 1))
             self._last = self._steps, time.monotonic()
 
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        self._is_training = False  # validation sets the sums of the logs to 0
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.epochs, self._is_training = epoch + 1, False
         # Otherwise the state before is the one worth keeping.
         if _is_finite(self.model, logs):
-            self._save(Checkpoint.named(self.directory, epoch + 1))
+            self._unsaved = Checkpoint.named(self.directory, epoch + 1)
+            if self._is_due(epoch + 1):
+                self._save_epoch()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._save_epoch()
+
+    def _is_due(self, epochs: int) -> bool:
+        if self.every and not self.every.within_epochs:
+            return epochs % self.every.epochs == 0
+        return time.monotonic() - self._saved >= _SECONDS
+
+    def _save_epoch(self) -> None:
+        """Writes the state after the last whole epoch, unless it is written."""
+        if self._unsaved:
+            self._save(self._unsaved)
+            self._unsaved, self._saved = None, time.monotonic()
+
+    def save_interrupted(self) -> None:
+        """Keeps the state that an interruption of `fit` has left, if possible.
+
+        It is not, where it came between a step and the count of steps, or while
+        the epoch is validated: then there is the last checkpoint.
+        """
+        self._save_epoch()
+        if self.within and self._is_training and self._steps:
+            taken = _iterations(self.model) - self._iterations
+            if taken == self._steps and _is_finite(self.model, None):
+                directory, epochs = self.directory, self.epochs
+                self._save(Checkpoint.named(directory, epochs, taken))
 
     def _save(self, checkpoint: Checkpoint) -> None:
         sums = _sums(self.model) if checkpoint.steps else None
@@ -363,6 +428,12 @@ class Checkpoints(keras.callbacks.Callback):
             weights = note.with_name(f"{note.stem}.weights.h5")
             if not weights.exists():  # a kill came between the two
                 note.unlink(missing_ok=True)
+
+
+def _iterations(model: keras.Model) -> int:
+    """How many steps the model's optimizer has taken."""
+    optimizer = getattr(model, "optimizer", None)
+    return int(getattr(optimizer, "iterations", 0))
 
 
 def _is_finite(model: keras.Model, logs: dict | None) -> bool:

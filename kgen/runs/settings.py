@@ -20,6 +20,7 @@ from kgen.params import (
     Options,
     Text,
 )
+from kgen.runs.checkpoints import Interval
 
 _OWNER = "kgen train"
 # The settings that a resumed run may change.
@@ -190,9 +191,11 @@ class TrainSettings:
                 )
         by = {"strategy": asked.strategy, "devices": asked.devices}
         new = {n: getattr(asked, n) for n in _CHANGEABLE if n in given}
-        if asked.strategy or new.get("on_nan", self.on_nan) != "stop":
-            # These go without; where it was given, `train` says so.
-            new = {"checkpoint_every": None, **new}
+        every = self.checkpoint_every and Interval.of(self.checkpoint_every)
+        if every and every.within_epochs:
+            if asked.strategy or new.get("on_nan", self.on_nan) != "stop":
+                # These go without; where it was given, `train` says so.
+                new = {"checkpoint_every": None, **new}
         return dataclasses.replace(self, **by, **new)
 
 

@@ -85,7 +85,7 @@ def train(
     writes = strategies.writes(strategy)
     _check_data(model, source, datasets, writes)
     callbacks = _callbacks(run, settings, model, datasets["train"], writes)
-    run.checkpoints.every = _interval(settings, model)
+    _set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
         epoch = strategies.by_chief(
             strategy,
@@ -104,7 +104,7 @@ def train(
                 _fit(model, callbacks, datasets, epoch, settings.epochs, writes)
         except (KeyboardInterrupt, Diverged) as error:
             if writes:
-                _save_unfinished(run, model, callbacks)
+                _save_unfinished(run, model, callbacks, error)
                 if isinstance(error, Diverged):
                     raise InvalidArgument(
                         _diverged_message(run, settings, error)
@@ -263,30 +263,41 @@ def _callbacks(
     return callbacks
 
 
-def _interval(settings: TrainSettings, model: keras.Model) -> Interval | None:
-    """How often checkpoints are kept within an epoch, or None."""
-    if settings.checkpoint_every is None:
-        return None
-    if settings.on_nan != "stop":
+def _set_checkpoints(
+    run: Run, settings: TrainSettings, model: keras.Model
+) -> None:
+    """Sets when checkpoints are kept; raises if that can't be."""
+    obstacle = _obstacle_within_epochs(settings, model)
+    every = settings.checkpoint_every and Interval.of(settings.checkpoint_every)
+    if every and every.within_epochs and obstacle:
         raise InvalidArgument(
-            f"--checkpoint-every can't be used with --on-nan {settings.on_nan}: "
-            "a training that goes on within an epoch would no longer know the "
-            "state that the epoch began with, nor the steps left out before. "
-            "Leave one of the options out: there is a checkpoint after each "
-            "epoch."
+            f"--checkpoint-every {obstacle} Pass a number of epochs, such as 1e."
+        )
+    run.checkpoints.every = every
+    run.checkpoints.within = obstacle is None
+
+
+def _obstacle_within_epochs(
+    settings: TrainSettings, model: keras.Model
+) -> str | None:
+    """Why a training can't go on from within an epoch; None if it can."""
+    if settings.on_nan != "stop":
+        return (
+            f"can't be used with --on-nan {settings.on_nan}: a "
+            "training that goes on within an epoch would no longer know the "
+            "state that the epoch began with, nor the steps left out before."
         )
     if model.needs_labels:
-        raise InvalidArgument(
-            f"--checkpoint-every: {settings.model} counts over an epoch, which "
-            "no checkpoint holds. Leave the option out: there is a checkpoint "
-            "after each epoch."
+        return (
+            f"can't be used within epochs: {settings.model} counts over an "
+            "epoch, which no checkpoint holds."
         )
     if settings.strategy:
-        raise InvalidArgument(
-            "--checkpoint-every is for one device: the sums of several are not "
-            "kept. Leave it out: there is a checkpoint after each epoch."
+        return (
+            "can't be used within epochs of several devices: their sums are not "
+            "kept."
         )
-    return Interval.of(settings.checkpoint_every)
+    return None
 
 
 def _begin(
@@ -311,9 +322,7 @@ def _begin(
 
 def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
     """Brings `model` to the run's last whole epoch; returns its number."""
-    # A checkpoint within an epoch has the sums of one device, and not what the
-    # other answers to NaN need to know of the epoch.
-    within = settings.strategy is None and settings.on_nan == "stop"
+    within = _obstacle_within_epochs(settings, model) is None
     epoch, epochs = run.checkpoints.restore(model, within), settings.epochs
     if epoch > epochs:
         raise InvalidArgument(
@@ -362,15 +371,19 @@ def _fit(
 
 
 def _save_unfinished(
-    run: Run, model: keras.Model, callbacks: list[keras.callbacks.Callback]
+    run: Run,
+    model: keras.Model,
+    callbacks: list[keras.callbacks.Callback],
+    error: BaseException,
 ) -> None:
-    """Saves a model whose training ended within an epoch."""
+    """Saves a model whose training ended before its last epoch did."""
     with interrupts.ignored():
         for callback in callbacks:
             if isinstance(callback, Watch):
                 callback.check()
-        _, epochs = run.checkpoints.newest()
-        save_model(run, model, epochs, interrupted=True)
+        if isinstance(error, KeyboardInterrupt):
+            run.checkpoints.save_interrupted()
+        save_model(run, model, run.checkpoints.epochs, interrupted=True)
 
 
 def _diverged_message(
