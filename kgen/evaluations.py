@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, locks, plots, report, runs
+from kgen import evaluation, extractors, files, locks, plots, runs
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
 from kgen.models import checks
 from kgen.models.base import GenerativeModel
 from kgen.params import SEED, Constraint, Integer, Optional, checked
+from kgen.runs import report
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")

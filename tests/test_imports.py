@@ -22,7 +22,7 @@ LEVELS = [
     {"evaluation"},
     {"callbacks", "hypermodels"},
     {"sklearn"},
-    {"comparison", "report", "runs"},
+    {"comparison", "runs"},
     {"evaluations", "exports", "studies"},
     {"cli"},
 ]

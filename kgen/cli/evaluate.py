@@ -58,7 +58,8 @@ def evaluate(
     report.html, one file that can be mailed. Several runs are compared.
     """
     start_tensorflow()
-    from kgen import evaluations, report
+    from kgen import evaluations
+    from kgen.runs import report
 
     names_given = metrics and [name.strip() for name in metrics.split(",")]
     out, judged = evaluations.evaluate(

@@ -18,8 +18,8 @@ for name in (
     "kgen.cli",
     "kgen.evaluations",
     "kgen.exports",
-    "kgen.report",
     "kgen.runs",
+    "kgen.runs.report",
     "kgen.studies",
 ):
     importlib.import_module(name)
