@@ -21,11 +21,11 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from kgen import cli, data, exports, files, locks, names, runs
+from kgen import cli, data, files, locks, names, runs
 from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
 from kgen.models import factory
-from kgen.runs import settings
+from kgen.runs import export, settings
 from tests.models.contract import assert_same_state
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
@@ -1164,7 +1164,7 @@ def test_a_run_of_a_newer_version_and_damaged_extras(plain, capsys):
         "[" * 100_000,
     ):
         (run / "metrics.json").write_text(judged)
-        assert exports._metrics(runs.Run(run), None) is None
+        assert export._metrics(runs.Run(run), None) is None
         assert "is not what `kgen evaluate` wrote" in capsys.readouterr().err
     result = CliRunner().invoke(cli.main, ["export", "run", "--to", "to"])
     assert result.exit_code == 0

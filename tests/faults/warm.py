@@ -17,8 +17,8 @@ for name in (
     "tensorflow_serving.apis",
     "kgen.cli",
     "kgen.evaluations",
-    "kgen.exports",
     "kgen.runs",
+    "kgen.runs.export",
     "kgen.runs.report",
     "kgen.studies",
 ):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kgen import files, locks, names, runs
+from kgen import files, locks, names
 from kgen.data.examples import subset
 from kgen.errors import InvalidArgument, invalid, say
 from kgen.export import savedmodel, versions
@@ -22,6 +22,9 @@ from kgen.extractors import cache
 from kgen.models import checks
 from kgen.models.base import GenerativeModel
 from kgen.params import Constraint, Integer, Optional, Options, checked
+from kgen.runs.archives import fingerprint
+from kgen.runs.data import held_out_split
+from kgen.runs.directory import Run
 
 _EXAMPLES = 256
 _HASHED = 10_000
@@ -74,7 +77,7 @@ class ExportSettings:
 
 
 def export(
-    run: runs.Run,
+    run: Run,
     model: GenerativeModel,
     root: str | os.PathLike,
     settings: ExportSettings,
@@ -220,7 +223,7 @@ def _metrics(run, model):
         )
         return None
     # The run may have gone on since it was judged.
-    return metrics if weights == runs.fingerprint(model) else None
+    return metrics if weights == fingerprint(model) else None
 
 
 def _data_of(run, model, quantize):
@@ -235,7 +238,7 @@ def _data_of(run, model, quantize):
         train = source.examples("train")
         parts = {"examples": subset(train, _EXAMPLES)}
         if quantize:
-            split = runs.held_out_split(source)
+            split = held_out_split(source)
             held_out = source.examples(split)
             if split == "train":  # the one there is: it is halved
                 both = subset(train, 2 * _EXAMPLES)
@@ -250,7 +253,7 @@ def _data_of(run, model, quantize):
             facts["held_out"] = {"split": split, "examples": size}
         examples = {name: _batch(model, part) for name, part in parts.items()}
         hashed = train.slice(0, min(_HASHED, len(train)))
-        fingerprint = cache.fingerprint([hashed], {})
+        of_data = cache.fingerprint([hashed], {})
     except (InvalidArgument, OSError, tf.errors.OpError) as error:
         if quantize:
             raise
@@ -259,7 +262,7 @@ def _data_of(run, model, quantize):
         **facts,
         "examples": len(train),
         "shape": list(train.shape),
-        "fingerprint": {"blake2b": fingerprint, "of": len(hashed)},
+        "fingerprint": {"blake2b": of_data, "of": len(hashed)},
     }
 
 
