@@ -23,7 +23,7 @@ LEVELS = [
     {"callbacks", "hypermodels"},
     {"sklearn"},
     {"comparison", "runs"},
-    {"evaluations", "studies"},
+    {"studies"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import functools
 import math
 import os
 import pathlib
@@ -14,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, locks, plots, runs
-from kgen.data import Source, open_source
+from kgen import evaluation, extractors, files, locks, plots
 from kgen.errors import InvalidArgument
 from kgen.models import checks
-from kgen.models.base import GenerativeModel
 from kgen.params import SEED, Constraint, Integer, Optional, checked
 from kgen.runs import report
+from kgen.runs.archives import fingerprint
+from kgen.runs.candidates import check_classes, open_candidates
+from kgen.runs.directory import Run, new_run
+from kgen.runs.drawings import draw
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
@@ -31,7 +32,6 @@ _BY_INCEPTION = {
 }
 _LIKELIHOODS = ("log_likelihood", "elbo", "log_prob")
 _NEAREST = 12
-_LISTED = 10  # names of classes in a message
 
 
 class _MetricNames(Constraint):
@@ -102,8 +102,8 @@ def evaluate(
         out = _directory(stack, paths, out, overwrite)
         stack.enter_context(locks.directory(out))
         files.sweep(out, {_RESULT, _REPORT}.__contains__)
-        if runs.Run(out).config_file.is_file():
-            runs.Run(out).sweep()
+        if Run(out).config_file.is_file():
+            Run(out).sweep()
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
         evaluations = _evaluations(paths, settings, scratch, say)
         say("Writing the report")
@@ -116,7 +116,7 @@ def evaluate(
 
 def _directory(stack, paths, out, overwrite):
     if out is None and len(paths) > 1:
-        new = runs.new_run("evaluation", "evaluations")
+        new = new_run("evaluation", "evaluations")
         return stack.enter_context(new).path
     out = pathlib.Path(out or paths[0])
     for name in (_RESULT, _REPORT):
@@ -133,7 +133,7 @@ def _evaluations(paths, settings, scratch, say):
 
     Whatever can be refused is refused before any work is done.
     """
-    opened = [runs.Run(path) for path in paths]
+    opened = [Run(path) for path in paths]
     data = {
         (config["data"], str(config["image_shape"]), config["background"])
         for config in (run.config for run in opened)
@@ -148,8 +148,8 @@ def _evaluations(paths, settings, scratch, say):
         run.sweep_if_free()
     _check_metrics(settings.metrics, models)
     say("Reading")
-    candidates = _candidates(opened, models, settings.data)
-    _check_classes(candidates)
+    candidates = open_candidates(opened, models, settings.data)
+    check_classes(candidates)
     for candidate in candidates:
         conditional = candidate.model.conditional
         checks.check_data(
@@ -191,95 +191,6 @@ def _check_metrics(names, models):
             raise InvalidArgument(
                 f"{', '.join(kinds)}: no {name} can be computed. Leave it out."
             )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Candidate:
-    """A run, its model, and the examples of `source` that judge it.
-
-    `trained_on` is the source of its training and `train` the examples: both are
-    None where another source judges it and its own can't be opened any more.
-    """
-
-    run: runs.Run
-    model: GenerativeModel
-    trained_on: Source | None
-    source: Source
-    split: str
-    train: Any
-
-    @functools.cached_property
-    def test(self):
-        """The examples that judge it."""
-        return self.source.examples(self.split)
-
-    @property
-    def takes_labels(self):
-        """Whether labels of the data go into the model, or judge it."""
-        return self.model.conditional or self.model.needs_labels
-
-    @functools.cached_property
-    def has_its_classes(self):
-        """Whether the labels that judge it mean what they meant in training, as
-        far as they tell: some examples may lack a class."""
-        before, now = self.trained_on, self.source
-        if before is now:
-            return True
-        if before.class_names and now.class_names:
-            return tuple(before.class_names) == tuple(now.class_names)
-        if now.class_names:
-            return set(before.classes) == set(now.classes)
-        return set(before.classes) >= set(now.classes)
-
-    @property
-    def informative_train(self):
-        """The training examples, so far as they tell something of the model."""
-        if self.source is self.trained_on and self.split == "train":
-            return None  # it is judged by just these
-        if self.train is not None and not self.has_its_classes:
-            return self.train.without_labels()  # they mean other classes
-        return self.train
-
-
-def _candidates(opened, models, data):
-    """Opens what runs were trained on, and what judges them: `data`, if any."""
-    open_once = functools.cache(open_source)  # for runs of the same data
-    candidates = []
-    for run, model in zip(opened, models):
-        config = run.config
-        shape = config["image_shape"] and tuple(config["image_shape"])
-        details = shape, config["data_dir"], False, config["background"]
-        is_own = data is None or runs.data_name(data) == config["data"]
-        try:
-            trained_on = open_once(config["data"], *details)
-            train = trained_on.examples("train")
-        except (InvalidArgument, OSError):
-            if is_own or model.conditional or model.needs_labels:
-                raise
-            trained_on = train = None
-        source = trained_on if is_own else open_once(data, *details)
-        split = runs.held_out_split(source, not is_own)
-        candidates.append(
-            _Candidate(run, model, trained_on, source, split, train)
-        )
-    return candidates
-
-
-def _check_classes(candidates):
-    """Raises if labels would be other classes to a model than they are."""
-    for candidate in candidates:
-        if candidate.takes_labels and not candidate.has_its_classes:
-            source, trained_on = candidate.source, candidate.trained_on
-            raise InvalidArgument(
-                f"--data: the classes of {source.name} ({_listed(source)}) are "
-                f"not those, in their order, that {candidate.run.path} was "
-                f"trained on ({_listed(trained_on)}). Pass data of the same classes."
-            )
-
-
-def _listed(source):
-    names = [str(name) for name in source.class_names or source.classes]
-    return ", ".join(names[:_LISTED] + ["..."] * (len(names) > _LISTED))
 
 
 def _evidence(candidates, extractor, settings):
@@ -355,9 +266,7 @@ def _evaluation(candidate, evidence, settings, folder, say):
         lambda text: say(f"Computing {text}"),
     )
     say("Drawing")
-    runs.draw(
-        folder, model, source, run.history(), candidate.train, candidate.split
-    )
+    draw(folder, model, source, run.history(), candidate.train, candidate.split)
     if hasattr(model, "sample") and evidence.train is not None:
         _draw_nearest(evidence, folder / "nearest.png")
     extractor = evidence.extractor if evidence.has_drawn else None
@@ -368,7 +277,7 @@ def _evaluation(candidate, evidence, settings, folder, say):
         "settings": {k: v for k, v in config.items() if k != "versions"},
         "versions": config.get("versions", {}),
         # By this, the metrics are known to be those of these weights.
-        "weights": runs.fingerprint(model),
+        "weights": fingerprint(model),
         "parameters": {
             name: getattr(model, name).count_params()
             for name in _NETWORKS
