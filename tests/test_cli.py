@@ -315,7 +315,7 @@ def test_transparent_pictures_are_shown_on_a_background(tmp_path):
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(f"kgen: {pictures} holds pictures with tra")
     assert config(tmp_path / "run")["background"] == "#0000ff"
-    found = runs.Run("run").source().examples("all").images
+    found = runs.Run("run").settings.source().examples("all").images
     assert (found == [0, 0, 255]).all()
 
 
@@ -342,7 +342,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
         other = "rollback" if answer == "stop" else "skip"
         assert line.endswith(f"train vae --resume --out run --on-nan {other}")
         assert len(said) == (5 if answer == "rollback" else 0)
-        assert runs.Run("run").config["on_nan"] == answer
+        assert runs.Run("run").settings.on_nan == answer
         model = keras.saving.load_model(tmp_path / "run" / "model.keras")
         assert all(np.isfinite(weight).all() for weight in model.weights)
         assert runs.Run("run").trained()["interrupted"]

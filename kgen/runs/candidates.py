@@ -66,12 +66,11 @@ def open_candidates(runs, models, data):
     open_once = functools.cache(open_source)  # for runs of the same data
     candidates = []
     for run, model in zip(runs, models):
-        config = run.config
-        shape = config["image_shape"] and tuple(config["image_shape"])
-        details = shape, config["data_dir"], False, config["background"]
-        is_own = data is None or data_name(data) == config["data"]
+        own = run.settings
+        details = own.image_shape, own.data_dir, False, own.background
+        is_own = data is None or data_name(data) == own.data
         try:
-            trained_on = open_once(config["data"], *details)
+            trained_on = open_once(own.data, *details)
             train = trained_on.examples("train")
         except (InvalidArgument, OSError):
             if is_own or model.conditional or model.needs_labels:

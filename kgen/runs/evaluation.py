@@ -135,8 +135,8 @@ def _evaluations(paths, settings, scratch, say):
     """
     opened = [Run(path) for path in paths]
     data = {
-        (config["data"], str(config["image_shape"]), config["background"])
-        for config in (run.config for run in opened)
+        (own.data, own.image_shape, own.background)
+        for own in (run.settings for run in opened)
     }
     if settings.data is None and len(data) > 1:
         raise InvalidArgument(
@@ -211,7 +211,7 @@ def _evidence(candidates, extractor, settings):
                 settings.importance_samples,
                 settings.seed,
             )
-        binarize = candidate.run.config["binarize"]
+        binarize = candidate.run.settings.binarize
         evidence.append(by_data[key].for_model(candidate.model, binarize))
     return evidence
 
@@ -259,7 +259,6 @@ def _evaluation(candidate, evidence, settings, folder, say):
     """The dictionary of one run, whose pictures are drawn into `folder`."""
     start = time.monotonic()
     run, model, source = candidate.run, candidate.model, candidate.source
-    config = run.config
     figures, left_out = evaluation.compute(
         evidence,
         _suitable(settings, model),
@@ -272,22 +271,7 @@ def _evaluation(candidate, evidence, settings, folder, say):
     extractor = evidence.extractor if evidence.has_drawn else None
     titles = _BY_INCEPTION if extractor and extractor.is_inception else {}
     return {
-        "run": str(run.path),
-        "model": config["model"],
-        "settings": {k: v for k, v in config.items() if k != "versions"},
-        "versions": config.get("versions", {}),
-        # By this, the metrics are known to be those of these weights.
-        "weights": fingerprint(model),
-        "parameters": {
-            name: getattr(model, name).count_params()
-            for name in _NETWORKS
-            if hasattr(model, name)
-        },
-        "data": {
-            "source": source.name,
-            "split": candidate.split,
-            "examples": len(evidence.test),
-        },
+        **_about(candidate),
         "extractor": extractor
         and {
             "name": extractor.name,
@@ -313,6 +297,31 @@ def _evaluation(candidate, evidence, settings, folder, say):
             for name, reason in left_out.items()
         },
         "pictures": report.pictures(folder),
+    }
+
+
+def _about(candidate):
+    """What `metrics.json` tells of a run, its model and what judges it."""
+    run, model = candidate.run, candidate.model
+    config = run.config
+    versions = config.pop("versions", {})
+    return {
+        "run": str(run.path),
+        "model": run.settings.model,
+        "settings": config,
+        "versions": versions,
+        # By this, the metrics are known to be those of these weights.
+        "weights": fingerprint(model),
+        "parameters": {
+            name: getattr(model, name).count_params()
+            for name in _NETWORKS
+            if hasattr(model, name)
+        },
+        "data": {
+            "source": candidate.source.name,
+            "split": candidate.split,
+            "examples": len(candidate.test),
+        },
     }
 
 

@@ -97,7 +97,7 @@ def export(
         FileExistsError: If there is that version already.
         InvalidArgument: If the data is needed and can't be used.
     """
-    base = pathlib.Path(root, settings.name or run.config["model"])
+    base = pathlib.Path(root, settings.name or run.settings.model)
     if settings.version in versions.versions(base):
         raise FileExistsError(
             f"{base} has a version {settings.version} already. Choose another, "
@@ -181,11 +181,12 @@ def commands(path: str | os.PathLike) -> tuple[str, str]:
 def _facts(run, model):
     """What the run knows of its model."""
     config = run.config
+    trained_with = config.pop("versions", {})
     facts = {
-        "kind": config["model"],
-        "settings": {k: v for k, v in config.items() if k != "versions"},
+        "kind": run.settings.model,
+        "settings": config,
         "trained": run.trained(),
-        "trained_with": config.get("versions", {}),
+        "trained_with": trained_with,
     }
     metrics = _metrics(run, model)
     if metrics:
@@ -232,9 +233,10 @@ def _data_of(run, model, quantize):
     The model can be exported where its data is gone or has changed, unless they
     are needed, to quantize.
     """
-    facts = {"source": run.config["data"], "split": "train"}
+    settings = run.settings
+    facts = {"source": settings.data, "split": "train"}
     try:
-        source = run.source()
+        source = settings.source()
         train = source.examples("train")
         parts = {"examples": subset(train, _EXAMPLES)}
         if quantize:

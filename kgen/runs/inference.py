@@ -74,7 +74,7 @@ def write(
     model = run.model()
     if not hasattr(model, method):
         raise InvalidArgument(
-            f"The run in {path} is of the model {run.config['model']}, which "
+            f"The run in {path} is of the model {run.settings.model}, which "
             f"can't {method}."
         )
     run.sweep_if_free()
@@ -116,7 +116,7 @@ def held_out(
     Raises:
         InvalidArgument: If the model can't take the data.
     """
-    source = run.source(data, any_range)
+    source = run.settings.source(data, any_range)
     examples = source.examples(held_out_split(source, bool(data)))
     labels = model.conditional if labels is None else labels
     if num and num < len(examples):

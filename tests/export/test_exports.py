@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shlex
+import types
 import warnings
 
 import keras
@@ -372,10 +373,10 @@ def test_quantize_prints_what_is_lost(folder, run):
 class OtherRun:
     """A run on a source made of arrays."""
 
-    config = {"data": "other"}
-
     def __init__(self, source):
-        self.source = lambda: source
+        self.settings = types.SimpleNamespace(
+            data="other", source=lambda: source
+        )
 
 
 def test_examples_to_calibrate_by_are_of_all_classes():
@@ -424,7 +425,7 @@ def test_quantize_takes_what_is_held_out(folder, monkeypatch):
 
     monkeypatch.setattr(savedmodel.lite, "write", spy)
     run_command("export", folder / "vae", "--quantize", "float16")
-    source = runs.Run(folder / "vae").source()
+    source = runs.Run(folder / "vae").settings.source()
     for name, split in (("examples", "train"), ("held_out", "test")):
         np.testing.assert_array_equal(
             np.sort(given[name], axis=0),
