@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 from kgen.data import Source, open_source
+from kgen.data.examples import Examples, StreamedExamples
 from kgen.errors import InvalidArgument
 from kgen.models.base import GenerativeModel
 from kgen.runs.data import data_name, held_out_split
 from kgen.runs.directory import Run
+
+_Split = Examples | StreamedExamples
 
 _LISTED = 10  # names of classes in a message
 
@@ -26,20 +28,20 @@ class Candidate:
     trained_on: Source | None
     source: Source
     split: str
-    train: Any
+    train: _Split | None
 
     @functools.cached_property
-    def test(self):
+    def test(self) -> _Split:
         """The examples that judge it."""
         return self.source.examples(self.split)
 
     @property
-    def takes_labels(self):
+    def takes_labels(self) -> bool:
         """Whether labels of the data go into the model, or judge it."""
         return self.model.conditional or self.model.needs_labels
 
     @functools.cached_property
-    def has_its_classes(self):
+    def has_its_classes(self) -> bool:
         """Whether the labels that judge it mean what they meant in training, as
         far as they tell: some examples may lack a class."""
         before, now = self.trained_on, self.source
@@ -52,7 +54,7 @@ class Candidate:
         return set(before.classes) >= set(now.classes)
 
     @property
-    def informative_train(self):
+    def informative_train(self) -> _Split | None:
         """The training examples, so far as they tell something of the model."""
         if self.source is self.trained_on and self.split == "train":
             return None  # it is judged by just these
@@ -61,8 +63,23 @@ class Candidate:
         return self.train
 
 
-def open_candidates(runs, models, data):
-    """Opens what runs were trained on, and what judges them: `data`, if any."""
+def open_candidates(
+    runs: list[Run], models: list[GenerativeModel], data: str | None
+) -> list[Candidate]:
+    """Opens what runs were trained on, and what judges them.
+
+    Args:
+        runs: The runs.
+        models: Their models.
+        data: A source to judge all runs by, or None for the own of each.
+
+    Returns:
+        A `Candidate` for each run.
+
+    Raises:
+        InvalidArgument: If data can't be used.
+        OSError: If data can't be read.
+    """
     open_once = functools.cache(open_source)  # for runs of the same data
     candidates = []
     for run, model in zip(runs, models):
@@ -84,8 +101,15 @@ def open_candidates(runs, models, data):
     return candidates
 
 
-def check_classes(candidates):
-    """Raises if labels would be other classes to a model than they are."""
+def check_classes(candidates: list[Candidate]) -> None:
+    """Raises if labels would be other classes to a model than they are.
+
+    Args:
+        candidates: What `open_candidates` returned.
+
+    Raises:
+        InvalidArgument: If the classes differ; the message lists them.
+    """
     for candidate in candidates:
         if candidate.takes_labels and not candidate.has_its_classes:
             source, trained_on = candidate.source, candidate.trained_on

@@ -15,11 +15,11 @@ import numpy as np
 
 from kgen import evaluation, extractors, files, locks, plots
 from kgen.errors import InvalidArgument
-from kgen.models import checks
 from kgen.params import SEED, Constraint, Integer, Optional, checked
 from kgen.runs import report
 from kgen.runs.archives import fingerprint
 from kgen.runs.candidates import check_classes, open_candidates
+from kgen.runs.data import checked_batches
 from kgen.runs.directory import Run, new_run
 from kgen.runs.drawings import draw
 
@@ -151,21 +151,12 @@ def _evaluations(paths, settings, scratch, say):
     candidates = open_candidates(opened, models, settings.data)
     check_classes(candidates)
     for candidate in candidates:
-        conditional = candidate.model.conditional
-        checks.check_data(
-            candidate.model,
-            candidate.test.batches(labels=conditional, batch_size=256),
-            argument="--data",
-            owner="kgen",
-            labels=conditional,
-        )
-    evidence = _evidence(candidates, None, settings)
-    _check_possible(evidence, settings)
+        checked_batches(candidate.model, candidate.test)
+    evidence = _evidence(candidates, settings)
     if any(evaluation.needs_extractor(settings.metrics, m) for m in models):
         say("Preparing the features (a classifier is trained once a data set)")
         extractor = _extractor(settings.extractor, candidates)
-        evidence = _evidence(candidates, extractor, settings)
-        _check_possible(evidence, settings)
+        evidence = _evidence(candidates, settings, extractor)
     evaluations = []
     for number, candidate in enumerate(candidates):
         folder = pathlib.Path(scratch, str(number))
@@ -193,8 +184,12 @@ def _check_metrics(names, models):
             )
 
 
-def _evidence(candidates, extractor, settings):
-    """An `Evidence` for each run; what is known of the same data is shared."""
+def _evidence(candidates, settings, extractor=None):
+    """An `Evidence` for each run; what is known of the same data is shared.
+
+    Raises for a metric that was asked for and can't be computed. Without an
+    extractor, only metrics that need none are looked at.
+    """
     evidence, by_data = [], {}
     for candidate in candidates:
         train = candidate.informative_train
@@ -212,23 +207,16 @@ def _evidence(candidates, extractor, settings):
                 settings.seed,
             )
         binarize = candidate.run.settings.binarize
-        evidence.append(by_data[key].for_model(candidate.model, binarize))
-    return evidence
-
-
-def _check_possible(evidence, settings):
-    """Raises for a metric that was asked for and can't be computed.
-
-    Without an extractor, only metrics that need none are looked at.
-    """
-    for of_run in evidence:
+        of_run = by_data[key].for_model(candidate.model, binarize)
         names = [
             name
-            for name in _suitable(settings, of_run.model) or ()
-            if of_run.extractor
-            or not evaluation.needs_extractor([name], of_run.model)
+            for name in _suitable(settings, candidate.model) or ()
+            if extractor
+            or not evaluation.needs_extractor([name], candidate.model)
         ]
         evaluation.check_possible(of_run, names)
+        evidence.append(of_run)
+    return evidence
 
 
 def _suitable(settings, model):

@@ -19,11 +19,10 @@ from kgen.data.examples import subset
 from kgen.errors import InvalidArgument, invalid, say
 from kgen.export import savedmodel, versions
 from kgen.extractors import cache
-from kgen.models import checks
 from kgen.models.base import GenerativeModel
 from kgen.params import Constraint, Integer, Optional, Options, checked
 from kgen.runs.archives import fingerprint
-from kgen.runs.data import held_out_split
+from kgen.runs.data import checked_batches, held_out_split
 from kgen.runs.directory import Run
 
 _EXAMPLES = 256
@@ -270,17 +269,13 @@ def _data_of(run, model, quantize):
 
 def _batch(model, examples):
     """Examples as one batch that the model takes."""
-    dataset = examples.batches(
-        labels=model.conditional, batch_size=max(1, len(examples))
-    )
-    checks.check_data(
+    (batch,) = checked_batches(
         model,
-        dataset,
-        argument="--data",
-        owner="kgen export",
+        examples,
         any_range=model.encodes_any_range,
+        batch_size=max(1, len(examples)),
+        owner="kgen export",
     )
-    (batch,) = dataset
     return tf.nest.map_structure(np.asarray, batch)
 
 

@@ -13,8 +13,7 @@ import tensorflow as tf
 from kgen import files, plots
 from kgen.data.examples import Examples, StreamedExamples, subset
 from kgen.errors import InvalidArgument
-from kgen.models import checks
-from kgen.runs.data import held_out_split
+from kgen.runs.data import checked_batches, held_out_split
 from kgen.runs.directory import Run
 from kgen.runs.drawings import denoised, denoised_title
 
@@ -118,19 +117,15 @@ def held_out(
     """
     source = run.settings.source(data, any_range)
     examples = source.examples(held_out_split(source, bool(data)))
-    labels = model.conditional if labels is None else labels
     if num and num < len(examples):
         examples = subset(examples, num)
-    dataset = examples.batches(labels=labels, batch_size=batch_size)
-    checks.check_data(
+    return examples, checked_batches(
         model,
-        dataset,
-        argument="--data",
-        owner="kgen",
-        any_range=any_range,
+        examples,
         labels=labels,
+        any_range=any_range,
+        batch_size=batch_size,
     )
-    return examples, dataset
 
 
 def sample(
