@@ -232,10 +232,6 @@ class Run:
             say(f"{error}. It is left out.")
             return {}
 
-    def trim_history(self, before: int) -> None:
-        """Drops the rows from epoch `before` on, which a resume repeats."""
-        self.history_file.trim(before)
-
     def free_file(self, stem: str, ending: str) -> pathlib.Path:
         """The first of `stem-1`, `stem-2`, ... that isn't there yet."""
         number = 1
