@@ -21,10 +21,10 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from kgen import cli, data, exports, files, locks, names, registry, runs
+from kgen import cli, data, files, locks, names, registry, runs
 from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
-from kgen.runs import settings
+from kgen.runs import export, settings
 from tests.models.contract import assert_same_state
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
@@ -309,7 +309,7 @@ def test_transparent_pictures_are_shown_on_a_background(tmp_path):
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(f"kgen: {pictures} holds pictures with tra")
     assert config(tmp_path / "run")["background"] == "#0000ff"
-    found = runs.Run("run").source().examples("all").images
+    found = runs.Run("run").settings.source().examples("all").images
     assert (found == [0, 0, 255]).all()
 
 
@@ -336,7 +336,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
         other = "rollback" if answer == "stop" else "skip"
         assert line.endswith(f"train vae --resume --out run --on-nan {other}")
         assert len(said) == (5 if answer == "rollback" else 0)
-        assert runs.Run("run").config["on_nan"] == answer
+        assert runs.Run("run").settings.on_nan == answer
         model = keras.saving.load_model(tmp_path / "run" / "model.keras")
         assert all(np.isfinite(weight).all() for weight in model.weights)
         assert runs.Run("run").trained()["interrupted"]
@@ -1156,7 +1156,7 @@ def test_a_run_of_a_newer_version_and_damaged_extras(plain, capsys):
         "[" * 100_000,
     ):
         (run / "metrics.json").write_text(judged)
-        assert exports._metrics(runs.Run(run), None) is None
+        assert export._metrics(runs.Run(run), None) is None
         assert "is not what `kgen evaluate` wrote" in capsys.readouterr().err
     result = CliRunner().invoke(cli.main, ["export", "run", "--to", "to"])
     assert result.exit_code == 0

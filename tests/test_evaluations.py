@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import kgen
-from kgen import evaluations, runs
+from kgen import runs
 from kgen.data import open_source
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
+from kgen.runs import candidates, evaluation
 from tests.test_runs import SETTINGS
 
 X = np.zeros((30, 4), "float32")
@@ -27,7 +28,7 @@ def source(name, labels, names=()):
 def judged(own, other, takes_labels=True):
     model = types.SimpleNamespace(conditional=takes_labels, needs_labels=False)
     run = types.SimpleNamespace(path="runs/r")
-    return evaluations._Candidate(run, model, own, other, "test", None)
+    return candidates.Candidate(run, model, own, other, "test", None)
 
 
 LETTERS = ("a", "b", "c")
@@ -54,19 +55,19 @@ def test_classes_are_compared_by_names_or_numbers(own, other, same):
     one = judged(source("own", *own), source("other", *other))
     assert one.has_its_classes is same
     free = judged(one.trained_on, one.source, takes_labels=False)
-    evaluations._check_classes([free])
+    candidates.check_classes([free])
     if same:
-        evaluations._check_classes([free, one])
+        candidates.check_classes([free, one])
         return
     for order in ([free, one], [one, free]):
         with pytest.raises(InvalidArgument, match="the classes of other"):
-            evaluations._check_classes(order)
+            candidates.check_classes(order)
 
 
 def test_the_classes_that_are_not_the_same_are_told():
     one = judged(source("own", [0], LETTERS), source("other", range(14)))
     with pytest.raises(InvalidArgument) as error:
-        evaluations._check_classes([one])
+        candidates.check_classes([one])
     assert "of other (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...)" in str(error.value)
     assert "runs/r was trained on (a, b, c)" in str(error.value)
 
@@ -75,9 +76,9 @@ def test_the_classes_that_are_not_the_same_are_told():
 def asked(monkeypatch):
     """What `_extractor` asks for, in the place of the extractor."""
     monkeypatch.setattr(
-        evaluations.extractors, "get", lambda name, source: (name, source.name)
+        evaluation.extractors, "get", lambda name, source: (name, source.name)
     )
-    return evaluations._extractor
+    return evaluation._extractor
 
 
 def test_the_classifier_is_of_the_classes_that_a_model_takes(asked):
@@ -86,7 +87,7 @@ def test_the_classifier_is_of_the_classes_that_a_model_takes(asked):
     free = judged(source("free", [0], ("d", "e")), data, takes_labels=False)
     taker = judged(source("taker", [0], LETTERS), data)
     for order in ([free, taker], [taker, free]):
-        evaluations._check_classes(order)
+        candidates.check_classes(order)
         assert asked("classifier", order) == ("classifier", "taker")
     assert asked("classifier", [free]) == ("classifier", "free")
 
@@ -122,7 +123,7 @@ def trained(tmp_path, monkeypatch):
         model = types.SimpleNamespace(
             conditional=conditional, needs_labels=False
         )
-        (one,) = evaluations._candidates([run], [model], data)
+        (one,) = candidates.open_candidates([run], [model], data)
         return one
 
     return opened
@@ -164,7 +165,7 @@ def test_runs_of_the_same_data_share_it(tmp_path):
         run.create(SETTINGS)
         opened.append(run)
     model = types.SimpleNamespace(conditional=False, needs_labels=False)
-    one, other = evaluations._candidates(opened, [model] * 2, None)
+    one, other = candidates.open_candidates(opened, [model] * 2, None)
     assert one.trained_on is other.trained_on is other.source
     assert one.trained_on.name == open_source("digits").name
 
@@ -229,7 +230,7 @@ def test_what_is_likely_in_several_senses_has_no_best(
         }
         for settings in (SAME, {**SAME, **others})
     ]
-    evaluations._unmark_likelihoods(found, models)
+    evaluation._unmark_likelihoods(found, models)
     for one in found:
         better = one["metrics"][metric]["better"]
         assert better == ("higher" if is_marked else None)

@@ -22,8 +22,8 @@ LEVELS = [
     {"evaluation"},
     {"callbacks", "hypermodels"},
     {"sklearn"},
-    {"comparison", "report", "runs"},
-    {"evaluations", "exports", "studies"},
+    {"comparison", "runs"},
+    {"studies"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

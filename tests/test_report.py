@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from kgen import report
 from kgen.errors import InvalidArgument
-from kgen.report.numbers import texts
+from kgen.runs import report
+from kgen.runs.report.numbers import texts
 from tests.report_examples import evaluation, metric, png
 
 VOID = ("meta", "img")
@@ -490,7 +490,7 @@ def test_bad_evaluations(path, function, evaluations, message):
         else:
             report.table(evaluations)
     assert message in str(error.value)
-    assert f"kgen.report.{function}" in str(error.value)
+    assert f"kgen.runs.report.{function}" in str(error.value)
     assert not path.exists()
 
 

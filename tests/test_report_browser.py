@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from kgen import report
+from kgen.runs import report
 from tests.report_examples import evaluation, metric, png
 
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -103,7 +103,7 @@ def test_a_run_is_not_made_twice(run):
     (run.path / "checkpoints").mkdir(exist_ok=True)
     (run.path / "checkpoints" / "epoch-1.weights.h5").touch()
     run.create(dataclasses.replace(SETTINGS, epochs=1), overwrite=True)
-    assert run.config["epochs"] == 1
+    assert run.settings.epochs == 1
     assert sorted(os.listdir(run.path)) == ["config.json", "mine.txt"]
 
 
@@ -327,6 +327,6 @@ def test_a_run_remembers_the_background(tmp_path, settings, seen):
     # As it is written, without what earlier versions did not have.
     data = {"data": str(tmp_path / "data")}
     files.write_json(run.config_file, {**CONFIG, **data, **settings})
-    assert (run.source().examples("all").images == seen * 255).all()
+    assert (run.settings.source().examples("all").images == seen * 255).all()
     run.extend(4)
-    assert (run.source().examples("all").images == seen * 255).all()
+    assert (run.settings.source().examples("all").images == seen * 255).all()

@@ -58,12 +58,12 @@ def evaluate(
     report.html, one file that can be mailed. Several runs are compared.
     """
     start_tensorflow()
-    from kgen import evaluations, report
+    from kgen.runs import evaluation, report
 
     names_given = metrics and [name.strip() for name in metrics.split(",")]
-    out, judged = evaluations.evaluate(
+    out, judged = evaluation.evaluate(
         paths,
-        evaluations.EvaluateSettings(metrics=names_given, **given),
+        evaluation.EvaluateSettings(metrics=names_given, **given),
         out,
         overwrite,
         say=progress if sys.stderr.isatty() else lambda text: None,

@@ -71,10 +71,10 @@ def export_model(run: "Run", model: "Model", root: str, **given: Any) -> None:
         run: Its run.
         model: The model.
         root: Directory of all exports.
-        **given: As in `kgen.exports.export`.
+        **given: Fields of `kgen.runs.export.ExportSettings`.
     """
-    from kgen import exports
     from kgen.export import card
+    from kgen.runs import export as exports  # `export` is the command
 
     # LiteRT's converter writes remarks to the file descriptor.
     quiet = silenced(2) if given.get("quantize") else contextlib.nullcontext()

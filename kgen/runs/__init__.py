@@ -1,4 +1,8 @@
-"""Runs: all that reads or writes the directory of a training."""
+"""Runs: all that reads or writes the directory of a training.
+
+`evaluation`, `export`, `inference` and `report` are imported by the commands that
+need them: a training does not wait for them.
+"""
 
 from kgen.runs.archives import fingerprint
 from kgen.runs.data import data_name, held_out_split, validation_split

@@ -2,7 +2,12 @@
 
 import os
 
+import keras
+import tensorflow as tf
+
 from kgen.data import Source
+from kgen.data.examples import Examples, StreamedExamples
+from kgen.models import checks
 
 
 def data_name(data: str) -> str:
@@ -29,3 +34,38 @@ def held_out_split(source: Source, given: bool = False) -> str:
     if given and "all" in source.splits:
         return "all"
     return source.first_of("test", "validation", "train")
+
+
+def checked_batches(
+    model: keras.Model,
+    examples: Examples | StreamedExamples,
+    *,
+    labels: bool | None = None,
+    any_range: bool = False,
+    batch_size: int = 256,
+    owner: str = "kgen",
+) -> tf.data.Dataset:
+    """Batches of examples, once a look at the first has shown that they fit.
+
+    Args:
+        model: The model that takes them.
+        examples: What `Source.examples` returned.
+        labels: Whether the batches have labels; None if the model takes them.
+        any_range: Whether values may lie outside the model's support.
+        batch_size: Examples in a batch.
+        owner: The command, for messages.
+
+    Raises:
+        InvalidArgument: If the model can't take the examples.
+    """
+    labels = model.conditional if labels is None else labels
+    dataset = examples.batches(labels=labels, batch_size=batch_size)
+    checks.check_data(
+        model,
+        dataset,
+        argument="--data",
+        owner=owner,
+        any_range=any_range,
+        labels=labels,
+    )
+    return dataset

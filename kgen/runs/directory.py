@@ -12,12 +12,11 @@ from typing import Any
 import keras
 
 from kgen import files, locks
-from kgen.data import Source
 from kgen.errors import InvalidArgument, say
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
 from kgen.runs.history import Damaged, History
-from kgen.runs.settings import TrainSettings, read, settings_of
+from kgen.runs.settings import TrainSettings, read
 
 # What a training leaves; --overwrite deletes these and no other files.
 _LEFT = (
@@ -70,21 +69,6 @@ class Run:
         self.history_file = History(self.path / "history.csv")
 
     @property
-    def config(self) -> dict[str, Any]:
-        """All that `config.json` holds.
-
-        Raises:
-            FileNotFoundError: If the directory holds no run.
-            InvalidArgument: If `config.json` is damaged, or not a run's.
-        """
-        if not self.config_file.is_file():
-            raise FileNotFoundError(
-                f"{self.path} holds no run: there is no {self.config_file.name}"
-                " in it. Expected a directory that `kgen train` made."
-            )
-        return read(self.config_file)
-
-    @property
     def settings(self) -> TrainSettings:
         """The settings in `config.json`, checked.
 
@@ -92,7 +76,24 @@ class Run:
             FileNotFoundError: If the directory holds no run.
             InvalidArgument: If `config.json` is damaged, or not a run's.
         """
-        return settings_of(self.config)
+        return self._read()[0]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All that `config.json` holds; what is a setting is in `settings`, too.
+
+        The rest are the `versions` that trained the run, and settings of newer
+        versions of kgen. It raises what `settings` raises.
+        """
+        return self._read()[1]
+
+    def _read(self) -> tuple[TrainSettings, dict[str, Any]]:
+        if not self.config_file.is_file():
+            raise FileNotFoundError(
+                f"{self.path} holds no run: there is no {self.config_file.name}"
+                " in it. Expected a directory that `kgen train` made."
+            )
+        return read(self.config_file)
 
     def create(self, settings: TrainSettings, overwrite: bool = False) -> None:
         """Makes the directory and writes the settings.
@@ -108,7 +109,7 @@ class Run:
             InvalidArgument: If its `config.json` is not a run's.
         """
         if self.config_file.exists():
-            self.config  # noqa: B018  what is no run is never deleted
+            self._read()  # what is no run is never deleted
             if not overwrite:
                 raise FileExistsError(
                     f"{self.path} holds a run already. Pass --resume to go on "
@@ -181,7 +182,7 @@ class Run:
         if not self.config_file.exists():
             return False
         _, seen = self.checkpoints.newest()
-        return seen == (epochs or self.config["epochs"])
+        return seen == (epochs or self.settings.epochs)
 
     def model(self) -> keras.Model:
         """Loads the trained model.
@@ -191,7 +192,7 @@ class Run:
             InvalidArgument: If the file is damaged, or needs a class that is
                 not known.
         """
-        model = self.config["model"]
+        model = self.settings.model
         resume = f"`kgen train {model} --resume --out {self.path}`"
         if not self.model_file.exists():
             raise FileNotFoundError(
@@ -219,12 +220,6 @@ class Run:
             )
             return {}
 
-    def source(
-        self, data: str | None = None, any_range: bool = False
-    ) -> Source:
-        """Opens the run's data, or other data; see `TrainSettings.source`."""
-        return self.settings.source(data, any_range)
-
     def history(self, before: int | None = None) -> dict[str, list[float]]:
         """The logs by epoch, those from epoch `before` on left out.
 
@@ -236,10 +231,6 @@ class Run:
         except Damaged as error:
             say(f"{error}. It is left out.")
             return {}
-
-    def trim_history(self, before: int) -> None:
-        """Drops the rows from epoch `before` on, which a resume repeats."""
-        self.history_file.trim(before)
 
     def free_file(self, stem: str, ending: str) -> pathlib.Path:
         """The first of `stem-1`, `stem-2`, ... that isn't there yet."""

@@ -13,8 +13,7 @@ import tensorflow as tf
 from kgen import files, plots
 from kgen.data.examples import Examples, StreamedExamples, subset
 from kgen.errors import InvalidArgument
-from kgen.models import checks
-from kgen.runs.data import held_out_split
+from kgen.runs.data import checked_batches, held_out_split
 from kgen.runs.directory import Run
 from kgen.runs.drawings import denoised, denoised_title
 
@@ -74,7 +73,7 @@ def write(
     model = run.model()
     if not hasattr(model, method):
         raise InvalidArgument(
-            f"The run in {path} is of the model {run.config['model']}, which "
+            f"The run in {path} is of the model {run.settings.model}, which "
             f"can't {method}."
         )
     run.sweep_if_free()
@@ -116,21 +115,17 @@ def held_out(
     Raises:
         InvalidArgument: If the model can't take the data.
     """
-    source = run.source(data, any_range)
+    source = run.settings.source(data, any_range)
     examples = source.examples(held_out_split(source, bool(data)))
-    labels = model.conditional if labels is None else labels
     if num and num < len(examples):
         examples = subset(examples, num)
-    dataset = examples.batches(labels=labels, batch_size=batch_size)
-    checks.check_data(
+    return examples, checked_batches(
         model,
-        dataset,
-        argument="--data",
-        owner="kgen",
-        any_range=any_range,
+        examples,
         labels=labels,
+        any_range=any_range,
+        batch_size=batch_size,
     )
-    return examples, dataset
 
 
 def sample(

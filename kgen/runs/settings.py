@@ -206,8 +206,8 @@ _DEFAULTS = {
 }
 
 
-def read(file: os.PathLike) -> dict[str, Any]:
-    """Reads the settings of a run.
+def read(file: os.PathLike) -> tuple[TrainSettings, dict[str, Any]]:
+    """Reads the settings of a run, and all else that is kept with them.
 
     Those that earlier versions did not have get their defaults.
 
@@ -215,8 +215,8 @@ def read(file: os.PathLike) -> dict[str, Any]:
         file: Its `config.json`.
 
     Returns:
-        Dictionary of all that the file holds; runs of newer versions may have
-        more settings.
+        The settings, checked; and a dictionary of all that the file holds: runs
+        of newer versions may have more settings.
 
     Raises:
         InvalidArgument: If the file is damaged, or not a run's.
@@ -237,18 +237,9 @@ def read(file: os.PathLike) -> dict[str, Any]:
         )
     config |= {n: v for n, v in _DEFAULTS.items() if n not in config}
     try:
-        settings_of(config)
+        settings = TrainSettings(**{n: config[n] for n in _CONSTRAINTS})
     except InvalidArgument as error:
         raise InvalidArgument(
             f"{file} can't be used: {error}. Correct it."
         ) from error
-    return config
-
-
-def settings_of(config: dict[str, Any]) -> TrainSettings:
-    """Returns the settings that a run's `config.json` holds.
-
-    Args:
-        config: What `read` returned.
-    """
-    return TrainSettings(**{name: config[name] for name in _CONSTRAINTS})
+    return settings, config

@@ -332,7 +332,7 @@ def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
     by = ("strategy", "devices", "checkpoint_every", "on_nan")
     changed = by if epoch < epochs else ()
     run.extend(epochs, **{name: getattr(settings, name) for name in changed})
-    run.trim_history(epoch)
+    run.history_file.trim(epoch)
     return epoch
 
 

@@ -17,13 +17,14 @@ import traceback
 from unittest import mock
 
 # Nothing of TensorFlow runs in this process: its threads would not be copied.
-from kgen import exports, runs
+from kgen import runs
+from kgen.runs import export
 
 
-def export(run, root, point):
+def export_run(run, root, point):
     run = runs.Run(run)
     with killing(point):
-        exports.export(run, run.model(), root, exports.ExportSettings())
+        export.export(run, run.model(), root, export.ExportSettings())
 
 
 def killing(point):
@@ -59,7 +60,7 @@ def copy(function, *arguments):
 def main(run, root, *points):
     for point in points:
         copies = [
-            copy(export, run, pathlib.Path(root, point), point)
+            copy(export_run, run, pathlib.Path(root, point), point)
             for _ in range(3 if point == "together" else 1)
         ]
         for pid in copies:

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shlex
+import types
 import warnings
 
 import keras
@@ -12,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 import kgen
-from kgen import cli, exports, runs
+from kgen import cli, runs
 from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
 from kgen.export import card, savedmodel
-from kgen.exports import ExportSettings
+from kgen.runs import export
+from kgen.runs.export import ExportSettings
 from tests.export.common import make_run
 from tests.export.rest import arrays_of
 from tests.export.server import Model
@@ -86,7 +88,7 @@ def test_a_lower_version_is_served_alone(tmp_path):
     base = tmp_path / "a:b,c" / "vae"
     for number in (2, 10):
         (base / str(number)).mkdir(parents=True)
-    serve, _ = (shlex.split(line) for line in exports.commands(base / "2"))
+    serve, _ = (shlex.split(line) for line in export.commands(base / "2"))
     assert serve[serve.index("--mount") + 1] == (
         f'type=bind,"source={base}/2",target=/models/vae/2,readonly'
     )
@@ -179,7 +181,7 @@ def test_the_fingerprint_is_of_the_data(tmp_path):
         x = contract.X.copy()
         x[:, 0, 0, 0] *= 1 - change
         np.savez(folder / "data.npz", images=x, labels=contract.Y)
-        _, facts = exports._data_of(run, run.model(), quantize=True)
+        _, facts = export._data_of(run, run.model(), quantize=True)
         found.append(facts["fingerprint"])
     assert found[0] == found[1] != found[2]
     assert found[0]["of"] == 56
@@ -263,19 +265,19 @@ def test_a_config_that_can_t_be_written(folder, monkeypatch):
     def refuse(root):
         raise PermissionError(13, "Permission denied", "models.config")
 
-    monkeypatch.setattr(exports.versions, "write_config", refuse)
+    monkeypatch.setattr(export.versions, "write_config", refuse)
     run = runs.Run(folder / "vae")
     with pytest.warns(
         UserWarning, match="models.config in to can't be written"
     ):
-        path = exports.export(run, run.model(), "to", ExportSettings())
+        path = export.export(run, run.model(), "to", ExportSettings())
     assert (path / "saved_model.pb").is_file()
 
 
 def test_quantizing_hides_no_warning(monkeypatch):
     """Only what the converter writes past Python is kept off the screen."""
 
-    def export(run, model, root, settings):
+    def exported(run, model, root, settings):
         seen.append(os.path.samestat(os.fstat(2), os.stat(os.devnull)))
         warnings.warn("not listed", stacklevel=1)
         return root
@@ -285,8 +287,8 @@ def test_quantizing_hides_no_warning(monkeypatch):
         seen.append(os.path.samestat(os.fstat(2), os.stat(os.devnull)))
 
     seen = []
-    monkeypatch.setattr(exports, "export", export)
-    monkeypatch.setattr(exports, "commands", lambda path: [])
+    monkeypatch.setattr(export, "export", exported)
+    monkeypatch.setattr(export, "commands", lambda path: [])
     monkeypatch.setattr(card, "read", lambda path: {})
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -298,16 +300,16 @@ def test_quantizing_hides_no_warning(monkeypatch):
 def test_a_number_that_another_export_takes_meanwhile(folder, monkeypatch):
     run = runs.Run(folder / "vae")
     model = run.model()
-    export, others = type(model).export, iter([1, 2])
+    write, others = type(model).export, iter([1, 2])
 
     def late(self, path, **options):
         for number in others:
             pathlib.Path("to", "vae", str(number), "theirs").mkdir(parents=True)
             break
-        return export(self, path, **options)
+        return write(self, path, **options)
 
     monkeypatch.setattr(type(model), "export", late)
-    path = exports.export(run, model, "to", ExportSettings())
+    path = export.export(run, model, "to", ExportSettings())
     assert path == pathlib.Path("to/vae/3")
     for number in "12":
         assert os.listdir(f"to/vae/{number}") == ["theirs"]
@@ -338,12 +340,12 @@ def test_the_data_may_have_changed(tmp_path, case):
         file.write_bytes(content)
     elif content:
         np.savez(file, **content)
-    examples, facts = exports._data_of(run, model, quantize=False)
+    examples, facts = export._data_of(run, model, quantize=False)
     assert examples == {}
     assert words in facts["unusable"]
     assert set(facts) == {"source", "split", "unusable"}
     with pytest.raises((InvalidArgument, OSError)) as error:
-        exports._data_of(run, model, quantize=True)
+        export._data_of(run, model, quantize=True)
     assert words in str(error.value)
 
 
@@ -371,10 +373,10 @@ def test_quantize_prints_what_is_lost(folder, run):
 class OtherRun:
     """A run on a source made of arrays."""
 
-    config = {"data": "other"}
-
     def __init__(self, source):
-        self.source = lambda: source
+        self.settings = types.SimpleNamespace(
+            data="other", source=lambda: source
+        )
 
 
 def test_examples_to_calibrate_by_are_of_all_classes():
@@ -383,7 +385,7 @@ def test_examples_to_calibrate_by_are_of_all_classes():
     x = np.ones((1000, 8, 8, 1), "float32") * y[:, None, None, None]
     run = OtherRun(kgen.data.open_source((x, y)))
     model = contract.small_model("autoencoder")
-    examples, _ = exports._data_of(run, model, quantize=True)
+    examples, _ = export._data_of(run, model, quantize=True)
     for images in examples.values():
         assert 0.4 < images.mean() < 0.6
 
@@ -398,7 +400,7 @@ def test_the_loss_is_measured_by_examples_that_are_held_out(split):
         readers[split] = lambda: Examples(0.9995 - x[:100] / 1000)
     run = OtherRun(Source("other", readers))
     model = contract.small_model("autoencoder")
-    examples, facts = exports._data_of(run, model, quantize=True)
+    examples, facts = export._data_of(run, model, quantize=True)
     ours, others = (np.unique(part) for part in examples.values())
     assert list(examples) == ["examples", "held_out"]
     count = 256 if split == "train" else 100
@@ -408,7 +410,7 @@ def test_the_loss_is_measured_by_examples_that_are_held_out(split):
     assert (others.min() > 0.99) == (split != "train")
     if split != "train":  # it is not even read
         del readers[split]
-    examples, facts = exports._data_of(run, model, quantize=False)
+    examples, facts = export._data_of(run, model, quantize=False)
     assert set(examples) == {"examples"} and "held_out" not in facts
 
 
@@ -423,7 +425,7 @@ def test_quantize_takes_what_is_held_out(folder, monkeypatch):
 
     monkeypatch.setattr(savedmodel.lite, "write", spy)
     run_command("export", folder / "vae", "--quantize", "float16")
-    source = runs.Run(folder / "vae").source()
+    source = runs.Run(folder / "vae").settings.source()
     for name, split in (("examples", "train"), ("held_out", "test")):
         np.testing.assert_array_equal(
             np.sort(given[name], axis=0),

@@ -16,10 +16,10 @@ for name in (
     "tensorboard.summary",
     "tensorflow_serving.apis",
     "kgen.cli",
-    "kgen.evaluations",
-    "kgen.exports",
-    "kgen.report",
     "kgen.runs",
+    "kgen.runs.evaluation",
+    "kgen.runs.export",
+    "kgen.runs.report",
     "kgen.studies",
 ):
     importlib.import_module(name)

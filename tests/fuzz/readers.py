@@ -50,7 +50,7 @@ def _history(path):
     (path.parent / "config.json").write_text(json.dumps(CONFIG))
     run = runs.Run(path.parent)
     run.history()
-    run.trim_history(1)
+    run.history_file.trim(1)
 
 
 def _config(path):

@@ -6,7 +6,7 @@ import pathlib
 import struct
 
 from kgen.errors import invalid
-from kgen.report.html import Element, element
+from kgen.runs.report.html import Element, element
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _END = b"IEND\xaeB`\x82"  # of a file that was written to its end
@@ -71,7 +71,7 @@ def sections(evaluations: list[dict]) -> list[Element]:
     """Makes a section for each title, with the images of all runs.
 
     Args:
-        evaluations: Those of `kgen.report.write`.
+        evaluations: Those of `kgen.runs.report.write`.
 
     Raises:
         InvalidArgument: If an image is no PNG file.
@@ -135,7 +135,7 @@ def _read(file):
     name = f"{len(file)} bytes" if isinstance(file, bytes) else str(file)
     raise invalid(
         "pictures",
-        "kgen.report.write",
+        "kgen.runs.report.write",
         "PNG files that can be read, or their bytes",
         f"{name} ({reason})",
     )

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from kgen.errors import invalid
-from kgen.report import words
-from kgen.report.numbers import texts
+from kgen.runs.report import words
+from kgen.runs.report.numbers import texts
 
 _REQUIRED = ("run", "model", "metrics")
 _BETTER = re.compile(r"lower|higher|near:-?\d+(\.\d+)?")
@@ -43,7 +43,7 @@ def check(owner: str, evaluations: Iterable[dict]) -> list[dict]:
 
     Args:
         owner: Name of the function that was given them.
-        evaluations: Those of `kgen.report.write`.
+        evaluations: Those of `kgen.runs.report.write`.
     """
     if isinstance(evaluations, dict) or not evaluations:
         raise invalid(
@@ -95,7 +95,7 @@ def differences(evaluations: list[dict]) -> list[str]:
     depend on samples.
 
     Args:
-        evaluations: Those of `kgen.report.write`.
+        evaluations: Those of `kgen.runs.report.write`.
     """
     with_samples = [
         evaluation
@@ -121,7 +121,7 @@ def rows(evaluations: list[dict]) -> list[Row]:
     """Returns the table of all metrics, in the order in which they came.
 
     Args:
-        evaluations: Those of `kgen.report.write`.
+        evaluations: Those of `kgen.runs.report.write`.
     """
     by_run = [evaluation["metrics"] for evaluation in evaluations]
     comparable = not differences(evaluations)

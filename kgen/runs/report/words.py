@@ -78,7 +78,7 @@ def marking(differences: list[str]) -> str:
     """How the runs' values compare, or why none is marked as the best.
 
     Args:
-        differences: What `kgen.report.ranking.differences` returns.
+        differences: What `kgen.runs.report.ranking.differences` returns.
     """
     if not differences:
         return _TIED

@@ -2,8 +2,8 @@
 
 import textwrap
 
-from kgen.report import words
-from kgen.report.ranking import check, differences, rows
+from kgen.runs.report import words
+from kgen.runs.report.ranking import check, differences, rows
 
 _WIDTH = 88
 _LEAST, _MOST = 20, 38  # columns for the metrics' names
@@ -24,9 +24,9 @@ def table(evaluations: list[dict]) -> str:
         InvalidArgument: If there is no evaluation, or one lacks what it needs.
 
     Example:
-        >>> print(kgen.report.table([evaluation]))
+        >>> print(kgen.runs.report.table([evaluation]))
     """
-    evaluations = check("kgen.report.table", evaluations)
+    evaluations = check("kgen.runs.report.table", evaluations)
     # Short names: a path as a column's head would make it wide.
     names = [f"run {number}" for number in range(1, len(evaluations) + 1)]
     unlike = differences(evaluations)

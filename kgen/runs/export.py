@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kgen import files, locks, names, runs
+from kgen import files, locks, names
 from kgen.data.examples import subset
 from kgen.errors import InvalidArgument, invalid, say
 from kgen.export import savedmodel, versions
 from kgen.extractors import cache
-from kgen.models import checks
 from kgen.models.base import GenerativeModel
 from kgen.params import Constraint, Integer, Optional, Options, checked
+from kgen.runs.archives import fingerprint
+from kgen.runs.data import checked_batches, held_out_split
+from kgen.runs.directory import Run
 
 _EXAMPLES = 256
 _HASHED = 10_000
@@ -74,7 +76,7 @@ class ExportSettings:
 
 
 def export(
-    run: runs.Run,
+    run: Run,
     model: GenerativeModel,
     root: str | os.PathLike,
     settings: ExportSettings,
@@ -94,7 +96,7 @@ def export(
         FileExistsError: If there is that version already.
         InvalidArgument: If the data is needed and can't be used.
     """
-    base = pathlib.Path(root, settings.name or run.config["model"])
+    base = pathlib.Path(root, settings.name or run.settings.model)
     if settings.version in versions.versions(base):
         raise FileExistsError(
             f"{base} has a version {settings.version} already. Choose another, "
@@ -178,11 +180,12 @@ def commands(path: str | os.PathLike) -> tuple[str, str]:
 def _facts(run, model):
     """What the run knows of its model."""
     config = run.config
+    trained_with = config.pop("versions", {})
     facts = {
-        "kind": config["model"],
-        "settings": {k: v for k, v in config.items() if k != "versions"},
+        "kind": run.settings.model,
+        "settings": config,
         "trained": run.trained(),
-        "trained_with": config.get("versions", {}),
+        "trained_with": trained_with,
     }
     metrics = _metrics(run, model)
     if metrics:
@@ -220,7 +223,7 @@ def _metrics(run, model):
         )
         return None
     # The run may have gone on since it was judged.
-    return metrics if weights == runs.fingerprint(model) else None
+    return metrics if weights == fingerprint(model) else None
 
 
 def _data_of(run, model, quantize):
@@ -229,13 +232,14 @@ def _data_of(run, model, quantize):
     The model can be exported where its data is gone or has changed, unless they
     are needed, to quantize.
     """
-    facts = {"source": run.config["data"], "split": "train"}
+    settings = run.settings
+    facts = {"source": settings.data, "split": "train"}
     try:
-        source = run.source()
+        source = settings.source()
         train = source.examples("train")
         parts = {"examples": subset(train, _EXAMPLES)}
         if quantize:
-            split = runs.held_out_split(source)
+            split = held_out_split(source)
             held_out = source.examples(split)
             if split == "train":  # the one there is: it is halved
                 both = subset(train, 2 * _EXAMPLES)
@@ -250,7 +254,7 @@ def _data_of(run, model, quantize):
             facts["held_out"] = {"split": split, "examples": size}
         examples = {name: _batch(model, part) for name, part in parts.items()}
         hashed = train.slice(0, min(_HASHED, len(train)))
-        fingerprint = cache.fingerprint([hashed], {})
+        of_data = cache.fingerprint([hashed], {})
     except (InvalidArgument, OSError, tf.errors.OpError) as error:
         if quantize:
             raise
@@ -259,23 +263,19 @@ def _data_of(run, model, quantize):
         **facts,
         "examples": len(train),
         "shape": list(train.shape),
-        "fingerprint": {"blake2b": fingerprint, "of": len(hashed)},
+        "fingerprint": {"blake2b": of_data, "of": len(hashed)},
     }
 
 
 def _batch(model, examples):
     """Examples as one batch that the model takes."""
-    dataset = examples.batches(
-        labels=model.conditional, batch_size=max(1, len(examples))
-    )
-    checks.check_data(
+    (batch,) = checked_batches(
         model,
-        dataset,
-        argument="--data",
-        owner="kgen export",
+        examples,
         any_range=model.encodes_any_range,
+        batch_size=max(1, len(examples)),
+        owner="kgen export",
     )
-    (batch,) = dataset
     return tf.nest.map_structure(np.asarray, batch)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import functools
 import math
 import os
 import pathlib
@@ -14,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from kgen import evaluation, extractors, files, locks, plots, report, runs
-from kgen.data import Source, open_source
+from kgen import evaluation, extractors, files, locks, plots
 from kgen.errors import InvalidArgument
-from kgen.models import checks
-from kgen.models.base import GenerativeModel
 from kgen.params import SEED, Constraint, Integer, Optional, checked
+from kgen.runs import report
+from kgen.runs.archives import fingerprint
+from kgen.runs.candidates import check_classes, open_candidates
+from kgen.runs.data import checked_batches
+from kgen.runs.directory import Run, new_run
+from kgen.runs.drawings import draw
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
@@ -30,7 +32,6 @@ _BY_INCEPTION = {
 }
 _LIKELIHOODS = ("log_likelihood", "elbo", "log_prob")
 _NEAREST = 12
-_LISTED = 10  # names of classes in a message
 
 
 class _MetricNames(Constraint):
@@ -101,8 +102,8 @@ def evaluate(
         out = _directory(stack, paths, out, overwrite)
         stack.enter_context(locks.directory(out))
         files.sweep(out, {_RESULT, _REPORT}.__contains__)
-        if runs.Run(out).config_file.is_file():
-            runs.Run(out).sweep()
+        if Run(out).config_file.is_file():
+            Run(out).sweep()
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
         evaluations = _evaluations(paths, settings, scratch, say)
         say("Writing the report")
@@ -115,7 +116,7 @@ def evaluate(
 
 def _directory(stack, paths, out, overwrite):
     if out is None and len(paths) > 1:
-        new = runs.new_run("evaluation", "evaluations")
+        new = new_run("evaluation", "evaluations")
         return stack.enter_context(new).path
     out = pathlib.Path(out or paths[0])
     for name in (_RESULT, _REPORT):
@@ -132,10 +133,10 @@ def _evaluations(paths, settings, scratch, say):
 
     Whatever can be refused is refused before any work is done.
     """
-    opened = [runs.Run(path) for path in paths]
+    opened = [Run(path) for path in paths]
     data = {
-        (config["data"], str(config["image_shape"]), config["background"])
-        for config in (run.config for run in opened)
+        (own.data, own.image_shape, own.background)
+        for own in (run.settings for run in opened)
     }
     if settings.data is None and len(data) > 1:
         raise InvalidArgument(
@@ -147,24 +148,15 @@ def _evaluations(paths, settings, scratch, say):
         run.sweep_if_free()
     _check_metrics(settings.metrics, models)
     say("Reading")
-    candidates = _candidates(opened, models, settings.data)
-    _check_classes(candidates)
+    candidates = open_candidates(opened, models, settings.data)
+    check_classes(candidates)
     for candidate in candidates:
-        conditional = candidate.model.conditional
-        checks.check_data(
-            candidate.model,
-            candidate.test.batches(labels=conditional, batch_size=256),
-            argument="--data",
-            owner="kgen",
-            labels=conditional,
-        )
-    evidence = _evidence(candidates, None, settings)
-    _check_possible(evidence, settings)
+        checked_batches(candidate.model, candidate.test)
+    evidence = _evidence(candidates, settings)
     if any(evaluation.needs_extractor(settings.metrics, m) for m in models):
         say("Preparing the features (a classifier is trained once a data set)")
         extractor = _extractor(settings.extractor, candidates)
-        evidence = _evidence(candidates, extractor, settings)
-        _check_possible(evidence, settings)
+        evidence = _evidence(candidates, settings, extractor)
     evaluations = []
     for number, candidate in enumerate(candidates):
         folder = pathlib.Path(scratch, str(number))
@@ -192,97 +184,12 @@ def _check_metrics(names, models):
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Candidate:
-    """A run, its model, and the examples of `source` that judge it.
+def _evidence(candidates, settings, extractor=None):
+    """An `Evidence` for each run; what is known of the same data is shared.
 
-    `trained_on` is the source of its training and `train` the examples: both are
-    None where another source judges it and its own can't be opened any more.
+    Raises for a metric that was asked for and can't be computed. Without an
+    extractor, only metrics that need none are looked at.
     """
-
-    run: runs.Run
-    model: GenerativeModel
-    trained_on: Source | None
-    source: Source
-    split: str
-    train: Any
-
-    @functools.cached_property
-    def test(self):
-        """The examples that judge it."""
-        return self.source.examples(self.split)
-
-    @property
-    def takes_labels(self):
-        """Whether labels of the data go into the model, or judge it."""
-        return self.model.conditional or self.model.needs_labels
-
-    @functools.cached_property
-    def has_its_classes(self):
-        """Whether the labels that judge it mean what they meant in training, as
-        far as they tell: some examples may lack a class."""
-        before, now = self.trained_on, self.source
-        if before is now:
-            return True
-        if before.class_names and now.class_names:
-            return tuple(before.class_names) == tuple(now.class_names)
-        if now.class_names:
-            return set(before.classes) == set(now.classes)
-        return set(before.classes) >= set(now.classes)
-
-    @property
-    def informative_train(self):
-        """The training examples, so far as they tell something of the model."""
-        if self.source is self.trained_on and self.split == "train":
-            return None  # it is judged by just these
-        if self.train is not None and not self.has_its_classes:
-            return self.train.without_labels()  # they mean other classes
-        return self.train
-
-
-def _candidates(opened, models, data):
-    """Opens what runs were trained on, and what judges them: `data`, if any."""
-    open_once = functools.cache(open_source)  # for runs of the same data
-    candidates = []
-    for run, model in zip(opened, models):
-        config = run.config
-        shape = config["image_shape"] and tuple(config["image_shape"])
-        details = shape, config["data_dir"], False, config["background"]
-        is_own = data is None or runs.data_name(data) == config["data"]
-        try:
-            trained_on = open_once(config["data"], *details)
-            train = trained_on.examples("train")
-        except (InvalidArgument, OSError):
-            if is_own or model.conditional or model.needs_labels:
-                raise
-            trained_on = train = None
-        source = trained_on if is_own else open_once(data, *details)
-        split = runs.held_out_split(source, not is_own)
-        candidates.append(
-            _Candidate(run, model, trained_on, source, split, train)
-        )
-    return candidates
-
-
-def _check_classes(candidates):
-    """Raises if labels would be other classes to a model than they are."""
-    for candidate in candidates:
-        if candidate.takes_labels and not candidate.has_its_classes:
-            source, trained_on = candidate.source, candidate.trained_on
-            raise InvalidArgument(
-                f"--data: the classes of {source.name} ({_listed(source)}) are "
-                f"not those, in their order, that {candidate.run.path} was "
-                f"trained on ({_listed(trained_on)}). Pass data of the same classes."
-            )
-
-
-def _listed(source):
-    names = [str(name) for name in source.class_names or source.classes]
-    return ", ".join(names[:_LISTED] + ["..."] * (len(names) > _LISTED))
-
-
-def _evidence(candidates, extractor, settings):
-    """An `Evidence` for each run; what is known of the same data is shared."""
     evidence, by_data = [], {}
     for candidate in candidates:
         train = candidate.informative_train
@@ -299,24 +206,17 @@ def _evidence(candidates, extractor, settings):
                 settings.importance_samples,
                 settings.seed,
             )
-        binarize = candidate.run.config["binarize"]
-        evidence.append(by_data[key].for_model(candidate.model, binarize))
-    return evidence
-
-
-def _check_possible(evidence, settings):
-    """Raises for a metric that was asked for and can't be computed.
-
-    Without an extractor, only metrics that need none are looked at.
-    """
-    for of_run in evidence:
+        binarize = candidate.run.settings.binarize
+        of_run = by_data[key].for_model(candidate.model, binarize)
         names = [
             name
-            for name in _suitable(settings, of_run.model) or ()
-            if of_run.extractor
-            or not evaluation.needs_extractor([name], of_run.model)
+            for name in _suitable(settings, candidate.model) or ()
+            if extractor
+            or not evaluation.needs_extractor([name], candidate.model)
         ]
         evaluation.check_possible(of_run, names)
+        evidence.append(of_run)
+    return evidence
 
 
 def _suitable(settings, model):
@@ -347,37 +247,19 @@ def _evaluation(candidate, evidence, settings, folder, say):
     """The dictionary of one run, whose pictures are drawn into `folder`."""
     start = time.monotonic()
     run, model, source = candidate.run, candidate.model, candidate.source
-    config = run.config
     figures, left_out = evaluation.compute(
         evidence,
         _suitable(settings, model),
         lambda text: say(f"Computing {text}"),
     )
     say("Drawing")
-    runs.draw(
-        folder, model, source, run.history(), candidate.train, candidate.split
-    )
+    draw(folder, model, source, run.history(), candidate.train, candidate.split)
     if hasattr(model, "sample") and evidence.train is not None:
         _draw_nearest(evidence, folder / "nearest.png")
     extractor = evidence.extractor if evidence.has_drawn else None
     titles = _BY_INCEPTION if extractor and extractor.is_inception else {}
     return {
-        "run": str(run.path),
-        "model": config["model"],
-        "settings": {k: v for k, v in config.items() if k != "versions"},
-        "versions": config.get("versions", {}),
-        # By this, the metrics are known to be those of these weights.
-        "weights": runs.fingerprint(model),
-        "parameters": {
-            name: getattr(model, name).count_params()
-            for name in _NETWORKS
-            if hasattr(model, name)
-        },
-        "data": {
-            "source": source.name,
-            "split": candidate.split,
-            "examples": len(evidence.test),
-        },
+        **_about(candidate),
         "extractor": extractor
         and {
             "name": extractor.name,
@@ -403,6 +285,31 @@ def _evaluation(candidate, evidence, settings, folder, say):
             for name, reason in left_out.items()
         },
         "pictures": report.pictures(folder),
+    }
+
+
+def _about(candidate):
+    """What `metrics.json` tells of a run, its model and what judges it."""
+    run, model = candidate.run, candidate.model
+    config = run.config
+    versions = config.pop("versions", {})
+    return {
+        "run": str(run.path),
+        "model": run.settings.model,
+        "settings": config,
+        "versions": versions,
+        # By this, the metrics are known to be those of these weights.
+        "weights": fingerprint(model),
+        "parameters": {
+            name: getattr(model, name).count_params()
+            for name in _NETWORKS
+            if hasattr(model, name)
+        },
+        "data": {
+            "source": candidate.source.name,
+            "split": candidate.split,
+            "examples": len(candidate.test),
+        },
     }
 
 

@@ -4,8 +4,8 @@ import os
 import pathlib
 
 from kgen import files
-from kgen.report import images, words
-from kgen.report.html import (
+from kgen.runs.report import images, words
+from kgen.runs.report.html import (
     Element,
     comparison_table,
     dash,
@@ -13,7 +13,7 @@ from kgen.report.html import (
     element,
     table,
 )
-from kgen.report.ranking import check, differences, rows
+from kgen.runs.report.ranking import check, differences, rows
 
 _STYLE = pathlib.Path(__file__).with_name("style.css")
 # Whatever the texts hold, a browser fetches nothing and runs nothing.
@@ -71,9 +71,9 @@ def write(
             a picture can't be read.
 
     Example:
-        >>> kgen.report.write("report.html", [evaluation])
+        >>> kgen.runs.report.write("report.html", [evaluation])
     """
-    evaluations = check("kgen.report.write", evaluations)
+    evaluations = check("kgen.runs.report.write", evaluations)
     title = title or _title(evaluations)
     shown = _sections(evaluations)
     head = [

@@ -1,0 +1,125 @@
+"""What is judged: runs, with their models and the examples that judge them."""
+
+import dataclasses
+import functools
+
+from kgen.data import Source, open_source
+from kgen.data.examples import Examples, StreamedExamples
+from kgen.errors import InvalidArgument
+from kgen.models.base import GenerativeModel
+from kgen.runs.data import data_name, held_out_split
+from kgen.runs.directory import Run
+
+_Split = Examples | StreamedExamples
+
+_LISTED = 10  # names of classes in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A run, its model, and the examples of `source` that judge it.
+
+    `trained_on` is the source of its training and `train` the examples: both are
+    None where another source judges it and its own can't be opened any more.
+    """
+
+    run: Run
+    model: GenerativeModel
+    trained_on: Source | None
+    source: Source
+    split: str
+    train: _Split | None
+
+    @functools.cached_property
+    def test(self) -> _Split:
+        """The examples that judge it."""
+        return self.source.examples(self.split)
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether labels of the data go into the model, or judge it."""
+        return self.model.conditional or self.model.needs_labels
+
+    @functools.cached_property
+    def has_its_classes(self) -> bool:
+        """Whether the labels that judge it mean what they meant in training, as
+        far as they tell: some examples may lack a class."""
+        before, now = self.trained_on, self.source
+        if before is now:
+            return True
+        if before.class_names and now.class_names:
+            return tuple(before.class_names) == tuple(now.class_names)
+        if now.class_names:
+            return set(before.classes) == set(now.classes)
+        return set(before.classes) >= set(now.classes)
+
+    @property
+    def informative_train(self) -> _Split | None:
+        """The training examples, so far as they tell something of the model."""
+        if self.source is self.trained_on and self.split == "train":
+            return None  # it is judged by just these
+        if self.train is not None and not self.has_its_classes:
+            return self.train.without_labels()  # they mean other classes
+        return self.train
+
+
+def open_candidates(
+    runs: list[Run], models: list[GenerativeModel], data: str | None
+) -> list[Candidate]:
+    """Opens what runs were trained on, and what judges them.
+
+    Args:
+        runs: The runs.
+        models: Their models.
+        data: A source to judge all runs by, or None for the own of each.
+
+    Returns:
+        A `Candidate` for each run.
+
+    Raises:
+        InvalidArgument: If data can't be used.
+        OSError: If data can't be read.
+    """
+    open_once = functools.cache(open_source)  # for runs of the same data
+    candidates = []
+    for run, model in zip(runs, models):
+        own = run.settings
+        details = own.image_shape, own.data_dir, False, own.background
+        is_own = data is None or data_name(data) == own.data
+        try:
+            trained_on = open_once(own.data, *details)
+            train = trained_on.examples("train")
+        except (InvalidArgument, OSError):
+            if is_own or model.conditional or model.needs_labels:
+                raise
+            trained_on = train = None
+        source = trained_on if is_own else open_once(data, *details)
+        split = held_out_split(source, not is_own)
+        candidates.append(
+            Candidate(run, model, trained_on, source, split, train)
+        )
+    return candidates
+
+
+def check_classes(candidates: list[Candidate]) -> None:
+    """Raises if labels would be other classes to a model than they are.
+
+    Args:
+        candidates: What `open_candidates` returned.
+
+    Raises:
+        InvalidArgument: If the classes differ; the message lists them.
+    """
+    for candidate in candidates:
+        if candidate.takes_labels and not candidate.has_its_classes:
+            source, trained_on = candidate.source, candidate.trained_on
+            raise InvalidArgument(
+                f"--data: the classes of {source.name} ({_listed(source)}) are "
+                f"not those, in their order, that {candidate.run.path} was "
+                f"trained on ({_listed(trained_on)}). Pass data of the same classes."
+            )
+
+
+def _listed(source):
+    names = [str(name) for name in source.class_names or source.classes]
+    return ", ".join(names[:_LISTED] + ["..."] * (len(names) > _LISTED))
