@@ -3,6 +3,7 @@
 import inspect
 import types
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -106,7 +107,12 @@ class BayesClassifier(BayesRule):
         equation 6.
     """
 
-    def __init__(self, density: Density, prior: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        density: Density,
+        prior: Sequence[float] | np.ndarray | str | None = None,
+        **kwargs: Any,
+    ):
         # Densities choose their precision; half would not do for P(y|x).
         super().__init__(**{"autocast": False, **kwargs})
         _check_density(density)
@@ -138,7 +144,7 @@ class BayesClassifier(BayesRule):
     @compiles(discriminative_weight=Number(0.0), unlabelled_weight=Number(0.0))
     def compile(
         self,
-        optimizer: Any = "adam",
+        optimizer: keras.optimizers.Optimizer | str = "adam",
         discriminative_weight: float = 0.0,
         unlabelled_weight: float = 1.0,
         *,
@@ -196,7 +202,7 @@ class BayesClassifier(BayesRule):
         )
 
     @training_step
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict:
         x, y = self._pair(data)
         if self.counts:
             losses = self._step_losses(x, y, training=False)
@@ -397,7 +403,7 @@ class BayesClassifier(BayesRule):
         return x, tf.cast(y, "int32")
 
     @validation_step
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict:
         x, y = self._pair(data)
         graph_checks.check_values(x, self.support, type(self).__name__)
         prior = tf.gather(self.class_prior.log_prior.value, tf.maximum(y, 0))
