@@ -6,7 +6,7 @@ exists; `title` is the text above the figure.
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colormaps
@@ -175,7 +175,7 @@ def progress(
     _save(figure, path)
 
 
-def losses(history: dict[str, list], path: Path) -> None:
+def losses(history: Mapping[str, list], path: Path) -> None:
     """Draws each part of the loss over the epochs, training and validation.
 
     The probabilities that a discriminator gives real and generated examples

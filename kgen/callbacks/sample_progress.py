@@ -1,6 +1,7 @@
 """The same latent points, drawn after each epoch."""
 
 import os
+import pathlib
 import re
 import time
 
@@ -39,7 +40,8 @@ class SampleProgress(keras.callbacks.Callback):
         seconds: float = 10.0,
     ):
         super().__init__()
-        self.directory, self.picture = directory, picture
+        self.directory = pathlib.Path(directory)
+        self.picture = pathlib.Path(picture)
         self.count, self.seconds = count, seconds
         self._drawn = 0.0
 
