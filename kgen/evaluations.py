@@ -9,7 +9,7 @@ import os
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class EvaluateSettings:
 
 
 def evaluate(
-    paths: list[str | os.PathLike],
+    paths: Sequence[str | os.PathLike],
     settings: EvaluateSettings,
     out: str | os.PathLike | None = None,
     overwrite: bool = False,

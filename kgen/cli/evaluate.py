@@ -60,7 +60,9 @@ def evaluate(
     start_tensorflow()
     from kgen import evaluations, report
 
-    names_given = metrics and [name.strip() for name in metrics.split(",")]
+    names_given = None
+    if metrics is not None:
+        names_given = tuple(name.strip() for name in metrics.split(","))
     out, judged = evaluations.evaluate(
         paths,
         evaluations.EvaluateSettings(metrics=names_given, **given),

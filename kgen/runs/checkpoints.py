@@ -59,7 +59,7 @@ class Interval:
         """
         match = _EVERY.fullmatch(str(text))
         number = float(match[1] or match[2]) if match else 0
-        if not number:
+        if not match or not number:
             raise InvalidArgument(
                 "--checkpoint-every: expected a number of steps, such as 500, or "
                 f"of minutes, such as 10m. Received: {text}"
@@ -77,7 +77,7 @@ class Interval:
         """
         if self.steps is not None:
             return steps >= self.steps
-        return seconds >= self.seconds
+        return self.seconds is not None and seconds >= self.seconds
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -254,8 +254,10 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.every = every
-        self.restored = None  # the file that `restore` has read
-        self._begun = None  # the checkpoint within an epoch to go on from
+        # The file that `restore` has read
+        self.restored: pathlib.Path | None = None
+        # The checkpoint within an epoch to go on from
+        self._begun: Checkpoint | None = None
         self._last = 0, time.monotonic()
 
     def found(self) -> list[Checkpoint]:

@@ -40,7 +40,7 @@ _INSTEAD = {
     "vae": "val_log_likelihood or val_elbo",
     "vaegan": "val_frechet_distance",
 }
-_DIRECTIONS = {"lower": "min", "higher": "max"}
+_DIRECTIONS: dict[str | None, str] = {"lower": "min", "higher": "max"}
 
 
 @dataclasses.dataclass(frozen=True)
