@@ -2,7 +2,6 @@
 
 import typing
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -27,7 +26,7 @@ class Player(typing.NamedTuple):
     gate: str | None = None
 
 
-def update(objective: Callable, *players: Player) -> Any:
+def update(objective: Callable, *players: Player) -> typing.Any:
     """Computes losses, and changes each player's variables by its gradient.
 
     Every update of every model goes through here, so that the loss is scaled
