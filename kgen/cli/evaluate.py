@@ -61,8 +61,9 @@ def evaluate(
     from kgen import evaluations, report
 
     names_given = None
-    if metrics is not None:
-        names_given = tuple(name.strip() for name in metrics.split(","))
+    if metrics is not None:  # "" is no name
+        parts = metrics.split(",") if metrics else []
+        names_given = tuple(name.strip() for name in parts)
     out, judged = evaluations.evaluate(
         paths,
         evaluations.EvaluateSettings(metrics=names_given, **given),
