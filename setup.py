@@ -21,7 +21,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["kgen", "kgen.*"]),
-    package_data={"kgen": ["py.typed"], "kgen.runs.report": ["style.css"]},
+    package_data={
+        "kgen": ["py.typed", "__init__.pyi"],
+        "kgen.runs.report": ["style.css"],
+    },
     install_requires=[
         "click>=8.2",
         "importlib_resources>=6.0",  # tensorflow-datasets 4.9.10 needs it

@@ -10,6 +10,7 @@ from kgen.errors import InvalidArgument, invalid
 
 Shape = Sequence[int]
 Support = tuple[float, float] | None
+Labels = int | Sequence[int] | np.ndarray
 
 _NUMERIC = "fiub"  # kinds of NumPy's types
 _ROUNDING = 1e-4  # of the sum of float32 probabilities
@@ -66,7 +67,7 @@ def check_range(
         raise invalid(
             argument,
             owner,
-            expected,
+            expected or within(support),
             f"values from {_text(low)} to {_text(high)}",
         )
 
@@ -103,7 +104,7 @@ def wrong_shape(
     )
 
 
-def floats(shape: Shape) -> str:
+def floats(shape: Sequence[int | None]) -> str:
     """What is expected of the type of examples of `shape`, for messages."""
     if len(shape) == 3:
         return 'floats; for 8-bit pictures pass `x.astype("float32") / 255`'

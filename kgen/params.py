@@ -63,7 +63,7 @@ class Integer(Constraint):
             number = None
         most = _LARGEST_INTEGER if self.maximum is None else self.maximum
         is_fine = number is not None and self.minimum <= number <= most
-        if not is_fine or is_boolean(value):
+        if number is None or not is_fine or is_boolean(value):
             raise invalid(argument, owner, self._expected(number), value)
         return number
 

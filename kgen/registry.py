@@ -42,7 +42,7 @@ class Entry:
         return self.path.partition(":")[2]
 
     @property
-    def model_class(self) -> type:
+    def model_class(self) -> Any:
         """Its class, a subclass of `kgen.models.base.GenerativeModel`."""
         return pkgutil.resolve_name(self.path)
 

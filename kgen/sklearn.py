@@ -36,7 +36,7 @@ _COUNTED_AT_ONCE = 4096
 class _Estimator(BaseEstimator):
     """Base of estimators that train a kgen model with dense networks."""
 
-    _model = None
+    _model: str
     # As scikit-learn demands, arguments are checked by `fit`.
     _constraints: ClassVar[dict[str, Constraint]] = {
         "epochs": Integer(),
@@ -151,7 +151,7 @@ class _Transformer(
 ):
     """Base of transformers of rows to codes, and back."""
 
-    def fit(self, X: ArrayLike, y: None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Trains a new model, and returns the estimator.
 
         Args:
@@ -181,7 +181,7 @@ class _Transformer(
             raise invalid("Z", owner, f"{size} columns", f"shape {Z.shape}")
         return self.model_.decode(Z).astype(Z.dtype)
 
-    def score(self, X: ArrayLike, y: None = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Returns minus the mean squared error of reconstruction."""
         X = self._validated(X).astype("float32")
         return -float(np.mean(np.square(X - self.model_.reconstruct(X))))

@@ -1,5 +1,6 @@
 """Every public name is documented, and its docstring tells the truth."""
 
+import ast
 import importlib
 import inspect
 import pathlib
@@ -9,6 +10,7 @@ import pytest
 
 import kgen
 
+ROOT = pathlib.Path(kgen.__file__).parent
 MODULES = [
     name
     for name in dir(kgen)
@@ -99,11 +101,43 @@ def test_all_names_resolve():
 
 
 def test_every_module_of_the_package_has_a_docstring():
-    root = pathlib.Path(kgen.__file__).parent
-    for path in root.rglob("*.py"):
-        parts = path.relative_to(root.parent).with_suffix("").parts
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
         name = ".".join(part for part in parts if part != "__init__")
         assert importlib.import_module(name).__doc__, name
+
+
+def public_functions(tree):
+    """The functions of a module without an underscore, and those of classes."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name[0] != "_":
+            yield from public_functions(node)
+        elif isinstance(node, ast.FunctionDef):
+            if node.name[0] != "_" or node.name == "__init__":
+                yield node
+
+
+def unannotated(function):
+    """The names of arguments without an annotation, and `return`."""
+    given = function.args
+    arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    arguments += [given.vararg, given.kwarg]
+    for argument in filter(None, arguments):
+        if argument.annotation is None and argument.arg not in ("self", "cls"):
+            yield argument.arg
+    if function.returns is None and function.name != "__init__":
+        yield "return"
+
+
+def test_public_functions_are_annotated():
+    """mypy asks for it of all functions, or of none."""
+    missing = [
+        f"{path.relative_to(ROOT)}: {argument} of {function.name}"
+        for path in sorted(ROOT.rglob("*.py"))
+        for function in public_functions(ast.parse(path.read_text()))
+        for argument in unannotated(function)
+    ]
+    assert not missing
 
 
 def test_the_example_of_the_design_runs(tmp_path):
@@ -132,7 +166,7 @@ def test_the_example_of_the_design_runs(tmp_path):
 def test_no_two_classes_are_registered_by_one_name():
     """Keras lets the second one take the first one's place, in silence."""
     found = {}
-    for path in pathlib.Path(kgen.__file__).parent.rglob("*.py"):
+    for path in ROOT.rglob("*.py"):
         for name in re.findall(
             r'register_keras_serializable\(package="kgen"\)\nclass (\w+)',
             path.read_text(),

@@ -1,6 +1,8 @@
 """Metrics of samples, codes and reconstructions, epoch by epoch."""
 
 import math
+from collections.abc import Iterable
+from typing import Any, Self
 
 import keras
 
@@ -66,12 +68,12 @@ class Evaluation(keras.callbacks.Callback):
     @checked(every=Integer(1))
     def __init__(
         self,
-        metrics: list[str],
+        metrics: Iterable[str],
         test: Examples | StreamedExamples,
         train: Examples | StreamedExamples | None = None,
         extractor: Extractor | None = None,
         every: int = 1,
-        **options,
+        **options: Any,
     ):
         super().__init__()
         if not metrics:
@@ -85,9 +87,10 @@ class Evaluation(keras.callbacks.Callback):
             "extractor": extractor,
             **options,
         }
-        self._logs = self._evidence = None
+        self._logs: dict[str, float] = {}
+        self._evidence: Evidence | None = None
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict) -> Self:
         """A copy that shares the data: Keras Tuner makes one for each trial."""
         return type(self)(self.names, every=self.every, **self._given)
 

@@ -107,7 +107,8 @@ class Guard(keras.callbacks.Callback):
         self._messages = Messages(report)
         self._rollbacks = 0
         self._epoch = 0
-        self._state = None  # the state that the epoch began with
+        # The state that the epoch began with
+        self._state: list | None = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         model = self.model

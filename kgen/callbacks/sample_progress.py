@@ -1,6 +1,7 @@
 """The same latent points, drawn as the training goes on."""
 
 import os
+import pathlib
 import re
 import time
 
@@ -41,7 +42,8 @@ class SampleProgress(keras.callbacks.Callback):
         seconds: float = 10.0,
     ):
         super().__init__()
-        self.directory, self.picture = directory, picture
+        self.directory = pathlib.Path(directory)
+        self.picture = pathlib.Path(picture)
         self.count, self.seconds = count, seconds
         self._drawn = 0.0
 

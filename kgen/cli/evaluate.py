@@ -60,7 +60,10 @@ def evaluate(
     start_tensorflow()
     from kgen.runs import evaluation, report
 
-    names_given = metrics and [name.strip() for name in metrics.split(",")]
+    names_given = None
+    if metrics is not None:  # "" is no name
+        parts = metrics.split(",") if metrics else []
+        names_given = tuple(name.strip() for name in parts)
     out, judged = evaluation.evaluate(
         paths,
         evaluation.EvaluateSettings(metrics=names_given, **given),

@@ -40,11 +40,13 @@ class Name(click.ParamType):
     def convert(
         self, value: str, param: click.Parameter, ctx: click.Context
     ) -> str:
-        if value in self.options:
-            return value
-        hint = nearest(value, self.options)
-        known = ", ".join(self.options)
-        self.fail(f"there is no {self.name} {value!r}.{hint} Known: {known}.")
+        if value not in self.options:
+            hint = nearest(value, self.options)
+            known = ", ".join(self.options)
+            self.fail(
+                f"there is no {self.name} {value!r}.{hint} Known: {known}."
+            )
+        return value
 
 
 class Setting(click.ParamType):

@@ -32,6 +32,8 @@ def meet(out: str | None, epochs: int | None) -> bool:
 
     def is_trained() -> bool:
         """Whether the run has seen all its epochs; not if it can't be read."""
+        if run is None:
+            return False
         try:
             # The chief's number counts: the run has it, once it goes on with
             # that.
@@ -42,7 +44,7 @@ def meet(out: str | None, epochs: int | None) -> bool:
 
     def waiting(missing: list[str], alone: bool) -> None:
         # Who is waited for by the chief is needed, whatever it knows itself.
-        if run and alone and is_trained():
+        if alone and is_trained():
             raise _Trained
         tell(missing)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,7 +28,7 @@ _COVARIANCES = 2**27
 
 
 def new_model(
-    name: str, x: np.ndarray, settings: CompareSettings, **options
+    name: str, x: np.ndarray, settings: CompareSettings, **options: Any
 ) -> GenerativeModel:
     """Makes a compiled model of examples like `x`, with the settings' networks."""
     keras.utils.set_random_seed(settings.seed)

@@ -23,7 +23,10 @@ _LENGTH = 8
 
 
 def from_arrays(
-    images: Any, labels: Any = None, name: str = "source", any_range=False
+    images: Any,
+    labels: Any = None,
+    name: str = "source",
+    any_range: bool = False,
 ) -> Examples:
     """Checks arrays and gives them the form of examples.
 

@@ -37,11 +37,11 @@ def check_background(background: Any) -> str:
 def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
     """Returns `(height, width, channels)` with 1, 3 or 4 channels, or raises."""
     try:
-        shape = tuple(int(size) for size in image_shape)
+        height, width, channels = (int(size) for size in image_shape)
+        fits = min(height, width) >= 1 and max(height, width) <= _MAX_SIDE
     except (TypeError, ValueError, OverflowError):
-        shape = ()
-    fits = len(shape) == 3 and min(shape) >= 1 and max(shape) <= _MAX_SIDE
-    if not fits or shape[2] not in (1, 3, 4):
+        fits = False
+    if not fits or channels not in (1, 3, 4):
         raise invalid(
             "image_shape",
             "load",
@@ -49,7 +49,7 @@ def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
             f"(colour and opacity), and sides of at most {_MAX_SIDE} pixels",
             image_shape,
         )
-    return shape
+    return height, width, channels
 
 
 def check_convertible(shape: tuple, image_shape: tuple) -> None:

@@ -33,10 +33,10 @@ class Lazy:
     shape: tuple
     dtype: np.dtype
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, positions):
+    def __getitem__(self, positions: np.ndarray | slice) -> np.ndarray:
         return self.read(positions)
 
 
@@ -70,7 +70,7 @@ class Examples:
     images: np.ndarray | Lazy
     labels: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
     @property
@@ -124,7 +124,7 @@ class StreamedExamples:
     dataset: tf.data.Dataset
     size: int
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.size
 
     @property

@@ -53,8 +53,8 @@ def find(
             if name.endswith(".npy")
         ]
     return {
-        split: functools.partial(_read_npz, path, *pair, any_range)
-        for split, pair in _pairs(names, path).items()
+        split: functools.partial(_read_npz, path, images, labels, any_range)
+        for split, (images, labels) in _pairs(names, path).items()
     }
 
 

@@ -215,7 +215,8 @@ def common_shape(
     paths: Sequence, background: str = WHITE
 ) -> tuple[int, int, int]:
     """Returns the one shape of all pictures, by their headers, or raises."""
-    first, all_grey = None, True
+    first: tuple = ()
+    all_grey = True
     for path in paths:
         with _opened(path) as image:
             is_turned = _orientation(image) in (5, 6, 7, 8)

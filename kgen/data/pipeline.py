@@ -153,7 +153,7 @@ def in_memory(images: Any) -> bool:
     return isinstance(images, np.ndarray) and not isinstance(images, np.memmap)
 
 
-def _reader(images) -> Callable:
+def _reader(images: Any) -> Callable:
     """A function from positions to the images there, as a tensor."""
     if in_memory(images):
         tensor = tf.constant(images)

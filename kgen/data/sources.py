@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class Source:
     """
 
     name: str
-    readers: dict[str, Callable]
+    readers: Mapping[str, Callable]
     class_names: tuple = ()
     image_shape: tuple | None = None
     background: str = conversion.WHITE
@@ -127,10 +127,10 @@ class Source:
                 f"The source {self.name} has no labels. Labels come from a data "
                 "set that has them, class folders, or a second array."
             )
-        # Pictures are in [0, 1]; vectors in memory or in files may not be.
-        is_vectors = len(part.shape) != 3 and isinstance(part, Examples)
-        if options.get("binarize") and is_vectors:
-            arrays.check_values(part.images, "source", unit=True)
+        if options.get("binarize") and isinstance(part, Examples):
+            # Pictures are in [0, 1]; vectors in memory or in files may not be.
+            if len(part.shape) != 3:
+                arrays.check_values(part.images, "source", unit=True)
         shuffle = str(split).startswith("train")
         return part.batches(labels=labels, shuffle=shuffle, **options)
 
@@ -247,7 +247,7 @@ def _open_tfds(name, data_dir, *look):
 @checked(batch_size=Integer(1))
 def load(
     source: Any,
-    split: str | Sequence[str] = "train",
+    split: str | tuple[str, ...] | list[str] = "train",
     *,
     batch_size: int = 128,
     labels: bool = False,

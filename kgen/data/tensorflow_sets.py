@@ -43,7 +43,7 @@ def find(
         OSError: If it can't be downloaded or written.
     """
     builder = _open_builder(name, data_dir)
-    readers = {
+    readers: dict[str, Callable] = {
         split: functools.partial(
             _read_split, builder, split, image_shape, background
         )

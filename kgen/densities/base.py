@@ -46,7 +46,7 @@ class Density(keras.layers.Layer):
 
     @checked(num_classes=Integer(1))
     def __init__(
-        self, input_shape: Sequence[int], num_classes: int, **kwargs
+        self, input_shape: Sequence[int], num_classes: int, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -141,7 +141,7 @@ class ClosedForm(Density):
     marginalises = True
 
     def __init__(
-        self, input_shape: Sequence[int], num_classes: int, **kwargs
+        self, input_shape: Sequence[int], num_classes: int, **kwargs: Any
     ) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(input_shape, num_classes, **kwargs)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -40,7 +41,7 @@ class GaussianBase(ClosedForm):
         input_shape: Sequence[int],
         num_classes: int,
         covariance_type: str,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(input_shape, num_classes, **kwargs)
         self._covariance_type = covariance_type
@@ -66,7 +67,12 @@ class GaussianBase(ClosedForm):
         return self._only_seen(self._rows(x)[:, None] - self.mean.value, mask)
 
 
-def singular(density, whose, count, advice="a larger shrinkage"):
+def singular(
+    density: ClosedForm,
+    whose: str,
+    count: float,
+    advice: str = "a larger shrinkage",
+) -> InvalidArgument:
     """The error for a covariance that can't be inverted.
 
     Args:
@@ -132,7 +138,7 @@ class FullGaussian(GaussianBase):
         shared: bool = False,
         shrinkage: float | None = None,
         pooling: float = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         covariance_type = "tied" if shared else "full"
         super().__init__(input_shape, num_classes, covariance_type, **kwargs)

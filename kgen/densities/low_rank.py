@@ -1,6 +1,7 @@
 """Probabilistic PCA in each class: Gaussians of low rank, and noise."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -44,7 +45,7 @@ class LowRankGaussian(GaussianBase):
         num_classes: int,
         rank: int = 20,
         shrinkage: float = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(input_shape, num_classes, "full", **kwargs)
         self.rank = rank

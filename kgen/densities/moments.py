@@ -7,6 +7,7 @@ No digits cancel so, as they do in differences of sums of squares.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -114,7 +115,9 @@ def merge(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """
     if len(parts) == 1:
         return parts[0]
-    merged = {name: sum(part[name] for part in parts) for name in parts[0]}
+    merged: dict[str, Any] = {
+        name: sum(part[name] for part in parts) for name in parts[0]
+    }
     if "mean" not in merged:
         return merged
     counts = np.stack([part["count"] for part in parts])[..., None]

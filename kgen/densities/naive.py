@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +48,7 @@ class NaiveGaussian(GaussianBase):
         input_shape: Sequence[int],
         num_classes: int,
         smoothing: float | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(input_shape, num_classes, "diag", **kwargs)
         self.smoothing = smoothing
@@ -112,7 +113,7 @@ class NaiveBernoulli(ClosedForm):
         num_classes: int,
         threshold: float | None = None,
         smoothing: float = 1.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(input_shape, num_classes, **kwargs)
         self.threshold = threshold

@@ -1,6 +1,7 @@
 """P(y): how frequent each class is."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -53,7 +54,7 @@ class ClassPrior(keras.layers.Layer):
         self,
         num_classes: int,
         probabilities: Sequence[float] | str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)

@@ -197,7 +197,8 @@ def _no_inception(evidence):
 )
 def inception(evidence: Evidence) -> dict[str, Estimate]:
     score = metrics.inception_score(evidence.samples.probabilities, PARTS)
-    return {"inception_score": Estimate(*score.values())}
+    estimate = Estimate(score["inception_score"], score["standard_error"])
+    return {"inception_score": estimate}
 
 
 def _no_classes(evidence):

@@ -84,7 +84,9 @@ def check_possible(evidence: Evidence, names: Iterable[str] | None) -> None:
         raise _impossible(name, reason)
 
 
-def _possible(evidence, names) -> tuple[list[tuple[Group, list]], dict]:
+def _possible(
+    evidence: Evidence, names: Iterable[str] | None
+) -> tuple[list[tuple[Group, list]], dict]:
     """Pairs of groups and names that can be computed; why others can't."""
     asked = check_metrics("compute", names)
     possible, reasons = [], {}

@@ -9,6 +9,7 @@ import pathlib
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,7 +25,7 @@ _EQUAL = 100.0  # dB, for pictures without any difference
 
 
 def check_kind(
-    endpoints, kind: str | None, examples, held_out, owner: str
+    endpoints: Any, kind: str | None, examples: Any, held_out: Any, owner: str
 ) -> None:
     """Raises unless a model can be made small.
 

@@ -2,7 +2,8 @@
 
 import abc
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -131,7 +132,7 @@ class Extractor(abc.ABC):
             "with `classes`, or an InceptionExtractor."
         )
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict) -> Self:
         # Keras Tuner copies callbacks, which may hold one; it never changes.
         return self
 
@@ -147,7 +148,7 @@ class Extractor(abc.ABC):
         spec = tf.TensorSpec((None, *self.input_shape), "float32")
         return tf.function(function, input_signature=[spec])
 
-    def _collect(self, images, batch_size, function: Callable, size):
+    def _collect(self, images, batch_size, function, size):
         owner, parts = type(self).__name__, []
         for batch in _batches(images, batch_size or self.batch_size, owner):
             self.check(batch)

@@ -48,7 +48,7 @@ def fingerprint(splits: list, facts: dict) -> str:
         digest.update(f"{len(examples)} {examples.shape}".encode())
         for batch in examples.batches(labels=True, batch_size=_BATCH, seed=0):
             for part, dtype in zip(tf.nest.flatten(batch), ("<f4", "<i4")):
-                digest.update(np.ascontiguousarray(part.numpy(), dtype))
+                digest.update(np.ascontiguousarray(part.numpy(), dtype).data)
     return digest.hexdigest()
 
 

@@ -64,11 +64,12 @@ class ClassifierExtractor(ModelExtractor):
         }
         key = cache.fingerprint(examples, facts)
         path = cache.directory() / f"{key}.keras"
-        model, results = cache.read(path) or (None, None)
-        if model is None:
+        found = cache.read(path)
+        if found is None:
             model = _trained(source, examples[0], seed, verbose)
-            results = {"accuracy": _accuracy(model, examples[1])}
-            cache.write(path, model, results)
+            found = model, {"accuracy": _accuracy(model, examples[1])}
+            cache.write(path, *found)
+        model, results = found
         super().__init__(model, layer="features", classes="logits")
         self.source, self.seed, self.verbose = source, seed, verbose
         self.accuracy = results["accuracy"]

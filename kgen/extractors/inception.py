@@ -45,7 +45,7 @@ class InceptionExtractor(Extractor):
 
     @checked(path=Path())
     def __init__(self, path: str | os.PathLike) -> None:
-        self.path = path.expanduser()
+        self.path = pathlib.Path(path).expanduser()
         graph_def = _read(self.path)
         _modernize(graph_def)
 

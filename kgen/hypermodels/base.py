@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import keras_tuner
@@ -58,16 +60,16 @@ class HyperModel(keras_tuner.HyperModel):
     """
 
     # The name by which `create_model` knows it; subclasses set it.
-    model = None
+    model: str
 
     @checked(seed=Optional(SEED))
     def __init__(
         self,
-        input_shape: tuple[int, ...],
+        input_shape: Sequence[int],
         space: dict | None = None,
         num_classes: int | None = None,
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         owner = type(self).__name__
         known = ("input_shape", "space", "num_classes", "seed")
@@ -153,9 +155,9 @@ class HyperModel(keras_tuner.HyperModel):
         self,
         hp: keras_tuner.HyperParameters,
         model: GenerativeModel,
-        x=None,
-        *args,
-        **kwargs,
+        x: Any = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> keras.callbacks.History:
         """Trains a trial's model, in batches of its own size if searched.
 

@@ -61,15 +61,17 @@ class Range(Parameter):
     log: bool = False
     step: int | float | None = None
 
-    def choose(self, hp, name):
+    def choose(self, hp: keras_tuner.HyperParameters, name: str) -> Any:
         if self.step is not None:
             return hp.Choice(name, self._steps(), ordered=True)
-        options = {"sampling": "log" if self.log else "linear"}
+        sampling = "log" if self.log else "linear"
         if isinstance(self.low, int):
             # Keras Tuner's own step of 1 would be a factor in a log space.
-            options["step"] = None if self.log else 1
-            return self.value_of(hp.Int(name, self.low, self.high, **options))
-        return hp.Float(name, self.low, self.high, **options)
+            step = None if self.log else 1
+            return self.value_of(
+                hp.Int(name, self.low, self.high, step=step, sampling=sampling)
+            )
+        return hp.Float(name, self.low, self.high, sampling=sampling)
 
     def _steps(self):
         """All values; Keras Tuner's own sums of floats can miss the end."""
@@ -94,7 +96,7 @@ class Range(Parameter):
         """The same as a dictionary that JSON can hold."""
         return {"min": self.low, "max": self.high, "log": self.log}
 
-    def probes(self):
+    def probes(self) -> list:
         return [self.low, self.high]
 
 
@@ -108,7 +110,7 @@ class Values(Parameter):
 
     values: list
 
-    def choose(self, hp, name):
+    def choose(self, hp: keras_tuner.HyperParameters, name: str) -> Any:
         chosen = hp.Choice(name, self._codes())
         return None if chosen is None else self.value_of(chosen)
 
@@ -129,7 +131,7 @@ class Values(Parameter):
             return [float(value) for value in self.values]
         return [json.dumps(value) for value in self.values]
 
-    def probes(self):
+    def probes(self) -> list:
         return self.values
 
 
@@ -145,17 +147,17 @@ class Text(Parameter):
     text: str
     parts: dict
 
-    def choose(self, hp, name):
+    def choose(self, hp: keras_tuner.HyperParameters, name: str) -> Any:
         chosen = {
             key: part.choose(hp, f"{name}.{key}")
             for key, part in self.parts.items()
         }
         return None if None in chosen.values() else self.text.format(**chosen)
 
-    def parameters(self, name):
+    def parameters(self, name: str) -> dict:
         return {f"{name}.{key}": part for key, part in self.parts.items()}
 
-    def probes(self):
+    def probes(self) -> list:
         first = {key: part.probes()[0] for key, part in self.parts.items()}
         return [
             self.text.format(**{**first, key: value})

@@ -1,5 +1,7 @@
 """Labels as an input of a network."""
 
+from typing import Any
+
 import keras
 from keras import ops
 from tensorflow import Tensor
@@ -26,7 +28,7 @@ class ConcatenateLabels(keras.layers.Layer):
     """
 
     @checked(num_classes=Integer(1))
-    def __init__(self, num_classes: int, **kwargs) -> None:
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.built = True

@@ -1,6 +1,7 @@
 """Layers that corrupt their input while training, for denoising."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,7 +38,10 @@ class Corruption(keras.layers.Layer):
 
     @checked(seed=Optional(SEED))
     def __init__(
-        self, level: float | Sequence[float], seed: int | None = None, **kwargs
+        self,
+        level: float | Sequence[float],
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)

@@ -1,5 +1,7 @@
 """Dense layers with a gate."""
 
+from typing import Any
+
 import keras
 from tensorflow import Tensor
 
@@ -33,7 +35,7 @@ class GatedDense(keras.layers.Layer):
         self,
         units: int,
         kernel_regularizer: keras.regularizers.Regularizer | str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units = units

@@ -1,5 +1,7 @@
 """Batch normalisation by the whole batch, where replicas share it."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -17,7 +19,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Other arguments are those of `keras.layers.BatchNormalization`.
     """
 
-    def __init__(self, synchronized: bool | None = None, **kwargs) -> None:
+    def __init__(self, synchronized: bool | None = None, **kwargs: Any) -> None:
         super().__init__(synchronized=synchronized, **kwargs)
 
     def _moments(self, inputs, mask):

@@ -48,7 +48,7 @@ class GaussianSampling(keras.layers.Layer):
         kl_weight: float = 1.0,
         free_bits: float = 0.0,
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)

@@ -1,5 +1,7 @@
 """Spectral normalisation, and the clipping of weights."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -44,7 +46,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         layer=Instance(keras.layers.Layer, _EXPECTED), iterations=Integer(1)
     )
     def __init__(
-        self, layer: keras.layers.Layer, iterations: int = 1, **kwargs
+        self, layer: keras.layers.Layer, iterations: int = 1, **kwargs: Any
     ) -> None:
         super().__init__(layer, **kwargs)
         self.iterations = iterations

@@ -256,13 +256,13 @@ def get(
         InvalidArgument: If the name is unknown, or the loss can't be smoothed.
     """
     smoothing = _SMOOTHING.check("label_smoothing", owner, label_smoothing)
-    loss, expected = identifier, "0 with a loss object"
-    is_named = not isinstance(identifier, AdversarialLoss)
-    if is_named:
+    if isinstance(identifier, AdversarialLoss):
+        loss, expected = identifier, "0 with a loss object"
+    else:
         loss = resolve("loss", owner, LOSSES, identifier)
+        if smoothing and isinstance(loss, _Smoothed):
+            return type(loss)(smoothing)
         expected = f"0: the loss {identifier} has no target to smooth"
-    if not smoothing:
-        return loss
-    if is_named and isinstance(loss, _Smoothed):
-        return type(loss)(smoothing)
-    raise invalid("label_smoothing", owner, expected, smoothing)
+    if smoothing:
+        raise invalid("label_smoothing", owner, expected, smoothing)
+    return loss

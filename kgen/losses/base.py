@@ -1,5 +1,7 @@
 """What a likelihood p(x|z) must do."""
 
+from typing import Any
+
 import keras
 from keras import ops
 from tensorflow import Tensor
@@ -39,7 +41,7 @@ class Likelihood(keras.layers.Layer):
     parameter_bounds: tuple[float, float] | None = None
     is_density = True
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.built = True

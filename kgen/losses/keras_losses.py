@@ -65,7 +65,7 @@ class KerasLoss(Likelihood):
     is_density = False
 
     def __init__(
-        self, loss: keras.losses.Loss | Callable | dict | str, **kwargs
+        self, loss: keras.losses.Loss | Callable | dict | str, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         # Users give it as the argument `likelihood` of an autoencoder.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -118,7 +119,7 @@ class Gaussian(Likelihood):
 
     @checked(stddev=Number(1e-6), learn_stddev=Boolean())
     def __init__(
-        self, stddev: float = 1.0, learn_stddev: bool = False, **kwargs
+        self, stddev: float = 1.0, learn_stddev: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.stddev = stddev

@@ -1,5 +1,7 @@
 """What a classifier's probabilities tell: of itself, and of what it is shown."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kgen import arrays
@@ -9,7 +11,9 @@ from kgen.params import Integer, checked
 
 @checked(bins=Integer())
 def calibration_error(
-    probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
+    probabilities: np.ndarray,
+    labels: Sequence[int] | np.ndarray,
+    bins: int = 15,
 ) -> float:
     """Returns how far a classifier's confidence is from its accuracy.
 

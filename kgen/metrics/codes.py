@@ -1,5 +1,7 @@
 """What codes tell: which of their dimensions are in use, and which classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kgen import arrays
@@ -35,9 +37,9 @@ def active_units(mean: np.ndarray, threshold: float = 0.01) -> int:
 @checked(neighbors=Integer(), seed=SEED)
 def probe(
     z: np.ndarray,
-    y: np.ndarray,
+    y: Sequence[int] | np.ndarray,
     z_test: np.ndarray | None = None,
-    y_test: np.ndarray | None = None,
+    y_test: Sequence[int] | np.ndarray | None = None,
     neighbors: int = 10,
     seed: int = 0,
 ) -> dict[str, float]:

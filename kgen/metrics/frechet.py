@@ -30,7 +30,7 @@ class FeatureStatistics:
 
     def __init__(self) -> None:
         self.count = 0
-        self._mean = self._scatter = None
+        self._mean = self._scatter = np.zeros(0)
 
     def update(self, features: np.ndarray) -> None:
         """Adds a batch.

@@ -1,9 +1,12 @@
 """A mean and how far to trust it."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+def mean_and_error(values: ArrayLike) -> tuple[float, float]:
     """Returns the mean of independent values and its standard error.
 
     Args:
@@ -17,7 +20,7 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), float(error)
 
 
-def jackknife_error(values: np.ndarray) -> float:
+def jackknife_error(values: Sequence[float] | np.ndarray) -> float:
     """Returns the standard error of a figure by the jackknife.
 
     Args:

@@ -1,5 +1,7 @@
 """How near pictures are to others."""
 
+from typing import Any
+
 import numpy as np
 
 from kgen import arrays
@@ -88,7 +90,7 @@ def sharpness(images: np.ndarray) -> np.ndarray:
     return edges.reshape(len(images), -1).var(axis=1)
 
 
-def laplacian(x):
+def laplacian(x: Any) -> Any:
     """The Laplacian of pictures, of an array or a tensor; see `sharpness`."""
     middle = x[:, 1:-1, 1:-1]
     beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]

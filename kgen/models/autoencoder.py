@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgen.losses import likelihoods
+from kgen.losses import Likelihood, likelihoods
 from kgen.models.encoder_decoder import EncoderDecoder, check_fit
 from kgen.models.training import training_step, validation_step
 from kgen.models.updates import Player, update
@@ -42,7 +42,7 @@ class Reconstructing(EncoderDecoder):
         return encoder(inputs, training=training)
 
     @training_step
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
         losses = update(
             lambda: self._step_losses(inputs, x, training=True),
@@ -51,7 +51,7 @@ class Reconstructing(EncoderDecoder):
         return self._log(losses, x)
 
     @validation_step
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data, values=True)
         return self._log(self._step_losses(inputs, x, training=False), x)
 
@@ -125,7 +125,7 @@ class Autoencoder(Reconstructing):
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        likelihood: Any = "gaussian",
+        likelihood: Likelihood | keras.losses.Loss | str = "gaussian",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)

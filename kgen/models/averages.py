@@ -1,5 +1,7 @@
 """The exponential average of a network's weights."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,7 +18,7 @@ class WeightAverage(keras.layers.Layer):
         network: The `keras.Model` to follow; it is not kept.
     """
 
-    def __init__(self, network, **kwargs):
+    def __init__(self, network: keras.Model, **kwargs: Any):
         super().__init__(**kwargs)
         self.copy = keras.models.clone_model(network)
         self.updates = self.add_weight(
@@ -26,12 +28,12 @@ class WeightAverage(keras.layers.Layer):
         self.built = True
         self.reset(network)
 
-    def reset(self, network):
+    def reset(self, network: keras.Model) -> None:
         """Starts anew from the network's weights."""
         self.copy.set_weights(network.get_weights())
         self.updates.assign(0)
 
-    def update(self, network, decay):
+    def update(self, network: keras.Model, decay: float) -> None:
         """Moves the average on.
 
         Args:

@@ -1,6 +1,7 @@
 """The base of all models: networks, data, files."""
 
-from typing import Any
+import os
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -36,7 +37,7 @@ class GenerativeModel(Trained):
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         known = [*saving.arguments_of(type(self)), *_OF_ALL]
         check_keywords(type(self).__name__, known, kwargs)
         super().__init__(**kwargs)
@@ -87,7 +88,7 @@ class GenerativeModel(Trained):
         picture = len(self.input_shapes[0]) == 3
         self.support = support or ((0.0, 1.0) if picture else None)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Does nothing: the networks are built."""
         self.built = True
 
@@ -100,7 +101,7 @@ class GenerativeModel(Trained):
 
     # Data
 
-    def unpack(self, data, values=False):
+    def unpack(self, data: Any, values: bool = False) -> tuple[Any, tf.Tensor]:
         """Splits a batch into the networks' inputs and the examples.
 
         Args:
@@ -131,7 +132,7 @@ class GenerativeModel(Trained):
             checks.check_no_target(labels, shape, owner)
         return x, x
 
-    def with_labels(self, x, labels):
+    def with_labels(self, x: Any, labels: Any) -> Any:
         """`[x, labels]` for a conditional model, else `x`."""
         if not self.conditional:
             return x
@@ -193,9 +194,9 @@ class GenerativeModel(Trained):
             if labels.ndim == 0:
                 labels = np.full(count, labels)
         arrays.check_labels(labels, self.num_classes, count, owner)
-        return labels.astype("int32")
+        return np.asarray(labels, "int32")
 
-    def labels_in_turn(self, count):
+    def labels_in_turn(self, count: int) -> np.ndarray | None:
         """Labels 0, 1, 2, ... over and over; None if the model takes none."""
         if not self.conditional:
             return None
@@ -203,7 +204,7 @@ class GenerativeModel(Trained):
 
     # Files
 
-    def endpoints(self):
+    def endpoints(self) -> dict:
         """Signatures of the exported model.
 
         Returns:
@@ -213,7 +214,7 @@ class GenerativeModel(Trained):
         """
         raise NotImplementedError
 
-    def lite_endpoints(self):
+    def lite_endpoints(self) -> dict:
         """The parts of the model that may be made small for devices.
 
         Returns:
@@ -224,18 +225,18 @@ class GenerativeModel(Trained):
 
     def export(
         self,
-        filepath,
-        format="tf_saved_model",
-        verbose=False,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool = False,
         *,
-        overwrite=False,
-        image_format="float",
-        max_examples=1000,
-        quantize=None,
-        examples=None,
-        held_out=None,
-        facts=None,
-    ):
+        overwrite: bool = False,
+        image_format: str = "float",
+        max_examples: int = 1000,
+        quantize: str | None = None,
+        examples: Any = None,
+        held_out: Any = None,
+        facts: dict | None = None,
+    ) -> None:
         """Writes a SavedModel with `endpoints()` as its signatures.
 
         A request that is wrong (its shape, numbers that are not finite or out of
@@ -300,17 +301,19 @@ class GenerativeModel(Trained):
             facts=facts,
         )
 
-    def image_spec(self, name="images"):
+    def image_spec(self, name: str = "images") -> tf.TensorSpec:
         """`tf.TensorSpec` of a batch of pictures of any size."""
         return tf.TensorSpec((None, *self.input_shapes[0]), "float32", name)
 
-    def label_specs(self):
+    def label_specs(self) -> list[tf.TensorSpec]:
         """`[spec of labels]` for a conditional model, else `[]`."""
         if not self.conditional:
             return []
         return [tf.TensorSpec((None,), "int32", "labels")]
 
-    def save(self, filepath, *args, **kwargs):
+    def save(
+        self, filepath: str | os.PathLike, *args: Any, **kwargs: Any
+    ) -> None:
         """`keras.Model.save`, to a file that `load_model` can read.
 
         Raises:
@@ -346,7 +349,9 @@ class GenerativeModel(Trained):
         return config
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None):
+    def from_config(
+        cls, config: dict, custom_objects: dict | None = None
+    ) -> Self:
         """Builds the model that `get_config` described."""
         config = dict(config)
         for name in saving.arguments_of(cls):

@@ -23,7 +23,12 @@ class CheckedBatches:
         support: Pair of bounds that values must keep, or None.
     """
 
-    def __init__(self, model, dataset: tf.data.Dataset, support):
+    def __init__(
+        self,
+        model: keras.Model,
+        dataset: tf.data.Dataset,
+        support: arrays.Support,
+    ):
         @tf.autograph.experimental.do_not_convert
         def inputs_of(*batch):
             inputs, _ = model.unpack(batch)
@@ -74,7 +79,9 @@ class ArrayBatches:
             )
 
 
-def of(model, inputs: Any, batch_size: int, any_range: bool = False):
+def of(
+    model: keras.Model, inputs: Any, batch_size: int, any_range: bool = False
+) -> CheckedBatches | ArrayBatches:
     """Cuts a dataset or arrays into checked batches of a model's inputs.
 
     Args:
@@ -102,7 +109,11 @@ def of_arrays(inputs: Any, batch_size: int, owner: str) -> ArrayBatches:
 
 
 def apply(
-    model, method: Callable, batches, *extra: tf.Tensor, verbose: Any = 0
+    model: keras.Model,
+    method: Callable,
+    batches: CheckedBatches | tf.data.Dataset,
+    *extra: tf.Tensor,
+    verbose: int | str = 0,
 ) -> Any:
     """Applies a method to each batch, in a graph, and joins the results.
 

@@ -2,6 +2,7 @@
 
 import inspect
 import types
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -105,7 +106,12 @@ class BayesClassifier(BayesRule):
         equation 6.
     """
 
-    def __init__(self, density: Density, prior: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        density: Density,
+        prior: Sequence[float] | np.ndarray | str | None = None,
+        **kwargs: Any,
+    ):
         # Densities choose their precision; half would not do for P(y|x).
         super().__init__(**{"autocast": False, **kwargs})
         check_density("BayesClassifier", density)
@@ -137,7 +143,7 @@ class BayesClassifier(BayesRule):
     @compiles(discriminative_weight=Number(0.0), unlabelled_weight=Number(0.0))
     def compile(
         self,
-        optimizer: Any = "adam",
+        optimizer: keras.optimizers.Optimizer | str = "adam",
         discriminative_weight: float = 0.0,
         unlabelled_weight: float = 1.0,
         *,
@@ -195,7 +201,7 @@ class BayesClassifier(BayesRule):
         )
 
     @training_step
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict:
         x, y = self._pair(data)
         step = self._counting_step if self.counts else self._gradient_step
         return self._log_means(step(x, y), y)
@@ -393,7 +399,7 @@ class BayesClassifier(BayesRule):
     # Validation and logs
 
     @validation_step
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict:
         x, y = self._pair(data)
         graph_checks.check_values(x, self.support, type(self).__name__)
         prior = tf.gather(self.class_prior.log_prior.value, tf.maximum(y, 0))

@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy.special import log_softmax, logsumexp
 
 from kgen import arrays
+from kgen.arrays import Labels
 from kgen.errors import invalid
 from kgen.export import guards
 from kgen.models import batches, checks, graph_checks
@@ -77,7 +78,7 @@ class BayesRule(GenerativeModel):
 
     # Once trained
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """P(y|x), of shape `(batch, num_classes)`."""
         expected = self.input_shapes[0]
         if not inputs.shape[1:].is_compatible_with(expected):
@@ -110,7 +111,7 @@ class BayesRule(GenerativeModel):
         return logs
 
     def log_joint(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
+        self, x: Any, mask: np.ndarray | None = None, batch_size: int = 1024
     ) -> np.ndarray:
         """log p(x, y) for every class y.
 
@@ -135,25 +136,25 @@ class BayesRule(GenerativeModel):
         return batches.apply(self, self._log_joint, inputs)
 
     def classify(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
+        self, x: Any, mask: np.ndarray | None = None, batch_size: int = 1024
     ) -> np.ndarray:
         """The likeliest class of each example, `(n,)`; as `log_joint`."""
         return self.log_joint(x, mask, batch_size).argmax(axis=1)
 
     def predict_log_proba(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
+        self, x: Any, mask: np.ndarray | None = None, batch_size: int = 1024
     ) -> np.ndarray:
         """log P(y|x), of shape `(n, num_classes)`; arguments as `log_joint`."""
         return log_softmax(self.log_joint(x, mask, batch_size), axis=1)
 
     def log_prob(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
+        self, x: Any, mask: np.ndarray | None = None, batch_size: int = 1024
     ) -> np.ndarray:
         """log p(x), the sum over the classes, of shape `(n,)`, nats per image."""
         return logsumexp(self.log_joint(x, mask, batch_size), axis=1)
 
     def outlier_score(
-        self, x: Any, mask: Any = None, batch_size: int = 1024
+        self, x: Any, mask: np.ndarray | None = None, batch_size: int = 1024
     ) -> np.ndarray:
         """-log p(x), of shape `(n,)`: larger for what is unlike the data.
 
@@ -165,7 +166,10 @@ class BayesRule(GenerativeModel):
 
     @checked(num_samples=Integer(1))
     def sample(
-        self, num_samples: int, labels: Any = None, seed: int | None = None
+        self,
+        num_samples: int,
+        labels: Labels | None = None,
+        seed: int | None = None,
     ) -> np.ndarray:
         """Examples from the model: y from P(y), x from p(x|y).
 

@@ -1,26 +1,27 @@
 """Looks at data before training starts, so that mistakes are named early."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen.arrays import check_array
+from kgen.arrays import Shape, check_array
 from kgen.errors import InvalidArgument, invalid
 
 
 def check_data(
-    model,
-    x,
-    y=None,
-    argument="x",
-    owner="fit",
-    any_range=False,
-    batch_size=None,
-    labels=None,
-    shape=None,
-):
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    argument: str = "x",
+    owner: str = "fit",
+    any_range: bool = False,
+    batch_size: int | None = None,
+    labels: bool | None = None,
+    shape: Shape | None = None,
+) -> None:
     """Raises `InvalidArgument` if `model` can't train on `x`.
 
     Arrays are looked at whole; of a dataset or a `PyDataset`, the first batch.
@@ -77,7 +78,7 @@ def check_data(
         model.check_batch_size(have, owner)
 
 
-def parts_of(batch, owner, argument="x"):
+def parts_of(batch: Any, owner: str, argument: str = "x") -> tuple[Any, Any]:
     """Splits a batch into its examples and its labels.
 
     Args:
@@ -122,7 +123,7 @@ def parts_of(batch, owner, argument="x"):
     return x, labels
 
 
-def refuse_weights(owner, **weights):
+def refuse_weights(owner: str, **weights: Any) -> None:
     """Raises if there are weights, of classes or of examples.
 
     Args:
@@ -139,7 +140,7 @@ def refuse_weights(owner, **weights):
             )
 
 
-def without_copy(validation_data):
+def without_copy(validation_data: Any) -> Any:
     """Pairs of the same array twice as that array, as `fit(x, x)` is `fit(x)`.
 
     Args:
@@ -151,7 +152,7 @@ def without_copy(validation_data):
     return validation_data
 
 
-def check_no_target(y, shape, owner):
+def check_no_target(y: Any, shape: Shape, owner: str) -> None:
     """Raises if `y`, beside examples of `shape`, is a target for each of them.
 
     Labels beside the examples are allowed: a model that takes none ignores
@@ -174,7 +175,9 @@ def check_no_target(y, shape, owner):
         )
 
 
-def labels_from_1(labels, num_classes, owner):
+def labels_from_1(
+    labels: Any, num_classes: int | None, owner: str
+) -> str | None:
     """What to tell where the labels of all examples seem to be counted from 1.
 
     Args:
@@ -185,8 +188,9 @@ def labels_from_1(labels, num_classes, owner):
     Returns:
         Text, or None.
     """
-    found = np.unique(labels).tolist()
-    if (num_classes or 0) <= 2 or found != list(range(1, num_classes)):
+    if num_classes is None or num_classes <= 2:
+        return None
+    if np.unique(labels).tolist() != list(range(1, num_classes)):
         return None
     return (
         f"`{owner}`: the labels are the numbers from 1 to {num_classes - 1}, and "

@@ -10,6 +10,7 @@ from keras import ops
 from kgen import arrays
 from kgen.errors import invalid
 from kgen.layers import corruption as corruptions
+from kgen.losses import Likelihood
 from kgen.models import network_checks
 from kgen.models.autoencoder import Reconstructing
 from kgen.models.draws import fixed_draws
@@ -71,8 +72,8 @@ class DenoisingAutoencoder(Reconstructing):
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        corruption: Any = "gaussian:0.05:0.6",
-        likelihood: Any = "gaussian:optimal",
+        corruption: keras.layers.Layer | str = "gaussian:0.05:0.6",
+        likelihood: Likelihood | keras.losses.Loss | str = "gaussian:optimal",
         seed: int = 0,
         **kwargs: Any,
     ):

@@ -45,7 +45,9 @@ def fixed_draws(
             state.assign(value)
 
 
-def prior_draws(num_samples, latent_dim: int, seed) -> tf.Tensor:
+def prior_draws(
+    num_samples: int | tf.Tensor, latent_dim: int, seed: int | tf.Tensor
+) -> tf.Tensor:
     """Draws z from N(0, I).
 
     They are a function of the seed alone, in Python and in an exported model.

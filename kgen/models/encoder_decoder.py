@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import arrays
+from kgen.arrays import Labels
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import batches, outputs, paths
 from kgen.models.base import GenerativeModel
@@ -55,7 +56,7 @@ class EncoderDecoder(GenerativeModel):
     @compiles()
     def compile(
         self,
-        optimizer: Any = "adam",
+        optimizer: keras.optimizers.Optimizer | str = "adam",
         *,
         steps_per_execution: int = 16,
         run_eagerly: bool = False,
@@ -124,7 +125,7 @@ class EncoderDecoder(GenerativeModel):
         code = self._code(inputs, training=training)
         return decoder(self.decoder_inputs(code, inputs), training=training)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """The reconstruction: E[x|z] for the code z of x."""
         parameters = self.reconstruction_parameters(inputs, training)
         return self.likelihood.mean(parameters)
@@ -170,7 +171,10 @@ class EncoderDecoder(GenerativeModel):
         )
 
     def decode(
-        self, z: np.ndarray, labels: Any = None, batch_size: int = 1024
+        self,
+        z: np.ndarray,
+        labels: Labels | None = None,
+        batch_size: int = 1024,
     ) -> np.ndarray:
         """E[x|z], of shape `(n, *input_shape)`.
 
@@ -291,7 +295,9 @@ def total(losses: list) -> tf.Tensor:
     return sum(losses, start=ops.zeros(()))
 
 
-def check_fit(owner, encoder, decoder, code):
+def check_fit(
+    owner: str, encoder: keras.Model, decoder: keras.Model, code: list
+) -> None:
     """Raises unless `decoder` leads from the encoder's code back to x.
 
     Args:

@@ -1,9 +1,12 @@
 """Estimates of log p(x) by draws from the posterior, on tensors."""
 
 import math
+from typing import Any
 
+import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.losses import gaussian_kl, gaussian_log_prob
 
@@ -13,12 +16,20 @@ _ROWS = 4096
 _NUMBERS = 4096 * 28 * 28
 
 
-def log_density(x, mean=0.0, log_var=0.0):
+def log_density(
+    x: Tensor, mean: Tensor | float = 0.0, log_var: Tensor | float = 0.0
+) -> Tensor:
     """Log-density of a diagonal Gaussian, summed over the last axis."""
     return ops.sum(gaussian_log_prob(x, mean, log_var), axis=-1)
 
 
-def log_prob_given(model, decoder, z, inputs, training=False):
+def log_prob_given(
+    model: keras.Model,
+    decoder: keras.Model,
+    z: Tensor,
+    inputs: Any,
+    training: bool = False,
+) -> Tensor:
     """log p(x|z) of several codes for each example.
 
     Args:
@@ -42,7 +53,13 @@ def log_prob_given(model, decoder, z, inputs, training=False):
     return model.likelihood.log_prob(x, parameters, batch_axes=2)
 
 
-def rate_distortion(model, inputs, num_samples, seed, common=False):
+def rate_distortion(
+    model: keras.Model,
+    inputs: Any,
+    num_samples: Tensor,
+    seed: Any,
+    common: bool = False,
+) -> tuple[Tensor, Tensor]:
     """The two parts of the ELBO; see `LatentGaussianModel.rate_distortion`.
 
     Args:
@@ -72,7 +89,13 @@ def rate_distortion(model, inputs, num_samples, seed, common=False):
     return rate, -total / tf.cast(num_samples, "float32")
 
 
-def importance_sampling(model, inputs, num_samples, seed, common=False):
+def importance_sampling(
+    model: keras.Model,
+    inputs: Any,
+    num_samples: Tensor,
+    seed: Any,
+    common: bool = False,
+) -> tuple[Tensor, Tensor]:
     """log p(x) and the effective sample size.
 
     See `LatentGaussianModel.importance_sampling`.

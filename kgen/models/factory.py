@@ -1,11 +1,16 @@
 """`create_model`: puts networks and a model together."""
 
 import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import keras
 
 from kgen import densities, registry
 from kgen.errors import check_keywords, invalid
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Reconstructing
+from kgen.models.base import GenerativeModel
 from kgen.models.bayes_classifier import BayesClassifier
 from kgen.models.latent import LatentGaussianModel
 from kgen.models.saving import (  # noqa: F401
@@ -18,6 +23,9 @@ from kgen.models.vae_density import VAEDensity
 from kgen.networks import common, convolutional, dense, unet
 from kgen.params import Options
 
+if TYPE_CHECKING:  # the registry has the paths of the models' classes
+    from kgen.models import GAN, VAE, VAEGAN, Autoencoder, DenoisingAutoencoder
+
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 
 # What the factory itself gives to builders and models.
@@ -26,7 +34,9 @@ _GIVEN = {"gaussian", "num_classes", "latent_dim", "input_shape"}
 _OF_VAE_ALONE = {"kl_weight", "free_bits", "batch_normalization"}
 
 
-def builders_of(cls, network):
+def builders_of(
+    cls: type[GenerativeModel], network: str
+) -> list[Callable[..., keras.Model]]:
     """The functions that build a model's networks, in its arguments' order."""
     family = vars(NETWORKS[network])
     return [
@@ -36,15 +46,49 @@ def builders_of(cls, network):
     ]
 
 
+@overload
 def create_model(
-    name,
+    name: Literal["autoencoder"], *, input_shape: Sequence[int], **options: Any
+) -> "Autoencoder": ...
+@overload
+def create_model(
+    name: Literal["bayes_classifier"],
     *,
-    input_shape,
-    network="conv",
-    latent_dim=8,
-    num_classes=None,
-    **options,
-):
+    input_shape: Sequence[int],
+    **options: Any,
+) -> BayesClassifier: ...
+@overload
+def create_model(
+    name: Literal["denoising_autoencoder"],
+    *,
+    input_shape: Sequence[int],
+    **options: Any,
+) -> "DenoisingAutoencoder": ...
+@overload
+def create_model(
+    name: Literal["gan"], *, input_shape: Sequence[int], **options: Any
+) -> "GAN": ...
+@overload
+def create_model(
+    name: Literal["vae"], *, input_shape: Sequence[int], **options: Any
+) -> "VAE": ...
+@overload
+def create_model(
+    name: Literal["vaegan"], *, input_shape: Sequence[int], **options: Any
+) -> "VAEGAN": ...
+@overload
+def create_model(
+    name: str, *, input_shape: Sequence[int], **options: Any
+) -> GenerativeModel: ...
+def create_model(
+    name: str,
+    *,
+    input_shape: Sequence[int],
+    network: str = "conv",
+    latent_dim: int = 8,
+    num_classes: int | None = None,
+    **options: Any,
+) -> GenerativeModel:
     """Builds a model with networks of kgen's own.
 
     Where the last output is the picture itself, as a generator's is, or a
@@ -147,7 +191,9 @@ def _classifier(
     return BayesClassifier(density, prior=prior)
 
 
-def compiled_model(name, *, network="conv", seed=None, **options):
+def compiled_model(
+    name: str, *, network: str = "conv", seed: int | None = None, **options: Any
+) -> GenerativeModel:
     """`create_model` and `compile` at once, each with the options it knows.
 
     The one place that splits a training's options: for `kgen train --set`,
@@ -178,7 +224,7 @@ def compiled_model(name, *, network="conv", seed=None, **options):
     return model
 
 
-def options_of(name, network):
+def options_of(name: str, network: str) -> dict[str, Any]:
     """The options that `create_model` takes for a model.
 
     Args:
@@ -209,7 +255,7 @@ def options_of(name, network):
     return _defaults_of(*builders_of(cls, network), cls)
 
 
-def compile_options_of(name):
+def compile_options_of(name: str) -> dict[str, Any]:
     """The arguments of a model's `compile`.
 
     Args:

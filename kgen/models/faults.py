@@ -9,6 +9,7 @@ import contextlib
 import functools
 import threading
 import typing
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -54,7 +55,7 @@ class Faults:
         most: A positive number of steps.
     """
 
-    def __init__(self, model, most):
+    def __init__(self, model: keras.Model, most: int):
         self.most = most
         self._names = []  # the meaning of each bit of the last number
         # Not a variable of the model: not saved, and not summed over replicas.
@@ -74,33 +75,33 @@ class Faults:
         }
 
     @property
-    def has_updates(self):
+    def has_updates(self) -> bool:
         """Whether the steps have any update to look at."""
         return bool(self._names)
 
-    def read(self):
+    def read(self) -> Record:
         """The `Record` so far."""
-        *numbers, bits = self._numbers.numpy().tolist()
+        steps, left_out, in_a_row, first, bits = self._numbers.numpy().tolist()
         found = [
             name for place, name in enumerate(self._names) if bits >> place & 1
         ]
-        halted = numbers[2] >= self.most
-        return Record(*numbers, found, halted)
+        halted = in_a_row >= self.most
+        return Record(steps, left_out, in_a_row, first, found, halted)
 
-    def reset(self):
+    def reset(self) -> None:
         """Forgets all that happened."""
         self._numbers.assign([0] * 5)
 
-    def begin_epoch(self):
+    def begin_epoch(self) -> None:
         """Resets the record, except `in_a_row` and so `halted`."""
         self._numbers.assign([0, 0, self.read().in_a_row, 0, 0])
 
-    def go_on(self):
+    def go_on(self) -> None:
         """Lets steps change the model again."""
         record = self.read()
         self._numbers.assign([record.steps, record.left_out, 0, 0, 0])
 
-    def watch(self, model, run):
+    def watch(self, model: keras.Model, run: Callable[[], dict]) -> dict:
         """Runs a step, and undoes what a fault leaves to undo.
 
         Args:
@@ -136,7 +137,9 @@ class Faults:
             return put_back()
         return tf.cond(watched.fine, count, put_back)
 
-    def bits_of(self, parts, players, gradients):
+    def bits_of(
+        self, parts: dict, players: Sequence, gradients: list
+    ) -> tf.Tensor:
         """What is not finite in an update, as an integer; 0 for nothing.
 
         The replicas' answers are the same.
@@ -212,7 +215,7 @@ class _Step:
         )
 
 
-def start_watching(model, most):
+def start_watching(model: keras.Model, most: int) -> None:
     """Starts watching a model's steps, which may be traced already.
 
     Args:
@@ -230,7 +233,7 @@ def start_watching(model, most):
 
 
 @contextlib.contextmanager
-def stops_watching_after(model):
+def stops_watching_after(model: keras.Model) -> Iterator[None]:
     """Ends the watch that a callback has begun, however `fit` ends."""
     try:
         yield
@@ -240,7 +243,7 @@ def stops_watching_after(model):
             model.train_function = model.traces.unwatched
 
 
-def step(function):
+def step(function: Callable) -> Callable:
     """Decorates a `train_step`: it is watched while `model.faults` is set."""
 
     @functools.wraps(function)
@@ -252,7 +255,7 @@ def step(function):
     return watched
 
 
-def check(parts, players, gradients):
+def check(parts: dict, players: Sequence, gradients: list) -> tf.Tensor | None:
     """Whether an update may be applied; all replicas get the same answer.
 
     Args:
@@ -267,7 +270,7 @@ def check(parts, players, gradients):
     return watched and watched.check(parts, players, gradients)
 
 
-def zero_if_skipped(x):
+def zero_if_skipped(x: tf.Tensor) -> tf.Tensor:
     """x; zeros of its shape in a step that has been left out."""
     watched = getattr(_current, "step", None)
     return x if watched is None else tf.where(watched.fine, x, tf.zeros_like(x))

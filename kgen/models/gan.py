@@ -6,8 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from keras.optimizers import Optimizer
 
+from kgen.arrays import Labels
 from kgen.errors import invalid
+from kgen.losses import AdversarialLoss, Penalty
 from kgen.models import adversarial, batches, outputs, paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.draws import fixed_draws, new_seed, prior_draws
@@ -121,10 +124,10 @@ class GAN(Adversarial):
     @compiles(**adversarial.CONSTRAINTS)
     def compile(
         self,
-        optimizer: Any = "adam:0.001:0.5",
-        discriminator_optimizer: Any = "adam:0.001:0.5",
-        loss: Any = "non_saturating",
-        penalty: Any = "gradient_penalty:0.1",
+        optimizer: Optimizer | str = "adam:0.001:0.5",
+        discriminator_optimizer: Optimizer | str = "adam:0.001:0.5",
+        loss: AdversarialLoss | str = "non_saturating",
+        penalty: Penalty | str | None = "gradient_penalty:0.1",
         discriminator_steps: int = 1,
         ema_decay: float | None = 0.999,
         label_smoothing: float = 0.0,
@@ -188,7 +191,7 @@ class GAN(Adversarial):
         return self.generator
 
     @training_step
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
         for part in self._parts(inputs, self.discriminator_steps):
             losses = update(
@@ -203,7 +206,7 @@ class GAN(Adversarial):
         return self._log_both(losses, generator_losses, x)
 
     @validation_step
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data, values=True)
         inputs = self._parts(inputs, 1)[0]
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
@@ -257,7 +260,7 @@ class GAN(Adversarial):
             {**logs, "generator_loss": generator.generator_loss}, x
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""
         x = self.serving_generator(inputs, training=training)
         return ops.cast(x, "float32")
@@ -270,7 +273,10 @@ class GAN(Adversarial):
 
     @checked(num_samples=Integer(1))
     def sample(
-        self, num_samples: int, labels: Any = None, seed: int | None = None
+        self,
+        num_samples: int,
+        labels: Labels | None = None,
+        seed: int | None = None,
     ) -> np.ndarray:
         """Examples from the generator, by its averaged weights if there are any.
 
@@ -295,7 +301,7 @@ class GAN(Adversarial):
         num_ways: int,
         steps: int = 8,
         path: str = "spherical",
-        labels: Any = None,
+        labels: Labels | None = None,
         seed: int | None = None,
     ) -> np.ndarray:
         """Examples on the way from one draw of the prior to another.

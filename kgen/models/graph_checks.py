@@ -6,6 +6,8 @@ about nodes and stacks; `in_words` replaces it with kgen's own message.
 
 import contextlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,7 +23,7 @@ _OURS = re.compile(
 
 
 @contextlib.contextmanager
-def in_words():
+def in_words() -> Iterator[None]:
     """Within it, a check that fails in the graph raises `InvalidArgument`."""
     try:
         yield
@@ -33,7 +35,7 @@ def in_words():
         raise InvalidArgument(found.group()) from None
 
 
-def examples(x, shape, owner):
+def examples(x: Any, shape: arrays.Shape, owner: str) -> tf.Tensor:
     """Examples as a float32 tensor of known shape.
 
     Args:
@@ -58,7 +60,7 @@ def examples(x, shape, owner):
     return tf.cast(x, "float32")
 
 
-def check_values(x, support, owner):
+def check_values(x: tf.Tensor, support: arrays.Support, owner: str) -> None:
     """Raises unless `x` is finite and within `support`.
 
     Args:
@@ -76,7 +78,9 @@ def check_values(x, support, owner):
         _check(tf.math.is_finite(x), error)
 
 
-def labels(y, num_classes, owner, lowest=0):
+def labels(
+    y: Any, num_classes: int | None, owner: str, lowest: int = 0
+) -> tf.Tensor:
     """Labels, once they are seen to be classes.
 
     Args:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kgen.arrays import Labels
 from kgen.errors import invalid
 from kgen.losses.divergences import bound_log_var
 from kgen.models import estimates
@@ -89,7 +90,10 @@ class LatentGaussianModel(EncoderDecoder):
 
     @checked(num_samples=Integer(1))
     def sample(
-        self, num_samples: int, labels: Any = None, seed: int | None = None
+        self,
+        num_samples: int,
+        labels: Labels | None = None,
+        seed: int | None = None,
     ) -> np.ndarray:
         """Pictures from the model: E[x|z] for z from N(0, I).
 
@@ -199,7 +203,7 @@ class LatentGaussianModel(EncoderDecoder):
         num_samples: int = 500,
         batch_size: int = 128,
         seed: int | None = None,
-        verbose: Any = "auto",
+        verbose: int | str = "auto",
     ) -> np.ndarray:
         """log p(x) of each example by importance sampling.
 
@@ -228,7 +232,7 @@ class LatentGaussianModel(EncoderDecoder):
         num_samples: int = 500,
         batch_size: int = 128,
         seed: int | None = None,
-        verbose: Any = "auto",
+        verbose: int | str = "auto",
     ) -> tuple[np.ndarray, np.ndarray]:
         """`log_likelihood`, and how many of the draws bear it.
 
@@ -267,7 +271,7 @@ class LatentGaussianModel(EncoderDecoder):
         num_samples: int,
         batch_size: int,
         seed: int | None,
-        verbose: Any = 0,
+        verbose: int | str = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Applies a function of `kgen.models.estimates` to arrays."""
         owner = type(self).__name__
@@ -328,7 +332,7 @@ class LatentGaussianModel(EncoderDecoder):
         return {**signatures, "encode": (encode, specs)}
 
 
-def check_posterior(owner, encoder):
+def check_posterior(owner: str, encoder: keras.Model) -> None:
     """Raises unless the encoder ends in `(mean, log_var)`."""
     outputs = encoder.outputs
     if len(outputs) != 2 or outputs[0].shape != outputs[1].shape:

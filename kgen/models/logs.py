@@ -1,5 +1,8 @@
 """Epoch means of the figures that a train_step reports."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -17,7 +20,7 @@ class LogMeans(keras.metrics.Metric):
         names: The scalars' names, in the logs' order.
     """
 
-    def __init__(self, names, name="log_means"):
+    def __init__(self, names: Iterable[str], name: str = "log_means"):
         super().__init__(name=name, dtype="float32")
         self.names = tuple(names)
         self.total = self.add_variable(
@@ -25,7 +28,7 @@ class LogMeans(keras.metrics.Metric):
         )
         self.count = self.add_variable((), initializer="zeros", name="count")
 
-    def update_state(self, values, batch_size):
+    def update_state(self, values: dict, batch_size: int | tf.Tensor) -> None:
         """Adds a batch's means.
 
         Args:
@@ -43,17 +46,17 @@ class LogMeans(keras.metrics.Metric):
     # Sums of an epoch are no part of a saved model. And reading them takes all
     # workers, where several train and one saves.
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         """Keeps nothing."""
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         """Leaves the sums as they are."""
 
-    def seen(self):
+    def seen(self) -> tf.Tensor:
         """How many examples all replicas have added."""
         return replicas.all_sum(self.count.value)
 
-    def result(self):
+    def result(self) -> dict[str, tf.Tensor]:
         total = replicas.all_sum(self.total.value)
         means = ops.divide_no_nan(total, self.seen())
         return dict(zip(self.names, ops.unstack(means, len(self.names))))

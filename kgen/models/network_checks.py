@@ -1,12 +1,14 @@
 """Looks at the networks that a model is given."""
 
+from typing import Any
+
 import keras
 
 from kgen.errors import invalid
 from kgen.models import outputs
 
 
-def check_network(name, owner, network):
+def check_network(name: str, owner: str, network: Any) -> None:
     """Raises unless a network is a `keras.Model` of known inputs and outputs.
 
     Args:
@@ -25,7 +27,9 @@ def check_network(name, owner, network):
         )
 
 
-def check_precision(model, networks):
+def check_precision(
+    model: keras.Model, networks: dict[str, keras.Model]
+) -> None:
     """Raises unless a model and its networks keep their weights in float32.
 
     Args:
@@ -52,7 +56,7 @@ def _check_float32(owner, argument, dtype):
         )
 
 
-def check_nothing_shared(owner, networks):
+def check_nothing_shared(owner: str, networks: dict[str, keras.Model]) -> None:
     """Raises if two networks have weights in common.
 
     Keras would save them once for both, and could not load what it saved.
@@ -75,7 +79,7 @@ def check_nothing_shared(owner, networks):
                 )
 
 
-def num_classes_of(network):
+def num_classes_of(network: keras.Model) -> int | None:
     """The number of classes that a network's layers were built for, or None."""
     for layer in network.layers:
         layer = getattr(layer, "layer", layer)  # out of a wrapper
@@ -86,7 +90,9 @@ def num_classes_of(network):
     return None
 
 
-def check_discriminator(owner, generator, discriminator):
+def check_discriminator(
+    owner: str, generator: keras.Model, discriminator: keras.Model
+) -> int:
     """Raises unless a discriminator fits the generated examples.
 
     Args:

@@ -9,11 +9,14 @@ import contextlib
 import contextvars
 import typing
 import warnings
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 
+from kgen.arrays import Support
 from kgen.errors import invalid
+from kgen.losses import Likelihood
 
 # An output that can be as low as -5 (as high as 5) counts as unbounded below
 # (above).
@@ -90,11 +93,11 @@ class OutputRange(typing.NamedTuple):
     high: float
 
     @property
-    def is_bounded(self):
+    def is_bounded(self) -> bool:
         """Whether it can't go far in either direction."""
         return self.low > -_FAR and self.high < _FAR
 
-    def __str__(self):
+    def __str__(self) -> str:
         low = "minus infinity" if self.low <= -_FAR else f"{self.low:.3g}"
         high = "infinity" if self.high >= _FAR else f"{self.high:.3g}"
         return (
@@ -104,7 +107,7 @@ class OutputRange(typing.NamedTuple):
 
 
 @contextlib.contextmanager
-def only_warn():
+def only_warn() -> Iterator[None]:
     """Within this context, the checks warn and do not raise.
 
     Models that were saved by versions without these checks must still load.
@@ -116,7 +119,7 @@ def only_warn():
         _warns_only.reset(token)
 
 
-def output_range(network, index=0):
+def output_range(network: keras.Model, index: int = 0) -> OutputRange | None:
     """The activation of an output.
 
     Args:
@@ -183,7 +186,9 @@ def _refuse(argument, owner, expected, end):
     warnings.warn(str(error), stacklevel=2)
 
 
-def check_logits(argument, owner, network, advice):
+def check_logits(
+    argument: str, owner: str, network: keras.Model, advice: str
+) -> None:
     """Raises if the output can't be just any number, as a logit is.
 
     Args:
@@ -202,7 +207,7 @@ def check_logits(argument, owner, network, advice):
         )
 
 
-def check_log_var(owner, encoder):
+def check_log_var(owner: str, encoder: keras.Model) -> None:
     """Raises if the log-variance of a posterior can't be below -0.5.
 
     Args:
@@ -224,7 +229,13 @@ def check_log_var(owner, encoder):
         )
 
 
-def check_range(argument, owner, network, bounds, advice):
+def check_range(
+    argument: str,
+    owner: str,
+    network: keras.Model,
+    bounds: tuple[float, float],
+    advice: str,
+) -> None:
     """Raises if the output can leave bounds that it must keep.
 
     Args:
@@ -247,7 +258,9 @@ def check_range(argument, owner, network, bounds, advice):
         )
 
 
-def check_decoder(owner, decoder, likelihood):
+def check_decoder(
+    owner: str, decoder: keras.Model, likelihood: Likelihood
+) -> Support:
     """Checks that a decoder fits a likelihood; returns the bounds of the data.
 
     Args:
@@ -282,7 +295,7 @@ def check_decoder(owner, decoder, likelihood):
     return bounds_of("decoder", owner, decoder)
 
 
-def bounds_of(argument, owner, network):
+def bounds_of(argument: str, owner: str, network: keras.Model) -> Support:
     """Bounds that data must keep, since a network's output can't leave them.
 
     Args:

@@ -3,7 +3,9 @@
 import numpy as np
 
 
-def between(z1, z2, steps, path):
+def between(
+    z1: np.ndarray, z2: np.ndarray, steps: int, path: str
+) -> np.ndarray:
     """Points on the paths from codes to others.
 
     Args:

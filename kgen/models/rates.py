@@ -17,7 +17,11 @@ class KeepRatio(keras.callbacks.Callback):
         followers: The others.
     """
 
-    def __init__(self, leader, followers):
+    def __init__(
+        self,
+        leader: keras.optimizers.Optimizer,
+        followers: list[keras.optimizers.Optimizer],
+    ):
         super().__init__()
         self.leader = leader
         self.followers = followers if is_settable(leader) else []
@@ -25,16 +29,18 @@ class KeepRatio(keras.callbacks.Callback):
         self._seen = self._rates()
         self._before_zero = self._seen
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._follow()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._follow()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._follow()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict | None = None
+    ) -> None:
         self._follow()
 
     def _follow(self):
@@ -58,7 +64,7 @@ class KeepRatio(keras.callbacks.Callback):
         ]
 
 
-def is_settable(optimizer):
+def is_settable(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether an optimizer's learning rate can be changed: it's no schedule."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     schedule = keras.optimizers.schedules.LearningRateSchedule

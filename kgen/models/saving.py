@@ -1,6 +1,7 @@
 """What `.keras` files hold of a model: its arguments and random streams."""
 
 import inspect
+import os
 import re
 from typing import Any
 
@@ -19,7 +20,7 @@ _MISSING = re.compile(
 )
 
 
-def arguments_of(cls: type) -> list[str]:
+def arguments_of(cls: type[Any]) -> list[str]:
     """The names of the arguments of a class, without `**kwargs`."""
     parameters = inspect.signature(cls.__init__).parameters.values()
     return [
@@ -68,7 +69,7 @@ class DamagedFile(InvalidArgument):
 
 @checked(compile=Boolean())
 def load_model(
-    filepath: Any,
+    filepath: str | os.PathLike,
     compile: bool = True,
     custom_objects: dict | None = None,
     safe_mode: bool = True,

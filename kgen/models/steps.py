@@ -2,10 +2,13 @@
 
 import contextlib
 import math
+from collections.abc import Iterator
+
+import keras
 
 
 @contextlib.contextmanager
-def exactly(model, *numbers):
+def exactly(model: keras.Model, *numbers: int | None) -> Iterator[None]:
     """Within it, the model runs exactly the numbers of steps that are given.
 
     Keras runs `steps_per_execution` steps in each call into TensorFlow, and so

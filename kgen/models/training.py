@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kgen import optimizers
@@ -13,7 +14,15 @@ from kgen.errors import InvalidArgument, check_keywords, invalid
 from kgen.models import checks, faults, graph_checks
 from kgen.models.steps import exactly
 from kgen.parallel import replicas
-from kgen.params import Boolean, Integer, Number, Optional, checked
+from kgen.params import (
+    Boolean,
+    Constraint,
+    Function,
+    Integer,
+    Number,
+    Optional,
+    checked,
+)
 
 # How steps are run, in the `compile` of every model.
 EXECUTION = {
@@ -34,7 +43,7 @@ def validation_step(test_step: Callable) -> Callable:
     return replicas.step(test_step)
 
 
-def compiles(**constraints) -> Callable:
+def compiles(**constraints: Constraint) -> Callable[[Function], Function]:
     """Decorates a model's `compile`, whose arguments have constraints.
 
     It runs in the scope of the model's strategy, since the optimizers that it
@@ -207,23 +216,23 @@ class Trained(keras.Model):
     )
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=None,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | None = None,
+        class_weight: None = None,
+        sample_weight: None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+    ) -> keras.callbacks.History:
         """`keras.Model.fit`, after a look at the data.
 
         Numbers of steps are kept exactly: where `steps_per_execution` does not
@@ -283,15 +292,15 @@ class Trained(keras.Model):
     @checked(batch_size=_COUNT, steps=_COUNT)
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        *args,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: None = None,
+        steps: int | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         """`keras.Model.evaluate`, after a look at the data.
 
         Without `return_dict`, the figures are in the order of
@@ -311,7 +320,14 @@ class Trained(keras.Model):
             )
 
     @checked(batch_size=_COUNT, steps=_COUNT)
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        **kwargs: Any,
+    ) -> np.ndarray:
         """`keras.Model.predict`, after a look at the data.
 
         Raises:
@@ -336,19 +352,19 @@ class Trained(keras.Model):
         any_range = self.encodes_any_range
         return self.input_shapes[0], None if any_range else self.support
 
-    def predict_step(self, data):
+    def predict_step(self, data: Any) -> tf.Tensor:
         shape, support = self._called_with
         inputs, x = self._unpack(data, shape)
         graph_checks.check_values(x, support, type(self).__name__)
         with replicas.frees_graphs():
             return self(inputs, training=False)
 
-    def train_on_batch(self, *args, **kwargs):
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """`keras.Model.train_on_batch`; its figures as those of `evaluate`."""
         with graph_checks.in_words():
             return super().train_on_batch(*args, **kwargs)
 
-    def test_on_batch(self, *args, **kwargs):
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """`keras.Model.test_on_batch`; its figures as those of `evaluate`."""
         with graph_checks.in_words():
             return super().test_on_batch(*args, **kwargs)

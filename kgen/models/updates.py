@@ -1,6 +1,7 @@
 """One step of training: losses, gradients of named variables, optimizers."""
 
 import typing
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -25,7 +26,7 @@ class Player(typing.NamedTuple):
     gate: str | None = None
 
 
-def update(objective, *players):
+def update(objective: Callable, *players: Player) -> typing.Any:
     """Computes losses, and changes each player's variables by its gradient.
 
     Every update of every model goes through here, so that the loss is scaled

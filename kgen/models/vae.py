@@ -9,7 +9,7 @@ from keras import ops
 
 from kgen.errors import invalid
 from kgen.layers import GaussianSampling
-from kgen.losses import gaussian_kl, likelihoods
+from kgen.losses import Likelihood, gaussian_kl, likelihoods
 from kgen.models.encoder_decoder import check_fit, total
 from kgen.models.estimates import log_density, log_prob_given
 from kgen.models.latent import LatentGaussianModel, check_posterior
@@ -91,7 +91,7 @@ class VAE(LatentGaussianModel):
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        likelihood: Any = "gaussian:learned",
+        likelihood: Likelihood | str = "gaussian:learned",
         kl_weight: float = 1.0,
         free_bits: float = 0.0,
         importance_samples: int = 1,
@@ -116,7 +116,7 @@ class VAE(LatentGaussianModel):
         check_fit("VAE", encoder, decoder, encoder.outputs[:1])
 
     @training_step
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
         losses = update(
             lambda: self._step_losses(inputs, x, training=True),
@@ -125,7 +125,7 @@ class VAE(LatentGaussianModel):
         return self._log(losses, x)
 
     @validation_step
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data, values=True)
         return self._log(self._step_losses(inputs, x, training=False), x)
 

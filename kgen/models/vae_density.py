@@ -1,10 +1,11 @@
 """p(x|y) by variational autoencoders."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 
 from kgen.densities import Density
 from kgen.errors import invalid
@@ -96,10 +97,14 @@ class VAEDensity(Density):
     def _all(self):
         return self.models if isinstance(self.models, list) else [self.models]
 
-    def log_prob(self, x, mask=None, training=False):
+    def log_prob(
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         return self._log_prob(x, self._noise(x) if training else None)
 
-    def log_prob_at(self, x, places, training=False):
+    def log_prob_at(
+        self, x: Tensor, places: Tensor, training: bool = False
+    ) -> Tensor:
         eps = tf.gather(self._noise(x), places) if training else None
         return self._log_prob(tf.gather(x, places), eps)
 
@@ -125,7 +130,9 @@ class VAEDensity(Density):
         found = function(self.models, labels, *tiled)
         return tf.transpose(tf.reshape(found, (self.num_classes, -1)))
 
-    def log_prob_in(self, x, labels, training=False):
+    def log_prob_in(
+        self, x: Tensor, labels: Tensor, training: bool = False
+    ) -> Tensor:
         function = self._bound if training else self._estimate
         rows = (x, self._noise(x)) if training else (x,)
         if not isinstance(self.models, list):
@@ -134,7 +141,7 @@ class VAEDensity(Density):
             labels, lambda model, *rows: function(model, None, *rows), *rows
         )
 
-    def draw(self, labels, seed):
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         """E[x|z] of each, for z from the prior."""
         z = prior_draws(tf.shape(labels)[0], self._largest, seed)
         if not isinstance(self.models, list):
@@ -186,10 +193,10 @@ class VAEDensity(Density):
         log_prob, _ = estimates.importance_sampling(*draws, common=True)
         return log_prob
 
-    def regularization(self):
+    def regularization(self) -> Tensor:
         return sum(model.regularization() for model in self._all)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         serialize = keras.saving.serialize_keras_object
         one = not isinstance(self.models, list)
         return {
@@ -202,7 +209,7 @@ class VAEDensity(Density):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Self:
         """Builds the density that `get_config` described."""
         build = keras.saving.deserialize_keras_object
         models = config["models"]

@@ -5,10 +5,17 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 from keras import ops
+from keras.optimizers import Optimizer
 
 from kgen import optimizers
 from kgen.layers import GaussianSampling
-from kgen.losses import gaussian_kl, likelihoods
+from kgen.losses import (
+    AdversarialLoss,
+    Likelihood,
+    Penalty,
+    gaussian_kl,
+    likelihoods,
+)
 from kgen.models import adversarial
 from kgen.models.adversarial import Adversarial, DiscriminatorOutputs
 from kgen.models.averages import WeightAverage
@@ -138,7 +145,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         decoder: keras.Model,
         discriminator: keras.Model,
         feature_layer: str = "features",
-        likelihood: Any = "gaussian:learned",
+        likelihood: Likelihood | str = "gaussian:learned",
         feature_weight: float = 1.0,
         kl_weight: float = 0.02,
         free_bits: float = 0.0,
@@ -183,11 +190,11 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     )
     def compile(
         self,
-        optimizer: Any = "adam:0.001:0.5",
-        decoder_optimizer: Any = None,
-        discriminator_optimizer: Any = None,
-        loss: Any = "non_saturating",
-        penalty: Any = "gradient_penalty:0.1",
+        optimizer: Optimizer | str = "adam:0.001:0.5",
+        decoder_optimizer: Optimizer | str | None = None,
+        discriminator_optimizer: Optimizer | str | None = None,
+        loss: AdversarialLoss | str = "non_saturating",
+        penalty: Penalty | str | None = "gradient_penalty:0.1",
         reconstruction_weight: float = 1.0,
         adversarial_weight: float = 1.0,
         discriminator_steps: int = 1,
@@ -302,7 +309,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         )
 
     @training_step
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
         encoder = Player(
@@ -326,7 +333,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         return self._log(losses, x)
 
     @validation_step
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data, values=True)
         (inputs,) = self._parts(inputs, 1)
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):

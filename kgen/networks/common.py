@@ -5,7 +5,7 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeAlias
 
 import keras
 from keras import KerasTensor, layers, ops
@@ -31,10 +31,12 @@ from kgen.params import (
 
 OWNER = "create_model"
 
+Arguments = ParamSpec("Arguments")
+
 # Types of arguments that Keras makes objects of.
-Activation = Callable | str | None
-Regularizer = keras.regularizers.Regularizer | str | None
-KernelConstraint = keras.constraints.Constraint | str | None
+Activation: TypeAlias = Callable | str | None
+Regularizer: TypeAlias = keras.regularizers.Regularizer | str | None
+KernelConstraint: TypeAlias = keras.constraints.Constraint | str | None
 
 # Keras's layers, with the channels last whatever Keras is configured to. Every
 # layer of kgen's networks that has a `data_format` is made by these.
@@ -146,8 +148,8 @@ ARGUMENTS = {
 
 
 def builder(
-    function: Callable[..., keras.Model], is_picture: bool = False
-) -> Callable[..., keras.Model]:
+    function: Callable[Arguments, keras.Model], is_picture: bool = False
+) -> Callable[Arguments, keras.Model]:
     """Decorates a builder of networks: checks and converts its arguments.
 
     What Keras makes of a name or a config is made here, so that a message names
@@ -162,7 +164,7 @@ def builder(
     constraints = {**ARGUMENTS, "input_shape": Shape(is_picture)}
 
     @functools.wraps(function)
-    def build(*args, **kwargs):
+    def build(*args: Arguments.args, **kwargs: Arguments.kwargs) -> keras.Model:
         owner = f"{family}.{function.__name__}"
         check_keywords(owner, list(signature.parameters), kwargs)
         bound = signature.bind(*args, **kwargs)
@@ -174,7 +176,11 @@ def builder(
     return build
 
 
-picture_builder = functools.partial(builder, is_picture=True)
+def picture_builder(
+    function: Callable[Arguments, keras.Model],
+) -> Callable[Arguments, keras.Model]:
+    """Decorates a builder of networks for pictures, as `builder` does."""
+    return builder(function, is_picture=True)
 
 
 class Inputs:
@@ -197,7 +203,7 @@ class Inputs:
 
     def with_labels(self, x: KerasTensor) -> KerasTensor:
         """Appends the one-hot labels, if there are any, to a tensor."""
-        if self.labels is None:
+        if self.num_classes is None:
             return x
         return ConcatenateLabels(self.num_classes)([x, self.labels])
 
@@ -288,7 +294,7 @@ def cropped(x: KerasTensor, size: tuple[int, int]) -> KerasTensor:
     return Cropping2D([(0, rows) for rows in excess])(x)
 
 
-def packed(shape: tuple[int, ...], pack: int) -> tuple[int, ...]:
+def packed(shape: Sequence[int], pack: int) -> tuple[int, ...]:
     """The shape of `pack` examples side by side in the last axis."""
     return (*shape[:-1], shape[-1] * pack)
 

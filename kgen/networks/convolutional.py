@@ -21,9 +21,11 @@ def stages(input_shape: Sequence[int]) -> list[tuple[int, int]]:
     Args:
         input_shape: Shape of one picture.
     """
-    sizes = [tuple(input_shape[:2])]
-    while max(sizes[-1]) > _SMALLEST:
-        sizes.append(tuple(math.ceil(side / 2) for side in sizes[-1]))
+    height, width = input_shape[:2]
+    sizes = [(height, width)]
+    while max(height, width) > _SMALLEST:
+        height, width = math.ceil(height / 2), math.ceil(width / 2)
+        sizes.append((height, width))
     return sizes
 
 

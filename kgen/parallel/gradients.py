@@ -7,7 +7,7 @@ from kgen.errors import invalid
 from kgen.parallel import replicas
 
 
-def weighted(loss):
+def weighted(loss: tf.Tensor) -> tf.Tensor:
     """A mean over a replica's examples, weighted by how many it has.
 
     Optimizers add up the gradients of all replicas.
@@ -17,7 +17,12 @@ def weighted(loss):
     return loss * tf.cast(replicas.share(), loss.dtype)
 
 
-def apply(optimizer, gradients, variables, condition=None):
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: list,
+    variables: list,
+    condition: tf.Tensor | None = None,
+) -> None:
     """Lets an optimizer change variables.
 
     Args:

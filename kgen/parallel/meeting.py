@@ -8,6 +8,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Callable
 
 _SECONDS = 0.5  # from one look, or call, to the next
 _SILENCE = 10.0  # after which the other end is taken for dead
@@ -22,7 +23,9 @@ class Mismatch(Exception):
     """The first worker knows of other workers; it has their addresses."""
 
 
-def meet(hosts, index, waiting):
+def meet(
+    hosts: list[str], index: int, waiting: Callable[[list[str]], None]
+) -> None:
     """Returns once all workers are here.
 
     The first one listens at its address, and tells those who call who is
@@ -52,7 +55,7 @@ def meet(hosts, index, waiting):
         time.sleep(_SECONDS)
 
 
-def port_of(address):
+def port_of(address: str) -> int:
     """The port of `HOST:PORT`."""
     return int(address.rpartition(":")[2])
 

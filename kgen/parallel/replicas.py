@@ -9,10 +9,13 @@ import contextlib
 import functools
 import threading
 import typing
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
+from tensorflow import Tensor
 from tensorflow.python.framework import ops as tf_ops
 
 _SUM = tf.distribute.ReduceOp.SUM
@@ -36,13 +39,13 @@ class Part(typing.NamedTuple):
 _current = threading.local()
 
 
-def count():
+def count() -> int:
     """How many replicas run what is running; 1 outside of a step."""
     context = tf.distribute.get_replica_context()
     return 1 if context is None else context.num_replicas_in_sync
 
 
-def step(function):
+def step(function: Callable) -> Callable:
     """Makes a `train_step` or `test_step` one of a replica among others.
 
     A replica without an example, at the end of the data, gets one of zeros that
@@ -92,7 +95,7 @@ def _number():
     return tf.cast(number, "int32")
 
 
-def share():
+def share() -> Tensor | float:
     """What the mean over a replica's examples counts for in that over all."""
     part = _part()
     if part is None:
@@ -100,19 +103,19 @@ def share():
     return tf.cast(part.examples, "float32") / tf.cast(part.total, "float32")
 
 
-def examples(x):
+def examples(x: Tensor) -> Tensor:
     """How many examples of the data are in x."""
     part = _part()
     return tf.shape(x)[0] if part is None else part.examples
 
 
-def own(x):
+def own(x: Tensor) -> Tensor:
     """x without the example of zeros of a replica that has none."""
     part = _part()
     return x if part is None else x[: part.examples]
 
 
-def real(x):
+def real(x: Tensor) -> Tensor:
     """x, or none of it on a replica that has only the example of zeros.
 
     Args:
@@ -124,13 +127,13 @@ def real(x):
     return x[: tf.where(part.examples > 0, tf.shape(x)[0], 0)]
 
 
-def all_sum(x):
+def all_sum(x: Tensor) -> Tensor:
     """The sum over all replicas, to be differentiated."""
     return x if count() == 1 else _all_sum(x)
 
 
 @contextlib.contextmanager
-def frees_graphs():
+def frees_graphs() -> Iterator[None]:
     """After it, the graphs that it made can go: some 10 MB of a model.
 
     TensorFlow registers each use of a custom gradient by a name, and with it
@@ -156,7 +159,7 @@ def _all_sum(x):
     return context.all_reduce(_SUM, tf.identity(x)), _all_sum
 
 
-def values_of(variable):
+def values_of(variable: tf.Variable) -> list[np.ndarray]:
     """What each replica has in a variable that it keeps for itself.
 
     All workers must ask for it.
@@ -182,7 +185,7 @@ def values_of(variable):
     return list(found[0].numpy())
 
 
-def mean(x, axis=None):
+def mean(x: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
     """The mean over the examples of all replicas, to be differentiated.
 
     A mean that goes into a loss as it is needs none of it: `update` weighs the
@@ -198,14 +201,16 @@ def mean(x, axis=None):
     return all_sum(local * tf.cast(share(), local.dtype))
 
 
-def std(x):
+def std(x: Tensor) -> Tensor:
     """The standard deviation of all numbers of the batch."""
     if count() == 1:
         return ops.std(x)
     return ops.sqrt(mean(ops.square(x - mean(x))))
 
 
-def normal(shape, seed, axis=0):
+def normal(
+    shape: Sequence, seed: keras.random.SeedGenerator, axis: int = 0
+) -> Tensor:
     """Draws from N(0, 1): the part of what one device would draw for all.
 
     So the replicas' draws differ, and don't depend on how many they are.
@@ -219,7 +224,12 @@ def normal(shape, seed, axis=0):
     return _part_of_draws(draw, tuple(shape), axis)
 
 
-def uniform(shape, seed, low=0.0, high=1.0):
+def uniform(
+    shape: Sequence,
+    seed: keras.random.SeedGenerator,
+    low: float = 0.0,
+    high: float = 1.0,
+) -> Tensor:
     """Like `normal`, from the uniform distribution on [low, high)."""
     draw = functools.partial(
         keras.random.uniform,
@@ -250,7 +260,7 @@ def _part_of_draws(draw, shape, axis):
     return tf.pad(drawn, missing)[rows]
 
 
-def needs_own_loop(strategy):
+def needs_own_loop(strategy: tf.distribute.Strategy) -> bool:
     """Whether `steps` has to replace Keras's loop of steps.
 
     Keras's own (3.15) fails on several steps in MirroredStrategy, and under
@@ -264,7 +274,12 @@ def needs_own_loop(strategy):
     return several or isinstance(strategy, workers)
 
 
-def steps(step_function, strategy, number, eagerly=False):
+def steps(
+    step_function: Callable,
+    strategy: tf.distribute.Strategy,
+    number: int,
+    eagerly: bool = False,
+) -> Callable:
     """`number` steps in one call, on what a strategy has distributed.
 
     Args:

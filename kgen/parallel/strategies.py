@@ -9,11 +9,18 @@ import json
 import os
 import re
 import signal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kgen.errors import InvalidArgument, invalid, say
 from kgen.names import STRATEGIES
 from kgen.parallel import meeting
 from kgen.params import Integer
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Value = TypeVar("Value")
 
 _OWNER = "kgen train"
 _ADDRESS = re.compile(r"^[^\s:/]+:\d+$|^\[[0-9a-fA-F:.]+\]:\d+$")
@@ -35,7 +42,7 @@ class WorkerLost(RuntimeError):
     """Another worker has gone, so that this one can't go on."""
 
 
-def check(strategy, devices=None):
+def check(strategy: str | None, devices: int | None = None) -> None:
     """Looks at what was asked for, before TensorFlow is there.
 
     Args:
@@ -106,12 +113,12 @@ def _place():
     return chiefs + cluster.get("worker", []), before + int(task["index"])
 
 
-def is_chief():
+def is_chief() -> bool:
     """Whether TF_CONFIG makes this process the one that writes."""
     return _place()[1] == 0
 
 
-def meet(waiting):
+def meet(waiting: Callable[[list[str], bool], None]) -> None:
     """Returns once all workers that TF_CONFIG names are here.
 
     Args:
@@ -141,7 +148,9 @@ def meet(waiting):
         ) from error
 
 
-def create(strategy, devices=None):
+def create(
+    strategy: str | None, devices: int | None = None
+) -> "tf.distribute.Strategy":
     """Makes a strategy; nothing else may have run in TensorFlow before.
 
     Several workers should `meet` first.
@@ -199,7 +208,7 @@ def _of_workers():
 
 
 @contextlib.contextmanager
-def watched(strategy):
+def watched(strategy: str | None) -> Iterator[None]:
     """Within it, workers start together, or this process ends with status 1.
 
     Where another worker has died since they met, TensorFlow waits for it, and
@@ -227,7 +236,7 @@ def watched(strategy):
             faulthandler.cancel_dump_traceback_later()
 
 
-def described(strategy):
+def described(strategy: "tf.distribute.Strategy") -> dict[str, Any]:
     """What a run's settings say of a strategy.
 
     Args:
@@ -254,7 +263,7 @@ def _resolver(strategy):
     return found if is_cluster else None
 
 
-def writes(strategy):
+def writes(strategy: "tf.distribute.Strategy") -> bool:
     """Whether this process is the one that writes.
 
     Args:
@@ -269,7 +278,7 @@ def writes(strategy):
 
 
 @contextlib.contextmanager
-def guarded(strategy):
+def guarded(strategy: "tf.distribute.Strategy") -> Iterator[None]:
     """Says, within it, what to do when another worker has gone.
 
     Args:
@@ -300,7 +309,9 @@ def guarded(strategy):
         ) from error
 
 
-def by_chief(strategy, function):
+def by_chief(
+    strategy: "tf.distribute.Strategy", function: Callable[[], Value]
+) -> Value:
     """What a function returns on the chief, on all workers.
 
     Its errors are those of all, so that none waits for one who gave up. All
@@ -334,7 +345,9 @@ def by_chief(strategy, function):
     return answer["value"]
 
 
-def send(strategy, read):
+def send(
+    strategy: "tf.distribute.Strategy", read: Callable[[], bytes]
+) -> bytes | None:
     """Gives the chief's bytes to the other workers.
 
     Args:

@@ -1,6 +1,7 @@
 """Curves: losses by epoch, errors by size, accuracies by labels."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import colormaps
@@ -18,7 +19,7 @@ _FAMILIES = {"generative": ("Blues", "-"), "discriminative": ("Oranges", "--")}
 _PANELS = 3  # of curves in a row, which can be read on a phone
 
 
-def losses(history: dict[str, list], path: Path) -> None:
+def losses(history: Mapping[str, list], path: Path) -> None:
     """Draws each part of the loss over the epochs, training and validation.
 
     The probabilities that a discriminator gives real and generated examples

@@ -114,5 +114,5 @@ def fingerprint(model: keras.Model) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     for weight in model.weights:
-        digest.update(np.ascontiguousarray(weight))
+        digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()

@@ -45,7 +45,7 @@ class Candidate:
         """Whether the labels that judge it mean what they meant in training, as
         far as they tell: some examples may lack a class."""
         before, now = self.trained_on, self.source
-        if before is now:
+        if before is None or before is now:
             return True
         if before.class_names and now.class_names:
             return tuple(before.class_names) == tuple(now.class_names)
@@ -93,7 +93,9 @@ def open_candidates(
             if is_own or model.conditional or model.needs_labels:
                 raise
             trained_on = train = None
-        source = trained_on if is_own else open_once(data, *details)
+        source = trained_on
+        if source is None or not is_own:
+            source = open_once(data, *details)
         split = held_out_split(source, not is_own)
         candidates.append(
             Candidate(run, model, trained_on, source, split, train)

@@ -64,7 +64,7 @@ class Interval:
         """
         match = _EVERY.fullmatch(str(text))
         number = float(next(filter(None, match.groups()))) if match else 0
-        if not number:
+        if not match or not number:
             raise InvalidArgument(
                 "--checkpoint-every: expected a number of steps, such as 500, of "
                 "minutes, such as 10m, or of epochs, such as 2e. Received: "
@@ -274,12 +274,15 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.every, self.within = every, within
-        self.restored = None  # the file that `restore` has read
+        # The file that `restore` has read
+        self.restored: pathlib.Path | None = None
         self.epochs = 0  # how many whole ones the training has seen
-        self._begun = None  # the checkpoint within an epoch to go on from
+        # The checkpoint within an epoch to go on from
+        self._begun: Checkpoint | None = None
         self._last = 0, time.monotonic()
         self._saved = -math.inf  # when the last one of whole epochs was written
-        self._unsaved = None  # the one that the model's state would be
+        # The one that the model's state would be, if it were written
+        self._unsaved: Checkpoint | None = None
         self._is_training = False
 
     def found(self) -> list[Checkpoint]:
@@ -388,7 +391,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._save_epoch()
 
     def _is_due(self, epochs: int) -> bool:
-        if self.every and not self.every.within_epochs:
+        if self.every and self.every.epochs:
             return epochs % self.every.epochs == 0
         return time.monotonic() - self._saved >= _SECONDS
 

@@ -33,7 +33,7 @@ def held_out_split(source: Source, given: bool = False) -> str:
     """
     if given and "all" in source.splits:
         return "all"
-    return source.first_of("test", "validation", "train")
+    return source.first_of("test", "validation", "train") or source.splits[0]
 
 
 def checked_batches(

@@ -175,12 +175,12 @@ def draw_attributes(
     path: pathlib.Path,
 ) -> None:
     """Draws a picture of a class moved by the vector to the next class."""
-    if model.conditional or examples.labels is None:
-        return  # a conditional model's labels say the class, not its codes
     most = max(1, _NUMBERS // math.prod(model.input_shapes[0]))
     examples = subset(examples, most)
-    x, y = _all(examples.batches(batch_size=256)), examples.labels
-    classes = np.unique(y)
+    y = examples.labels
+    if model.conditional or y is None:
+        return  # a conditional model's labels say the class, not its codes
+    x, classes = _all(examples.batches(batch_size=256)), np.unique(y)
     rows = {}
     for label, next_label in list(zip(classes, classes[1:]))[:_WAYS]:
         both = np.isin(y, [label, next_label])

@@ -8,7 +8,7 @@ import os
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ class EvaluateSettings:
 
 
 def evaluate(
-    paths: list[str | os.PathLike],
+    paths: Sequence[str | os.PathLike],
     settings: EvaluateSettings,
     out: str | os.PathLike | None = None,
     overwrite: bool = False,

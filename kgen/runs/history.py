@@ -53,7 +53,7 @@ class History(keras.callbacks.Callback):
             rows = list(csv.DictReader(io.StringIO(text), strict=True))
             rows = [row for row in rows if None not in row.values()]
             _check_names(rows)
-            names = [k for k in rows[:1] and rows[0] if _is_logged(k, rows)]
+            names = [k for row in rows[:1] for k in row if _is_logged(k, rows)]
             rows = [{k: _number(row[k]) for k in names} for row in rows]
             _check_order([row["epoch"] for row in rows])
         except (ValueError, csv.Error) as error:
@@ -86,8 +86,8 @@ class History(keras.callbacks.Callback):
             temporary.write_bytes(lines.getvalue().encode())
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs = {name: float(logs[name]) for name in sorted(logs or {})}
-        row = {"epoch": epoch, **logs}
+        values = sorted((logs or {}).items())
+        row = {"epoch": epoch, **{name: float(x) for name, x in values}}
         if list(row) != self._columns():
             if self.path.exists() and self.path.stat().st_size:
                 self._set_aside(

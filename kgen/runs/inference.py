@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -37,11 +37,13 @@ class Result:
         """Writes the arrays as `.npz`, or draws them as `.png`."""
         if file.suffix == ".npz":
             with files.new_file(file) as temporary:
-                np.savez(temporary, **self.arrays)
+                # No array has the name of an argument.
+                np.savez(temporary, **self.arrays)  # type: ignore[arg-type]
         elif self.title:
             plots.pairs(self.arrays, file, self.title)
         else:
-            plots.samples(*self.arrays.values(), file)
+            (images,) = self.arrays.values()
+            plots.samples(images, file)
 
 
 def write(
@@ -211,7 +213,7 @@ def _labels_of(examples: Examples | StreamedExamples) -> dict[str, np.ndarray]:
     return {} if labels is None else {"labels": labels}
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Callable[..., Result]] = {
     "sample": sample,
     "reconstruct": reconstruct,
     "denoise": denoise,

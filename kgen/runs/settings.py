@@ -189,14 +189,14 @@ class TrainSettings:
                     f"be resumed with {names.as_typed(new)}. Leave the option out, or "
                     "train again with a new --out."
                 )
-        by = {"strategy": asked.strategy, "devices": asked.devices}
         new = {n: getattr(asked, n) for n in _CHANGEABLE if n in given}
         every = self.checkpoint_every and Interval.of(self.checkpoint_every)
         if every and every.within_epochs:
             if asked.strategy or new.get("on_nan", self.on_nan) != "stop":
                 # These go without; where it was given, `train` says so.
                 new = {"checkpoint_every": None, **new}
-        return dataclasses.replace(self, **by, **new)
+        new |= {"strategy": asked.strategy, "devices": asked.devices}
+        return dataclasses.replace(self, **new)
 
 
 _DEFAULTS = {

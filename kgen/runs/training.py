@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 from collections.abc import Collection
+from typing import Any
 
 import keras
 import numpy as np
@@ -152,7 +153,7 @@ def _check_batch_size(size: int, replicas: int) -> None:
 def _datasets(
     source: Source, settings: TrainSettings
 ) -> dict[str, tf.data.Dataset | None]:
-    options = {
+    options: dict[str, Any] = {
         "labels": settings.conditional,
         "batch_size": settings.batch_size,
         "seed": settings.seed,
@@ -268,7 +269,8 @@ def _set_checkpoints(
 ) -> None:
     """Sets when checkpoints are kept; raises if that can't be."""
     obstacle = _obstacle_within_epochs(settings, model)
-    every = settings.checkpoint_every and Interval.of(settings.checkpoint_every)
+    text = settings.checkpoint_every
+    every = Interval.of(text) if text else None
     if every and every.within_epochs and obstacle:
         raise InvalidArgument(
             f"--checkpoint-every {obstacle} Pass a number of epochs, such as 1e."
@@ -341,7 +343,9 @@ def _share_state(
 ) -> None:
     """Gives all workers the chief's checkpoint: they may not see its disk."""
     state = strategies.send(
-        strategy, lambda: run.checkpoints.restored.read_bytes()
+        strategy,
+        # There is one, since the run has epochs.
+        lambda: run.checkpoints.restored.read_bytes(),  # type: ignore[union-attr]
     )
     if state is None:
         return

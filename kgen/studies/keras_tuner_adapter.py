@@ -13,6 +13,7 @@ import random
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -47,11 +48,11 @@ class ResumableOracle(keras_tuner.Oracle):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         folder: pathlib.Path,
         report: Callable,
         minutes: float | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         # A trial that fails says nothing about the next one.
         super().__init__(
@@ -280,7 +281,9 @@ _ORACLES = {
 TUNERS = tuple(_ORACLES)
 
 
-def make_oracle(study, trials: int | None, report: Callable) -> ResumableOracle:
+def make_oracle(
+    study: Any, trials: int | None, report: Callable
+) -> ResumableOracle:
     """The oracle of a study, which knows the whole space.
 
     Args:

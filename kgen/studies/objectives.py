@@ -33,7 +33,7 @@ _CHANGES = {
 }
 # These are in nats of a density of x, whichever likelihood it has.
 _OF_DENSITIES = {"elbo", "log_likelihood", "log_prob"}
-_DIRECTIONS = {"lower": "min", "higher": "max"}
+_DIRECTIONS: dict[str | None, str] = {"lower": "min", "higher": "max"}
 
 
 @dataclasses.dataclass(frozen=True)

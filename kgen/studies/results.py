@@ -92,7 +92,7 @@ def best(study: Study, trials: list[dict]) -> dict | None:
     winner = None
     for trial in trials:
         if trial["value"] is not None and study.objective.is_better(
-            trial["value"], winner and winner["value"]
+            trial["value"], winner["value"] if winner else None
         ):
             winner = trial
     if winner is None:

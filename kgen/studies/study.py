@@ -57,8 +57,8 @@ class Data:
         if train is None and validation is None:
             examples = self._default_examples()
         else:
-            self._check_splits(train, validation)
-            examples = map(self.source.examples, (train, validation))
+            splits = self._checked_splits(train, validation)
+            examples = map(self.source.examples, splits)
         self._examples = dict(zip(("train", "validation"), examples))
         self.conditional, self.binarize = conditional, binarize
         if conditional and self.examples("train").labels is None:
@@ -77,7 +77,8 @@ class Data:
             )
         return map(train.select, set_aside(len(train), train.labels))
 
-    def _check_splits(self, train, validation):
+    def _checked_splits(self, train, validation):
+        """Returns both; raises if they can't be used."""
         splits = {"train": train, "validation": validation}
         if None in splits.values():
             expected = "both of train and validation, or none"
@@ -94,6 +95,7 @@ class Data:
         if self.source.overlap(train, validation):
             expected = "train and validation without examples in common"
             raise invalid("data", "study", expected, splits)
+        return train, validation
 
     def examples(self, name: str) -> Examples | StreamedExamples:
         """The examples of `"train"` or `"validation"`."""
@@ -251,7 +253,7 @@ def check_tuner(study: Study, trials: int | None = None) -> None:
     if tuner == "hyperband":
         _check_hyperband(owner, study.settings.epochs, trials, hypermodel)
     first = max(3, 3 * hypermodel.count())
-    if tuner == "bayesian" and trials <= first:
+    if tuner == "bayesian" and trials and trials <= first:
         raise InvalidArgument(
             f"{owner}: the Bayesian tuner draws its first {first} trials at "
             f"random, and there are {trials}. Give more, search less, or take "

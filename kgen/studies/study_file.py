@@ -5,6 +5,7 @@ import pathlib
 import re
 import tomllib
 from collections.abc import Mapping
+from typing import Any
 
 from kgen import registry
 from kgen.errors import InvalidArgument, invalid
@@ -159,7 +160,9 @@ def _parse(text):
     return tomllib.loads(text)
 
 
-def _checked(entries: Mapping, known: Mapping, table: str | None, owner: str):
+def _checked(
+    entries: Mapping, known: Mapping, table: str | None, owner: str
+) -> dict[str, Any]:
     """A table as a dictionary; raises if a name or a value is wrong."""
     content = {}
     for key, value in entries.items():

@@ -4,7 +4,6 @@ import math
 import os
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -200,7 +199,7 @@ def draw(content: dict, path: str | os.PathLike) -> None:
         figure.savefig(temporary, dpi=_DPI)
 
 
-def _draw_points(axes: Axes, trials, x, failed_x, picked=slice(None)):
+def _draw_points(axes, trials, x, failed_x, picked=slice(None)):
     """Draws points of trials; what is out of the picture is at its edge.
 
     Args:

@@ -5,6 +5,7 @@ import math
 import pathlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import keras_tuner
@@ -37,7 +38,8 @@ class KeepBest(keras.callbacks.Callback):
     def __init__(self, objective: Objective, path: pathlib.Path):
         super().__init__()
         self.objective, self.path = objective, path
-        self.best, self.epochs = None, None
+        self.best: float | None = None
+        self.epochs: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         value = (logs or {}).get(self.objective.name, math.nan)
@@ -122,7 +124,7 @@ class Trainer(ResumableTuner):
         self.study, self._judge, self._watch = study, Judge(study), watch
         super().__init__(oracle, study.hypermodel(), study.folder)
 
-    def run_trial(self, trial: Trial, **kwargs) -> dict:
+    def run_trial(self, trial: Trial, **kwargs: Any) -> dict:
         """Trains with each of the study's seeds, and writes the record.
 
         Args:

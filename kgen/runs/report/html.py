@@ -1,7 +1,8 @@
 """HTML as a tree of elements, whose texts are escaped when it is written."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 # It writes here, and parses nothing.
 from xml.etree import ElementTree  # nosec B405
@@ -9,7 +10,7 @@ from xml.etree import ElementTree  # nosec B405
 Element = ElementTree.Element
 
 
-def element(tag: str, *children: Element | str, **attributes) -> Element:
+def element(tag: str, *children: Element | str, **attributes: Any) -> Element:
     """Makes an element of HTML.
 
     Args:
@@ -71,7 +72,7 @@ def table(
 def comparison_table(
     caption: str,
     runs: list[str],
-    texts: list[Mapping],
+    texts: Sequence[Mapping],
     mark_differences: bool = False,
 ) -> list[Element]:
     """Makes a table of texts by name, with one column a run.

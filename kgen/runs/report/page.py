@@ -6,7 +6,6 @@ import pathlib
 from kgen import files
 from kgen.runs.report import images, words
 from kgen.runs.report.html import (
-    Element,
     comparison_table,
     dash,
     document,
@@ -181,7 +180,7 @@ def _flat(settings, prefix=""):
 # The metrics
 
 
-def _metrics(evaluations, runs) -> list[Element]:
+def _metrics(evaluations, runs):
     """The metrics, how to read each, and which run is the best in it."""
     metric_rows = rows(evaluations)
     if not metric_rows:

@@ -103,7 +103,7 @@ def differences(evaluations: list[dict]) -> list[str]:
         if evaluation.get("num_samples") is not None
         or evaluation.get("extractor")
     ]
-    conditions = {
+    conditions: dict[str, list] = {
         "data": [evaluation.get("data") for evaluation in evaluations],
         "features": [e.get("extractor") for e in with_samples],
         "number of samples": [

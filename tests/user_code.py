@@ -1,0 +1,246 @@
+"""The public API as a user writes it, for mypy alone: it is never run.
+
+`assert_type` fails where an annotation is not the one a user may rely on. Without
+TensorFlow's and Keras's types, what is theirs is of type Any.
+"""
+
+import pathlib
+from typing import assert_type
+
+import keras
+import keras_tuner
+import numpy as np
+import tensorflow as tf
+
+import kgen
+from kgen.evaluation import Estimate
+from kgen.extractors import Extractor
+from kgen.models.base import GenerativeModel
+from kgen.sklearn import (
+    AutoencoderTransformer,
+    GenerativeClassifier,
+    VAETransformer,
+)
+
+assert_type(kgen.__version__, str)
+
+
+def data() -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    train, test = kgen.data.load(
+        "digits", split=("train", "test"), batch_size=64, seed=0
+    )
+    kgen.data.load(np.zeros((2, 8, 8, 1)), "train[:1]", binarize=True)
+    source = kgen.data.open_source("digits", image_shape=(8, 8, 1))
+    assert_type(source, kgen.data.Source)
+    assert_type(source.splits, tuple[str, ...])
+    assert_type(source.num_classes, int | None)
+    assert_type(len(source.examples("test")), int)
+    kgen.data.set_epoch(train, 3)
+    return train, test
+
+
+def vae(x: np.ndarray, y: np.ndarray) -> None:
+    train, test = data()
+    model = kgen.create_model(
+        "vae", input_shape=(8, 8, 1), network="conv", latent_dim=8
+    )
+    assert_type(model, kgen.VAE)
+    model.compile(optimizer="adam")
+    model.fit(train, validation_data=test, epochs=100)
+    assert_type(model.sample(16, seed=0), np.ndarray)
+    assert_type(model.sample(10, labels=range(10)), np.ndarray)
+    assert_type(model.reconstruct(x), np.ndarray)
+    mean, log_var = model.posterior(x)
+    assert_type(mean, np.ndarray)
+    assert_type(log_var, np.ndarray)
+    assert_type(model.elbo(x), np.ndarray)
+    assert_type(model.rate_distortion(x), tuple[np.ndarray, np.ndarray])
+    assert_type(model.log_likelihood(x, num_samples=500), np.ndarray)
+    assert_type(model.importance_sampling(x), tuple[np.ndarray, np.ndarray])
+    assert_type(model.interpolate(x, x, steps=8), np.ndarray)
+    moved = model.encode(x) + model.attribute_vector(x, y)
+    assert_type(model.decode(moved), np.ndarray)
+    assert_type(model.predict(x), np.ndarray)
+    assert_type(model.metrics_names, list[str])
+
+
+def files(path: pathlib.Path, model: kgen.VAE) -> None:
+    model.save(path / "vae.keras")
+    loaded = kgen.load_model(
+        "vae.keras", custom_objects={"MyLayer": keras.layers.Layer}
+    )
+    loaded.sample(1)
+    assert_type(model.export("saved_models/vae/1"), None)
+    model.export(path, overwrite=True, image_format="png", facts={"run": 1})
+    assert_type(kgen.export.next_version(path, "vae"), pathlib.Path)
+    assert_type(kgen.VAE.from_config(model.get_config()), kgen.VAE)
+
+
+def networks() -> None:
+    encoder = kgen.networks.dense.encoder((8, 8, 1), 2, hidden_units=(64,))
+    decoder = kgen.networks.dense.decoder((8, 8, 1), 2)
+    discriminator = kgen.networks.convolutional.discriminator((8, 8, 1))
+    likelihood = kgen.losses.Gaussian(learn_stddev=True)
+    kgen.VAE(encoder, decoder, likelihood, kl_weight=4, free_bits=0.1, seed=0)
+    kgen.Autoencoder(encoder, decoder, likelihood="mae")
+    kgen.DenoisingAutoencoder(encoder, decoder, corruption="gaussian:0.25")
+    kgen.GAN(decoder, discriminator, latent_dim=2)
+    kgen.VAEGAN(encoder, decoder, discriminator, feature_weight=0.5)
+
+
+def autoencoders(x: np.ndarray) -> None:
+    ae = kgen.create_model("autoencoder", input_shape=(8, 8, 1))
+    assert_type(ae, kgen.Autoencoder)
+    ae.compile(optimizer="adam")
+    assert_type(ae.decode(ae.encode(x)), np.ndarray)
+    denoiser = kgen.create_model(
+        "denoising_autoencoder", input_shape=[8, 8, 1], network="unet"
+    )
+    assert_type(denoiser, kgen.DenoisingAutoencoder)
+    assert_type(denoiser.denoise(denoiser.corrupt(x)), np.ndarray)
+
+
+def gans(x: np.ndarray) -> None:
+    train, _ = data()
+    gan = kgen.create_model("gan", input_shape=(8, 8, 1), latent_dim=16)
+    assert_type(gan, kgen.GAN)
+    gan.compile(
+        loss="hinge", penalty=None, discriminator_steps=2, ema_decay=None
+    )
+    gan.fit(train, epochs=200)
+    assert_type(gan.sample(16, seed=0), np.ndarray)
+    assert_type(gan.interpolate(4, steps=8, seed=0), np.ndarray)
+    assert_type(gan.discriminate(x), np.ndarray)
+    vaegan = kgen.create_model("vaegan", input_shape=(8, 8, 1))
+    assert_type(vaegan, kgen.VAEGAN)
+    vaegan.compile(decoder_optimizer="adam", equilibrium_margin=0.35)
+    assert_type(vaegan.reconstruct(x), np.ndarray)
+
+
+def classifiers(x: np.ndarray, vae: kgen.VAE) -> None:
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(8, 8, 1),
+        num_classes=10,
+        density="full",
+    )
+    assert_type(model, kgen.BayesClassifier)
+    model.compile(discriminative_weight=100, unlabelled_weight=0.01)
+    assert_type(model.log_joint(x, mask=x > 0.1), np.ndarray)
+    assert_type(model.log_prob(x), np.ndarray)
+    assert_type(model.outlier_score(x), np.ndarray)
+    assert_type(model.classify(x), np.ndarray)
+    assert_type(model.predict_log_proba(x), np.ndarray)
+    assert_type(model.sample(10, labels=range(10)), np.ndarray)
+    density = kgen.VAEDensity([vae], importance_samples=64)
+    kgen.BayesClassifier(density, prior="uniform")
+    kgen.BayesClassifier(kgen.densities.NaiveGaussian((8, 8, 1), 10))
+
+
+def any_model(name: str) -> None:
+    model = kgen.create_model(name, input_shape=(64,), network="dense")
+    assert_type(model, GenerativeModel)
+
+
+def callbacks(x: np.ndarray) -> None:
+    train, _ = data()
+    source = kgen.data.open_source("digits")
+    extractor = kgen.extractors.get("classifier", source)
+    assert_type(extractor, Extractor)
+    assert_type(extractor.features(x), np.ndarray)
+    judge = kgen.callbacks.Evaluation(
+        ["frechet_distance", "precision"],
+        source.examples("test"),
+        source.examples("train"),
+        extractor=extractor,
+        every=5,
+        num_samples=2000,
+    )
+    gan = kgen.create_model("gan", input_shape=(8, 8, 1))
+    gan.fit(
+        train,
+        callbacks=[
+            judge,
+            kgen.callbacks.EpochOrder(train),
+            kgen.callbacks.GANWatch(x),
+            kgen.callbacks.Guard(on_nan="skip", report=print),
+            kgen.callbacks.KLWarmUp(epochs=10),
+            kgen.callbacks.SampleProgress("frames", "progress.png"),
+        ],
+    )
+
+
+def evaluation(model: kgen.VAE, x: np.ndarray, y: np.ndarray) -> None:
+    source = kgen.data.open_source("digits")
+    evidence = kgen.evaluation.Evidence(model, source.examples("test"))
+    figures, left_out = kgen.evaluation.compute(evidence, ["elbo"])
+    assert_type(figures, dict[str, Estimate])
+    assert_type(left_out, dict[str, str])
+    assert_type(figures["elbo"].value, float)
+    assert_type(figures["elbo"].standard_error, float | None)
+    assert_type(kgen.evaluation.suits("elbo", model), bool)
+    assert_type(kgen.metrics.probe(x, y), dict[str, float])
+    assert_type(kgen.metrics.frechet_distance(x, x), float)
+    assert_type(kgen.metrics.kernel_distance(x, x), dict[str, float])
+    assert_type(kgen.metrics.precision_recall(x, x), dict[str, float])
+    assert_type(kgen.metrics.active_units(x), int)
+    assert_type(kgen.metrics.psnr(x, x), np.ndarray)
+    assert_type(kgen.metrics.ssim(x, x), np.ndarray)
+    statistics = kgen.metrics.FeatureStatistics()
+    statistics.update(x)
+    assert_type(statistics.covariance, np.ndarray)
+    keras.Sequential().compile("adam", "mse", metrics=[kgen.metrics.PSNR()])
+
+
+def tables(x: np.ndarray, y: np.ndarray) -> None:
+    codes = AutoencoderTransformer(2, random_state=0).fit(x)
+    assert_type(codes, AutoencoderTransformer)
+    assert_type(codes.transform(x), np.ndarray)
+    assert_type(kgen.sklearn.VAETransformer(2).fit(x), VAETransformer)
+    classifier = GenerativeClassifier("low_rank:8", unlabelled=-1).fit(x, y)
+    assert_type(classifier, GenerativeClassifier)
+    assert_type(classifier.predict(x), np.ndarray)
+    assert_type(classifier.predict_proba(x), np.ndarray)
+    assert_type(classifier.sample(5), tuple[np.ndarray, np.ndarray])
+
+
+def tuning() -> None:
+    space = {
+        "latent_dim": {"min": 4, "max": 32, "log": True},
+        "optimizer": {
+            "text": "adam:{rate}",
+            "rate": {"min": 1e-4, "max": 1e-2},
+        },
+    }
+    hypermodel = kgen.hypermodels.VAE(input_shape=(8, 8, 1), space=space)
+    assert_type(hypermodel.first(), dict)
+    assert_type(
+        hypermodel.build(keras_tuner.HyperParameters()), GenerativeModel
+    )
+    assert_type(kgen.hypermodels.get("gan"), type[kgen.hypermodels.HyperModel])
+    study = kgen.studies.read("tuning/vae_digits.toml")
+    assert_type(study, kgen.studies.Study)
+    assert_type(kgen.studies.tune(study, resume=True), dict | None)
+    assert_type(kgen.studies.results.read("tuning/vae_digits.toml"), dict)
+
+
+def pictures(x: np.ndarray) -> None:
+    assert_type(kgen.plots.image_grid(x, 4), np.ndarray)
+    kgen.plots.samples(x, "samples.png", title="Samples")
+    rows = {"original": x, "reconstruction": x}
+    kgen.plots.pairs(rows, pathlib.Path("pairs.png"))
+
+
+def parts() -> None:
+    sampling = kgen.layers.GaussianSampling(kl_weight=1.0, seed=0)
+    sampling.reset()
+    kgen.layers.GatedDense(100)
+    kgen.layers.BatchNormalization()
+    penalty = kgen.losses.penalties.get("r1:0.5")
+    assert_type(penalty, kgen.losses.Penalty | None)
+    loss = kgen.losses.adversarial.get("hinge")
+    assert_type(loss, kgen.losses.AdversarialLoss)
+    assert_type(
+        kgen.densities.get("full", (8, 8, 1), 10), kgen.densities.Density
+    )
+    kgen.optimizers.get("adam:0.001")
