@@ -353,7 +353,8 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epochs, self._steps = epoch, 0
         self._last = 0, time.monotonic()
-        self._iterations = _iterations(self.model)
+        # Of several devices, where nothing is kept within epochs, it can't be read.
+        self._iterations = _iterations(self.model) if self.within else 0
         begun, self._begun = self._begun, None
         if begun and begun.epochs == epoch:
             _set_sums(self.model, begun.note()["sums"])
