@@ -1,5 +1,6 @@
 """What all tests need."""
 
+import gc
 import os
 import tempfile
 
@@ -19,6 +20,13 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frees_models():
+    """Frees the models of a file, which refer to themselves, after its tests."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
