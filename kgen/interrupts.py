@@ -53,6 +53,54 @@ def _raise(number, frame):
     raise Terminated
 
 
+class Deferred:
+    """The signal that has come within `deferred`, if any.
+
+    Attributes:
+        waits: Whether the first signal is only noted. Set it to False where
+            nothing will look at `error` for a while.
+        error: What that signal means: a KeyboardInterrupt, to be raised at the
+            next good moment; or None.
+    """
+
+    def __init__(self) -> None:
+        self.waits = False
+        self.error: KeyboardInterrupt | None = None
+
+    def _handle(self, number, frame):
+        error = (
+            Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        )
+        if self.error or not self.waits:
+            raise error
+        self.error = error
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[Deferred]:
+    """Within it, Ctrl-C or SIGTERM waits for a good moment, if it comes once.
+
+    A second signal raises at once. Signals that would not raise here are left
+    as they are.
+    """
+    state = Deferred()
+    raising = (signal.default_int_handler, _raise)
+    handlers = {
+        number: handler
+        for number in _SIGNALS
+        if (handler := signal.getsignal(number)) in raising
+    }
+    if not _in_main_thread():
+        handlers = {}
+    for number in handlers:
+        signal.signal(number, state._handle)
+    try:
+        yield state
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 @contextlib.contextmanager
 def ignored() -> Iterator[None]:
     """Within it, Ctrl-C and SIGTERM are ignored."""

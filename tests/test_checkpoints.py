@@ -1,15 +1,17 @@
 """Checkpoints: whole ones, and what is left when one is damaged."""
 
+import contextlib
 import json
 import os
 import pathlib
+import signal
 
 import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kgen import cli, files
+from kgen import cli, files, interrupts
 from kgen.errors import InvalidArgument
 from kgen.runs import checkpoints as module
 from kgen.runs.checkpoints import Checkpoints, Interval
@@ -84,35 +86,28 @@ def test_when_checkpoints_are_kept(tmp_path, monkeypatch, every, kept):
     """By time, or by epochs; and always after the last epoch."""
     monkeypatch.setattr(module, "_SECONDS", 1e9)
     checkpoints, found = Checkpoints(tmp_path, every), {}
+    checkpoints.set_params({"epochs": 5})
     for epoch in range(5):
-        model = model_of(epoch + 1.0)
-        checkpoints.set_model(model)
-        checkpoints.on_train_batch_begin(0)
+        checkpoints.set_model(model_of(epoch + 1.0))
         checkpoints.on_epoch_end(epoch)
         found |= {one.epochs: one for one in checkpoints.found()}
-    checkpoints.on_train_end()
-    found |= {one.epochs: one for one in checkpoints.found()}
     assert sorted(found) == kept
     assert checkpoints.restore(model_of(0.0)) == 5
 
 
-def test_an_interruption_between_epochs_keeps_the_last_one(
-    tmp_path, monkeypatch
-):
+def test_a_signal_keeps_the_state_after_the_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SECONDS", 1e9)
-    checkpoints = Checkpoints(tmp_path)
+    interrupt = interrupts.Deferred()
+    checkpoints = Checkpoints(tmp_path, interrupt=interrupt)
     for epoch in range(3):
         checkpoints.set_model(model_of(epoch + 1.0))
-        checkpoints.on_epoch_end(epoch)
-    checkpoints.save_interrupted()
+        interrupt.error = KeyboardInterrupt() if epoch == 2 else None
+        with contextlib.suppress(KeyboardInterrupt):
+            checkpoints.on_epoch_end(epoch)
+            assert epoch < 2
     model = model_of(0.0)
     assert checkpoints.restore(model) == 3
     assert value_of(model) == 3.0
-    # Once the next step has begun, the state is another one.
-    checkpoints.on_epoch_end(3)
-    checkpoints.on_train_batch_begin(0)
-    checkpoints.save_interrupted()
-    assert checkpoints.restore(model) == 3
 
 
 def test_no_checkpoint_is_epoch_0(tmp_path):
@@ -268,27 +263,31 @@ class Killed(Exception):
     ],
     ids=["vae", "gan"],
 )
-@pytest.mark.parametrize("ending", [Killed, KeyboardInterrupt])
+@pytest.mark.parametrize("ending", ["kill", "Ctrl-C"])
 def test_a_training_ended_within_an_epoch_goes_on(
     tmp_path, monkeypatch, model, batch, options, ending
 ):
     """From the checkpoint within it, to the very same weights and logs.
 
-    A kill leaves what `--checkpoint-every` keeps; Ctrl-C keeps one itself.
+    A kill leaves what `--checkpoint-every` keeps; Ctrl-C, which comes while a
+    step is taken, keeps one itself.
     """
     monkeypatch.chdir(tmp_path)
     base = ("train", model, *SMALL, *options, "--epochs", 2)
     kgen(*base, "--out", "unbroken")
 
     def end(self, number, logs=None):
+        if ends := self.epochs == 1 and number >= batch and ending == "Ctrl-C":
+            os.kill(os.getpid(), signal.SIGINT)
         original(self, number, logs)
+        assert not ends
         if self.epochs == 1 and number >= batch:
-            raise ending
+            raise Killed
 
     original = Checkpoints.on_train_batch_end
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "on_train_batch_end", end)
-        every = ("--checkpoint-every", 5) if ending is Killed else ()
+        every = ("--checkpoint-every", 5) if ending == "kill" else ()
         args = [*base, *every, "--out", "run"]
         result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
     assert isinstance(result.exception, (Killed, SystemExit))
@@ -324,11 +323,14 @@ def test_after_a_whole_epoch_there_is_always_one(checkpoints):
         "epoch-00002-step-00000004.weights.h5",
         "epoch-00002.weights.h5",
     ]
-    assert checkpoints.restore(model, within=False) == 2
-    assert value_of(model) == 2.0
     checkpoints.found()[0].note_file.write_text("{")  # its sums are lost
     assert checkpoints.restore(model) == 2
     assert checkpoints.restored.name == "epoch-00002-step-00000003.weights.h5"
+    checkpoints.within = False
+    assert checkpoints.restore(model) == 2
+    assert value_of(model) == 2.0
+    # A later resume must not find what another continuation left.
+    assert weights_in(checkpoints)[-1] == "epoch-00002.weights.h5"
 
 
 @pytest.mark.parametrize(

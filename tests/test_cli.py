@@ -1195,6 +1195,7 @@ def test_a_full_disk_ends_a_training_in_a_line(plain, monkeypatch, place):
     """Wherever it is noticed; the last state is named, and goes on."""
     run = copied(plain)
     base = ("train", "vae", "--resume", "--out", "run", "--epochs", 3)
+    base += ("--checkpoint-every", "1e")
 
     def fail(*args, **kwargs):
         text = f"{run / place}; No space left on device"
@@ -1207,7 +1208,9 @@ def test_a_full_disk_ends_a_training_in_a_line(plain, monkeypatch, place):
             fails_in(patch, run / place)
         line = refused_while_training(*base)
     assert "No space left on device. The training has ended; " in line
-    assert re.search(r"epoch-0000[23].weights.h5 holds its last state", line)
+    assert re.search(
+        r"epoch-0000[23].weights.h5 holds the last state that", line
+    )
     assert "go on with: kgen train vae --resume --out run" in line
     if place == "checkpoints":
         kgen(*base)

@@ -20,9 +20,9 @@ _FRAME = re.compile(r"epoch-(\d+)\.npy$")
 class SampleProgress(keras.callbacks.Callback):
     """Draws the same latent points after some epochs, as one picture.
 
-    There are 20 of these epochs at most, evenly spread. What each of them makes
-    of the points is kept in `directory`, so that a training that is resumed
-    goes on with its picture, which shows 10 of them at most.
+    There are 20 of these epochs at most, evenly spread. The samples of each are
+    kept in `directory`, so that a training that is resumed goes on with its
+    picture, which shows 10 of them at most.
 
     Args:
         directory: Where to keep `epoch-00001.npy`, ...
@@ -46,6 +46,7 @@ class SampleProgress(keras.callbacks.Callback):
         self.picture = pathlib.Path(picture)
         self.count, self.seconds = count, seconds
         self._drawn = 0.0
+        self._epochs = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         model = self.model
@@ -59,34 +60,48 @@ class SampleProgress(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if epoch + 1 not in _spread(range(1, self.params["epochs"] + 1), _KEPT):
+        self._epochs = epoch + 1
+        all_epochs = range(1, self.params["epochs"] + 1)
+        if self._epochs not in _spread(all_epochs, _KEPT):
             return
+        self._keep()
+        if time.monotonic() - self._drawn > self.seconds:
+            self._draw()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self._epochs and not self._path().exists():  # it ended early
+            self._keep()
+        self._draw()
+
+    def _path(self):
+        return self.directory / f"epoch-{self._epochs:05d}.npy"
+
+    def _keep(self):
+        """Keeps the samples of the last epoch."""
         model = self.model
         count = 1000 if model.input_shapes[0] == (2,) else self.count
         labels = model.labels_in_turn(count)
         images = model.sample(count, labels=labels, seed=0)
         self.directory.mkdir(parents=True, exist_ok=True)
-        path = self.directory / f"epoch-{epoch + 1:05d}.npy"
-        with files.new_file(path) as temporary, open(temporary, "wb") as file:
+        with (
+            files.new_file(self._path()) as temporary,
+            open(temporary, "wb") as file,
+        ):
             np.save(file, images.astype("float16"))
-        if time.monotonic() - self._drawn > self.seconds:
-            self._draw(epoch + 1)
 
-    def on_train_end(self, logs: dict | None = None) -> None:
-        self._draw()
-
-    def _draw(self, last=None):
+    def _draw(self):
+        # Later epochs are of a training that went on from an earlier one.
         paths = {
             int(match[1]): path
             for path in sorted(self.directory.glob("epoch-*.npy"))
             if (match := _FRAME.match(path.name))
+            and int(match[1]) <= self._epochs
         }
-        epochs = [epoch for epoch in paths if last is None or epoch <= last]
-        if not epochs:
+        if not paths:
             return
         frames = {
             f"epoch {epoch}": np.load(paths[epoch])
-            for epoch in _spread(epochs, _SHOWN)
+            for epoch in _spread(list(paths), _SHOWN)
         }
         plots.progress(frames, self.picture)
         self._drawn = time.monotonic()

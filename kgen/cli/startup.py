@@ -27,9 +27,10 @@ def start_tensorflow(
     Returns:
         The strategy of that name, which must be the first to use TensorFlow.
     """
-    with strategies.watched(strategy), quiet():
+    with quiet():
         import tensorflow as tf
 
+    with strategies.watched(strategy), quiet():
         made = strategies.create(strategy, devices)
         tf.config.list_physical_devices()
         tf.constant(0)  # the devices are made now

@@ -20,6 +20,7 @@ from kgen.models import (
 )
 from kgen.models.logs import LogMeans
 from kgen.models.training import Traces, Trained
+from kgen.parallel import replicas
 
 # Arguments that every Keras model has.
 _OF_ALL = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
@@ -223,6 +224,7 @@ class GenerativeModel(Trained):
         """
         return {}
 
+    @replicas.frees_graphs()
     def export(
         self,
         filepath: str | os.PathLike,

@@ -223,12 +223,12 @@ def watched(strategy: str | None) -> Iterator[None]:
         yield
         return
     say(_STARTS)
+    handler = signal.getsignal(signal.SIGINT)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        faulthandler.dump_traceback_later(_START, exit=True, file=nowhere)
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
+            faulthandler.dump_traceback_later(_START, exit=True, file=nowhere)
+            if callable(handler):
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
             yield
         finally:
             if callable(handler):
@@ -304,7 +304,7 @@ def guarded(strategy: "tf.distribute.Strategy") -> Iterator[None]:
             raise
         raise WorkerLost(
             "another worker has gone, or can't be reached. Start all workers "
-            "again, with --resume: they go on from the last whole epoch. "
+            "again, with --resume: they go on from the last checkpoint. "
             f"({str(error).splitlines()[0]})"
         ) from error
 

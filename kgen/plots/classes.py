@@ -51,6 +51,8 @@ def confusion(
 
 
 def _class_name(label, class_names):
+    if label < 0:
+        return "(unknown)"
     return class_names[label] if len(class_names) > label else str(label)
 
 

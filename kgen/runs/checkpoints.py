@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras.src.saving import saving_lib
 
-from kgen import files
+from kgen import files, interrupts
 from kgen.errors import InvalidArgument, say
 from kgen.params import Number
 
@@ -253,37 +253,42 @@ class Checkpoints(keras.callbacks.Callback):
     """Keeps states of a training: weights, optimizer, random streams.
 
     Each checkpoint is a file, written whole or not at all, with the epoch in
-    its name, and a JSON file with its checksum. There is one after the first
-    epoch and after the last, and between these one after an epoch that ends 15
-    seconds or more after the last checkpoint, or as `every` says. The last two
-    are kept, and always the newest one after a whole epoch.
+    its name, and a JSON file with its checksum. They are kept
+
+    - after the first epoch, and after an epoch that ends 15 seconds or more
+      after the last checkpoint; or after every N epochs, as `every` says;
+    - within an epoch, if `every` says so;
+    - after the last epoch;
+    - where a signal ends the training, if it can go on from there.
+
+    The last two stay, and always the newest one after a whole epoch.
 
     Args:
         directory: Where to keep them.
         every: `Interval`, or None.
-        within: Whether a training can go on from a state within an epoch; then
-            `save_interrupted` keeps it.
+        within: Whether the training can go on from a state within an epoch.
+        interrupt: The `interrupts.Deferred` of the training, or None.
     """
 
     def __init__(
         self,
         directory: str | os.PathLike,
         every: Interval | None = None,
-        within: bool = False,
+        within: bool = True,
+        interrupt: interrupts.Deferred | None = None,
     ) -> None:
         super().__init__()
         self.directory = pathlib.Path(directory)
-        self.every, self.within = every, within
+        self.every, self.within, self.interrupt = every, within, interrupt
         # The file that `restore` has read
         self.restored: pathlib.Path | None = None
         self.epochs = 0  # how many whole ones the training has seen
         # The checkpoint within an epoch to go on from
-        self._begun: Checkpoint | None = None
+        self.begun: Checkpoint | None = None
+        # The steps and the time of the last checkpoint within this epoch
         self._last = 0, time.monotonic()
+        self._has_stepped = False
         self._saved = -math.inf  # when the last one of whole epochs was written
-        # The one that the model's state would be, if it were written
-        self._unsaved: Checkpoint | None = None
-        self._is_training = False
 
     def found(self) -> list[Checkpoint]:
         """All checkpoints, the newest one first."""
@@ -300,15 +305,16 @@ class Checkpoints(keras.callbacks.Callback):
             return checkpoint.path, checkpoint.epochs
         return None, 0
 
-    def restore(self, model: keras.Model, within: bool = True) -> int:
+    def restore(self, model: keras.Model) -> int:
         """Loads the newest state that is whole; a damaged one is set aside.
 
         If it is a state within an epoch, the next epoch that begins passes over
-        the batches that were trained on before.
+        the batches that were trained on before. Where a training can't go on
+        within an epoch, such states are deleted: they belong to another
+        continuation.
 
         Args:
             model: The model.
-            within: Whether the state may be one within an epoch.
 
         Returns:
             The number of whole epochs that it has seen.
@@ -317,9 +323,10 @@ class Checkpoints(keras.callbacks.Callback):
             InvalidArgument: If there are damaged checkpoints and no other one,
                 or if it doesn't fit.
         """
-        lost = False
+        lost, passed_over = False, []
         for checkpoint in self.found():
-            if checkpoint.steps and not within:
+            if checkpoint.steps and not self.within:
+                passed_over.append(checkpoint)
                 continue
             try:
                 checkpoint.load(model)
@@ -330,9 +337,10 @@ class Checkpoints(keras.callbacks.Callback):
                 continue
             if lost:
                 say(f"Going on from {checkpoint.path}, the one before.")
-            self.restored = checkpoint.path
-            self.epochs = checkpoint.epochs
-            self._begun = checkpoint if checkpoint.steps else None
+            self.restored, self.epochs = checkpoint.path, checkpoint.epochs
+            self.begun = checkpoint if checkpoint.steps else None
+            for other in passed_over:
+                other.delete()
             self._delete_old()  # which a kill may have left
             return checkpoint.epochs
         self._check_none_damaged()
@@ -351,69 +359,63 @@ class Checkpoints(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.epochs, self._steps = epoch, 0
+        self.epochs = epoch
         self._last = 0, time.monotonic()
-        # Of several devices, where nothing is kept within epochs, it can't be read.
-        self._iterations = _iterations(self.model) if self.within else 0
-        begun, self._begun = self._begun, None
+        begun, self.begun = self.begun, None
         if begun and begun.epochs == epoch:
             _set_sums(self.model, begun.note()["sums"])
             self.model.train_function = PassOver(self.model, begun.steps)
             self._last = begun.steps, time.monotonic()
-            self._iterations -= begun.steps
 
     def on_train_batch_begin(
         self, batch: int, logs: dict | None = None
     ) -> None:
-        self._unsaved, self._is_training = None, True
+        # The first step is traced, which takes long, and leaves nothing new.
+        self._wait(self._has_stepped)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._steps = batch + 1
-        steps, moment = self._last
-        over = self.every and self.every.is_over(
-            self._steps - steps, time.monotonic() - moment
+        # Of the calls so far; the last one of an epoch may have taken fewer.
+        steps = batch + 1
+        last, moment = self._last
+        due = self.every and self.every.is_over(
+            steps - last, time.monotonic() - moment
         )
-        if over and self._steps > steps and _is_finite(self.model, logs):
-            self._save(Checkpoint.named(self.directory, self.epochs, batch + 1))
-            self._last = self._steps, time.monotonic()
+        ends = self.interrupt and self.interrupt.error
+        if (due or (ends and self.within)) and steps > last:
+            if _is_finite(self.model, logs):
+                self._save(Checkpoint.named(self.directory, self.epochs, steps))
+                self._last = steps, time.monotonic()
+        if ends:
+            raise ends
+        self._has_stepped = True
 
     def on_test_begin(self, logs: dict | None = None) -> None:
-        self._is_training = False  # validation sets the sums of the logs to 0
+        # No state is kept there: validation sets the sums of the logs to 0.
+        self._wait(False)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.epochs, self._is_training = epoch + 1, False
-        # Otherwise the state before is the one worth keeping.
-        if _is_finite(self.model, logs):
-            self._unsaved = Checkpoint.named(self.directory, epoch + 1)
-            if self._is_due(epoch + 1):
-                self._save_epoch()
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        self._save_epoch()
+        self._wait(False)
+        self.epochs = epoch + 1
+        # If the state is not finite, an earlier checkpoint is the one to keep.
+        if self._is_due(epoch + 1) and _is_finite(self.model, logs):
+            self._save(Checkpoint.named(self.directory, epoch + 1))
+            self._saved = time.monotonic()
+        if self.interrupt and self.interrupt.error:
+            raise self.interrupt.error
 
     def _is_due(self, epochs: int) -> bool:
+        """Whether there is a checkpoint after so many epochs."""
+        is_last = epochs == (self.params or {}).get("epochs")
+        if is_last or (self.interrupt and self.interrupt.error):
+            return True
         if self.every and self.every.epochs:
             return epochs % self.every.epochs == 0
         return time.monotonic() - self._saved >= _SECONDS
 
-    def _save_epoch(self) -> None:
-        """Writes the state after the last whole epoch, unless it is written."""
-        if self._unsaved:
-            self._save(self._unsaved)
-            self._unsaved, self._saved = None, time.monotonic()
-
-    def save_interrupted(self) -> None:
-        """Keeps the state that an interruption of `fit` has left, if possible.
-
-        It is not, where it came between a step and the count of steps, or while
-        the epoch is validated: then there is the last checkpoint.
-        """
-        self._save_epoch()
-        if self.within and self._is_training and self._steps:
-            taken = _iterations(self.model) - self._iterations
-            if taken == self._steps and _is_finite(self.model, None):
-                directory, epochs = self.directory, self.epochs
-                self._save(Checkpoint.named(directory, epochs, taken))
+    def _wait(self, waits: bool) -> None:
+        """Sets whether a signal waits for the next `on_train_batch_end`."""
+        if self.interrupt:
+            self.interrupt.waits = waits
 
     def _save(self, checkpoint: Checkpoint) -> None:
         sums = _sums(self.model) if checkpoint.steps else None
@@ -432,12 +434,6 @@ class Checkpoints(keras.callbacks.Callback):
             weights = note.with_name(f"{note.stem}.weights.h5")
             if not weights.exists():  # a kill came between the two
                 note.unlink(missing_ok=True)
-
-
-def _iterations(model: keras.Model) -> int:
-    """How many steps the model's optimizer has taken."""
-    optimizer = getattr(model, "optimizer", None)
-    return int(getattr(optimizer, "iterations", 0))
 
 
 def _is_finite(model: keras.Model, logs: dict | None) -> bool:

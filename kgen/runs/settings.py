@@ -38,9 +38,17 @@ class _Shape(Constraint):
         return tuple(Integer().check(argument, owner, side) for side in value)
 
 
+class _Every(Text):
+    """How often checkpoints are kept, as `--checkpoint-every` has it."""
+
+    def check(self, argument: str, owner: str, value: Any) -> str:
+        Interval.of(super().check(argument, owner, value))
+        return value
+
+
 _CONSTRAINTS = {
     "background": Text("a colour"),
-    "checkpoint_every": Optional(Text('nothing, or text such as "10m"')),
+    "checkpoint_every": Optional(_Every('nothing, or text such as "10m"')),
     "on_nan": Options(names.ON_NAN),
     "model": Options(registry.MODELS),
     "data": Text("the name of a source"),

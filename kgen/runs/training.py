@@ -50,7 +50,7 @@ def train(
         run: The run.
         settings: How to train.
         overwrite: Whether a run that is there may be deleted.
-        resume: Whether to go on with it, from its last whole epoch.
+        resume: Whether to go on with it, from its last checkpoint.
         strategy: The strategy to train under, or None. Of several workers the
             chief alone reads and writes `run`.
         given: Names of the settings that a user has given. If it is not None,
@@ -102,10 +102,18 @@ def train(
             callbacks += [run.history_file, logs, run.checkpoints]
         try:
             if epoch < settings.epochs:
-                _fit(model, callbacks, datasets, epoch, settings.epochs, writes)
+                with interrupts.deferred() as run.checkpoints.interrupt:
+                    _fit(
+                        model,
+                        callbacks,
+                        datasets,
+                        epoch,
+                        settings.epochs,
+                        writes,
+                    )
         except (KeyboardInterrupt, Diverged) as error:
             if writes:
-                _save_unfinished(run, model, callbacks, error)
+                _save_unfinished(run, model, callbacks)
                 if isinstance(error, Diverged):
                     raise InvalidArgument(
                         _diverged_message(run, settings, error)
@@ -128,7 +136,7 @@ def _agreed(
 ) -> tuple[TrainSettings, bool]:
     """The settings to train with, and whether to resume, of all workers.
 
-    The chief's word counts: other workers may not see the run.
+    The chief's settings are used: other workers may not see the run.
     """
 
     def chosen():
@@ -189,7 +197,8 @@ def build(
             network=settings.network,
             latent_dim=settings.latent_dim,
             num_classes=num_classes,
-            **{"seed": settings.seed, **settings.options},
+            seed=settings.seed,
+            **settings.options,
         )
     except InvalidArgument:
         raise
@@ -323,13 +332,15 @@ def _begin(
 
 
 def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
-    """Brings `model` to the run's last whole epoch; returns its number."""
-    within = _obstacle_within_epochs(settings, model) is None
-    epoch, epochs = run.checkpoints.restore(model, within), settings.epochs
-    if epoch > epochs:
+    """Brings `model` to the run's last checkpoint; returns its whole epochs."""
+    epoch, epochs = run.checkpoints.restore(model), settings.epochs
+    begun = run.checkpoints.begun is not None
+    if epoch + begun > epochs:
+        more = " and a part of the next" if begun else ""
         raise InvalidArgument(
-            f"The run in {run.path} has seen {epoch} epochs already; it can't "
-            f"be resumed with --epochs {epochs}. Pass at least {epoch}."
+            f"The run in {run.path} has seen {epoch} epochs{more} already; it "
+            f"can't be resumed with --epochs {epochs}. Pass at least "
+            f"{epoch + begun}."
         )
     by = ("strategy", "devices", "checkpoint_every", "on_nan")
     changed = by if epoch < epochs else ()
@@ -378,15 +389,12 @@ def _save_unfinished(
     run: Run,
     model: keras.Model,
     callbacks: list[keras.callbacks.Callback],
-    error: BaseException,
 ) -> None:
     """Saves a model whose training ended before its last epoch did."""
     with interrupts.ignored():
         for callback in callbacks:
             if isinstance(callback, Watch):
                 callback.check()
-        if isinstance(error, KeyboardInterrupt):
-            run.checkpoints.save_interrupted()
         save_model(run, model, run.checkpoints.epochs, interrupted=True)
 
 
@@ -395,7 +403,8 @@ def _diverged_message(
 ) -> str:
     """What a `Diverged` means for a run, and what to try."""
     other = "skip" if settings.on_nan == "rollback" else "rollback"
-    _, epochs = run.checkpoints.newest()
+    whole = [c.epochs for c in run.checkpoints.found() if not c.steps]
+    epochs = max(whole, default=0)
     place = f"after epoch {epochs}" if epochs else "at the beginning"
     return (
         f"{error.fault} {run.model_file} holds {error.state}. Train again with "

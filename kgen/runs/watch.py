@@ -70,9 +70,9 @@ def watched(run: Run, model: str) -> Iterator[None]:
             raise
         file = getattr(error, "filename", None) or run.path
         newest, _ = run.checkpoints.newest()
-        last = (
-            f"{newest} holds its last state" if newest else "no state is kept"
-        )
+        last = "no state is kept"
+        if newest:
+            last = f"{newest} holds the last state that was kept"
         raise OSError(
             f"{file}: {os.strerror(number)}. The training has ended; {last}. "
             f"{files.ADVICE[number]}, and go on with: kgen train {model} "
