@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
-# What `kgen train` does without being told.
+# Defaults of `kgen train`.
 TRAINING = {"latent_dim": 8, "epochs": 100, "batch_size": 64}
 
 
@@ -24,8 +24,8 @@ class Entry:
             messages.
         space: What a study searches if it does not say; as in
             `kgen.hypermodels.HyperModel`.
-        training: Where `kgen train` differs from `TRAINING` for it;
-            tuning/README.md tells which studies the values come from.
+        training: Settings whose default differs from `TRAINING`; tuning/README.md
+            tells which studies the values come from.
         networks: Names of the network families that it can be built of.
     """
 
@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def defaults(self) -> dict[str, int]:
-        """What `kgen train` does with it without being told."""
+        """The defaults of `kgen train` for it."""
         return {**TRAINING, **self.training}
 
 
@@ -85,7 +85,7 @@ _LATENT = {"latent_dim": {"min": 4, "max": 64, "log": True}}
 MODELS = {
     "autoencoder": Entry(
         "kgen.models.autoencoder:Autoencoder",
-        "fewer dimensions, and back",
+        "encodes examples in few numbers, and decodes them",
         "val_mse",
         # A larger code always reconstructs better: its size is not searched.
         space=_ONE_PLAYER,

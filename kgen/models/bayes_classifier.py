@@ -56,25 +56,22 @@ class BayesClassifier(BayesRule):
         -log p(x, y) - discriminative_weight * log P(y|x)   where y is known,
         -unlabelled_weight * log p(x)                       where it is not,
 
-    and the networks' regularizers. These are the
-    logs `generative_loss`, `discriminative_loss` (over the examples with labels,
-    without its weight) and `regularization_loss`, with the sum `loss`, and
-    `accuracy`. Where training does not need P(y|x), the second and last are
-    known in validation only.
+    and the networks' regularizers. These are the logs `generative_loss`,
+    `discriminative_loss` (over the examples with labels, without its weight) and
+    `regularization_loss`, with the sum `loss`, and `accuracy`. Where training does
+    not need P(y|x), the second and last are known in validation only.
 
-    A density in closed form is fitted by counting. With labels only, one epoch
-    fits it exactly. With unlabelled examples, which count for each class by its
-    P(y|x) and the `unlabelled_weight`, each epoch is a step of the EM algorithm,
-    and the first one counts the labelled examples only. P(y) is always counted,
-    at the end of each epoch, unless `prior` is given; until then it is uniform.
-    What an epoch logs is by the parameters that
-    it began with. With a `discriminative_weight`, a density in closed form is
-    fitted so once, and then goes on by gradient, as the others do from the
-    start.
+    A density in closed form is fitted by counting. With labels only, one epoch fits
+    it exactly. With unlabelled examples, which count for each class by its P(y|x)
+    and the `unlabelled_weight`, each epoch is a step of the EM algorithm, and the
+    first one counts the labelled examples only. P(y) is always counted, at the end
+    of each epoch, unless `prior` is given; until then it is uniform. What an epoch
+    logs is by the parameters that it began with. With a `discriminative_weight`, a
+    density in closed form is fitted so once, and then goes on by gradient, as the
+    others do from the start.
 
-    Unlabelled examples train a VAE on the bound of the marginal,
-    `log sum_y P(y) exp(ELBO(x, y))`: that of the model M2, with the best q(y|x)
-    there is.
+    Unlabelled examples train a VAE on the bound of the marginal, `log sum_y P(y)
+    exp(ELBO(x, y))`: that of the model M2, with the best q(y|x) there is.
 
     Args:
         density: A `kgen.densities.Density`, such as
@@ -234,10 +231,8 @@ class BayesClassifier(BayesRule):
         return faults.zero_if_skipped(replicas.own(responsibilities))
 
     def _m_step(self):
-        """Sets P(y) and what is counted to the best values for the epoch.
-
-        All of them change, or on an error none.
-        """
+        """Maximises the sum of r log p(x, y), r being the responsibilities."""
+        # All of them change, or on an error none.
         pairs = self.class_prior.counted()
         if self.counts:
             pairs += self.density.counted()
@@ -248,9 +243,8 @@ class BayesClassifier(BayesRule):
         self._impossible_counts.start()
         self.class_prior.start()
         # Where a gradient follows, what was counted is its starting point.
-        if self.density.closed_form and (
-            self.counts or not self.fitted.numpy()
-        ):
+        is_new = not self.fitted.numpy()
+        if self.density.closed_form and (self.counts or is_new):
             self.density.start()
 
     def _own_callbacks(self, callbacks):
@@ -364,16 +358,18 @@ class BayesClassifier(BayesRule):
         # XLA can't know how many examples have no label.
         if self.discriminative_weight or self.jit_compile:
             return self._step_losses(x, y, training=True)
-        return self._generative_losses(x, y, training=True)
+        return self._generative_losses(x, y)
 
-    def _generative_losses(self, x, y, training):
-        """`_step_losses` without P(y|x) of examples with a label."""
+    def _generative_losses(self, x, y):
+        """`_step_losses` in training, without P(y|x) of labelled examples."""
         unknown = tf.where(y < 0)[:, 0]
         label = tf.maximum(y, 0)
-        log_joint_y = self.density.log_prob_in(x, label, training)
+        log_joint_y = self.density.log_prob_in(x, label, training=True)
         log_joint_y = tf.cast(log_joint_y, "float64")
         log_joint_y += tf.gather(self.class_prior.log_prior.value, label)
-        joint = self._with_prior(self.density.log_prob_at(x, unknown, training))
+        joint = self._with_prior(
+            self.density.log_prob_at(x, unknown, training=True)
+        )
         marginal = tf.reduce_logsumexp(joint, axis=1)
         total = self.unlabelled_weight * tf.reduce_sum(marginal)
         total += tf.reduce_sum(tf.where(y >= 0, log_joint_y, 0.0))

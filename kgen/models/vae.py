@@ -130,9 +130,11 @@ class VAE(LatentGaussianModel):
         return self._log(self._step_losses(inputs, x, training=False), x)
 
     def _step_losses(self, inputs, x, training):
+        """The negative ELBO by one draw of z, or the bound by K of them."""
         if self.importance_samples > 1:
             return self._importance_weighted_losses(inputs, training)
-        # q(z|x), one draw of z, and the KL term, which `sampling` adds
+        # q(z|x), one draw z = mean + exp(log_var / 2) * eps, and the KL term with
+        # its weight and free bits, which the layer `sampling` adds as its loss
         mean, log_var = self.posterior_of(inputs, self.encoder, training)
         # Read now: another replica's call may replace this list.
         regularization = total(self.encoder.losses)
@@ -159,8 +161,10 @@ class VAE(LatentGaussianModel):
         kl_weight = self.sampling.current_kl_weight  # a callback may set it
         # K draws of z for each example, and the logs of their weights w
         mean, log_var = self.posterior_of(inputs, self.encoder, training)
+        regularization = total(self.encoder.losses)
         z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
         log_lik = log_prob_given(self, self.decoder, z, inputs, training)
+        regularization += total(self.decoder.losses + self.likelihood.losses)
         log_ratio = log_density(z, mean, log_var) - log_density(z)
         log_weights = log_lik - kl_weight * log_ratio
         # The log of their mean is never below the mean of their logs.
@@ -168,7 +172,6 @@ class VAE(LatentGaussianModel):
         gain = ops.mean(bound) - ops.mean(log_weights)
         reconstruction = -ops.mean(log_lik)
         kl = kl_weight * ops.mean(log_ratio)
-        regularization = self.regularization()
         return VAELosses(
             loss=reconstruction + kl + regularization - gain,
             reconstruction_loss=reconstruction,

@@ -77,27 +77,27 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         discriminator:  D
 
     D is the adversarial loss of the discriminator with two kinds of generated
-    examples, -log D(x) - log(1 - D(x1)) - log(1 - D(x2)), and its penalty, where
-    that needs generated examples at x1; G that of the decoder, summed over both
-    kinds. With `loss="minimax"`, G is -D's part, as the paper has it. L is the
-    reconstruction error, in nats per image,
+    examples, -log D(x) - log(1 - D(x1)) - log(1 - D(x2)), and its penalty (at x1 if
+    it needs generated examples). G is that of the decoder, summed over both kinds;
+    with `loss="minimax"`, it is minus the terms of D that depend on x1 and x2, as
+    in the paper. L is the reconstruction error, in nats per image,
 
         feature_weight * |f(x) - f(x1)|^2 / 2 + (1 - feature_weight) * -log p(x|z)
 
-    with f the features in the discriminator's layer `feature_layer`, through
-    which L's gradient passes without updating the discriminator, and p(x|z) the
+    with f the features in the discriminator's layer `feature_layer`, through which
+    L's gradient passes without updating the discriminator, and p(x|z) the
     likelihood of pixels. Each network's regularizers go to its own player. The
-    likelihood's own variables are the decoder's, and follow -log p(x|z) even
-    where L is of features alone.
+    likelihood's own variables are the decoder's, and follow -log p(x|z) even where
+    L is of features alone.
 
     A batch of `fit` is cut into `discriminator_steps` parts; the encoder and the
     decoder are updated with the last one.
 
     The logs are `reconstruction_loss` (L), `kl_loss`, `generator_loss` (G),
-    `discriminator_loss` (D without the penalty), `penalty`,
-    `regularization_loss`, `loss` (the sum of these), the mean probabilities
-    `real_probability` and `fake_probability`, and `elbo`, the bound on log p(x)
-    under the likelihood of pixels.
+    `discriminator_loss` (D without the penalty), `penalty`, `regularization_loss`,
+    `loss` (the sum of these), the mean probabilities `real_probability` and
+    `fake_probability`, and `elbo`, the bound on log p(x) under the likelihood of
+    pixels.
 
     Args:
         encoder: Built `keras.Model` from x, or `[x, labels]`, to
@@ -107,7 +107,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         discriminator: Built `keras.Model` from x, or `[x, labels]`, to logits of
             shape `(batch, 1)`.
         feature_layer: Name of the discriminator's layer whose output are the
-            features, of one output and applied once.
+            features, applied once.
         likelihood: Of pixels, as in `VAE`.
         feature_weight: Number from 0 (pixels alone) to 1 (features alone).
         kl_weight: Weight of the KL term, >= 0. It stands against an error in
@@ -158,7 +158,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         self.free_bits = free_bits
         self.seed = seed
         self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
-        # Not the seed of `sampling`: z2 would be the noise of the posterior.
+        # With the seed of `sampling`, z2 would equal the noise of q(z|x).
         other = None if seed is None else seed + 1
         self.seed_generator = keras.random.SeedGenerator(other)
         self._set_encoder_decoder(
@@ -171,8 +171,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         check_posterior("VAEGAN", encoder)
         check_fit("VAEGAN", encoder, decoder, encoder.outputs[:1])
         self._set_players(decoder, discriminator)
-        # An average of the decoder alone would not fit the encoder.
-        self.encoder_average = WeightAverage(encoder)
+        self.encoder_average = WeightAverage(encoder)  # fits the decoder's
         self.feature_layer = feature_layer
         features = layer_output(
             discriminator, feature_layer, "feature_layer", "VAEGAN"
@@ -343,7 +342,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _step_losses(self, inputs, training=True):
         """The losses of the three players."""
         x, labels = self._split(inputs)
-        # z from q(z|x), and x1 = Dec(z), by the weights and not their averages
+        # z from q(z|x), and x1 = Dec(z), by the weights and not their averages;
+        # the KL term is the loss of the layer `sampling`
         mean, log_var = self.posterior_of(inputs, self.encoder, training)
         encoder_regularization = total(self.encoder.losses)
         z = self.sampling([mean, log_var])
@@ -354,11 +354,11 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         decoder_regularization = total(
             self.decoder.losses + self.likelihood.losses
         )
+        x1 = self.likelihood.mean(parameters)
         # z2 from N(0, I), and x2 = Dec(z2)
-        drawn = self._decoded_prior(inputs, training)
+        x2 = self._decoded_prior(inputs, training)
         # D (as `d`), and G over both kinds of generated examples
-        rebuilt = self.likelihood.mean(parameters)
-        shown = self._shown(x, rebuilt, drawn, training)
+        shown = self._shown(x, x1, x2, training)
         d, real, fakes = self._compare(*shown, labels, training)
         generator_loss = sum(
             self.adversarial_loss.generator_loss(fake.logits, real.logits)
@@ -369,10 +369,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         features = _half_square_distance(real.features, fakes[0].features)
         weight = self.feature_weight
         reconstruction = weight * features + (1.0 - weight) * pixels
-        # The likelihood's own variables follow -log p(x|z) in any case.
-        fit_of_likelihood = weight * self._pixel_error(
-            x, ops.stop_gradient(parameters)
-        )
+        # The likelihood's own variables follow -log p(x|z), whatever L is of.
+        fixed = ops.stop_gradient(parameters)
+        fit_of_likelihood = weight * self._pixel_error(x, fixed)
         regularization = encoder_regularization + decoder_regularization
         divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return VAEGANLosses(
@@ -399,13 +398,13 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         """-log p(x|z) in the mean over the batch."""
         return -ops.mean(self.likelihood.log_prob(x, parameters))
 
-    def _shown(self, x, rebuilt, drawn, training):
+    def _shown(self, x, x1, x2, training):
         """What the discriminator sees: x, and both kinds of generated examples."""
         # x and x1 get the same noise: it is no error of reconstruction.
         noise = self._noise(x, training)
         return self._discriminator_examples(x, noise), [
-            self._discriminator_examples(rebuilt, noise),
-            self._discriminator_examples(drawn, self._noise(drawn, training)),
+            self._discriminator_examples(x1, noise),
+            self._discriminator_examples(x2, self._noise(x2, training)),
         ]
 
     def _decoded_prior(self, inputs, training):
@@ -435,12 +434,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         }
 
     def _discriminator_outputs(self, x, labels=None, training=False):
-        logits, features = self._logits_and_features(
-            self.with_labels(x, labels), training=training
-        )
-        return DiscriminatorOutputs(
-            ops.cast(logits, "float32"), ops.cast(features, "float32")
-        )
+        inputs = self.with_labels(x, labels)
+        outputs = self._logits_and_features(inputs, training=training)
+        return DiscriminatorOutputs(*(ops.cast(y, "float32") for y in outputs))
 
     def endpoints(self) -> dict:
         """Returns those of a VAE, and `discriminate`."""

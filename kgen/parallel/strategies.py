@@ -1,6 +1,6 @@
-"""Training by several devices or machines: strategies, and one who writes.
+"""Training by several devices or machines: strategies, and which process writes.
 
-TensorFlow is imported late here: what a user got wrong is told before that.
+TensorFlow is imported late here, so that a user's mistake is reported at once.
 """
 
 import contextlib
@@ -314,8 +314,8 @@ def by_chief(
 ) -> Value:
     """What a function returns on the chief, on all workers.
 
-    Its errors are those of all, so that none waits for one who gave up. All
-    wait until it is done.
+    Its errors are those of all, so that no worker waits for one that has
+    failed. All wait until it is done.
 
     Args:
         strategy: A `tf.distribute.Strategy`.

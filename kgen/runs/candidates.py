@@ -42,8 +42,10 @@ class Candidate:
 
     @functools.cached_property
     def has_its_classes(self) -> bool:
-        """Whether the labels that judge it mean what they meant in training, as
-        far as they tell: some examples may lack a class."""
+        """Whether the classes are those of the training, as far as can be seen.
+
+        Examples of a class may be missing.
+        """
         before, now = self.trained_on, self.source
         if before is None or before is now:
             return True
@@ -55,9 +57,9 @@ class Candidate:
 
     @property
     def informative_train(self) -> _Split | None:
-        """The training examples, so far as they tell something of the model."""
+        """The training examples; None where it is evaluated by just these."""
         if self.source is self.trained_on and self.split == "train":
-            return None  # it is judged by just these
+            return None
         if self.train is not None and not self.has_its_classes:
             return self.train.without_labels()  # they mean other classes
         return self.train
@@ -104,7 +106,7 @@ def open_candidates(
 
 
 def check_classes(candidates: list[Candidate]) -> None:
-    """Raises if labels would be other classes to a model than they are.
+    """Raises if the data's classes are not those that a model was trained on.
 
     Args:
         candidates: What `open_candidates` returned.

@@ -82,11 +82,11 @@ class Interval:
         return self.epochs is None
 
     def is_over(self, steps: int, seconds: float) -> bool:
-        """Whether it has passed, within an epoch.
+        """Whether it is time for a checkpoint within an epoch.
 
         Args:
-            steps: How many since the last checkpoint.
-            seconds: How many since then.
+            steps: Those since the last checkpoint.
+            seconds: Those since the last checkpoint.
         """
         if self.steps is not None:
             return steps >= self.steps
