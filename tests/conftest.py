@@ -15,6 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from tests.export.server import Server  # noqa: E402
+
 # Two devices, for two replicas; all else runs on the first one.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
@@ -33,6 +35,14 @@ def _frees_models():
 def strategy():
     """Two mirrored replicas. One for all tests: two strategies' sums would meet."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A process without kgen that runs exports. One for all tests."""
+    server = Server()
+    yield server
+    server.close()
 
 
 def pytest_unconfigure():

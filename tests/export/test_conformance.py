@@ -10,18 +10,16 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 import kgen
+from tests.export.agreement import check_agreement, inputs_for
 from tests.export.server import Model
 from tests.models import contract
-
-CLASSES = 3
-BATCHES = (1, 7, 256)
 
 
 def classifier(density, **options):
     model = kgen.create_model(
         "bayes_classifier",
         input_shape=(8, 8, 1),
-        num_classes=CLASSES,
+        num_classes=contract.CLASSES,
         density=density,
         **options,
     )
@@ -71,68 +69,6 @@ MORE_CASES = {
         for density in ("naive_gaussian", "naive_bernoulli", "full", "shared")
     },
 }
-
-
-def inputs_for(model, signature, count, seed=0):
-    """Random inputs of a signature of the model."""
-    draws = np.random.default_rng([count, seed])
-    values = {
-        "images": draws.random((count, 8, 8, 1), "float32"),
-        "z": draws.normal(size=(count, 3)).astype("float32"),
-        "labels": draws.integers(0, CLASSES, count).astype("int32"),
-        "num_samples": np.int32(count),
-        "seed": np.int32(seed),
-    }
-    specs = model.endpoints()[signature][1]
-    return {spec.name: values[spec.name] for spec in specs}
-
-
-def by_python(model, signature, inputs):
-    """What the model's public methods give."""
-    labels = inputs.get("labels")
-    x = inputs.get("images")
-    pair = x if labels is None else [x, labels]
-    if signature == "serving_default" and "z" in inputs:
-        z = inputs["z"]
-        pair = z if labels is None else [z, labels]
-        return {"images": model.predict(pair, verbose=0)}
-    if signature == "serving_default" and hasattr(model, "log_joint"):
-        return {"probabilities": model.predict(x, verbose=0)}
-    if signature == "encode" and hasattr(model, "posterior"):
-        return dict(zip(("mean", "log_var"), model.posterior(pair)))
-    name, call = {
-        "serving_default": ("images", lambda: model.reconstruct(pair)),
-        "denoise": ("images", lambda: model.denoise(pair)),
-        "encode": ("z", lambda: model.encode(pair)),
-        "decode": ("images", lambda: model.decode(inputs["z"], labels)),
-        "discriminate": ("logits", lambda: model.discriminate(pair)),
-        "log_joint": ("log_joint", lambda: model.log_joint(x)),
-        "sample": (
-            "images",
-            lambda: model.sample(
-                int(inputs["num_samples"]), labels, int(inputs["seed"])
-            ),
-        ),
-    }[signature]
-    return {name: call()}
-
-
-def check_agreement(model, served):
-    assert set(served.signatures) == set(model.endpoints())
-    for signature in served.signatures:
-        for count in BATCHES:
-            inputs = inputs_for(model, signature, count)
-            expected = by_python(model, signature, inputs)
-            found = served(signature, **inputs)
-            assert set(found) == set(expected)
-            for name, value in expected.items():
-                assert count == 1 or np.ptp(value) > 1e-4, (signature, name)
-                np.testing.assert_allclose(
-                    *(found[name], value),
-                    rtol=1e-5,
-                    atol=1e-5,
-                    err_msg=f"{signature} {name} {count}",
-                )
 
 
 def check_seeds(model, *loads):

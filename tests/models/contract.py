@@ -1,12 +1,11 @@
 """What holds for every model; `check_model` runs it all.
 
 A new model's test gives a function that builds it compiled, for 8x8x1 pictures:
-`build(conditional=False)`.
+`build(conditional=False)`. One of its networks goes through `check_model`, the
+others through `check_network`, which leaves out what does not depend on them.
 """
 
-import os
-import subprocess
-import sys
+import contextlib
 
 import keras
 import numpy as np
@@ -15,8 +14,12 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
+from tests.export.agreement import check_agreement
+from tests.export.server import Model
 
 EXAMPLES, CLASSES = 70, 3
+# For `compile`, where tracing would take longer than the few steps.
+EAGERLY = {"run_eagerly": True, "steps_per_execution": 1}
 RNG = np.random.default_rng(0)
 X = RNG.uniform(size=(EXAMPLES, 8, 8, 1)).astype("float32")
 Y = RNG.integers(0, CLASSES, size=EXAMPLES).astype("int32")
@@ -78,25 +81,44 @@ def inputs_of(model, conditional=False):
     return name, [x, Y] if conditional else x
 
 
-def state(model):
+def variables_of(model):
     """All that training changes: weights, optimizers, random streams."""
     optimizers = [
         value
         for value in vars(model).values()
         if isinstance(value, keras.optimizers.Optimizer)
     ]
-    variables = model.variables + [
+    return model.variables + [
         variable for optimizer in optimizers for variable in optimizer.variables
     ]
-    return [variable.numpy() for variable in variables]
+
+
+def state(model):
+    """The values of all that training changes."""
+    return [np.array(variable.numpy()) for variable in variables_of(model)]
+
+
+@contextlib.contextmanager
+def put_back(model):
+    """Afterwards the model is as it was, so that it can be trained anew.
+
+    What it has traced stays, which is what takes the time of a training here.
+    """
+    before = state(model)
+    yield
+    for variable, value in zip(variables_of(model), before, strict=True):
+        variable.assign(value)
+
+
+def assert_same(ours, theirs):
+    """Two states, bit for bit."""
+    for mine, other_value in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, other_value)
 
 
 def assert_same_state(one, other):
-    """Bit for bit."""
-    ours, theirs = state(one), state(other)
-    assert len(ours) == len(theirs)
-    for mine, other_value in zip(ours, theirs):
-        np.testing.assert_array_equal(mine, other_value)
+    """The states of two models, bit for bit."""
+    assert_same(state(one), state(other))
 
 
 def seeded(build, **kwargs):
@@ -105,25 +127,38 @@ def seeded(build, **kwargs):
     return build(**kwargs)
 
 
-def check_model(build, tmp_path):
-    """Runs the whole contract, on pairs for a model that takes labels."""
-    check_config_round_trip(build)
-    check_training_moves_all_weights(build)
-    check_data_forms(build)
-    check_determinism(build)
-    check_save_and_resume(build, tmp_path)
-    check_export(build, tmp_path)
+def check_model(build, tmp_path, server):
+    """Runs the whole contract, on pairs for a model that takes labels.
+
+    Args:
+        build: Function that returns a compiled model.
+        tmp_path: An empty directory.
+        server: The fixture of that name.
+    """
+    model = check_network(build, tmp_path)
+    assert_same_state(seeded(build), seeded(build))
+    check_determinism(model)
+    check_data_forms(model)
+    check_export(model, tmp_path, server)
 
 
-def check_config_round_trip(build):
-    model = build()
+def check_network(build, tmp_path):
+    """Runs what may differ between networks; returns the model, trained."""
+    model = seeded(build)
+    check_config_round_trip(model)
+    with put_back(model):
+        check_training_moves_all_weights(model)
+    check_save_and_resume(model, tmp_path)
+    return model
+
+
+def check_config_round_trip(model):
     copy = type(model).from_config(model.get_config())
     assert copy.get_config() == model.get_config()
     assert [v.shape for v in copy.weights] == [v.shape for v in model.weights]
 
 
-def check_training_moves_all_weights(build):
-    model = build()
+def check_training_moves_all_weights(model):
     before = [v.numpy() for v in model.trainable_variables]
     data = dataset(model.conditional)
     history = model.fit(data, validation_data=data, epochs=2, verbose=0).history
@@ -137,9 +172,8 @@ def check_training_moves_all_weights(build):
     assert "loss" in names
 
 
-def check_data_forms(build):
+def check_data_forms(model):
     """An array, a dataset, pairs and a PyDataset give the same training."""
-    trained = []
     without = [
         {"x": X, "batch_size": 32},
         {"x": dataset()},
@@ -150,78 +184,53 @@ def check_data_forms(build):
         {"x": dataset(conditional=True)},
         {"x": Batches(X, Y)},
     ]
-    for data in pairs if build().conditional else without + pairs:
-        model = seeded(build)
-        model.fit(**data, shuffle=False, verbose=0)
-        trained.append(model)
-    for model in trained[1:]:
-        assert_same_state(trained[0], model)
+    ends = []
+    for data in pairs if model.conditional else without + pairs:
+        with put_back(model):
+            model.fit(**data, shuffle=False, verbose=0)
+            ends.append(state(model))
+    for end in ends[1:]:
+        assert_same(ends[0], end)
 
 
-def check_determinism(build):
-    models = [seeded(build) for _ in range(2)]
-    for model in models:
-        model.fit(dataset(model.conditional), epochs=2, verbose=0)
-    assert_same_state(*models)
+def check_determinism(model):
+    """Nothing is random that is not part of the state."""
+    ends = []
+    for _ in range(2):
+        with put_back(model):
+            model.fit(dataset(model.conditional), epochs=2, verbose=0)
+            ends.append(state(model))
+    assert_same(*ends)
 
 
-def check_save_and_resume(build, tmp_path):
+def check_save_and_resume(model, tmp_path):
     """2 + 2 epochs through a file are 4 epochs, bit for bit."""
-    whole, half = seeded(build), seeded(build)
-    data = dataset(whole.conditional)
-    whole.fit(data, epochs=4, verbose=0)
-    half.fit(data, epochs=2, verbose=0)
-    half.save(tmp_path / "model.keras")
+    data = dataset(model.conditional)
+    with put_back(model):
+        model.fit(data, epochs=4, verbose=0)
+        whole = state(model)
+    model.fit(data, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
     keras.utils.set_random_seed(99)
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    _, x = inputs_of(half)
+    _, x = inputs_of(model)
     np.testing.assert_array_equal(
-        loaded.predict(x, verbose=0), half.predict(x, verbose=0)
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0)
     )
-    assert_same_state(half, loaded)
+    assert_same_state(model, loaded)
     loaded.fit(data, initial_epoch=2, epochs=4, verbose=0)
-    assert_same_state(whole, loaded)
+    assert_same(whole, state(loaded))
 
 
-SERVE = """
-import sys
-import numpy as np
-import tensorflow as tf
-
-signature = tf.saved_model.load(sys.argv[1]).signatures[sys.argv[2]]
-with np.load(sys.argv[3]) as inputs:
-    outputs = signature(**{key: tf.constant(inputs[key]) for key in inputs})
-assert "kgen" not in sys.modules
-np.savez(sys.argv[4], **outputs)
-"""
-
-
-def serve(export, signature, inputs, tmp_path):
-    """Runs an exported signature in a process without kgen."""
-    given, got = tmp_path / "inputs.npz", tmp_path / "outputs.npz"
-    np.savez(given, **inputs)
-    subprocess.run(
-        [sys.executable, "-c", SERVE, export, signature, given, got],
-        check=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": ""},
-    )
-    with np.load(got) as outputs:
-        return dict(outputs)
-
-
-def check_export(build, tmp_path):
-    model = build()
+def check_export(model, tmp_path, server):
+    """All signatures, in a process without kgen, are the model's methods."""
     model.export(tmp_path / "export" / "1")
-    name, x = inputs_of(model)
-    served = serve(
-        tmp_path / "export" / "1", "serving_default", {name: x}, tmp_path
+    check_agreement(
+        model, Model(server, tmp_path / "export" / "1"), batches=(5,)
     )
-    (output,) = served.values()
-    np.testing.assert_allclose(output, model.predict(x, verbose=0), atol=1e-5)
 
 
-def check_labels(build):
+def check_labels(build, tmp_path, server):
     """A conditional model trains on pairs and refuses what has none."""
     model = build(conditional=True)
     history = model.fit(dataset(conditional=True), epochs=1, verbose=0).history
@@ -230,6 +239,7 @@ def check_labels(build):
     _, (x, y) = inputs_of(model, conditional=True)
     for inputs in ([x, y], tf.data.Dataset.from_tensors((x, y))):
         assert model.predict(inputs, verbose=0).shape == X.shape
+    check_export(model, tmp_path, server)
 
 
 WRONG = {
@@ -262,11 +272,12 @@ def check_bad_data(build):
 
 
 def check_mixed_precision(build, policy):
-    """Finite logs, and outputs in float32."""
+    """Finite logs, and outputs in float32; float16, which scales losses, traced."""
     keras.config.set_dtype_policy(policy)
     try:
         model = build()
-        data = dataset(model.conditional)
+        model.run_eagerly = policy == "mixed_bfloat16"
+        data = dataset(model.conditional).take(2)
         history = model.fit(
             data, epochs=2, validation_data=data, verbose=0
         ).history

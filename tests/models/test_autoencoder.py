@@ -8,28 +8,32 @@ import tensorflow as tf
 import kgen
 from kgen.errors import InvalidArgument
 from tests.models import contract
-from tests.models.contract import X, Y
+from tests.models.contract import EAGERLY, X, Y
 
 build = functools.partial(contract.small_model, "autoencoder")
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"kernel_regularizer": "l2", "likelihood": "gaussian:learned"},
-        {"network": "conv", "likelihood": "bernoulli"},
-        {"likelihood": "mae"},
-    ],
-    ids=["dense", "conv", "keras loss"],
-)
-def test_contract(options, tmp_path):
+def test_contract(tmp_path, server):
     contract.check_model(
-        lambda **kwargs: build(**{**options, **kwargs}), tmp_path
+        functools.partial(
+            build, kernel_regularizer="l2", likelihood="gaussian:learned"
+        ),
+        tmp_path,
+        server,
     )
 
 
-def test_contract_of_labels():
-    contract.check_labels(build)
+@pytest.mark.parametrize(
+    "options",
+    [{"network": "conv", "likelihood": "bernoulli"}, {"likelihood": "mae"}],
+    ids=["conv", "keras loss"],
+)
+def test_contract_of_networks(options, tmp_path):
+    contract.check_network(functools.partial(build, **options), tmp_path)
+
+
+def test_contract_of_labels(tmp_path, server):
+    contract.check_labels(build, tmp_path, server)
 
 
 @pytest.mark.parametrize("conditional", [False, True])
@@ -80,7 +84,7 @@ def test_weights_after_one_step(conditional):
     ids=["name", "object", "function", "huber"],
 )
 def test_any_keras_loss_is_summed_over_the_pixels(loss, expected, tmp_path):
-    built = build(likelihood=loss)
+    built = build(likelihood=loss, training=EAGERLY)
     built.save(tmp_path / "model.keras")
     for model in (built, kgen.load_model(tmp_path / "model.keras")):
         logs = model.evaluate(X, verbose=0, return_dict=True)
@@ -92,7 +96,10 @@ def test_any_keras_loss_is_summed_over_the_pixels(loss, expected, tmp_path):
 
 def test_logits_of_a_keras_loss():
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    one, other = build(likelihood=loss), build(likelihood="bernoulli")
+    one, other = (
+        build(likelihood=likelihood, training=EAGERLY)
+        for likelihood in (loss, "bernoulli")
+    )
     other.set_weights(one.get_weights())
     np.testing.assert_allclose(one.reconstruct(X), other.reconstruct(X))
     logs = [m.evaluate(X, verbose=0, return_dict=True) for m in (one, other)]
@@ -130,8 +137,8 @@ def test_a_name_of_keras_means_what_it_means_there(name, cls, shape):
     )
     other.set_weights(one.get_weights())
     rebuilt = one(x)
-    one.compile(run_eagerly=True, steps_per_execution=1)
-    other.compile(run_eagerly=True, steps_per_execution=1)
+    one.compile(**EAGERLY)
+    other.compile(**EAGERLY)
     logs = [m.evaluate(x, verbose=0, return_dict=True) for m in (one, other)]
     assert logs[0] == pytest.approx(logs[1], rel=1e-6)
     flat = [keras.ops.reshape(each, (len(x), -1)) for each in (x, rebuilt)]
@@ -173,7 +180,7 @@ def test_what_could_not_be_loaded_or_called_is_refused(loss):
 
 
 def test_an_example_is_its_own_target():
-    one, other = contract.seeded(build), contract.seeded(build)
+    one, other = (contract.seeded(build, training=EAGERLY) for _ in range(2))
     one.fit(X, verbose=0)
     other.fit(X, X, validation_data=(X, X), verbose=0)
     contract.assert_same_state(one, other)
@@ -213,15 +220,6 @@ def test_methods_on_rows_of_a_table():
     np.testing.assert_allclose(
         model.decode(z), model.reconstruct(rows), atol=1e-5
     )
-
-
-def test_signatures(tmp_path):
-    model = build()
-    model.export(tmp_path / "1")
-    z = contract.serve(tmp_path / "1", "encode", {"images": X}, tmp_path)["z"]
-    np.testing.assert_allclose(z, model.encode(X), atol=1e-5)
-    served = contract.serve(tmp_path / "1", "decode", {"z": z}, tmp_path)
-    np.testing.assert_allclose(served["images"], model.decode(z), atol=1e-5)
 
 
 @pytest.mark.parametrize(
