@@ -25,6 +25,7 @@ from kgen.sklearn import (
     GenerativeClassifier,
     VAETransformer,
 )
+from tests.eager import train_eagerly
 
 RNG = np.random.default_rng(0)
 # Three classes in five features, on two directions.
@@ -51,13 +52,16 @@ def by_vae(**options):
     )
 
 
-# Nothing is excused: what skips itself is for other types of arrays.
+@pytest.fixture
+def eagerly(monkeypatch):
+    train_eagerly(monkeypatch)
+
+
+# Nothing is excused: what skips itself is for other types of arrays. The two
+# transformers are one class with two models, and the VAE draws, too.
+@pytest.mark.usefixtures("eagerly")
 @parametrize_with_checks(
-    [
-        quick(AutoencoderTransformer),
-        quick(VAETransformer),
-        GenerativeClassifier(),
-    ]
+    [quick(VAETransformer, epochs=1), GenerativeClassifier()]
 )
 def test_conventions_of_scikit_learn(estimator, check):
     check(estimator)
@@ -66,6 +70,8 @@ def test_conventions_of_scikit_learn(estimator, check):
 @pytest.mark.slow
 @parametrize_with_checks(
     [
+        quick(AutoencoderTransformer),
+        quick(VAETransformer),
         GenerativeClassifier("shared"),
         GenerativeClassifier("naive_gaussian"),
         GenerativeClassifier("low_rank"),
@@ -100,6 +106,7 @@ def test_a_linear_one_does_what_pca_does():
     assert best * (1 - 1e-5) < -model.score(X) < 1.1 * best
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_random_state():
     one, same, other = (
         quick(AutoencoderTransformer, random_state=seed).fit(X)
@@ -109,6 +116,7 @@ def test_random_state():
     assert np.abs(one.transform(X) - other.transform(X)).max() > 1e-3
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_caller_s_random_numbers_are_left_alone():
     np.random.seed(3)
     expected = np.random.RandomState(3).uniform()
@@ -116,25 +124,30 @@ def test_the_caller_s_random_numbers_are_left_alone():
     assert np.random.uniform() == expected
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_pipeline_and_grid_search():
     search = GridSearchCV(
         make_pipeline(
             StandardScaler(),
             AutoencoderTransformer(
-                hidden_units=(16,), epochs=60, optimizer="adam:0.01"
+                hidden_units=(16,), epochs=20, optimizer="adam:0.03"
             ),
             LogisticRegression(),
         ),
         {"autoencodertransformer__latent_dim": [1, 2]},
         cv=2,
+        refit=False,
     )
     assert search.fit(X, Y).best_score_ > 0.9
     alone = GridSearchCV(
-        quick(VAETransformer), {"options": [{"kl_weight": 0.5}, None]}, cv=2
+        quick(VAETransformer, epochs=1),
+        {"options": [{"kl_weight": 0.5}, None]},
+        cv=2,
     )
     assert alone.fit(X).best_score_ < 0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_an_optimizer_serves_many_fits():
     optimizer = keras.optimizers.Adam(0.01)
     model = quick(AutoencoderTransformer, optimizer=optimizer, random_state=0)
@@ -143,6 +156,7 @@ def test_an_optimizer_serves_many_fits():
     np.testing.assert_array_equal(first, model.fit(X).transform(X))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_pickle():
     model = quick(VAETransformer).fit(X)
     copy = pickle.loads(pickle.dumps(model))
@@ -171,6 +185,7 @@ def test_bad_arguments(options, message):
         quick(VAETransformer, **options).fit(X)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_codes_of_another_size():
     model = quick(AutoencoderTransformer).fit(X)
     with pytest.raises(ValueError, match="2 columns"):

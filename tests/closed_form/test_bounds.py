@@ -86,10 +86,10 @@ def test_chunks_change_nothing_but_the_draws(monkeypatch):
 @pytest.mark.parametrize("samples", [1, 5])
 def test_the_trained_loss_is_the_bound(samples):
     """-loss = the bound of that many samples; its parts add up."""
-    known = Known(off=0.5, examples=200, importance_samples=samples)
+    known = Known(off=0.5, examples=600, importance_samples=samples)
     known.vae.compile()
     logs = []
-    for _ in range(60):
+    for _ in range(20):
         logs.append(known.vae.evaluate(known.x, verbose=0, return_dict=True))
     bound, error = mean_and_error([-log["loss"] for log in logs])
     if samples == 1:
@@ -101,7 +101,7 @@ def test_the_trained_loss_is_the_bound(samples):
                 known.vae.log_likelihood(
                     known.x, num_samples=samples, seed=seed
                 ).mean()
-                for seed in range(60)
+                for seed in range(20)
             ]
         )
         assert all(log["importance_gain"] > 0 for log in logs)

@@ -16,12 +16,9 @@ def test_linear_vae_is_probabilistic_pca():
     pca = PCA(8).fit(x)
     keras.utils.set_random_seed(0)
     vae = linear_vae(64, 8, "gaussian:learned")
-    steps = 8000
-    vae.compile(
-        kgen.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(0.01, steps, alpha=1e-3)
-        )
-    )
+    steps = 3000
+    rate = keras.optimizers.schedules.CosineDecay(0.02, steps, alpha=1e-3)
+    vae.compile(kgen.optimizers.Adam(rate), steps_per_execution=100)
     vae.fit(tf.data.Dataset.from_tensors(x).repeat(steps), verbose=0)
 
     elbo = vae.elbo(x, num_samples=64, seed=0)

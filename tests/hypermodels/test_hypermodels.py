@@ -8,6 +8,7 @@ import tensorflow as tf
 import kgen
 from kgen import registry
 from kgen.errors import InvalidArgument
+from tests.eager import train_eagerly
 from tests.models import contract
 
 DENSE = {"network": "dense", "hidden_units": {"values": [[8], [8, 4]]}}
@@ -196,7 +197,10 @@ def test_a_searched_batch_size_of_data_without_a_known_end(form):
     assert int(model.optimizer.iterations) == (8 if form == "unknown" else 6)
 
 
-def test_keras_tuners_own_hyperband_searches_the_usual_space(tmp_path):
+def test_keras_tuners_own_hyperband_searches_the_usual_space(
+    tmp_path, monkeypatch
+):
+    train_eagerly(monkeypatch)
     tuner = keras_tuner.Hyperband(
         kgen.hypermodels.VAE(input_shape=(5,)),
         objective=keras_tuner.Objective("val_elbo", "max"),
@@ -205,7 +209,7 @@ def test_keras_tuners_own_hyperband_searches_the_usual_space(tmp_path):
         directory=tmp_path,
         seed=1,
     )
-    x = np.random.default_rng(0).random((64, 5)).astype("float32")
+    x = np.random.default_rng(0).random((16, 5)).astype("float32")
     tuner.search(x, validation_data=x, verbose=0)
     trials = tuner.oracle.trials.values()
     assert {one.status for one in trials} == {"COMPLETED"}
@@ -215,7 +219,8 @@ def test_keras_tuners_own_hyperband_searches_the_usual_space(tmp_path):
     assert tuner.get_best_models(1)[0].reconstruct(x).shape == x.shape
 
 
-def test_keras_tuner_uses_it_directly(tmp_path):
+def test_keras_tuner_uses_it_directly(tmp_path, monkeypatch):
+    train_eagerly(monkeypatch)
     tuner = keras_tuner.RandomSearch(
         kgen.hypermodels.VAE(
             input_shape=SHAPE, space={**DENSE, "latent_dim": {"values": [2, 3]}}
@@ -226,7 +231,7 @@ def test_keras_tuner_uses_it_directly(tmp_path):
         seed=1,
     )
     x = contract.X[:64]
-    tuner.search(x, validation_data=x, epochs=2, verbose=0)
+    tuner.search(x, validation_data=x, epochs=1, verbose=0)
     (best,) = tuner.oracle.get_best_trials(1)
     assert best.status == "COMPLETED" and np.isfinite(best.score)
     assert tuner.get_best_models(1)[0].reconstruct(x).shape == x.shape

@@ -143,7 +143,7 @@ def test_clipped_weights_stay_clipped_while_training(network):
         kernel_constraint=WeightClip(0.02),
         **({"filters": 4} if network == "conv" else {"hidden_units": (8,)}),
     )
-    gan.compile(loss="wasserstein", penalty=None)
+    gan.compile(loss="wasserstein", penalty=None, run_eagerly=True)
     gan.fit(RNG.uniform(size=(64, 8, 8, 1)).astype("float32"), verbose=0)
     kernels = [w for w in gan.discriminator.weights if w.name == "kernel"]
     assert kernels

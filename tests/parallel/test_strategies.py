@@ -21,6 +21,7 @@ from kgen import cli, runs
 from kgen.errors import InvalidArgument
 from kgen.parallel import strategies
 from kgen.runs import training
+from tests import forked
 from tests.models.contract import state
 from tests.test_cli import command, config, kgen, refused
 from tests.test_runs import SETTINGS
@@ -302,8 +303,9 @@ def test_a_start_leaves_ctrl_c_to_python(hanging):
 
 
 def test_the_chief_of_a_trained_run_needs_no_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(training, "draw", lambda *args: None)
     run, args = tmp_path / "run", ("train", "vae", *SMALL)
-    kgen(*args, "--epochs", 1, "--out", run)
+    kgen(*args, "--set", "run_eagerly=true", "--epochs", 1, "--out", run)
     (run / "model.keras").unlink()  # as if it had died just before
     result = waits(monkeypatch, pytest.fail, 0, "--resume", "--out", run)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -379,24 +381,24 @@ def trained_by(run):
     return {name: config(run)[name] for name in ("strategy", "devices")}
 
 
-def trained(*args, **kwargs):
-    """Runs a training in a process of its own."""
-    done = subprocess.run(**command("train", "vae", *SMALL, *args, **kwargs))
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def test_mirrored_trains_what_one_device_trains(tmp_path):
+def test_mirrored_trains_what_one_device_trains(tmp_path, monkeypatch):
     """And a run goes on under another strategy."""
     one, two = tmp_path / "one", tmp_path / "two"
     by_two = ("--strategy", "mirrored", "--devices", 2)
-    done = trained(
-        *("--out", two, "--epochs", 1, "--export"), *by_two, cwd=tmp_path
-    )
-    assert done.stderr == ""
+    args = ("--out", two, "--epochs", 1, "--export", *by_two)
+    process = command("train", "vae", *SMALL, *args)
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "errors").open("w+") as errors:
+        with forked.Popen(
+            process["args"], env=process["env"], stderr=errors
+        ) as done:
+            assert done.wait(300) == 0
+        errors.seek(0)
+        assert errors.read() == ""
     assert (tmp_path / "saved_models" / "vae" / "1").is_dir()
     assert trained_by(two) == {"strategy": "mirrored", "devices": 2}
     kgen("train", "vae", *SMALL, "--out", one, "--epochs", 2)
+    monkeypatch.setattr(training, "draw", lambda *args: None)
     kgen("train", "vae", "--out", two, "--epochs", 2, "--resume")
     assert trained_by(two) == {"strategy": None, "devices": 1}
     assert_same_run(one, two)

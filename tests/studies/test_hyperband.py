@@ -6,7 +6,6 @@ import math
 import pytest
 
 from kgen import studies
-from kgen.studies import trial_plots, trials
 from tests.studies import common
 from tests.studies.test_studies import RATE, rate_of
 
@@ -32,8 +31,7 @@ def tuned(tmp_path, monkeypatch, fails, **options):
             file.write_text(settings["optimizer"])
         return {"seed": seed, "value": rate_of(settings), "epochs": 1}
 
-    monkeypatch.setattr(trials.Trainer, "_train", train)
-    monkeypatch.setattr(trial_plots, "draw", lambda found, path: None)
+    common.train_by(monkeypatch, train)
     study = common.study(
         tmp_path, tuner="hyperband", budget="epochs = 9", space=RATE
     )

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
-import kgen
 from kgen import studies
 from kgen.parallel.strategies import WorkerLost
 from kgen.studies import tuning, workers
+from tests import forked
 from tests.studies import common
 from tests.studies.test_studies import kgen_tune
 from tests.test_cli import command
@@ -47,9 +48,12 @@ def run_counts(study):
     return state["run_times"]
 
 
-@pytest.mark.parametrize("tuner", ["random", "hyperband"])
+@pytest.mark.parametrize(
+    "tuner", [pytest.param("random", marks=pytest.mark.slow), "hyperband"]
+)
 def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, tuner):
     dies = 'times == 1 and folder.name.endswith("1")'
+    monkeypatch.setattr(subprocess, "Popen", forked.Popen)
     monkeypatch.setattr(workers, "_START", TRAIN.format(dies=dies))
     path = common.write(
         tmp_path,
@@ -74,6 +78,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, tuner):
 def test_a_trial_that_kills_its_worker_each_time_has_failed(
     tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(subprocess, "Popen", forked.Popen)
     monkeypatch.setattr(workers, "_START", TRAIN.format(dies="z == 2"))
     space = "latent_dim = {min = 1, max = 3}\nhidden_units = [4]"
     path = common.write(tmp_path, **{**common.GRID, "space": space})
@@ -133,6 +138,7 @@ def test_what_always_dies_ends_the_study(
 def test_a_worker_that_cannot_start_leaves_its_trials_to_the_others(
     tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(subprocess, "Popen", forked.Popen)
     dead = 'import os; os.environ["KERASTUNER_TUNER_ID"] == "worker-2" and os._exit(3)'
     monkeypatch.setattr(workers, "_START", dead + TRAIN.format(dies="False"))
     path = common.write(
@@ -154,7 +160,7 @@ def test_a_process_ends_when_its_input_does():
         "import time; from kgen.studies import workers; "
         "workers.end_with_parent(); print('up', flush=True); time.sleep(600)"
     )
-    with subprocess.Popen(
+    with forked.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -210,28 +216,35 @@ def test_nobody_outlives_the_command(tmp_path, sign):
         pass
 
 
-def test_what_workers_found_is_found_again(tmp_path):
-    """By one process, with all threads; for a metric of samples."""
+def test_two_workers_run_no_trial_twice_on_other_data(
+    tmp_path, monkeypatch, capfd
+):
+    """And what they found is found again by one process, with all threads."""
+    monkeypatch.setattr(subprocess, "Popen", forked.Popen)
     path = common.write(
         tmp_path,
         model="gan",
         objective="val_frechet_distance",
-        budget="trials = 2\nepochs = 1",
-        space="latent_dim = {min = 2, max = 9}\nhidden_units = [4]",
-        more='[evaluation]\nnum_samples = 50\nextractor = "pixels"',
+        budget="trials = 4\nepochs = 1",
+        space=f"latent_dim = {{min = 2, max = 9}}\n{common.EAGER}",
+        more=common.BY_PIXELS,
+        data='source = "nowhere.npy"',
     )
-    done = subprocess.run(**command("tune", path, "--workers", 2), timeout=600)
-    assert done.returncode == 0, done.stderr
-    study, best = studies.read(path), common.results_of(path)["best"]
-    model = kgen.load_model(
-        study.folder / f"trial_{best['trial']}" / "model-0.keras"
-    )
-    evidence = kgen.evaluation.Evidence(
-        model,
-        study.data.examples("validation"),
-        study.data.examples("train"),
-        extractor=kgen.extractors.get("pixels", study.data.source),
-        num_samples=50,
-    )
-    figures, _ = kgen.evaluation.compute(evidence, ["frechet_distance"])
-    assert figures["frechet_distance"].value == best["value"]
+    source = tmp_path / "x.npy"
+    np.save(source, common.DATA)
+    result = kgen_tune(path, "--workers", 2, "--data", source)
+    assert result.exit_code == 0, result.output
+    results = common.results_of(path)
+    assert results["data"]["source"] == str(source)
+    found = results["trials"]
+    assert [one["trial"] for one in found] == [0, 1, 2, 3]
+    assert {one["status"] for one in found} == {"completed"}
+    assert len({json.dumps(one["settings"]) for one in found}) == 4
+    study = studies.read(path, str(source))
+    # One of two runs of a trial would be there, too.
+    assert set(run_counts(study).values()) == {1}
+    assert capfd.readouterr().out.count("Trial ") == 4  # the chief's
+    assert "Best val_frechet_distance" in result.stdout
+    best = results["best"]
+    file = study.folder / f"trial_{best['trial']}" / "model-0.keras"
+    assert common.frechet_distance(study, file) == best["value"]
