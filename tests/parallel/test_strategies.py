@@ -305,7 +305,7 @@ def test_a_start_leaves_ctrl_c_to_python(hanging):
 def test_the_chief_of_a_trained_run_needs_no_others(monkeypatch, tmp_path):
     monkeypatch.setattr(training, "draw", lambda *args: None)
     run, args = tmp_path / "run", ("train", "vae", *SMALL)
-    kgen(*args, "--set", "run_eagerly=true", "--epochs", 1, "--out", run)
+    kgen(*args, "--set", "run_eagerly=True", "--epochs", 1, "--out", run)
     (run / "model.keras").unlink()  # as if it had died just before
     result = waits(monkeypatch, pytest.fail, 0, "--resume", "--out", run)
     assert (result.exit_code, result.stderr) == (0, "")
