@@ -1,13 +1,10 @@
 """Study files that make no sense end in words, before any trial."""
 
-import types
-
 import click
 import pytest
 
 from kgen import cli, studies
 from kgen.errors import InvalidArgument
-from kgen.studies import objectives
 from tests.studies.common import write
 
 HIDDEN = "\nhidden_units = [4]"
@@ -64,9 +61,3 @@ def test_dots_in_a_comment_are_no_depth(tmp_path, comment):
 def test_a_step_reaches_the_end_of_its_range(tmp_path):
     for entry in ("min = 0.1, max = 0.3, step = 0.2", "min = 0.1, max = 0.3"):
         studies.read(write(tmp_path, space=RATE % ("", entry)))
-
-
-def test_a_model_without_advice_of_its_own():
-    """One that was added lately still gets a sentence."""
-    hypermodel = types.SimpleNamespace(model="diffusion")
-    assert objectives._instead(hypermodel) == "Take another objective."
