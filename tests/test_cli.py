@@ -1,5 +1,6 @@
 """The command line, as its user meets it."""
 
+import contextlib
 import csv
 import errno
 import json
@@ -14,6 +15,7 @@ import tempfile
 import time
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -24,8 +26,8 @@ from PIL import Image
 from kgen import cli, data, files, locks, names, registry, runs
 from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
-from kgen.runs import export, settings
-from tests.models.contract import assert_same_state
+from kgen.runs import checkpoints, directory, export, settings
+from tests import quick
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
 # `np.array` on them.
@@ -81,12 +83,30 @@ def losses(run):
 
 def assert_same_model(run, other):
     """Weights, the optimizers' state and random streams, bit for bit."""
-    assert_same_state(
-        *(
-            keras.saving.load_model(path / "model.keras")
-            for path in (run, other)
+    ours, theirs = (state(path / "model.keras") for path in (run, other))
+    assert list(ours) == list(theirs)
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name], name)
+
+
+def state(file):
+    """All arrays that a model's file holds, by their names."""
+    found = {}
+    with (
+        zipfile.ZipFile(file) as archive,
+        archive.open("model.weights.h5") as weights,
+        h5py.File(weights, "r") as groups,
+    ):
+        groups.visititems(
+            lambda name, item: (
+                found.update({name: item[()]})
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
         )
-    )
+    assert any("optimizer" in name for name in found)
+    assert any("seed" in name for name in found)
+    return found
 
 
 def arrays(path):
@@ -103,10 +123,18 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def trainings():
+    """Models are traced once; pictures are blank, and few trainings draw any."""
+    with quick.trainings() as trainings:
+        yield trainings
+
+
 def trained(factory, *args):
-    """The directory of a run that `kgen train ARGS` made."""
+    """The directory of a run that `kgen train ARGS` made, with its pictures."""
     run = factory.mktemp("runs") / "run"
-    kgen("train", *args, "--out", run)
+    with quick.pictures():
+        kgen("train", *args, "--out", run)
     return run
 
 
@@ -131,7 +159,8 @@ def vectors(tmp_path_factory):
     np.save(folder / "five.npy", x)
     run = folder / "run"
     source = ("--data", folder / "five.npy", "--latent-dim", 2)
-    kgen("train", "vae", *SMALL, *source, "--epochs", 1, "--out", run)
+    with quick.pictures():
+        kgen("train", "vae", *SMALL, *source, "--epochs", 1, "--out", run)
     return run
 
 
@@ -159,6 +188,13 @@ def denoising(tmp_path_factory):
     options = ("--network", "unet", "--set", "filters=4")
     options += ("--set", "corruption=gaussian:0.25", "--epochs", 1)
     return trained(tmp_path_factory, "denoising_autoencoder", *options)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """A run of a classifier of the digits by class densities."""
+    options = ("--set", "density=full", "--epochs", 1)
+    return trained(tmp_path_factory, "bayes_classifier", *options)
 
 
 # Help
@@ -207,24 +243,28 @@ def test_the_first_training_of_a_new_user(tmp_path):
         cwd=tmp_path,
         env={"TFDS_DATA_DIR": str(tmp_path / "tfds")},
     )
-    for number in (1, 2):
-        done = subprocess.run(**options)
-        assert done.returncode == 0
-        assert done.stderr == ""
-        run = tmp_path / "runs" / f"vae-{number}"
-        found = {path.name for path in run.iterdir()}
-        assert found == FILES | PICTURES | {"progress"}
-        assert f"The run is in runs/vae-{number}\n" in done.stdout
-        assert f"Exported saved_models/vae/{number}\n" in done.stdout
-        assert "Downloading" not in done.stdout
+    done = subprocess.run(**options)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    run = tmp_path / "runs" / "vae-1"
+    found = {path.name for path in run.iterdir()}
+    assert found == FILES | PICTURES | {"progress"}
+    assert "The run is in runs/vae-1\n" in done.stdout
+    assert "Exported saved_models/vae/1\n" in done.stdout
+    assert "Downloading" not in done.stdout
     assert len(losses(run)) == 2
     assert len(list((run / "checkpoints").glob("*.h5"))) == 2
     for picture in PICTURES:
         with Image.open(run / picture) as image:
             assert min(image.size) > 200
+    # The second one has the next number.
+    text = kgen("train", "vae", *SMALL, "--export", "--epochs", 1)
+    assert "The run is in runs/vae-2\n" in text
+    assert "Exported saved_models/vae/2\n" in text
     exported = tmp_path / "saved_models" / "vae"
     assert sorted(os.listdir(exported)) == ["1", "2"]
-    assert (exported / "2" / "saved_model.pb").is_file()
+    for number in "12":
+        assert (exported / number / "saved_model.pb").is_file()
 
 
 def test_the_config_is_enough_to_repeat_the_run(plain):
@@ -235,14 +275,15 @@ def test_the_config_is_enough_to_repeat_the_run(plain):
     assert defaults.items() <= kept.items()
 
 
-def test_the_same_seed_gives_the_same_model(plain, tmp_path):
+def test_the_same_seed_gives_the_same_model(plain, trainings, tmp_path):
     """Also where the data set is prepared first, as on a new machine."""
     folder = ("--data-dir", tmp_path / "tfds")
-    kgen("train", "vae", *SMALL, *folder, "--epochs", 2, "--out", "again")
+    with trainings.anew():
+        kgen("train", "vae", *SMALL, *folder, "--epochs", 2, "--out", "again")
     assert_same_model(plain, tmp_path / "again")
     assert losses(plain) == losses(tmp_path / "again")
-    kgen("train", "vae", *SMALL, "--epochs", 2, "--seed", 1, "--out", "other")
-    assert losses(plain) != losses(tmp_path / "other")
+    kgen("train", "vae", *SMALL, "--epochs", 1, "--seed", 1, "--out", "other")
+    assert losses(plain)[:1] != losses(tmp_path / "other")
 
 
 def test_vectors_have_no_pictures(vectors):
@@ -345,23 +386,16 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 
 # Interruptions
 
-# A training that kills itself in its fourth epoch: between two batches, or
-# between the row of the history and the checkpoint.
+# A training that kills itself within its third epoch.
 KILLED = """
 import os, signal
 from kgen import cli
 from kgen.runs import checkpoints, directory
 
 class Checkpoints(checkpoints.Checkpoints):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
     def on_train_batch_end(self, batch, logs=None):
-        self.kill("batch")
-    def on_epoch_end(self, epoch, logs=None):
-        self.kill("checkpoint")
-        super().on_epoch_end(epoch, logs)
-    def kill(self, moment):
-        if self.epoch == 3 and moment == os.environ["MOMENT"]:
+        super().on_train_batch_end(batch, logs)
+        if self.epochs == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
 directory.Checkpoints = Checkpoints
@@ -369,51 +403,84 @@ cli.main()
 """
 
 
+def assert_goes_on(model, finished):
+    """The run in `run` becomes what is in `unbroken` when it is resumed."""
+    assert len(losses(pathlib.Path("run"))) == finished
+    assert "training has not finished" in refused("sample", "run")
+    kgen("train", model, "--resume", "--out", "run")
+    unbroken, run = pathlib.Path("unbroken"), pathlib.Path("run")
+    assert_same_model(unbroken, run)
+    histories = [
+        (path / "history.csv").read_text().split() for path in (unbroken, run)
+    ]
+    assert histories[0] == histories[1]
+    assert len(losses(run)) == 4
+    assert len(list((run / "checkpoints").glob("*.h5"))) == 2
+
+
+def test_a_killed_training_goes_on_as_if_nothing_was(trainings):
+    """In a process of its own, by a real signal."""
+    options = ("--conditional", "--binarize", "--kl-warmup", 5)
+    base = ("train", "vae", *SMALL, *options, "--epochs", 4, "--out")
+    done = subprocess.run(**command(*base, "run", code=KILLED))
+    assert done.returncode == -signal.SIGKILL
+    kgen(*base, "unbroken")
+    with trainings.anew():
+        assert_goes_on("vae", 2)
+
+
 @pytest.mark.parametrize(
     "moment, model, options",
     [
-        ("batch", "vae", ()),
-        ("batch", "vae", ("--kl-warmup", 5)),
-        ("checkpoint", "vae", ("--conditional", "--binarize")),
+        ("checkpoint", "vae", ()),
         ("batch", "gan", ("--conditional",)),
         ("checkpoint", "gan", ("--set", "discriminator_steps=2")),
         ("batch", "vaegan", ("--kl-warmup", 5)),
     ],
-    ids=["plain", "warm-up", "conditional", "gan", "two steps", "vaegan"],
+    ids=["vae", "gan", "two steps", "vaegan"],
 )
-def test_a_killed_training_goes_on_as_if_nothing_was(
-    tmp_path, moment, model, options
+def test_what_a_kill_leaves_goes_on_as_if_nothing_was(
+    monkeypatch, trainings, moment, model, options
 ):
-    base = ("train", model, *SMALL, *options, "--epochs", 6, "--out")
-    kgen(*base, "unbroken")
-    done = subprocess.run(
-        **command(*base, "run", code=KILLED, env={"MOMENT": moment})
-    )
-    assert done.returncode == -signal.SIGKILL
-    assert len(losses(tmp_path / "run")) == (3 if moment == "batch" else 4)
-    assert "training has not finished" in refused("sample", "run")
-    kgen("train", model, "--resume", "--out", "run")
-    assert_same_model(tmp_path / "unbroken", tmp_path / "run")
-    histories = [
-        (tmp_path / name / "history.csv").read_text()
-        for name in ("unbroken", "run")
-    ]
-    assert histories[0].split() == histories[1].split()
-    assert len(losses(tmp_path / "run")) == 6
-    assert len(list((tmp_path / "run" / "checkpoints").glob("*.h5"))) == 2
+    """A kill leaves what the directory holds at that moment.
+
+    It comes in the third epoch: between two batches, or between the row of the
+    history and the checkpoint.
+    """
+
+    class Checkpoints(checkpoints.Checkpoints):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+            self.copy("batch")
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.copy("checkpoint")
+            super().on_epoch_end(epoch, logs)
+
+        def copy(self, at):
+            if (at, self.epochs, os.path.exists("run")) == (moment, 2, False):
+                shutil.copytree("unbroken", "run")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, "Checkpoints", Checkpoints)
+        options = (*SMALL, *options, "--epochs", 4, "--checkpoint-every", "1e")
+        kgen("train", model, *options, "--out", "unbroken")
+    new = trainings.anew() if model == "vaegan" else contextlib.nullcontext()
+    with new:
+        assert_goes_on(model, 2 if moment == "batch" else 3)
 
 
 @pytest.mark.parametrize("options", [(), ("--kl-warmup", 5)])
 def test_a_finished_training_goes_on(tmp_path, options):
     base = ("train", "vae", *SMALL, *options, "--out")
-    kgen(*base, "unbroken", "--epochs", 6)
-    kgen(*base, "run", "--epochs", 3)
-    kgen("train", "vae", "--resume", "--out", "run", "--epochs", 6)
+    kgen(*base, "unbroken", "--epochs", 4)
+    kgen(*base, "run", "--epochs", 2)
+    kgen("train", "vae", "--resume", "--out", "run", "--epochs", 4)
     assert_same_model(tmp_path / "unbroken", tmp_path / "run")
     assert losses(tmp_path / "unbroken") == losses(tmp_path / "run")
-    assert config(tmp_path / "run")["epochs"] == 6
+    assert config(tmp_path / "run")["epochs"] == 4
     trained = runs.Run(tmp_path / "run").trained()
-    assert trained == {"epochs": 6, "interrupted": False}
+    assert trained == {"epochs": 4, "interrupted": False}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -528,16 +595,33 @@ def evaluate(*args):
 FEW = ("--num-samples", 150, "--importance-samples", 5, "--out", "to")
 
 
-@pytest.mark.parametrize("name", ["plain", "conditional", "vaegan"])
-def test_evaluate(request, name):
-    text, (found,) = evaluate(request.getfixturevalue(name), *FEW)
+def assert_judged(text, found):
+    """What all runs of pictures of digits are judged by that have codes."""
     assert found["elbo"]["value"] < found["log_likelihood"]["value"]
     assert found["log_likelihood"]["standard_error"] > 0
     distance = found["frechet_distance"]
     assert 0 < distance["floor"] < distance["value"]
     assert "a classifier of digits" in text and "is no FID" in text
-    assert ("sample_accuracy" in found) is (name == "conditional")
-    assert ("knn_accuracy" in found) is (name != "conditional")
+
+
+def test_evaluate_compares_runs(plain, gan):
+    text, (one, other) = evaluate(plain, gan, *FEW[:4])
+    assert text.endswith(
+        "Wrote evaluations/evaluation-1/metrics.json and "
+        "evaluations/evaluation-1/report.html"
+    )
+    assert set(other) < set(one)
+    assert "*" in text
+    assert_judged(text, one)
+    assert "knn_accuracy" in one and "sample_accuracy" not in one
+
+
+def test_evaluate_runs_that_take_labels_and_others(conditional, vaegan):
+    text, found = evaluate(conditional, vaegan, *FEW)
+    for one, takes_labels in zip(found, (True, False)):
+        assert_judged(text, one)
+        assert ("sample_accuracy" in one) is takes_labels
+        assert ("knn_accuracy" in one) is not takes_labels
 
 
 def test_evaluate_without_labels(vectors):
@@ -562,22 +646,10 @@ def test_evaluate_what_denoises(denoising):
     assert set(found) == {"denoised_psnr"}
 
 
-def test_evaluate_a_classifier():
-    options = ("--set", "density=full", "--epochs", 1, "--out", "run")
-    kgen("train", "bayes_classifier", *options)
-    _, (found,) = evaluate("run", *FEW)
+def test_evaluate_a_classifier(classifier):
+    _, (found,) = evaluate(classifier, *FEW)
     assert found["accuracy"]["value"] > 0.95
     assert found["sample_accuracy"]["value"] > 0.8
-
-
-def test_evaluate_compares_runs(plain, gan):
-    text, (one, other) = evaluate(plain, gan, *FEW[:4])
-    assert text.endswith(
-        "Wrote evaluations/evaluation-1/metrics.json and "
-        "evaluations/evaluation-1/report.html"
-    )
-    assert set(other) < set(one)
-    assert "*" in text
 
 
 def test_an_evaluation_is_not_lost(gan):
@@ -624,7 +696,9 @@ def folder_of_digits(path, classes):
     return path
 
 
-def test_evaluate_by_data_of_other_classes(tmp_path, plain, conditional):
+def test_evaluate_by_data_of_other_classes(
+    tmp_path, plain, autoencoder, conditional
+):
     """Labels would be other classes to a model that takes them."""
     same = folder_of_digits(tmp_path / "same", "0123456789")
     fewer = folder_of_digits(tmp_path / "fewer", "56789")
@@ -642,7 +716,9 @@ def test_evaluate_by_data_of_other_classes(tmp_path, plain, conditional):
     # One that takes none learns nothing of classes that are others.
     psnr = []
     for folder, probes in ((same, {"knn_accuracy"}), (other, set())):
-        _, (found,) = evaluate(plain, "--data", folder, *FEW, "--overwrite")
+        _, (found,) = evaluate(
+            autoencoder, "--data", folder, *FEW, "--overwrite"
+        )
         assert set(found) & {"knn_accuracy"} == probes
         psnr.append(found["psnr"])
     assert psnr[0] == psnr[1]
@@ -706,18 +782,16 @@ def test_an_autoencoder_s_run(autoencoder):
         assert f"model autoencoder, which can't {method}" in line
 
 
-def test_a_classifier_s_run():
-    options = ("--set", "density=full", "--epochs", 1, "--out", "run")
-    kgen("train", "bayes_classifier", *options)
-    found = {path.name for path in pathlib.Path("run").glob("*.png")}
+def test_a_classifier_s_run(classifier):
+    found = {path.name for path in classifier.glob("*.png")}
     assert found == {*DRAWN, "confusion.png"}  # a count has no curve
-    assert "classify-1.npz: 360 examples" in kgen("classify", "run")
-    found = arrays("run/classify-1.npz")
+    assert "classify-1.npz: 360 examples" in kgen("classify", classifier)
+    found = arrays(classifier / "classify-1.npz")
     p = np.exp(found["log_probabilities"])
     assert p.shape == (360, 10)
     np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-12)
     assert np.mean(found["predicted"] == found["labels"]) > 0.95
-    assert "which can't encode" in refused("encode", "run")
+    assert "which can't encode" in refused("encode", classifier)
 
 
 def test_a_denoising_run(denoising):
@@ -758,7 +832,8 @@ def test_a_vaegan_s_run(vaegan):
 
 def test_a_conditional_gan_s_run():
     options = (*SMALL, "--conditional", "--epochs", 1)
-    kgen("train", "gan", *options, "--out", "run", "--export")
+    with quick.pictures():
+        kgen("train", "gan", *options, "--out", "run", "--export")
     kgen("sample", "run", "--label", 3, "--num", 4, "--out", "x.png")
     kgen("sample", "run", "--num", 20, "--out", "x.npz")
     assert pathlib.Path("run/interpolations.png").exists()
@@ -768,7 +843,8 @@ def test_a_gan_of_points_in_the_plane():
     x = np.random.default_rng(0).normal(size=(200, 2)).astype("float32")
     np.save("x.npy", x)
     options = (*SMALL, "--data", "x.npy", "--latent-dim", 2, "--epochs", 2)
-    kgen("train", "gan", *options, "--out", "run")
+    with quick.pictures():
+        kgen("train", "gan", *options, "--out", "run")
     found = {path.name for path in pathlib.Path("run").glob("*.png")}
     assert found == DRAWN | {"losses.png"}
     assert kgen("sample", "run").endswith("sample-1.png\n")

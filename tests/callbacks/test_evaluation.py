@@ -9,8 +9,18 @@ import kgen
 from kgen.callbacks import Evaluation
 from kgen.errors import InvalidArgument
 from kgen.evaluation import METRICS
+from tests import quick
 from tests.evaluation.common import Halves, pictures
 from tests.models import contract
+
+MODELS = quick.Models()
+
+
+def small_model(kind):
+    """A model as it is before training, traced once for all tests."""
+    return MODELS.get(
+        kind, lambda: contract.seeded(contract.small_model, name=kind)
+    )
 
 
 def judge(names=("frechet_distance",), **options):
@@ -22,7 +32,7 @@ def judge(names=("frechet_distance",), **options):
 
 
 def test_figures_are_in_the_logs_and_stay_between():
-    model = contract.small_model("gan")
+    model = small_model("gan")
     logs = model.fit(
         contract.X, epochs=7, verbose=0, callbacks=[judge(every=3)]
     ).history["val_frechet_distance"]
@@ -32,7 +42,7 @@ def test_figures_are_in_the_logs_and_stay_between():
 
 
 def test_other_callbacks_see_them(tmp_path):
-    model = contract.small_model("gan")
+    model = small_model("gan")
     stop = keras.callbacks.EarlyStopping(
         "val_frechet_distance", min_delta=1e9, patience=2, mode="min"
     )
@@ -79,7 +89,7 @@ def test_what_is_not_known_yet_is_no_best(tmp_path):
     stop = keras.callbacks.EarlyStopping(
         "val_frechet_distance", patience=3, mode="min"
     )
-    model = contract.small_model("gan")
+    model = small_model("gan")
     own = judge(["frechet_distance", "precision"], every=3)
     history = model.fit(
         contract.X, epochs=4, verbose=0, callbacks=[own, keep, stop]
@@ -89,7 +99,7 @@ def test_what_is_not_known_yet_is_no_best(tmp_path):
     assert np.isfinite(keep.best)
     # Another training begins anew, and Keras Tuner copies callbacks.
     copied = copy.deepcopy(own)
-    again = contract.small_model("gan").fit(
+    again = small_model("gan").fit(
         contract.X, epochs=1, verbose=0, callbacks=[copied]
     )
     assert np.isfinite(again.history["val_frechet_distance"]).all()
@@ -106,8 +116,7 @@ def test_copies_share_the_data():
 def test_training_is_the_same_with_it():
     weights = []
     for callbacks in ([], [judge()]):
-        keras.utils.set_random_seed(0)
-        model = contract.small_model("gan", seed=0)
+        model = small_model("gan")
         model.fit(contract.X, epochs=3, verbose=0, callbacks=callbacks)
         weights.append(model.get_weights())
     for one, other in zip(*weights):
@@ -121,7 +130,7 @@ def test_bad_values_are_refused():
         Evaluation("precision", pictures(20))
     with pytest.raises(InvalidArgument, match="every"):
         judge(every=0)
-    model = contract.small_model("autoencoder")
+    model = small_model("autoencoder")
     with pytest.raises(InvalidArgument, match="no method `sample`"):
         model.fit(contract.X, verbose=0, callbacks=[judge()])
 
@@ -137,7 +146,7 @@ def test_bad_values_are_refused():
     ],
 )
 def test_the_model_s_own_logs_stay_its_own(kind, name, validation):
-    model = contract.small_model(kind)
+    model = small_model(kind)
     with pytest.raises(InvalidArgument, match=f"gives `val_{name}`") as error:
         model.fit(
             contract.X,
@@ -153,8 +162,7 @@ def test_none_of_the_logs_is_lost():
     """Its figures stand beside all that validation gives without it."""
     logs = []
     for callbacks in ([], [judge(["log_likelihood", "kl", "precision"])]):
-        keras.utils.set_random_seed(0)
-        model = contract.small_model("vae", seed=0)
+        model = small_model("vae")
         logs.append(
             model.fit(
                 contract.X,
@@ -169,7 +177,7 @@ def test_none_of_the_logs_is_lost():
 
 
 def diverged(kind):
-    model = contract.small_model(kind)
+    model = small_model(kind)
     for variable in model.trainable_variables:
         variable.assign(np.full(variable.shape, np.nan))
     return model

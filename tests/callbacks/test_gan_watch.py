@@ -123,8 +123,8 @@ def test_in_a_training_that_must_fail():
     found = []
     gan.fit(
         X + 5.0,
-        epochs=40,
-        batch_size=16,
+        epochs=12,
+        batch_size=4,
         callbacks=[GANWatch(X + 5.0, report=found.append)],
         verbose=0,
     )

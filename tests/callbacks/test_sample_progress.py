@@ -7,7 +7,17 @@ from PIL import Image
 import kgen
 from kgen.callbacks import SampleProgress
 from kgen.errors import InvalidArgument
+from tests import quick
 from tests.models import contract
+
+MODELS = quick.Models()
+
+
+def small_gan(conditional=False):
+    """A GAN as it is before training, traced once for all tests."""
+    return MODELS.get(
+        conditional, lambda: contract.small_model("gan", conditional)
+    )
 
 
 def files(path):
@@ -16,7 +26,7 @@ def files(path):
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_each_epoch_is_kept_and_drawn(tmp_path, conditional):
-    gan = contract.small_model("gan", conditional)
+    gan = small_gan(conditional)
     progress = SampleProgress(tmp_path / "progress", tmp_path / "p.png", 5)
     data = contract.dataset(conditional)
     gan.fit(data, epochs=3, verbose=0, callbacks=[progress])
@@ -37,7 +47,7 @@ def test_a_resumed_training_goes_on_with_its_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(
         kgen.plots, "progress", lambda frames, path: drawn.append(list(frames))
     )
-    gan = contract.small_model("gan")
+    gan = small_gan()
     for start, end in ((0, 2), (2, 30)):
         progress = SampleProgress(tmp_path, tmp_path / "p.png", 2, seconds=1e9)
         gan.fit(
