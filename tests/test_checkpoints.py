@@ -1,5 +1,6 @@
 """Checkpoints: whole ones, and what is left when one is damaged."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ from kgen import cli, files
 from kgen.errors import InvalidArgument
 from kgen.runs import checkpoints as module
 from kgen.runs.checkpoints import Checkpoints, Interval
+from tests import quick
 from tests.test_cli import SMALL, assert_same_model, kgen, refused
 
 
@@ -249,6 +251,12 @@ def test_no_intervals(text):
         Interval.of(text)
 
 
+@pytest.fixture(scope="module")
+def trainings():
+    with quick.trainings() as trainings:
+        yield trainings
+
+
 class Killed(Exception):
     """Ends a training with nothing more written."""
 
@@ -270,11 +278,12 @@ class Killed(Exception):
 )
 @pytest.mark.parametrize("ending", [Killed, KeyboardInterrupt])
 def test_a_training_ended_within_an_epoch_goes_on(
-    tmp_path, monkeypatch, model, batch, options, ending
+    tmp_path, monkeypatch, trainings, model, batch, options, ending
 ):
     """From the checkpoint within it, to the very same weights and logs.
 
-    A kill leaves what `--checkpoint-every` keeps; Ctrl-C keeps one itself.
+    A kill leaves what `--checkpoint-every` keeps; Ctrl-C keeps one itself. After
+    a kill, the model is made anew.
     """
     monkeypatch.chdir(tmp_path)
     base = ("train", model, *SMALL, *options, "--epochs", 2)
@@ -299,7 +308,8 @@ def test_a_training_ended_within_an_epoch_goes_on(
     monkeypatch.setattr(
         module.PassOver, "__call__", lambda *a: trained.append(1) or patched(*a)
     )
-    kgen("train", model, "--resume", "--out", "run")
+    with trainings.anew() if ending is Killed else contextlib.nullcontext():
+        kgen("train", model, "--resume", "--out", "run")
     assert trained  # it has gone on from there
     assert_same_model(tmp_path / "unbroken", tmp_path / "run")
     histories = [
