@@ -6,6 +6,8 @@ follows it.
 
 import contextlib
 import functools
+import shutil
+import tempfile
 
 import keras
 import pytest
@@ -13,6 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kgen.data import tensorflow_sets
+from kgen.export import savedmodel
+from kgen.extractors import classifier
 from kgen.plots import figures
 from kgen.runs import drawings, training
 
@@ -38,6 +42,7 @@ class Models:
             model = build()
             self._made[key] = model, [x.numpy() for x in variables(model)]
         model, initial = self._made[key]
+        model._initial_epoch = None  # which BackupAndRestore leaves behind
         for variable, value in zip(variables(model), initial, strict=True):
             variable.assign(value)
         return model
@@ -75,7 +80,8 @@ def spoil(model):
 def trainings():
     """Within it, trainings by `kgen.runs` are quick, and draw nothing.
 
-    A model of the same settings is made once, and the digits are read once.
+    A model of the same settings is made once, the digits are read once, and the
+    classifier whose features judge samples is trained for few epochs.
 
     Returns:
         A context manager that gives the `Models`.
@@ -106,12 +112,49 @@ def trainings():
         builders[place] = builder
         return digits(place, *arguments)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(classifier, "_MOST_EPOCHS", 5)
+        patch.setenv("KGEN_CACHE", cache)  # others are not to find it
         patch.setattr(training, "build", build_once)
         patch.setattr(training, "draw", lambda *arguments: None)
         patch.setattr(tensorflow_sets, "_read_split", read_once)
         patch.setattr(Figure, "savefig", blank)
         yield models
+
+
+class Graphs:
+    """The graphs of exports that were written, by their signatures.
+
+    Tracing them is most of an export. An export with the signatures of an
+    earlier one gets a copy of its graph, and so its weights.
+
+    Args:
+        folder: Where to keep them, a `pathlib.Path`.
+    """
+
+    def __init__(self, folder):
+        self._folder, self._written = folder, {}
+        self._write = savedmodel._write_signatures
+
+    @contextlib.contextmanager
+    def copied(self):
+        """Within it, exports get copies."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(savedmodel, "_write_signatures", self._write_once)
+            yield
+
+    def _write_once(self, signatures, directory):
+        key = repr([(name, specs) for name, (_, specs) in signatures.items()])
+        if key not in self._written:
+            copy = self._folder / str(len(self._written))
+            self._written[key] = copy, self._write(signatures, directory)
+            shutil.copytree(directory, copy)
+        copy, specs = self._written[key]
+        shutil.copytree(copy, directory, dirs_exist_ok=True)
+        return specs
 
 
 @contextlib.contextmanager

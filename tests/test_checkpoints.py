@@ -15,6 +15,7 @@ from kgen import cli, files, interrupts
 from kgen.errors import InvalidArgument
 from kgen.runs import checkpoints as module
 from kgen.runs.checkpoints import Checkpoints, Interval
+from tests import quick
 from tests.test_cli import SMALL, assert_same_model, kgen, refused
 
 
@@ -244,6 +245,12 @@ def test_no_intervals(text):
         Interval.of(text)
 
 
+@pytest.fixture(scope="module")
+def trainings():
+    with quick.trainings() as trainings:
+        yield trainings
+
+
 class Killed(Exception):
     """Ends a training with nothing more written."""
 
@@ -265,12 +272,12 @@ class Killed(Exception):
 )
 @pytest.mark.parametrize("ending", ["kill", "Ctrl-C"])
 def test_a_training_ended_within_an_epoch_goes_on(
-    tmp_path, monkeypatch, model, batch, options, ending
+    tmp_path, monkeypatch, trainings, model, batch, options, ending
 ):
     """From the checkpoint within it, to the very same weights and logs.
 
     A kill leaves what `--checkpoint-every` keeps; Ctrl-C, which comes while a
-    step is taken, keeps one itself.
+    step is taken, keeps one itself. After a kill, the model is made anew.
     """
     monkeypatch.chdir(tmp_path)
     base = ("train", model, *SMALL, *options, "--epochs", 2)
@@ -298,7 +305,9 @@ def test_a_training_ended_within_an_epoch_goes_on(
     monkeypatch.setattr(
         module.PassOver, "__call__", lambda *a: trained.append(1) or patched(*a)
     )
-    kgen("train", model, "--resume", "--out", "run")
+    is_new = ending == "kill"
+    with trainings.anew() if is_new else contextlib.nullcontext():
+        kgen("train", model, "--resume", "--out", "run")
     assert trained  # it has gone on from there
     assert_same_model(tmp_path / "unbroken", tmp_path / "run")
     histories = [

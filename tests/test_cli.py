@@ -1,6 +1,5 @@
 """The command line, as its user meets it."""
 
-import contextlib
 import csv
 import errno
 import json
@@ -26,7 +25,7 @@ from PIL import Image
 from kgen import cli, data, files, locks, names, registry, runs
 from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
-from kgen.runs import checkpoints, directory, export, settings
+from kgen.runs import checkpoints, directory, export, settings, training
 from tests import quick
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
@@ -124,10 +123,17 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def trainings():
-    """Models are traced once; pictures are blank, and few trainings draw any."""
-    with quick.trainings() as trainings:
+def trainings(tmp_path_factory):
+    """Models and exports are traced once; few trainings draw, blank pictures."""
+    graphs = quick.Graphs(tmp_path_factory.mktemp("graphs"))
+    with quick.trainings() as trainings, graphs.copied():
         yield trainings
+
+
+@pytest.fixture
+def no_epochs(monkeypatch):
+    """Trainings do all but the epochs."""
+    monkeypatch.setattr(training, "_fit", lambda *args: None)
 
 
 def trained(factory, *args):
@@ -291,7 +297,7 @@ def test_vectors_have_no_pictures(vectors):
     assert found == FILES | {"losses.png", "latent.png"}
 
 
-def test_set_reaches_networks_model_and_compile(tmp_path):
+def test_set_reaches_networks_model_and_compile(tmp_path, no_epochs):
     settings = (
         "hidden_units=(24, 12)",
         "kl_weight=4",
@@ -313,9 +319,9 @@ def test_set_reaches_networks_model_and_compile(tmp_path):
     kgen(*base, *options, "--resume")  # which knows them again
 
 
-def test_overwrite_begins_anew(tmp_path):
+def test_overwrite_begins_anew(plain, tmp_path):
     base = ("train", "vae", *SMALL, "--out", "run", "--epochs")
-    kgen(*base, 2)
+    copied(plain)
     (tmp_path / "run" / "sample-1.png").touch()
     assert "holds a run already" in refused(*base, 1)
     kgen(*base, 1, "--overwrite")
@@ -323,7 +329,7 @@ def test_overwrite_begins_anew(tmp_path):
     assert not (tmp_path / "run" / "sample-1.png").exists()
 
 
-def test_a_rare_class_counts_wherever_it_fell(tmp_path):
+def test_a_rare_class_counts_wherever_it_fell(tmp_path, no_epochs):
     """The highest label may be in the test split alone."""
     x, labels = np.zeros((32, 4, 4, 1), "uint8"), np.zeros(32, "int64")
     parts = {"x_train": x, "y_train": labels, "x_test": x[:8]}
@@ -336,7 +342,7 @@ def test_a_rare_class_counts_wherever_it_fell(tmp_path):
     assert model.num_classes == 8
 
 
-def test_transparent_pictures_are_shown_on_a_background(tmp_path):
+def test_transparent_pictures_are_shown_on_a_background(tmp_path, no_epochs):
     """Which the run remembers, and one line tells."""
     pictures = tmp_path / "pictures"
     pictures.mkdir()
@@ -440,7 +446,7 @@ def test_a_killed_training_goes_on_as_if_nothing_was(trainings):
     ids=["vae", "gan", "two steps", "vaegan"],
 )
 def test_what_a_kill_leaves_goes_on_as_if_nothing_was(
-    monkeypatch, trainings, moment, model, options
+    monkeypatch, moment, model, options
 ):
     """A kill leaves what the directory holds at that moment.
 
@@ -465,14 +471,12 @@ def test_what_a_kill_leaves_goes_on_as_if_nothing_was(
         patch.setattr(directory, "Checkpoints", Checkpoints)
         options = (*SMALL, *options, "--epochs", 4, "--checkpoint-every", "1e")
         kgen("train", model, *options, "--out", "unbroken")
-    new = trainings.anew() if model == "vaegan" else contextlib.nullcontext()
-    with new:
-        assert_goes_on(model, 2 if moment == "batch" else 3)
+    assert_goes_on(model, 2 if moment == "batch" else 3)
 
 
-@pytest.mark.parametrize("options", [(), ("--kl-warmup", 5)])
-def test_a_finished_training_goes_on(tmp_path, options):
-    base = ("train", "vae", *SMALL, *options, "--out")
+def test_a_finished_training_goes_on(tmp_path):
+    """Also in the midst of a warm-up."""
+    base = ("train", "vae", *SMALL, "--kl-warmup", 5, "--out")
     kgen(*base, "unbroken", "--epochs", 4)
     kgen(*base, "run", "--epochs", 2)
     kgen("train", "vae", "--resume", "--out", "run", "--epochs", 4)
@@ -483,8 +487,8 @@ def test_a_finished_training_goes_on(tmp_path, options):
     assert trained == {"epochs": 4, "interrupted": False}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_a_model(tmp_path, number):
+def test_ctrl_c_leaves_a_model(tmp_path):
+    """Wherever a training in a process of its own is."""
     run = tmp_path / "run"
     base = ("train", "vae", *SMALL, "--epochs", 100_000, "--out", run)
     # A process in the background may have been told to ignore Ctrl-C.
@@ -498,9 +502,38 @@ def test_ctrl_c_leaves_a_model(tmp_path, number):
         line = refused("train", "vae", "--resume", "--out", run)
         assert f"in use by another kgen process (PID {training.pid} on " in line
         line = refused("evaluate", run, "--data", "digits")
-        training.send_signal(number)
+        training.send_signal(signal.SIGINT)
         _, error = training.communicate(timeout=300)
-    assert training.returncode == 128 + number
+    assert_interrupted(run, training.returncode, signal.SIGINT, error)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_model(tmp_path, monkeypatch, number):
+    """Here at a moment that is known, in the second epoch."""
+    run = tmp_path / "run"
+
+    class Checkpoints(checkpoints.Checkpoints):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+            if self.epochs == 1:
+                signal.raise_signal(number)
+
+    args = ("train", "vae", *SMALL, "--epochs", 3, "--out", run)
+    # This process may have been told to ignore Ctrl-C.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(directory, "Checkpoints", Checkpoints)
+            result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    done = assert_interrupted(run, result.exit_code, number, result.stderr)
+    assert done == 1
+
+
+def assert_interrupted(run, status, number, error):
+    """A training ended as by a signal, and goes on; returns its whole epochs."""
+    assert status == 128 + number
     assert error.startswith(f"kgen: interrupted. {run / 'model.keras'} holds")
     assert error.count("\n") == 1
     kgen("sample", run)
@@ -509,6 +542,7 @@ def test_ctrl_c_leaves_a_model(tmp_path, number):
     assert trained["interrupted"] and len(losses(run)) - done in (0, 1)
     kgen("train", "vae", "--resume", "--out", run, "--epochs", done + 1)
     assert len(losses(run)) == done + 1
+    return done
 
 
 def test_ctrl_c_before_there_is_a_model_promises_none(monkeypatch):
@@ -688,7 +722,8 @@ def test_runs_of_different_data_are_not_compared(plain, vectors):
 def folder_of_digits(path, classes):
     """Digits as class folders; `classes` are the names of 0, 1, ..."""
     test = data.open_source("digits").examples("test")
-    for number, (x, y) in enumerate(zip(test.images, test.labels)):
+    pairs = zip(test.images[:120], test.labels[:120])
+    for number, (x, y) in enumerate(pairs):
         if y < len(classes):
             file = path / classes[y] / f"{number}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -1334,7 +1369,7 @@ def test_a_directory_that_goes_while_training(plain, monkeypatch, moved):
     assert not run.exists()
 
 
-def test_left_overs_of_kills_are_swept(plain):
+def test_left_overs_of_kills_are_swept(plain, no_epochs):
     """Under the lock: those of the dead, and of files that only it writes."""
     run = copied(plain)
     (run / ".kgen.lock").write_text("99 on nowhere")
@@ -1348,7 +1383,7 @@ def test_left_overs_of_kills_are_swept(plain):
     assert all((run / name).exists() for name in others)
 
 
-def test_a_lock_that_was_left_is_no_obstacle():
+def test_a_lock_that_was_left_is_no_obstacle(no_epochs):
     run = pathlib.Path("run")
     run.mkdir()
     (run / ".kgen.lock").write_text("99 on nowhere")

@@ -1,5 +1,6 @@
 """Which metrics a model has, and what they come to."""
 
+import functools
 import itertools
 import pathlib
 import re
@@ -24,6 +25,8 @@ from tests.evaluation.common import SHAPE, evidence, pictures
 from tests.models import contract
 
 RNG = np.random.default_rng(0)
+# They are not trained, and what they trace is for all tests.
+small_model = functools.cache(contract.small_model)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +39,12 @@ RNG = np.random.default_rng(0)
     ],
 )
 def test_whose_features_are_needed(name, metrics, needed):
-    model = contract.small_model(name)
+    model = small_model(name)
     assert needs_extractor(metrics, model) is needed
 
 
 def test_few_examples_leave_out_only_what_needs_more():
-    model = contract.small_model("vae")
+    model = small_model("vae")
     own = evidence(
         model, pictures(3), pictures(80), num_samples=10, importance_samples=2
     )
@@ -54,7 +57,7 @@ def test_few_examples_leave_out_only_what_needs_more():
 
 
 def test_what_a_vae_can_be_judged_by():
-    model = contract.small_model("vae")
+    model = small_model("vae")
     own = evidence(model, pictures(60), pictures(80, 2), importance_samples=5)
     found, left_out = compute(own)
     assert set(left_out) == {
@@ -86,7 +89,7 @@ def test_what_a_vae_can_be_judged_by():
     ],
 )
 def test_other_models(name, metric):
-    model = contract.small_model(name)
+    model = small_model(name)
     found, left_out = compute(
         evidence(model, pictures(60), pictures(80), importance_samples=2)
     )
@@ -157,7 +160,7 @@ def test_what_is_not_defined_is_known_before_work(kind, names, reason):
             raise RuntimeError("it is read")
 
     data = pictures(60)
-    own = evidence(contract.small_model(kind), Unread(data.images, data.labels))
+    own = evidence(small_model(kind), Unread(data.images, data.labels))
     for function in (check_possible, compute):
         with pytest.raises(InvalidArgument, match=reason):
             function(own, names)
@@ -225,14 +228,14 @@ def test_the_readme_s_table_has_all_metrics():
 
 
 def test_bad_values_are_refused():
-    model = contract.small_model("autoencoder")
+    model = small_model("autoencoder")
     with pytest.raises(InvalidArgument, match="did you mean 'psnr'"):
         check_metrics("compute", ["psrn"])
     with pytest.raises(InvalidArgument, match="no method `sample`"):
         compute(evidence(model), ["precision"])
     with pytest.raises(InvalidArgument, match="no feature extractor"):
         compute(
-            evidence(contract.small_model("gan"), extractor=None),
+            evidence(small_model("gan"), extractor=None),
             ["precision"],
         )
     with pytest.raises(InvalidArgument, match="the model's shape"):

@@ -47,12 +47,12 @@ def test_memorization_s_error_is_that_of_repeated_sets(tests):
 def test_similarity_s_error_is_that_of_repeated_sets():
     """Of 100 samples, each of which is in twenty of the pairs."""
     draws, found = np.random.default_rng(0), []
-    real = types.SimpleNamespace(first=draws.random((4, 12, 12, 1)))
+    real = types.SimpleNamespace(first=draws.random((4, 11, 11, 1)))
     for _ in range(25):
         light = draws.random(
             (100, 1, 1, 1)
         )  # some are like all, some like none
-        x = (0.1 * draws.random((100, 12, 12, 1)) + 0.9 * light).astype(
+        x = (0.1 * draws.random((100, 11, 11, 1)) + 0.9 * light).astype(
             "float32"
         )
         seen = types.SimpleNamespace(first=x)

@@ -4,7 +4,7 @@
 
 For each POINT, copies of this process export to ROOT/POINT: one, which is killed
 as by `kill -9` where a function is called (`before:NAME`) or has returned
-(`after:NAME`); or three at once (`together`). Prints their exit codes.
+(`after:NAME`); or two at once (`together`). Prints their exit codes.
 """
 
 import contextlib
@@ -61,7 +61,7 @@ def main(run, root, *points):
     for point in points:
         copies = [
             copy(export_run, run, pathlib.Path(root, point), point)
-            for _ in range(3 if point == "together" else 1)
+            for _ in range(2 if point == "together" else 1)
         ]
         for pid in copies:
             _, status = os.waitpid(pid, 0)

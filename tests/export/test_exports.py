@@ -20,6 +20,7 @@ from kgen.errors import InvalidArgument
 from kgen.export import card, savedmodel
 from kgen.runs import export
 from kgen.runs.export import ExportSettings
+from tests import quick
 from tests.export.common import make_run
 from tests.export.rest import arrays_of
 from tests.export.server import Model
@@ -51,6 +52,24 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def trainings():
+    with quick.trainings() as trainings:
+        yield trainings
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory):
+    return quick.Graphs(tmp_path_factory.mktemp("graphs"))
+
+
+@pytest.fixture
+def quick_exports(graphs):
+    """Of `folder`'s runs, which stay what they are."""
+    with graphs.copied():
+        yield
+
+
 @pytest.mark.parametrize(
     "run, options",
     [
@@ -60,7 +79,9 @@ def elsewhere(tmp_path, monkeypatch):
         ("conditional", ()),
     ],
 )
-def test_the_commands_that_it_prints_are_right(folder, server, run, options):
+def test_the_commands_that_it_prints_are_right(
+    folder, quick_exports, server, run, options
+):
     text = run_command("export", folder / run, *options)
     exported, _, serve, ask = text.splitlines()
     path = pathlib.Path(exported.removeprefix("Exported "))
@@ -111,7 +132,7 @@ def judge(run, weights):
     (run.path / "metrics.json").write_text(json.dumps(judged))
 
 
-def test_the_card(folder):
+def test_the_card(folder, quick_exports):
     run = runs.Run(folder / "vae")
     judge(run, runs.fingerprint(run.model()))
     run_command("export", folder / "vae", "--name", "digits")
@@ -147,7 +168,7 @@ def test_figures_of_other_weights_are_left_out(tmp_path):
     assert card["trained"] == {"epochs": 7, "interrupted": False}
 
 
-def test_a_run_that_goes_on(tmp_path):
+def test_a_run_that_goes_on(trainings):
     """Its figures are those of the weights, and its epochs too."""
     small = ("--network", "dense", "--set", "hidden_units=[4]")
     run_command("train", "autoencoder", *small, "--epochs", 1, "--out", "run")
@@ -164,7 +185,7 @@ def test_a_run_that_goes_on(tmp_path):
     assert [card["settings"]["epochs"] for card in cards] == [1, 2, 9]
 
 
-def test_a_training_exports_what_it_has_in_memory(monkeypatch):
+def test_a_training_exports_what_it_has_in_memory(trainings, monkeypatch):
     monkeypatch.setattr(runs.Run, "model", None)
     small = ("--network", "dense", "--set", "hidden_units=[4]")
     run_command("train", "vae", *small, "--epochs", 1, "--export")
@@ -173,21 +194,21 @@ def test_a_training_exports_what_it_has_in_memory(monkeypatch):
 
 def test_the_fingerprint_is_of_the_data(tmp_path):
     """Other data has another one, the same data the same."""
-    found = []
+    found, model = [], contract.small_model("vae")
     for number, change in enumerate((0.0, 0.0, 1e-3)):
         folder = tmp_path / str(number)
         folder.mkdir()
-        run = make_run(folder / "run", contract.small_model("vae"))
+        run = make_run(folder / "run", model)
         x = contract.X.copy()
         x[:, 0, 0, 0] *= 1 - change
         np.savez(folder / "data.npz", images=x, labels=contract.Y)
-        _, facts = export._data_of(run, run.model(), quantize=True)
+        _, facts = export._data_of(run, model, quantize=True)
         found.append(facts["fingerprint"])
     assert found[0] == found[1] != found[2]
     assert found[0]["of"] == 56
 
 
-def test_versions_and_names(folder):
+def test_versions_and_names(folder, quick_exports):
     for options, path in (
         ((), "vae/1"),
         ((), "vae/2"),
@@ -238,14 +259,14 @@ def test_versions_are_integers_that_a_server_can_read(version):
         ExportSettings(version=version)
 
 
-def test_the_highest_version(folder):
+def test_the_highest_version(folder, quick_exports):
     highest = str(2**63 - 1)
     run_command("export", folder / "vae", "--version", highest)
     assert "no higher one" in refused("export", folder / "vae")
     assert os.listdir("saved_models/vae") == [highest]
 
 
-def test_a_model_s_folder_may_be_a_link(folder, tmp_path):
+def test_a_model_s_folder_may_be_a_link(folder, quick_exports, tmp_path):
     """Its name is the link's."""
     (tmp_path / "large").mkdir()
     (tmp_path / "saved_models").mkdir()
@@ -259,7 +280,7 @@ def test_a_model_s_folder_may_be_a_link(folder, tmp_path):
     assert os.listdir(tmp_path / "large") == ["1"]
 
 
-def test_a_config_that_can_t_be_written(folder, monkeypatch):
+def test_a_config_that_can_t_be_written(folder, quick_exports, monkeypatch):
     """The export is there, and the user is told."""
 
     def refuse(root):
@@ -297,7 +318,9 @@ def test_quantizing_hides_no_warning(monkeypatch):
     assert seen == [True, "not listed", False]
 
 
-def test_a_number_that_another_export_takes_meanwhile(folder, monkeypatch):
+def test_a_number_that_another_export_takes_meanwhile(
+    folder, quick_exports, monkeypatch
+):
     run = runs.Run(folder / "vae")
     model = run.model()
     write, others = type(model).export, iter([1, 2])
@@ -328,10 +351,15 @@ CHANGED = {
 }
 
 
+@pytest.fixture(scope="module")
+def conditional():
+    return contract.small_model("autoencoder", conditional=True)
+
+
 @pytest.mark.parametrize("case", CHANGED)
-def test_the_data_may_have_changed(tmp_path, case):
+def test_the_data_may_have_changed(tmp_path, conditional, case):
     """Unless it is needed, to quantize."""
-    model = contract.small_model("autoencoder", conditional=True)
+    model = conditional
     run = make_run(tmp_path / "run", model, "autoencoder")
     content, words = CHANGED[case]
     file = tmp_path / "data.npz"

@@ -1,5 +1,6 @@
 """Pictures as bytes and as PNG files, going in and coming out."""
 
+import functools
 import io
 
 import keras
@@ -15,6 +16,8 @@ from tests.models import contract
 
 HEIGHT, WIDTH = 8, 12
 ONE = np.zeros((HEIGHT, WIDTH), "uint8")
+# The most examples of a request, by the format of pictures.
+MOST = {"uint8": 1000, "png": 20}
 
 
 def png(pixels, mode=None, ending="PNG", **options):
@@ -51,16 +54,27 @@ def make(channels, **options):
     )
 
 
+@pytest.fixture(scope="module")
+def exports(server, tmp_path_factory):
+    """Function from channels to a model and its exports by their format."""
+
+    @functools.cache
+    def exports(channels):
+        model = make(channels)
+        folder = tmp_path_factory.mktemp("formats")
+        found = {}
+        for name, most in MOST.items():
+            path = folder / name
+            model.export(path, image_format=name, max_examples=most)
+            found[name] = Model(server, path)
+        return model, found
+
+    return exports
+
+
 @pytest.fixture(scope="module", params=[1, 3], ids=["grey", "RGB"])
-def exported(request, server, tmp_path_factory):
-    """A model, and its exports by their format."""
-    model = make(request.param)
-    folder = tmp_path_factory.mktemp("formats")
-    found = {}
-    for name in ("uint8", "png"):
-        model.export(folder / name, image_format=name)
-        found[name] = Model(server, folder / name)
-    return model, found
+def exported(request, exports):
+    return exports(request.param)
 
 
 def expected(model):
@@ -109,8 +123,8 @@ def test_the_signatures_and_the_warm_up(exported):
     model, served = exported
     inputs = served["png"].signatures["serving_default"].inputs
     assert set(inputs) == {"images_bytes"}
-    for each in served.values():
-        check_warm_up(model, each)
+    for name, each in served.items():  # which keeps to the limit
+        check_warm_up(model, each, sizes=(1, min(32, MOST[name])))
 
 
 def png_header(width, height):
@@ -138,10 +152,9 @@ WRONG = {
 
 
 @pytest.fixture(scope="module")
-def grey(server, tmp_path_factory):
-    path = tmp_path_factory.mktemp("grey") / "1"
-    make(1).export(path, image_format="png", max_examples=20)
-    return Model(server, path)
+def grey(exports):
+    _, served = exports(1)
+    return served["png"]
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -169,10 +182,9 @@ def test_other_depths_are_read(grey):
     assert np.ptp(found, axis=0).max() < 1e-6
 
 
-def test_a_palette_of_colours_is_read(server, tmp_path):
+def test_a_palette_of_colours_is_read(exports):
     """Also where one of them is marked as transparent."""
-    make(3).export(tmp_path / "1", image_format="png")
-    served = Model(server, tmp_path / "1")
+    served = exports(3)[1]["png"]
     x = np.zeros((HEIGHT, WIDTH, 3), "uint8")
     x[2] = (255, 0, 102)
     palette = Image.fromarray(x).quantize(4)

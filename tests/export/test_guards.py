@@ -1,13 +1,11 @@
 """Wrong requests get an error from the signature."""
 
-import keras
 import numpy as np
 import pytest
 
 import kgen
 from kgen.errors import InvalidArgument
 from tests.export.server import Model
-from tests.export.test_conformance import check_warm_up
 from tests.models import contract
 
 X = contract.X[:4]
@@ -184,10 +182,3 @@ def test_the_limit_is_a_positive_int32(tmp_path, value):
     with pytest.raises(InvalidArgument, match="max_examples"):
         model.export(tmp_path / "1", max_examples=value)
     assert not (tmp_path / "1").exists()
-
-
-def test_warm_up_keeps_to_the_limit(server, tmp_path):
-    keras.utils.set_random_seed(0)
-    model = contract.small_model("gan")
-    model.export(tmp_path / "1", max_examples=5)
-    check_warm_up(model, Model(server, tmp_path / "1"), sizes=(1, 5))

@@ -33,7 +33,7 @@ def make(num_classes=None):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model():
     return make()
 
@@ -82,19 +82,19 @@ def test_what_is_no_export_is_never_replaced(tmp_path, model, kind):
 
 
 def test_facts_are_what_json_can_hold(tmp_path, model):
-    facts = {"fid": np.float32(0.5), "by_class": np.arange(2)}
-    model.export(tmp_path / "1", facts=facts)
-    card = json.loads((tmp_path / "1" / "model.json").read_text())
-    assert (card["fid"], card["by_class"]) == (0.5, [0, 1])
     for wrong in ({"a": float("nan")}, {"a": object()}, [1]):
         with pytest.raises(InvalidArgument, match="`facts` of `VAE.export`"):
             model.export(tmp_path / "2", facts=wrong)
 
 
 def test_the_arguments_of_keras(tmp_path, model, capsys):
-    """Those that its users give, in its order."""
-    model.export(tmp_path / "1", "tf_saved_model", False)
+    """Those that its users give, in its order; and facts of one's own."""
+    facts = {"fid": np.float32(0.5), "by_class": np.arange(2)}
+    model.export(tmp_path / "1", "tf_saved_model", False, facts=facts)
     assert capsys.readouterr().out == ""
+    check_signatures(tmp_path / "1")
+    card = json.loads((tmp_path / "1" / "model.json").read_text())
+    assert (card["fid"], card["by_class"]) == (0.5, [0, 1])
     model.export(tmp_path / "2", format="tf_saved_model", verbose=True)
     text = capsys.readouterr().out
     assert str(tmp_path / "2") in text and "kgen-new" not in text
@@ -107,12 +107,14 @@ def test_the_arguments_of_keras(tmp_path, model, capsys):
     assert sorted(os.listdir(tmp_path)) == ["1", "2"]
 
 
-@pytest.mark.parametrize("num_classes", [None, 10])
-def test_signatures(tmp_path, num_classes):
-    make(num_classes).export(tmp_path / "1")
-    signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
+def test_signatures_of_a_model_that_takes_labels(tmp_path):
+    make(num_classes=10).export(tmp_path / "1")
+    check_signatures(tmp_path / "1", labels={"labels"})
+
+
+def check_signatures(path, labels=frozenset()):
+    signatures = tf.saved_model.load(str(path)).signatures
     assert set(signatures) == set(SIGNATURES)
-    labels = {"labels"} if num_classes else set()
     for name, (inputs, outputs) in SIGNATURES.items():
         signature = signatures[name]
         assert set(signature.structured_input_signature[1]) == inputs | labels

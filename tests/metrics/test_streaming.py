@@ -69,11 +69,18 @@ def model_with(*found):
     return model
 
 
-def test_in_any_model_s_compile():
+@pytest.fixture(scope="module")
+def trained():
+    """A model that was compiled with all metrics, and its history."""
     model = model_with(*(build() for build, _ in CASES.values()))
     history = model.fit(
         X, X, validation_data=(X, X), batch_size=20, epochs=2, verbose=0
-    ).history
+    )
+    return model, history.history
+
+
+def test_in_any_model_s_compile(trained):
+    model, history = trained
     output = model.predict(X, verbose=0)
     for name, (_, function) in CASES.items():
         expected = pytest.approx(function(X, output), rel=1e-4)
@@ -81,9 +88,8 @@ def test_in_any_model_s_compile():
         assert len(history[name]) == 2
 
 
-def test_a_saved_model_has_them_again(tmp_path):
-    model = model_with(*(build() for build, _ in CASES.values()))
-    model.fit(X, Y, verbose=0)
+def test_a_saved_model_has_them_again(trained, tmp_path):
+    model, _ = trained
     before = model.evaluate(X, Y, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
