@@ -9,7 +9,7 @@ import kgen
 
 ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
-    {"errors", "interrupts", "names", "registry"},
+    {"caches", "errors", "interrupts", "names", "registry"},
     {"files", "params"},
     {"locks"},
     {"arrays", "parallel"},

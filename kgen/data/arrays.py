@@ -1,19 +1,16 @@
 """Arrays that can be used as examples, and how to convert others."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from kgen import arrays
-from kgen.data import examples
-from kgen.data.examples import Examples, Lazy
-from kgen.data.pipeline import in_memory
+from kgen.data import rows
+from kgen.data.examples import Examples
+from kgen.data.rows import Lazy, in_memory
 from kgen.errors import invalid
 from kgen.networks.common import is_channels_first
-
-_CHECKED_BYTES = 2**24  # of float32, at a time
 
 # An axis of at most this length is more likely channels than pixels.
 _CHANNELS = 4
@@ -27,6 +24,7 @@ def from_arrays(
     labels: Any = None,
     name: str = "source",
     any_range: bool = False,
+    is_own: bool = False,
 ) -> Examples:
     """Checks arrays and gives them the form of examples.
 
@@ -38,6 +36,7 @@ def from_arrays(
         labels: Integers of shape `(n,)`, or None.
         name: The name of the images in messages.
         any_range: Whether pictures may have values outside [0, 1].
+        is_own: Whether nobody else holds the images, so that they need no copy.
 
     Returns:
         `Examples`.
@@ -54,11 +53,11 @@ def from_arrays(
     _check_shape(images.shape, name)
     if images.ndim == 3:
         images = images[..., None]
+    dtype = np.dtype("uint8" if images.dtype == np.uint8 else "float32")
     if not in_memory(images):
-        images = examples.mapped(images)
-    elif images.dtype != np.uint8:
-        with np.errstate(over="ignore"):
-            images = images.astype("float32", copy=False)
+        images = rows.mapped(images)
+    elif not (is_own and images.flags.c_contiguous and images.dtype == dtype):
+        images = rows.read_all(images, dtype)
     check_values(images, name, len(images.shape) == 4 and not any_range)
     if labels is not None:
         labels = _as_labels(labels, len(images), name)
@@ -93,12 +92,11 @@ def check_values(images: np.ndarray | Lazy, name: str, unit: bool) -> None:
     """
     if images.dtype == np.uint8:
         return
-    step = max(1, _CHECKED_BYTES // (4 * math.prod(images.shape[1:])))
-    for start in range(0, len(images), step):
+    for part in rows.parts(images.shape, images.dtype):
         arrays.check_range(
             name,
             "load",
-            images[start : start + step],
+            images[part],
             (0, 1) if unit else None,
             "values in [0, 1]; scale the data, or pass uint8 pictures",
         )

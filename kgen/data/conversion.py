@@ -1,19 +1,19 @@
 """Pictures brought to one shape: their size, their channels, their background."""
 
+import math
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from PIL import ImageColor
 
-from kgen.data.examples import Lazy
-from kgen.data.pipeline import in_memory
+from kgen.data import rows
+from kgen.data.rows import Lazy
 from kgen.errors import invalid, say_once
 
 # The colour on which transparent pictures are shown.
 WHITE = "white"
 
-_CHUNK = 1000  # pictures that are converted at a time
 _MAX_SIDE = 2**15  # pixels
 
 
@@ -127,7 +127,12 @@ def convert_all(
     def read(positions):
         return convert(images[positions], image_shape, background)
 
-    if not in_memory(images):
-        return Lazy(read, (len(images), *image_shape), images.dtype)
-    starts = range(0, len(images), _CHUNK)
-    return np.concatenate([read(slice(n, n + _CHUNK)) for n in starts])
+    shape = (len(images), *image_shape)
+    if isinstance(images, Lazy) and not images.chosen:
+        return Lazy(read, shape, images.dtype)
+    converted = rows.empty(shape, images.dtype)
+    # By the larger of before and after, as floats.
+    largest = max(images.shape[1:], image_shape, key=math.prod)
+    for part in rows.parts((len(images), *largest), np.dtype("float32")):
+        converted[part] = read(part)
+    return rows.sealed(converted)

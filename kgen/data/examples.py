@@ -2,60 +2,19 @@
 
 import dataclasses
 import math
-import mmap
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kgen.data import pipeline
-from kgen.data.pipeline import in_memory
+from kgen.data import pipeline, rows
+from kgen.data.rows import Lazy
 
 # More than this many bytes of pictures are read by the batch.
 IN_MEMORY_BYTES = 2**30
 
 _CHUNK = 1000  # examples of a stream that are read at a time
 _TEST_PART = 5  # one in five
-
-
-@dataclasses.dataclass(frozen=True)
-class Lazy:
-    """Rows that are read when they are asked for, indexable like an array.
-
-    Args:
-        read: Function from positions, an integer array or a slice, to an array.
-        shape: The shape of all rows, `(n, ...)`.
-        dtype: The NumPy dtype of what `read` returns.
-    """
-
-    read: Callable
-    shape: tuple
-    dtype: np.dtype
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, positions: np.ndarray | slice) -> np.ndarray:
-        return self.read(positions)
-
-
-def mapped(images: np.memmap) -> Lazy:
-    """The rows of a memory map, copied when they are asked for.
-
-    uint8 stays as it is, all else becomes float32.
-    """
-    dtype = np.dtype("uint8" if images.dtype == np.uint8 else "float32")
-
-    def read(positions):
-        with np.errstate(over="ignore"):
-            rows = np.array(images[positions], dtype)
-        if images.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
-            # Pages that were read count as this process's memory until then.
-            images._mmap.madvise(mmap.MADV_DONTNEED)
-        return rows
-
-    return Lazy(read, images.shape, dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,17 +39,9 @@ class Examples:
 
     def select(self, index: np.ndarray) -> "Examples":
         """The examples at the positions `index`, an integer array."""
-        images = self.images
-        if in_memory(images):
-            rows = images[index]
-        else:
-            rows = Lazy(
-                lambda positions: images[index[positions]],
-                (len(index), *self.shape),
-                images.dtype,
-            )
         return Examples(
-            rows, None if self.labels is None else self.labels[index]
+            rows.choose(self.images, index),
+            None if self.labels is None else self.labels[index],
         )
 
     def read_labels(self) -> np.ndarray | None:
@@ -149,25 +100,30 @@ class StreamedExamples:
         )
         return StreamedExamples(dataset, len(index))
 
-    def read(self, index: np.ndarray) -> Examples:
+    def read(self, index: np.ndarray | None = None) -> Examples:
         """The examples at the positions `index`, in that order, in memory.
 
-        The stream is read once, and nothing else of it is kept.
+        The stream is read once, and nothing else of it is kept. Without `index`,
+        these are all examples.
         """
+        chosen = self if index is None else self.select(index)
+        index = np.arange(self.size) if index is None else index
         spec = tf.nest.flatten(self.dataset.element_spec)
         arrays = [
-            np.empty((len(index), *part.shape), part.dtype.as_numpy_dtype)
+            rows.empty((len(index), *part.shape), part.dtype.as_numpy_dtype)
             for part in spec
         ]
+        row_bytes = sum(array[:1].nbytes for array in arrays)
         # The stream's n-th chosen example goes to `places[n]`.
         places, start = np.argsort(index), 0
-        chosen = self.select(index).dataset.batch(_CHUNK)
-        for batch in chosen.as_numpy_iterator():
+        size = min(_CHUNK, max(1, rows.PART_BYTES // max(1, row_bytes)))
+        for batch in chosen.dataset.batch(size).as_numpy_iterator():
             parts = tf.nest.flatten(batch)
             stop = start + len(parts[0])
             for array, part in zip(arrays, parts):
                 array[places[start:stop]] = part
             start = stop
+        rows.sealed(arrays[0])
         return Examples(*arrays)
 
     def read_labels(self) -> np.ndarray | None:

@@ -1,17 +1,16 @@
 """Folders of pictures: which folders are splits, classes, or neither."""
 
 import collections
-import concurrent.futures
 import functools
-import math
 import os
 import pathlib
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from kgen.data import examples, pictures
+from kgen.data import picture_rows, pictures
 from kgen.data.conversion import WHITE
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument, say_once
@@ -25,7 +24,20 @@ _SPLIT = re.compile(
 )
 # Besides hidden ones, what computers leave in folders.
 _JUNK = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX")
-_CHECKED = 1000  # files at a time
+
+
+class _Entry(NamedTuple):
+    """A file or a folder in a folder, as one look at that has found it."""
+
+    path: str
+    name: str
+    is_folder: bool
+
+    def __fspath__(self):
+        return self.path
+
+    def __str__(self):
+        return self.path
 
 
 def find(
@@ -75,17 +87,10 @@ def find(
 def _read(files, names, *look):
     """The examples of pairs of a path and a class's name."""
     paths, classes = zip(*files)
-    images, labels = pictures.picture_files(paths, *look), None
+    images, labels = picture_rows.open_pictures(paths, *look), None
     if names:
         numbers = {name: number for number, name in enumerate(names)}
         labels = np.array([numbers[name] for name in classes], "int32")
-    if math.prod(images.shape) <= examples.IN_MEMORY_BYTES:
-        return Examples(images[np.arange(len(images))], labels)
-    # A picture that can't be read is named now, not hours into a training.
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), _CHECKED):
-            part = paths[start : start + _CHECKED]
-            list(pool.map(pictures.check_readable, part))
     return Examples(images, labels)
 
 
@@ -99,14 +104,14 @@ def _unwrapped(folder):
         if _split_of(inner[0]) or any(map(_is_picture, _entries(inner[0]))):
             return folder
         say_once(f"The pictures of {folder} are all in {inner[0]}.")
-        folder = inner[0]
+        folder = pathlib.Path(inner[0])
 
 
 def _split_folders(folder):
     """The folders that are splits, by the split; `{}` if there are none."""
     roots, beside = {}, []
     for entry in _entries(folder):
-        split = entry.is_dir() and _split_of(entry)
+        split = _split_of(entry) if entry.is_folder else None
         if split in roots:
             raise InvalidArgument(
                 f"{roots[split]} and {entry} are both the split {split!r} by "
@@ -116,8 +121,8 @@ def _split_folders(folder):
             roots[split] = entry
         elif _is_picture(entry):
             beside.append(entry)
-        elif entry.is_dir():
-            beside += [path for path in _below(entry) if _is_picture(path)][:1]
+        elif entry.is_folder:
+            beside += list(filter(_has_ending, _below(entry)))[:1]
     if roots and beside:
         raise InvalidArgument(
             f"{folder} holds pictures beside the splits "
@@ -141,20 +146,22 @@ def _files(root, ignored):
     """
     pairs = []
     for entry in _entries(root):
-        is_class = entry.is_dir()
-        if is_class:
+        paths, name = [entry.path], None
+        if entry.is_folder:
             _check_class(entry)
-        for path in sorted(_below(entry)) if is_class else [entry]:
-            if _is_picture(path):
-                pairs.append((path, entry.name if is_class else None))
+            paths, name = sorted(_below(entry), key=_parts), entry.name
+        for path in paths:
+            if _has_ending(path):
+                pairs.append((path, name))
             else:
-                ignored[path.suffix.lower() or "(without ending)"] += 1
+                kind = pathlib.PurePath(path).suffix.lower()
+                ignored[kind or "(without ending)"] += 1
     return pairs
 
 
 def _check_class(folder):
     """Raises if a class holds splits: they would be mixed."""
-    splits = [e for e in _entries(folder) if e.is_dir() and _split_of(e)]
+    splits = [e for e in _entries(folder) if e.is_folder and _split_of(e)]
     if len({_split_of(entry) for entry in splits}) > 1:
         first = splits[0]
         raise InvalidArgument(
@@ -167,17 +174,26 @@ def _check_class(folder):
 
 def _entries(folder):
     """The entries of a folder, sorted, without hidden files and the like."""
-    entries = sorted(
-        entry for entry in folder.iterdir() if not _is_junk(entry.name)
-    )
+    start = "" if os.fspath(folder) == "." else os.path.join(folder, "")
+    entries, links = [], []
+    with os.scandir(folder) as found:
+        for entry in found:
+            if _is_junk(entry.name):
+                continue
+            path = start + entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if entry.is_symlink():
+                links.append(path)
+                is_folder = pathlib.Path(path).is_dir()
+            entries.append(_Entry(path, entry.name, is_folder))
     real = pathlib.Path(os.path.realpath(folder))
     around = [str(path) for path in (real, *real.parents)]
-    for entry in entries:
-        if entry.is_symlink() and os.path.realpath(entry) in around:
+    for path in sorted(links):
+        if os.path.realpath(path) in around:
             raise InvalidArgument(
-                f"{entry} is a link to a folder that holds it. Remove it."
+                f"{path} is a link to a folder that holds it. Remove it."
             )
-    return entries
+    return sorted(entries, key=lambda entry: _parts(entry.name))
 
 
 def _below(folder):
@@ -190,19 +206,28 @@ def _below(folder):
         folders[:] = [name for name in folders if not _is_junk(name)]
         for name in names:
             if not _is_junk(name):
-                yield pathlib.Path(place, name)
+                yield os.path.join(place, name)
+
+
+def _parts(path):
+    """What paths are sorted by, as `pathlib` does."""
+    return os.path.normcase(path).split(os.sep)
 
 
 def _is_junk(name):
     return name.startswith(".") or name in _JUNK
 
 
-def _is_picture(path):
-    return path.suffix.lower() in pictures.ENDINGS and not path.is_dir()
+def _has_ending(path):
+    return path.lower().endswith(pictures.ENDINGS)
 
 
-def _holds_pictures(folder):
-    return folder.is_dir() and any(map(_is_picture, _below(folder)))
+def _is_picture(entry):
+    return not entry.is_folder and _has_ending(entry.name)
+
+
+def _holds_pictures(entry):
+    return entry.is_folder and any(map(_has_ending, _below(entry)))
 
 
 def _class_names(folder, files):
@@ -239,7 +264,7 @@ def _tell_ignored(folder, ignored, roots, names):
             f"{folder}: ignored files that are not pictures: "
             f"{_counted(ignored)}."
         )
-    folders = {e.name for root in roots for e in _entries(root) if e.is_dir()}
+    folders = {e.name for root in roots for e in _entries(root) if e.is_folder}
     empty = sorted(folders - set(names)) if names else []
     if empty:
         say_once(

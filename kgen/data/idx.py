@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kgen import files
-from kgen.data import examples
+from kgen.data import examples, rows
 from kgen.data.arrays import from_arrays
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument
@@ -72,7 +72,7 @@ def read_split(path: pathlib.Path) -> Examples:
     labels = _labels_beside(path)
     if labels is not None and labels.ndim == 2:
         labels = labels[:, 0]  # QMNIST: the class, then who wrote it
-    return from_arrays(images, labels, name=path.name)
+    return from_arrays(images, labels, name=path.name, is_own=True)
 
 
 def _labels_beside(path):
@@ -112,8 +112,8 @@ def read_file(path: pathlib.Path) -> np.ndarray:
                     f"its header announces {expected:,} bytes of values, more "
                     f"than {size:,} packed bytes can hold"
                 )
-            array = _read_values(file, kind, shape)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+            kept = kind.newbyteorder("=")
+            return rows.read_values(file, shape, kind, kept)
 
 
 def _header(file):
@@ -126,15 +126,3 @@ def _header(file):
         raise ValueError(f"its header announces {axes} axes")
     shape = np.frombuffer(file.read(4 * axes), ">u4", count=axes)
     return np.dtype(_TYPES[start[2]]), tuple(map(int, shape))
-
-
-def _read_values(file, kind, shape):
-    """As many values as the header announces, of a file that must end there."""
-    array = np.empty(shape, kind)
-    room = memoryview(array.reshape(-1).view("u1"))
-    size = 0
-    while size < len(room) and (count := file.readinto(room[size:])):
-        size += count
-    size += len(file.read(1))
-    files.check_size(size, array.nbytes)
-    return array

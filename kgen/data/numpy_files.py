@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from kgen import files
-from kgen.data import examples
+from kgen.data import examples, rows
 from kgen.data.arrays import from_arrays
 from kgen.errors import InvalidArgument
 
@@ -84,20 +84,36 @@ def _pairs(names, path):
 def _read_npy(path, any_range):
     with files.reading(path):
         with open(path, "rb") as file:
-            _check_header(file, path.stat().st_size)
-        images = np.lib.format.open_memmap(path, mode="r")
-        if images.nbytes <= examples.IN_MEMORY_BYTES:
-            images = np.array(images)
-    return from_arrays(images, name=path.name, any_range=any_range)
+            images = _read_values(file, path.stat().st_size)
+        if images is None:
+            images = np.lib.format.open_memmap(path, mode="r")
+    return from_arrays(images, name=path.name, any_range=any_range, is_own=True)
 
 
-def _check_header(file: BinaryIO, size: int) -> None:
-    """Raises ValueError unless a .npy's header is that of `size` bytes."""
+def _read_values(file, size, floats="float32"):
+    """The array in an open .npy file of `size` bytes, or None if it is large.
+
+    Floats and booleans become `floats`, or stay what they are if that is None.
+    """
+    shape, is_fortran, dtype = _read_header(file, size)
+    if math.prod(shape) * dtype.itemsize > examples.IN_MEMORY_BYTES:
+        return None
+    kept = np.dtype(floats) if floats and dtype.kind in "fb" else dtype
+    if is_fortran:
+        return rows.read_values(file, shape[::-1], dtype, kept).T
+    return rows.read_values(file, shape, dtype, kept)
+
+
+def _read_header(file: BinaryIO, size: int) -> tuple[tuple, bool, np.dtype]:
+    """The shape, whether in Fortran's order, and the type, in a .npy's header.
+
+    It raises ValueError unless the header is that of `size` bytes.
+    """
     version = np.lib.format.read_magic(file)
     read = _HEADERS.get(version)
     if read is None:
         raise ValueError(f"its format {version} is not that of plain numbers")
-    shape, _, dtype = read(file)
+    shape, is_fortran, dtype = read(file)
     if dtype.hasobject:
         raise ValueError(
             "it holds Python objects, and these are never loaded; save an array "
@@ -106,24 +122,24 @@ def _check_header(file: BinaryIO, size: int) -> None:
     if min(shape, default=0) < 0:
         raise ValueError(f"its header announces the shape {shape}")
     files.check_size(size - file.tell(), math.prod(shape) * dtype.itemsize)
+    return shape, is_fortran, dtype
 
 
 def _read_npz(path, images, labels, any_range):
     with files.reading(path), zipfile.ZipFile(path) as archive:
         images = _read_member(archive, images)
-        labels = labels and _read_member(archive, labels)
-    return from_arrays(images, labels, path.name, any_range)
+        labels = labels and _read_member(archive, labels, floats=None)
+    return from_arrays(images, labels, path.name, any_range, is_own=True)
 
 
-def _read_member(archive, name):
+def _read_member(archive, name, **options):
     """An array of an .npz, unpacked to a temporary file if it is large."""
     member = f"{name}.npy"
     size = archive.getinfo(member).file_size
     with archive.open(member) as file:
-        _check_header(file, size)
-    if size <= examples.IN_MEMORY_BYTES:
-        with archive.open(member) as file:
-            return np.lib.format.read_array(file)
+        array = _read_values(file, size, **options)
+    if array is not None:
+        return array
     # Linux keeps the mapped bytes of a removed file until the map is closed.
     with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
         free = shutil.disk_usage(directory).free

@@ -3,16 +3,14 @@
 import contextlib
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageColor
 
 from kgen import files
-from kgen.data import conversion
+from kgen.data import conversion, plain_png
 from kgen.data.conversion import WHITE
-from kgen.data.examples import Lazy
-from kgen.errors import InvalidArgument, say_once
+from kgen.errors import InvalidArgument
 
 # No others are tried, whatever a file is called: Pillow starts programs for
 # some. Only `_opened` opens pictures.
@@ -35,6 +33,7 @@ _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 # Pillow's modes of 8 bits a channel that it can convert to colour.
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_ADVICE = ". Repair it, or move it away."
 # How to turn a picture upright, by its EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,40 +44,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-def picture_files(
-    paths: Sequence, image_shape: tuple, background: str = WHITE, name: Any = ""
-) -> Lazy:
-    """Picture files as uint8 rows; each file is read when it is asked for.
-
-    Args:
-        paths: List of files.
-        image_shape: `(height, width, channels)` that they are brought to.
-        background: The colour on which transparent pictures are shown.
-        name: The name of all of them in messages.
-
-    Returns:
-        `Lazy` rows.
-    """
-    paths = np.asarray([str(path) for path in paths], dtype=object)
-
-    def read(path):
-        pixels, was_transparent = read_picture(path, image_shape, background)
-        if was_transparent:
-            say_once(
-                f"{name} holds pictures with transparent parts; they are shown "
-                f"on {background}. Choose the colour with `background` "
-                "(--background), or keep the transparency with an `image_shape` "
-                "of 4 channels."
-            )
-        return pixels
-
-    return Lazy(
-        lambda index: np.stack([read(p) for p in np.atleast_1d(paths[index])]),
-        (len(paths), *image_shape),
-        np.dtype("uint8"),
-    )
 
 
 def read_picture(
@@ -154,7 +119,7 @@ def _opaque(image, background):
 def check_readable(path: str | os.PathLike) -> None:
     """Raises unless all of a picture can be read, a JPEG at an eighth of its size."""
     with _opened(path) as image:
-        image.draft(image.mode, tuple(side // 8 for side in image.size))
+        image.draft(image.mode, tuple(max(1, n // 8) for n in image.size))
         image.load()
         _eight_bits(image)
 
@@ -162,7 +127,7 @@ def check_readable(path: str | os.PathLike) -> None:
 @contextlib.contextmanager
 def _opened(path):
     """Opens a picture; errors name the file."""
-    with files.reading(path, "a picture", ". Repair it, or move it away."):
+    with files.reading(path, "a picture", _ADVICE):
         try:
             with Image.open(path, formats=_FORMATS) as image:
                 _check_pixels(image)
@@ -190,8 +155,9 @@ def _check_pixels(image):
 
 def _orientation(image):
     """The EXIF orientation, 1 to 8; 1 where that can't be read."""
-    if image.format == "TIFF":
-        return 1  # Pillow turns these itself
+    # Pillow turns TIFF files itself.
+    if image.format == "TIFF" or not image.info:
+        return 1
     try:
         # What stands before the pixels is enough; the method of PNG images
         # would read all pixels first.
@@ -211,6 +177,23 @@ def _is_grey(image, background):
     return bool((palette == palette[:, :1]).all())
 
 
+def _look(path, background):
+    """The upright size of a picture, and whether it is grey, by its header."""
+    if str(path).lower().endswith(".png"):
+        with (
+            files.reading(path, "a picture", _ADVICE),
+            open(path, "rb", buffering=0) as file,
+        ):
+            plain = plain_png.header(file)
+        if plain is not None:
+            height, width, channels = plain
+            return (width, height), channels == 1
+    with _opened(path) as image:
+        is_turned = _orientation(image) in (5, 6, 7, 8)
+        size = image.size[::-1] if is_turned else image.size
+        return size, _is_grey(image, background)
+
+
 def common_shape(
     paths: Sequence, background: str = WHITE
 ) -> tuple[int, int, int]:
@@ -218,11 +201,8 @@ def common_shape(
     first: tuple = ()
     all_grey = True
     for path in paths:
-        with _opened(path) as image:
-            is_turned = _orientation(image) in (5, 6, 7, 8)
-            size = image.size[::-1] if is_turned else image.size
-            all_grey = all_grey and _is_grey(image, background)
-        first = first or size
+        size, is_grey = _look(path, background)
+        first, all_grey = first or size, all_grey and is_grey
         if size != first:
             raise InvalidArgument(
                 f"{paths[0]} has {first[0]}x{first[1]} pixels and {path} has "

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kgen.data import rows
+from kgen.data.rows import Lazy, in_memory
 from kgen.errors import invalid
 from kgen.params import Integer, checked
 
@@ -148,16 +150,17 @@ def scale(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, "float32")
 
 
-def in_memory(images: Any) -> bool:
-    """Whether `images` is an array in memory."""
-    return isinstance(images, np.ndarray) and not isinstance(images, np.memmap)
-
-
 def _reader(images: Any) -> Callable:
     """A function from positions to the images there, as a tensor."""
-    if in_memory(images):
-        tensor = tf.constant(images)
-        return lambda index: tf.gather(tensor, index)
+    array, chosen = images, None
+    if isinstance(images, Lazy) and images.chosen:
+        array, chosen = images.chosen
+    if in_memory(array):
+        tensor = _shared(array)
+        if chosen is None:
+            return lambda index: tf.gather(tensor, index)
+        chosen = tf.constant(chosen)
+        return lambda index: tf.gather(tensor, tf.gather(chosen, index))
 
     def read(index):
         batch = tf.numpy_function(
@@ -166,6 +169,18 @@ def _reader(images: Any) -> Callable:
         return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
     return read
+
+
+def _shared(array):
+    """An array as a tensor: in the same memory if it is sealed, else a copy."""
+    if array.flags.writeable or not array.flags.c_contiguous:
+        array = rows.read_all(array, array.dtype.newbyteorder("="))
+    lent = array.view()
+    try:
+        lent.flags.writeable = True  # else NumPy does not lend it
+    except ValueError:  # of another's memory
+        return tf.constant(array)
+    return tf.experimental.dlpack.from_dlpack(lent.__dlpack__())
 
 
 def _by_epochs(of_epoch, read, size, batch_size, shuffle, seed, binarize):
@@ -211,6 +226,8 @@ def _by_epochs(of_epoch, read, size, batch_size, shuffle, seed, binarize):
     options = tf.data.Options()
     # The thread of the autotuning could stall the end of an epoch.
     options.autotune.enabled = False
+    # To rewrite the graph, TensorFlow would copy all that it refers to.
+    options.experimental_optimization.apply_default_optimizations = False
     # Of several workers, each keeps its part of every batch.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA

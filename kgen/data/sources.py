@@ -260,7 +260,9 @@ def load(
     """Loads pictures or vectors as batches of float32.
 
     uint8 pictures are scaled to [0, 1]. What fits in 1 GiB is kept in memory
-    as it is; larger sources are read by the batch. A split whose name starts
+    as it is; larger sources are read by the batch. The environment variable
+    `KGEN_PICTURE_CACHE_GB` lets decoded pictures of folders be kept on disk, as
+    many GB as it says. A split whose name starts
     with `train` is shuffled anew each epoch, the others keep their order; the
     last batch may be smaller.
 

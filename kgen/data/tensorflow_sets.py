@@ -163,10 +163,11 @@ def _read_split(builder, split, image_shape, background):
         return (x, example[label]) if label else x
 
     dataset = builder.as_dataset(split=split).map(select)
+    stream = StreamedExamples(dataset, size)
     if size * math.prod(shape) * dtype.itemsize > examples.IN_MEMORY_BYTES:
-        return StreamedExamples(dataset, size)
-    arrays = next(dataset.batch(size).as_numpy_iterator())
-    return from_arrays(*arrays) if label else from_arrays(arrays)
+        return stream
+    found = stream.read()
+    return from_arrays(found.images, found.labels, is_own=True)
 
 
 def _keys(builder):

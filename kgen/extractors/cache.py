@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import warnings
 import zipfile
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen import files
+from kgen import caches, files
 
 _BATCH = 1000
 # Beside Keras's own files in the archive that a .keras file is.
@@ -24,13 +23,7 @@ def directory() -> pathlib.Path:
     It is `$KGEN_CACHE/extractors`; without that `$XDG_CACHE_HOME/kgen/extractors`,
     or `~/.cache/kgen/extractors`.
     """
-    folder = os.environ.get("KGEN_CACHE")
-    if folder:
-        return pathlib.Path(folder).expanduser() / "extractors"
-    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # to be ignored, by the XDG standard
-        base = pathlib.Path.home() / ".cache"
-    return base / "kgen" / "extractors"
+    return caches.folder("extractors")
 
 
 def fingerprint(splits: list, facts: dict) -> str:

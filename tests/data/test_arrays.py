@@ -11,8 +11,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from kgen.data import arrays, examples, load, numpy_files
-from kgen.data.pipeline import in_memory
+from kgen.data import arrays, examples, load, numpy_files, rows
+from kgen.data.rows import in_memory
 from kgen.errors import InvalidArgument
 from tests.data.common import as_floats, random_uint8, read
 
@@ -194,7 +194,7 @@ def test_a_list_of_images_and_labels_is_a_pair():
 
 @pytest.mark.parametrize("part", [0, 777, 1499])
 def test_no_value_escapes_the_check(monkeypatch, part):
-    monkeypatch.setattr(arrays, "_CHECKED_BYTES", 7 * 16)
+    monkeypatch.setattr(rows, "PART_BYTES", 7 * 16)
     images = np.zeros((1500, 2, 2), "float32")
     images[part, 1, 1] = np.nan
     with pytest.raises(InvalidArgument, match="NaN"):

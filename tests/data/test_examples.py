@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgen.data import conversion, examples
-from kgen.data.pipeline import in_memory
+from kgen.data import conversion, examples, rows
+from kgen.data.rows import in_memory
 from kgen.errors import InvalidArgument, say_once
 from tests.data.common import as_rows, lazy, random_uint8, read
 
@@ -61,7 +61,7 @@ def test_resized_floats_stay_in_the_unit_interval():
 def test_convert_all_is_convert_by_chunks(monkeypatch):
     images = random_uint8(7, 6, 6, 3)
     whole = conversion.convert(images, (4, 3, 1))
-    monkeypatch.setattr(conversion, "_CHUNK", 3)
+    monkeypatch.setattr(rows, "PART_BYTES", 3 * 6 * 6 * 3 * 4)
     chunks = conversion.convert_all(images, (4, 3, 1))
     np.testing.assert_array_equal(chunks, whole)
     lazily = conversion.convert_all(lazy(images), (4, 3, 1))
@@ -81,7 +81,7 @@ def test_a_memory_map_is_read_as_an_array(tmp_path, dtype, mode):
     values = (random_uint8(9, 4) > 99).astype(dtype)
     path = tmp_path / "x.npy"
     np.save(path, values)
-    mapped = examples.mapped(np.lib.format.open_memmap(path, mode))
+    mapped = rows.mapped(np.lib.format.open_memmap(path, mode))
     assert mapped.dtype == ("uint8" if dtype == "uint8" else "float32")
     assert len(mapped) == 9 and mapped.shape == (9, 4)
     for positions in (np.array([3, 0, 3]), slice(2, 5), 8):
@@ -96,7 +96,7 @@ def test_what_was_written_to_a_map_stays(tmp_path):
     np.save(path, np.zeros((4, 2), "uint8"))
     memory = np.lib.format.open_memmap(path, "c")
     memory[1] = 7
-    mapped = examples.mapped(memory)
+    mapped = rows.mapped(memory)
     assert (mapped[1] == 7).all() and (mapped[1] == 7).all()
 
 

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from kgen.data import idx, load, open_source
+from kgen.data import idx, load, open_source, rows
 from kgen.errors import InvalidArgument
 from tests.data.common import (
     as_floats,
@@ -265,6 +265,6 @@ def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
         raise error
 
     path = write(tmp_path / MNIST[0], TRAIN)
-    monkeypatch.setattr(idx, "_read_values", fail)
+    monkeypatch.setattr(rows, "read_values", fail)
     with pytest.raises(type(error), match=str(error.args[-1])):
         idx.read_file(path)

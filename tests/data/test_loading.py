@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kgen.data import examples, load, set_epoch
-from kgen.data.pipeline import in_memory
+from kgen.data.rows import in_memory
 from kgen.errors import InvalidArgument
 from tests.data.common import random_uint8, read, save_picture, sizes
 

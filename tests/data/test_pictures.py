@@ -407,7 +407,7 @@ def test_what_the_system_lacks_is_no_damage(tmp_path, monkeypatch, error):
     def fail(*args, **kwargs):
         raise error
 
-    save_picture(tmp_path / "a.png", GREY)
+    save_picture(tmp_path / "a.gif", GREY)
     monkeypatch.setattr(Image, "open", fail)
     with pytest.raises(type(error), match=str(error.args[-1])):
         load(tmp_path, "all")

@@ -1,0 +1,165 @@
+"""Rows of examples: in memory, chosen out of those, or read when asked for."""
+
+import dataclasses
+import math
+import mmap
+from collections.abc import Callable, Iterator
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from kgen import files
+
+# What is read, checked or converted at a time.
+PART_BYTES = 2**21
+# Chosen rows of this size or less are copied: that costs little.
+COPIED_BYTES = 2**22
+# TensorFlow uses the memory of an array that begins at a multiple of this, and
+# copies any other.
+_ALIGNMENT = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Lazy:
+    """Rows that are read when they are asked for, indexable like an array.
+
+    Args:
+        read: Function from positions, an integer array or a slice, to an array.
+        shape: The shape of all rows, `(n, ...)`.
+        dtype: The NumPy dtype of what `read` returns.
+        chosen: Where the rows are some of an array in memory: that array, and
+            their positions in it; else None.
+    """
+
+    read: Callable
+    shape: tuple
+    dtype: np.dtype
+    chosen: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, positions):
+        return self.read(positions)
+
+
+def in_memory(rows: Any) -> TypeGuard[np.ndarray]:
+    """Whether `rows` is an array in memory."""
+    return isinstance(rows, np.ndarray) and not isinstance(rows, np.memmap)
+
+
+def choose(rows: np.ndarray | Lazy, index: np.ndarray) -> np.ndarray | Lazy:
+    """The rows at the positions `index`; many of an array are not copied."""
+    shape = (len(index), *rows.shape[1:])
+    chosen = None
+    if in_memory(rows):
+        if math.prod(shape) * rows.itemsize <= COPIED_BYTES:
+            return sealed(np.take(rows, index, 0, empty(shape, rows.dtype)))
+        chosen = rows, index
+    elif isinstance(rows, Lazy) and rows.chosen:
+        array, positions = rows.chosen
+        return choose(array, positions[index])
+    return Lazy(
+        lambda positions: rows[index[positions]], shape, rows.dtype, chosen
+    )
+
+
+def mapped(images: np.memmap) -> Lazy:
+    """The rows of a memory map, copied when they are asked for.
+
+    uint8 stays as it is, all else becomes float32.
+    """
+    dtype = np.dtype("uint8" if images.dtype == np.uint8 else "float32")
+
+    def read(positions):
+        with np.errstate(over="ignore"):
+            return copied(images, positions, dtype)
+
+    return Lazy(read, images.shape, dtype)
+
+
+def copied(
+    rows: np.memmap, positions: Any, dtype: np.dtype | None = None
+) -> np.ndarray:
+    """Returns a copy of rows of a memory map, whose pages are then released."""
+    found = np.array(rows[positions], dtype)
+    if rows.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        # Pages that were read count as this process's memory until then.
+        rows._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+    return found
+
+
+def parts(shape: tuple, dtype: np.dtype) -> Iterator[slice]:
+    """Slices of rows, each of `PART_BYTES` at most, or of one row."""
+    size = np.dtype(dtype).itemsize * math.prod(shape[1:])
+    step = max(1, PART_BYTES // max(1, size))
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
+
+
+def empty(shape: tuple, dtype: np.dtype) -> np.ndarray:
+    """Like `np.empty`, where TensorFlow can use the memory."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(size + _ALIGNMENT, "uint8")
+    start = -room.ctypes.data % _ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
+def sealed(array: np.ndarray) -> np.ndarray:
+    """The array, which from now on can't be changed, and so can be shared."""
+    array.flags.writeable = False
+    return array
+
+
+def read_all(
+    rows: np.ndarray | Lazy, dtype: np.dtype | None = None
+) -> np.ndarray:
+    """All rows in memory, read a part at a time; they can't be changed."""
+    array = empty(rows.shape, dtype or rows.dtype)
+    for part in parts(array.shape, array.dtype):
+        with np.errstate(over="ignore"):  # of what float32 can't hold
+            array[part] = rows[part]
+    return sealed(array)
+
+
+def read_values(
+    file: Any, shape: tuple, dtype: np.dtype, kept: np.dtype
+) -> np.ndarray:
+    """Reads an array's values, which are what is left of a file.
+
+    Args:
+        file: The file, packed or not, at the first value.
+        shape: The array's shape.
+        dtype: The type of the values in the file.
+        kept: The type that they get in memory, a part at a time.
+
+    Returns:
+        The array, which can't be changed.
+
+    Raises:
+        ValueError: If the file does not end with the last value.
+    """
+    array, size = empty(shape, kept), 0
+    flat = array.reshape(-1)
+    for part in parts(flat.shape, dtype):
+        there = flat[part]
+        values = there if kept == dtype else np.empty(len(there), dtype)
+        room = values.view("uint8").data
+        count = _read_into(file, room)
+        size += count
+        if count < len(room):
+            break
+        if values is not there:
+            with np.errstate(over="ignore"):
+                there[:] = values
+    size += len(file.read(1))
+    files.check_size(size, math.prod(shape) * dtype.itemsize)
+    return sealed(array)
+
+
+def _read_into(file, room):
+    """Fills bytes from a file; returns how many it had."""
+    size = 0
+    while size < len(room) and (count := file.readinto(room[size:])):
+        size += count
+    return size
