@@ -270,13 +270,13 @@ class Killed(Exception):
     ],
     ids=["vae", "gan"],
 )
-@pytest.mark.parametrize("ending", ["kill", "Ctrl-C"])
+@pytest.mark.parametrize("ending", ["kill", "SIGTERM"])
 def test_a_training_ended_within_an_epoch_goes_on(
     tmp_path, monkeypatch, trainings, model, batch, options, ending
 ):
     """From the checkpoint within it, to the very same weights and logs.
 
-    A kill leaves what `--checkpoint-every` keeps; Ctrl-C, which comes while a
+    A kill leaves what `--checkpoint-every` keeps; SIGTERM, which comes while a
     step is taken, keeps one itself. After a kill, the model is made anew.
     """
     monkeypatch.chdir(tmp_path)
@@ -284,8 +284,8 @@ def test_a_training_ended_within_an_epoch_goes_on(
     kgen(*base, "--out", "unbroken")
 
     def end(self, number, logs=None):
-        if ends := self.epochs == 1 and number >= batch and ending == "Ctrl-C":
-            os.kill(os.getpid(), signal.SIGINT)
+        if ends := self.epochs == 1 and number >= batch and ending == "SIGTERM":
+            os.kill(os.getpid(), signal.SIGTERM)
         original(self, number, logs)
         assert not ends
         if self.epochs == 1 and number >= batch:

@@ -429,8 +429,12 @@ def test_the_loss_weighs_what_has_no_label(density):
     own = joint[np.arange(len(X)), np.maximum(SOME, 0)]
     marginal = np.logaddexp.reduce(joint, axis=1)
     expected = -np.mean(np.where(known, own, 0.3 * marginal))
-    for losses in (model._step_losses, model._generative_losses):
-        found = losses(tf.constant(X), tf.constant(SOME), training=True)
+    x, y = tf.constant(X), tf.constant(SOME)
+    both = (
+        model._step_losses(x, y, training=True),
+        model._generative_losses(x, y),
+    )
+    for found in both:
         np.testing.assert_allclose(found.loss, expected, rtol=1e-6)
 
 
