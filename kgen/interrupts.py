@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -66,6 +67,12 @@ class Deferred:
     def __init__(self) -> None:
         self.waits = False
         self.error: KeyboardInterrupt | None = None
+        self._noted = 0.0
+
+    def raise_after(self, seconds: float) -> None:
+        """Raises the error, if there is one that has waited so long."""
+        if self.error and time.monotonic() - self._noted >= seconds:
+            raise self.error
 
     def _handle(self, number, frame):
         error = (
@@ -73,7 +80,7 @@ class Deferred:
         )
         if self.error or not self.waits:
             raise error
-        self.error = error
+        self.error, self._noted = error, time.monotonic()
 
 
 @contextlib.contextmanager

@@ -28,6 +28,8 @@ _KEPT = 2
 # The least time from one checkpoint to the next, where the user has not said it.
 # Writing one of a small model takes longer than an epoch of it.
 _SECONDS = 15.0
+# Seconds that a signal waits for the end of validation.
+_PATIENCE = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,19 +225,23 @@ class Checkpoints(keras.callbacks.Callback):
             raise ends
         self._has_stepped = True
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
-        # No state is kept there: validation sets the sums of the logs to 0.
-        self._wait(False)
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        # No state within validation can be kept: it sets the sums of the logs to
+        # 0. A short one is waited for.
+        if self.interrupt:
+            self.interrupt.raise_after(_PATIENCE)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self._wait(False)
         self.epochs = epoch + 1
         # If the state is not finite, an earlier checkpoint is the one to keep.
         if self._is_due(epoch + 1) and _is_finite(self.model, logs):
             self._save(Checkpoint.named(self.directory, epoch + 1))
             self._saved = time.monotonic()
-        if self.interrupt and self.interrupt.error:
-            raise self.interrupt.error
+        if self.interrupt:
+            self.interrupt.raise_after(0.0)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._wait(False)
 
     def _is_due(self, epochs: int) -> bool:
         """Whether there is a checkpoint after so many epochs."""
@@ -247,7 +253,7 @@ class Checkpoints(keras.callbacks.Callback):
         return time.monotonic() - self._saved >= _SECONDS
 
     def _wait(self, waits: bool) -> None:
-        """Sets whether a signal waits for the next `on_train_batch_end`."""
+        """Sets whether a signal waits for a moment where the state can be kept."""
         if self.interrupt:
             self.interrupt.waits = waits
 
