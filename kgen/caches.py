@@ -1,17 +1,17 @@
-"""Where kgen keeps what it would else make again."""
+"""The folders of kgen's caches."""
 
 import os
 import pathlib
 
 
 def folder(kind: str) -> pathlib.Path:
-    """Returns the folder of what is kept of a kind.
+    """Returns the folder of one of the caches.
 
     It is `$KGEN_CACHE/kind`; without that `$XDG_CACHE_HOME/kgen/kind`, or
     `~/.cache/kgen/kind`.
 
     Args:
-        kind: Its name.
+        kind: The name of the cache, such as `"pictures"`.
     """
     given = os.environ.get("KGEN_CACHE")
     if given:

@@ -19,6 +19,7 @@ from kgen.export import savedmodel
 from kgen.extractors import classifier
 from kgen.plots import figures
 from kgen.runs import drawings, training
+from tests.models.contract import variables_of
 
 
 class Models:
@@ -40,10 +41,10 @@ class Models:
         """
         if key not in self._made:
             model = build()
-            self._made[key] = model, [x.numpy() for x in variables(model)]
+            self._made[key] = model, [x.numpy() for x in variables_of(model)]
         model, initial = self._made[key]
         model._initial_epoch = None  # which BackupAndRestore leaves behind
-        for variable, value in zip(variables(model), initial, strict=True):
+        for variable, value in zip(variables_of(model), initial, strict=True):
             variable.assign(value)
         return model
 
@@ -57,22 +58,9 @@ class Models:
             self._made = made
 
 
-def variables(model):
-    """All that training changes: weights, random streams, optimizers."""
-    optimizers = [
-        value
-        for value in vars(model).values()
-        if isinstance(value, keras.optimizers.Optimizer)
-    ]
-    return [
-        *model.variables,
-        *(x for each in optimizers for x in each.variables),
-    ]
-
-
 def spoil(model):
     """Changes all that training changes."""
-    for variable in variables(model):
+    for variable in variables_of(model):
         variable.assign(variable + keras.ops.ones((), variable.dtype))
 
 

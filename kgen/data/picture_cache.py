@@ -34,7 +34,7 @@ Decode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class _OfPicture(Exception):
-    """An error of the operating system's that does not come from the cache."""
+    """An OSError from reading a picture, not from writing the cache."""
 
 
 def stored(
@@ -45,8 +45,8 @@ def stored(
 ) -> Decode | None:
     """Returns a function that gives what `decode` gives, out of the cache.
 
-    If they are not in the cache, all pictures are decoded once, and put there; the
-    entries that were not used for the longest time make room.
+    If the pictures are not in the cache, all of them are decoded once and written
+    to it. The least recently used entries are deleted if there is no room.
 
     Args:
         paths: The pictures' files.
@@ -55,8 +55,8 @@ def stored(
         decode: Function that decodes some of them.
 
     Returns:
-        The function; or None if there is to be no cache, or can't be one, which
-        is told.
+        The function. None if the user has not asked for a cache, or if it can't
+        be used; a message then says why.
     """
     limit = _limit()
     if not limit:

@@ -15,7 +15,7 @@ from kgen.data.conversion import WHITE
 from kgen.data.rows import Lazy
 from kgen.errors import say_once
 
-# Python itself decodes nothing, but it can't keep more threads than these busy.
+# Decoding runs outside Python's lock, but more threads than these would wait.
 _MOST_THREADS = 8
 _MOST_TOGETHER = 16  # files that a thread reads before it asks for more
 
@@ -25,8 +25,8 @@ def open_pictures(
 ) -> np.ndarray | Lazy:
     """Picture files as uint8 rows.
 
-    They are in memory if they fit, and else read when they are asked for: out of
-    their files, or out of `picture_cache`.
+    They are kept in memory if they fit. If not, each batch is read when it is
+    needed, from the files or from `picture_cache`.
 
     Args:
         paths: The files.

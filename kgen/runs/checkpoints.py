@@ -206,11 +206,13 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_batch_begin(
         self, batch: int, logs: dict | None = None
     ) -> None:
-        # The first step is traced, which takes long, and leaves nothing new.
+        # Tracing the first step takes long; until then a signal ends at once,
+        # since there is no new state to keep.
         self._wait(self._has_stepped)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        # Of the calls so far; the last one of an epoch may have taken fewer.
+        # Keras counts whole calls of `steps_per_execution` steps: after a shorter
+        # last call of an epoch, this number is too high.
         steps = batch + 1
         last, moment = self._last
         due = self.every and self.every.is_over(

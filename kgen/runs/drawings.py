@@ -75,11 +75,11 @@ def draw_confusion(
 ) -> None:
     """Draws which classes a classifier takes for which."""
     examples = subset(source.examples(split), _CLASSIFIED)
+    if examples.labels is None or np.all(examples.labels < 0):
+        return  # there is no label to compare with
     pairs = examples.batches(labels=True, batch_size=256)
     both = [(y, model.classify(x)) for x, y in pairs.as_numpy_iterator()]
     labels, predicted = (np.concatenate(parts) for parts in zip(*both))
-    if np.all(labels < 0):
-        return  # there is none to compare with
     plots.confusion(
         labels,
         predicted,
