@@ -563,8 +563,9 @@ class Workers:
         """Waits for both; returns their exit status and their errors."""
         ends = [one.communicate(timeout=1500) for one in self.processes]
         status = [one.returncode for one in self.processes]
-        # Who had to wait for the other may have said so.
-        errors = [re.sub("kgen: waiting .*\n", "", text) for _, text in ends]
+        # Who had to wait for the other may have said so, and that both are here.
+        usual = "kgen: (waiting|all workers are here).*\n"
+        errors = [re.sub(usual, "", text) for _, text in ends]
         return status, errors
 
 
