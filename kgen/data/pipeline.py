@@ -52,24 +52,27 @@ def batches(
     Returns:
         `tf.data.Dataset` of images, or of pairs.
     """
-    size = len(images)
+    size, seed = len(images), _checked_seed(seed)
     read = _reader(images)
     labels = None if labels is None else tf.constant(labels, "int32")
 
-    def positions(key):
+    def of_epoch(epoch):
         order = tf.range(size, dtype="int64")
         if shuffle:
+            key = _key(seed, _ORDER, epoch)
             order = tf.random.experimental.stateless_shuffle(order, key)
-        starts = tf.data.Dataset.range(0, size, batch_size)
-        return starts.map(lambda start: order[start : start + batch_size])
 
-    def examples(index):
-        x = read(index)
-        return x if labels is None else (x, tf.gather(labels, index))
+        def batch(start):
+            index = order[start : start + batch_size]
+            x = scale(read(index))
+            if binarize:
+                x = _binarized(x, seed, epoch * size + start)
+            return x if labels is None else (x, tf.gather(labels, index))
 
-    return _by_epochs(
-        positions, examples, size, batch_size, shuffle, seed, binarize
-    )
+        # One function does it all: each costs milliseconds in every epoch.
+        return _starts(size, batch_size).map(batch, num_parallel_calls=1)
+
+    return _by_epochs(of_epoch, size, batch_size, shuffle)
 
 
 def stream(
@@ -94,13 +97,15 @@ def stream(
     Returns:
         `tf.data.Dataset` of images, or of pairs.
     """
+    seed = _checked_seed(seed)
     spec = tf.nest.flatten(examples.element_spec)[0]
     example_bytes = spec.dtype.size * math.prod(spec.shape)
     buffer = min(size, _SHUFFLE_BUFFER, max(1, _SHUFFLE_BYTES // example_bytes))
 
-    def in_order(key):
+    def of_epoch(epoch):
         dataset = examples
         if shuffle:
+            key = _key(seed, _ORDER, epoch)
             # Of this function alone: the global one would change the order.
             tf.compat.v1.set_random_seed(1)
             dataset = dataset.shuffle(
@@ -108,17 +113,19 @@ def stream(
                 seed=tf.random.stateless_uniform((), key, None, None, "int64"),
                 reshuffle_each_iteration=False,
             )
-        return dataset.batch(batch_size)
 
-    return _by_epochs(
-        in_order,
-        lambda batch: batch,
-        size,
-        batch_size,
-        shuffle,
-        seed,
-        binarize,
-    )
+        def batch(start, values):
+            is_pair = isinstance(values, tuple)
+            x = scale(values[0] if is_pair else values)
+            if binarize:
+                x = _binarized(x, seed, epoch * size + start)
+            return (x, tf.cast(values[1], "int32")) if is_pair else x
+
+        starts = _starts(size, batch_size)
+        pairs = tf.data.Dataset.zip(starts, dataset.batch(batch_size))
+        return pairs.map(batch, num_parallel_calls=1)
+
+    return _by_epochs(of_epoch, size, batch_size, shuffle)
 
 
 @checked(epoch=Integer(0))
@@ -183,43 +190,23 @@ def _shared(array):
     return tf.experimental.dlpack.from_dlpack(lent.__dlpack__())
 
 
-def _by_epochs(of_epoch, read, size, batch_size, shuffle, seed, binarize):
+def _by_epochs(of_epoch, size, batch_size, shuffle):
     """The dataset of all epochs, one after another.
 
     Args:
-        of_epoch: Function from an epoch's random key to a dataset of batches
-            in the form that `read` takes.
-        read: Function from such a batch to images, or to pairs.
+        of_epoch: Function from an epoch's number to a dataset of its batches.
         size: The number of examples.
-        batch_size: As in `batches`, like all that follow.
+        batch_size: As in `batches`.
+        shuffle: Whether the epochs differ, so that they are counted.
     """
-    if seed is None:
-        seed = random.randrange(2**31)
-    seed = Integer(0, math.inf).check("seed", "load", seed) % 2**63
-
-    def with_keys(epoch):
-        starts = tf.data.Dataset.range(0, size, batch_size)
-        keys = starts.map(
-            lambda start: _key(seed, _BINARIZE, epoch * size + start)
-        )
-        dataset = of_epoch(_key(seed, _ORDER, epoch))
-        return tf.data.Dataset.zip(dataset, keys)
-
-    def cast(batch, key):
-        batch = read(batch)
-        is_pair = isinstance(batch, tuple)
-        x = scale(batch[0] if is_pair else batch)
-        if binarize:
-            uniform = tf.random.stateless_uniform(tf.shape(x), key)
-            x = tf.cast(uniform < x, "float32")
-        return (x, tf.cast(batch[1], "int32")) if is_pair else x
-
     counter = None
-    epochs = tf.data.Dataset.from_tensors(tf.constant(0, "int64"))
     if shuffle:
         counter = tf.Variable(0, dtype="int64", trainable=False)
-        epochs = epochs.map(lambda _: counter.assign_add(1) - 1)
-    dataset = epochs.flat_map(with_keys).map(cast, num_parallel_calls=1)
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(
+            lambda _: of_epoch(counter.assign_add(1) - 1)
+        )
+    else:
+        dataset = of_epoch(tf.constant(0, "int64"))
     count = -(-size // batch_size)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
     dataset = dataset.prefetch(_PREFETCH)
@@ -235,6 +222,32 @@ def _by_epochs(of_epoch, read, size, batch_size, shuffle, seed, binarize):
     dataset = dataset.with_options(options)
     dataset.epoch_counter = counter
     return dataset
+
+
+def _checked_seed(seed):
+    """A seed as `_key` takes it; None is a draw."""
+    if seed is None:
+        return random.randrange(2**31)
+    return Integer(0, math.inf).check("seed", "load", seed) % 2**63
+
+
+def _starts(size, batch_size):
+    """The positions at which the batches of an epoch start, as a dataset."""
+    return tf.data.Dataset.range(0, size, batch_size)
+
+
+def _binarized(x, seed, number):
+    """Draws each pixel of a batch as 0 or 1, with its value as probability.
+
+    Args:
+        x: Pictures in [0, 1].
+        seed: Of the dataset.
+        number: That of the batch's first example among those of all epochs.
+    """
+    uniform = tf.random.stateless_uniform(
+        tf.shape(x), _key(seed, _BINARIZE, number)
+    )
+    return tf.cast(uniform < x, "float32")
 
 
 def _key(seed, use, number):

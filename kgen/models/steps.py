@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 
 import keras
+import tensorflow as tf
 
 
 @contextlib.contextmanager
@@ -32,3 +33,14 @@ def exactly(model: keras.Model, *numbers: int | None) -> Iterator[None]:
         yield
     finally:
         model.steps_per_execution, model.predict_function = usual, None
+
+
+def batches_in(data: object) -> int | None:
+    """The number of batches of a dataset; None where it can't be known.
+
+    Keras makes two iterators for each epoch of which only the data's end is
+    known to be its end, and one where it is told the number of steps.
+    """
+    if not isinstance(data, tf.data.Dataset):
+        return None
+    return max(0, int(data.cardinality())) or None

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kgen import optimizers
 from kgen.errors import InvalidArgument, check_keywords, invalid
 from kgen.models import checks, faults, graph_checks
-from kgen.models.steps import exactly
+from kgen.models.steps import batches_in, exactly
 from kgen.parallel import replicas
 from kgen.params import (
     Boolean,
@@ -279,8 +279,9 @@ class Trained(keras.Model):
                 validation_data=validation_data,
                 shuffle=shuffle,
                 initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
+                steps_per_epoch=steps_per_epoch or batches_in(x),
+                validation_steps=validation_steps
+                or batches_in(validation_data),
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
             )
