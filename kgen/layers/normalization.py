@@ -29,5 +29,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return super()._moments(inputs, mask)
         # A replica without an example has one of zeros, which must not count.
         return ops.moments(
-            replicas.real(inputs), axes=self._reduction_axes, synchronized=True
+            replicas.without_padding(inputs),
+            axes=self._reduction_axes,
+            synchronized=True,
         )

@@ -12,11 +12,10 @@ from kgen.errors import InvalidArgument, invalid
 from kgen.losses import adversarial, penalties
 from kgen.models.averages import WeightAverage
 from kgen.models.base import GenerativeModel
-from kgen.models.encoder_decoder import total
 from kgen.models.network_checks import check_discriminator
 from kgen.models.rates import KeepRatio
 from kgen.models.training import Traces
-from kgen.models.updates import Player
+from kgen.models.updates import Player, regularizers
 from kgen.parallel import replicas
 from kgen.params import Integer, Number, Optional
 
@@ -61,7 +60,7 @@ class Adversarial(GenerativeModel):
     """
 
     # How many kinds of generated examples the discriminator sees.
-    kinds = 1
+    num_fake_kinds = 1
 
     def _set_players(self, generator, discriminator):
         """Sets up packing, and the average of the generator's weights.
@@ -257,8 +256,7 @@ class Adversarial(GenerativeModel):
 
         real, penalty = self._penalised(discriminate, real, fakes[0])
         fakes = [discriminate(fake) for fake in fakes]
-        # Before replicas may meet in the loss: they share layers' lists of losses.
-        regularization = total(self.discriminator.losses)
+        regularization = regularizers(self.discriminator)
         fake_logits = [fake.logits for fake in fakes]
         loss = self.adversarial_loss.discriminator_loss(
             real.logits, *fake_logits
@@ -308,7 +306,7 @@ class Adversarial(GenerativeModel):
         def loss(real, fake):
             logits = (np.full((1, 1), x, "float32") for x in (real, fake))
             real, fake = (tf.constant(x) for x in logits)
-            fakes = [fake] * self.kinds
+            fakes = [fake] * self.num_fake_kinds
             return float(self.adversarial_loss.discriminator_loss(real, *fakes))
 
         reals = np.geomspace(0.01, 30.0, 50)

@@ -7,9 +7,9 @@ import tensorflow as tf
 from keras import ops
 
 from kgen.losses import Likelihood, likelihoods
-from kgen.models.encoder_decoder import EncoderDecoder, check_fit, total
+from kgen.models.encoder_decoder import EncoderDecoder, check_fit
 from kgen.models.training import training_step, validation_step
-from kgen.models.updates import Player, update
+from kgen.models.updates import Player, regularizers, update
 
 
 class ReconstructionLosses(NamedTuple):
@@ -61,11 +61,10 @@ class Reconstructing(EncoderDecoder):
     def _reconstruction_losses(self, inputs, x, training):
         """The losses of reconstructing x from `inputs`, and x's estimate."""
         code = self._code(inputs, training)
-        # Read now: another replica's call may replace this list.
-        regularization = total(self.encoder.losses)
+        regularization = regularizers(self.encoder)
         code = self.decoder_inputs(code, inputs)
         parameters = self.decoder(code, training=training)
-        regularization += total(self.decoder.losses + self.likelihood.losses)
+        regularization += regularizers(self.decoder, self.likelihood)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
         estimate = self.likelihood.mean(parameters)
         losses = ReconstructionLosses(

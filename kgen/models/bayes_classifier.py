@@ -1,5 +1,6 @@
 """Classification by Bayes' rule with a generative model of each class."""
 
+import functools
 import inspect
 import types
 from collections.abc import Sequence
@@ -24,6 +25,9 @@ from kgen.params import Number
 
 _LOGS = ("loss", "generative_loss", "regularization_loss")
 
+_number_of = functools.partial(tf.math.count_nonzero, dtype="float64")
+_mean = tf.math.divide_no_nan  # 0 of no examples
+
 
 class ClassifierLosses(NamedTuple):
     """Means over a batch, in nats per image, and the classes' probabilities.
@@ -32,8 +36,8 @@ class ClassifierLosses(NamedTuple):
         loss: What is minimised.
         generative_loss: -log p(x, y), or -log p(x) without a label.
         regularization_loss: That of the density.
-        guesses: P(y|x) of unlabelled examples times their weight, else 0; of
-            shape `(batch, classes)`.
+        soft_labels: P(y|x) of unlabelled examples times their weight, else 0;
+            of shape `(batch, classes)`.
         discriminative_loss: -log P(y|x) over the examples with labels, or None.
         accuracy: The share of these that are classified rightly, or None.
     """
@@ -41,7 +45,7 @@ class ClassifierLosses(NamedTuple):
     loss: tf.Tensor
     generative_loss: tf.Tensor
     regularization_loss: tf.Tensor
-    guesses: tf.Tensor
+    soft_labels: tf.Tensor
     discriminative_loss: tf.Tensor | None = None
     accuracy: tf.Tensor | None = None
 
@@ -109,7 +113,7 @@ class BayesClassifier(BayesRule):
         prior: Sequence[float] | np.ndarray | str | None = None,
         **kwargs: Any,
     ):
-        # Densities choose their precision; half would not do for P(y|x).
+        # Densities choose their precision; half precision would not do for P(y|x).
         super().__init__(**{"autocast": False, **kwargs})
         check_density("BayesClassifier", density)
         self.density = density
@@ -206,9 +210,9 @@ class BayesClassifier(BayesRule):
     def _counting_step(self, x, y):
         """Adds a batch to the sums of p(x|y) and P(y) for the M-step."""
         losses = self._step_losses(x, y, training=False)
-        responsibilities = self._e_step(y, losses.guesses)
+        responsibilities = self._e_step(y, losses.soft_labels)
         self.class_prior.observe(responsibilities)
-        self.density.observe(replicas.own(x), responsibilities)
+        self.density.observe(replicas.without_padding(x), responsibilities)
         return losses
 
     def _gradient_step(self, x, y):
@@ -217,18 +221,18 @@ class BayesClassifier(BayesRule):
             lambda: self._losses_to_minimise(x, y),
             Player(self.optimizer, self.density.trainable_variables),
         )
-        self.class_prior.observe(self._e_step(y, losses.guesses))
+        self.class_prior.observe(self._e_step(y, losses.soft_labels))
         return losses
 
-    def _e_step(self, y, guesses):
+    def _e_step(self, y, soft_labels):
         """Returns how much of each example belongs to each class.
 
         All of an example with a label belongs to its class; one without counts
         for each class by P(y|x), once there has been a first M-step.
         """
-        responsibilities = self._one_hot(y) + self.fitted * guesses
-        # Each replica counts its own examples.
-        return faults.zero_if_skipped(replicas.own(responsibilities))
+        responsibilities = self._one_hot(y) + self.fitted * soft_labels
+        responsibilities = replicas.without_padding(responsibilities)
+        return faults.zero_if_skipped(responsibilities)
 
     def _m_step(self):
         """Maximises the sum of r log p(x, y), r being the responsibilities."""
@@ -281,14 +285,14 @@ class BayesClassifier(BayesRule):
                 "a generator",
             )
         fit = inspect.signature(keras.Model.fit)
-        given = fit.bind(self, x, *args, **kwargs).arguments
+        arguments = fit.bind(self, x, *args, **kwargs).arguments
         for name in ("self", "callbacks", "initial_epoch", "validation_data"):
-            given.pop(name, None)
-        # The last one keeps what a validation_split leaves from being evaluated.
-        once = {"epochs": 1, "verbose": 0, "validation_freq": 2}
+            arguments.pop(name, None)
+        # With this validation_freq, a single epoch ends without validation.
+        arguments.update(epochs=1, verbose=0, validation_freq=2)
         self._counts_before_gradient, self.train_function = True, None
         try:
-            super().fit(**{**given, **once})
+            super().fit(**arguments)
         finally:
             self._counts_before_gradient, self.train_function = False, None
 
@@ -309,8 +313,8 @@ class BayesClassifier(BayesRule):
                 "counting all examples, not one batch. Call `fit`: one epoch is "
                 "enough, and data may be a tf.data.Dataset or a generator."
             )
-        uncounted = self.density.closed_form or self.prior is None
-        if uncounted and not self.fitted.numpy():
+        needs_counts = self.density.closed_form or self.prior is None
+        if needs_counts and not self.fitted.numpy():
             raise InvalidArgument(
                 f"`{owner}`: P(y), or the density to start from, is not counted "
                 "yet. Call `fit` first; or, of a density that is trained by "
@@ -335,27 +339,28 @@ class BayesClassifier(BayesRule):
         marginal = tf.reduce_logsumexp(joint, axis=1)
         known = tf.logical_and(y >= 0, included)
         # where, not a product: a class may be impossible, its log infinite.
-        missed = tf.reduce_sum(tf.where(known, marginal - log_joint_y, 0.0))
-        log_prob = tf.where(
-            y >= 0, log_joint_y, self.unlabelled_weight * marginal
-        )
+        log_posterior = tf.where(known, log_joint_y - marginal, 0.0)
+        discriminative = -tf.reduce_sum(log_posterior)
+        unlabelled = self.unlabelled_weight * marginal
+        log_prob = tf.where(y >= 0, log_joint_y, unlabelled)
         included = tf.broadcast_to(included, tf.shape(y))
+        count = _number_of(included)
         total = tf.reduce_sum(tf.where(included, log_prob, 0.0))
-        right = tf.equal(tf.argmax(joint, axis=1, output_type="int32"), y)
-        guesses = self.unlabelled_weight * tf.nn.softmax(joint)
+        is_correct = tf.equal(tf.argmax(joint, axis=1, output_type="int32"), y)
+        soft_labels = self.unlabelled_weight * tf.nn.softmax(joint)
         return ClassifierLosses(
-            **self._sum(
-                _mean(-total, _number_of(included)),
-                _mean(missed, _number_of(included)),
+            **self._weighted_losses(
+                _mean(-total, count), _mean(discriminative, count)
             ),
-            guesses=tf.where((y < 0)[:, None], guesses, 0.0),
-            discriminative_loss=_mean(missed, _number_of(known)),
-            accuracy=_mean(_number_of(right), _number_of(y >= 0)),
+            soft_labels=tf.where((y < 0)[:, None], soft_labels, 0.0),
+            discriminative_loss=_mean(discriminative, _number_of(known)),
+            accuracy=_mean(_number_of(is_correct), _number_of(y >= 0)),
         )
 
     def _losses_to_minimise(self, x, y):
-        """`_step_losses` in training, without what is not used."""
-        # XLA can't know how many examples have no label.
+        """The losses in training; without P(y|x) where it is not needed."""
+        # XLA can't know the number of rows without labels, which
+        # `_generative_losses` chooses.
         if self.discriminative_weight or self.jit_compile:
             return self._step_losses(x, y, training=True)
         return self._generative_losses(x, y)
@@ -367,20 +372,20 @@ class BayesClassifier(BayesRule):
         log_joint_y = self.density.log_prob_in(x, label, training=True)
         log_joint_y = tf.cast(log_joint_y, "float64")
         log_joint_y += tf.gather(self.class_prior.log_prior.value, label)
-        joint = self._with_prior(
-            self.density.log_prob_at(x, unknown, training=True)
-        )
+        log_prob = self.density.log_prob_at(x, unknown, training=True)
+        joint = self._with_prior(log_prob)
         marginal = tf.reduce_logsumexp(joint, axis=1)
         total = self.unlabelled_weight * tf.reduce_sum(marginal)
         total += tf.reduce_sum(tf.where(y >= 0, log_joint_y, 0.0))
-        guesses = self.unlabelled_weight * tf.nn.softmax(joint)
+        soft_labels = self.unlabelled_weight * tf.nn.softmax(joint)
         shape = [tf.size(y, tf.int64), self.num_classes]
+        generative = -total / tf.cast(tf.size(y), "float64")
         return ClassifierLosses(
-            **self._sum(-total / tf.cast(tf.size(y), "float64"), 0.0),
-            guesses=tf.scatter_nd(unknown[:, None], guesses, shape),
+            **self._weighted_losses(generative, 0.0),
+            soft_labels=tf.scatter_nd(unknown[:, None], soft_labels, shape),
         )
 
-    def _sum(self, generative, discriminative):
+    def _weighted_losses(self, generative, discriminative):
         """The loss and its parts; all are means over the examples."""
         regularization = ops.cast(self.density.regularization(), "float64")
         loss = generative + regularization
@@ -401,14 +406,19 @@ class BayesClassifier(BayesRule):
         prior = tf.gather(self.class_prior.log_prior.value, tf.maximum(y, 0))
         included = tf.logical_or(y < 0, tf.math.is_finite(prior))
         impossible = tf.where(included, -1, y)  # -1 is no class
-        self._impossible_counts.add(self._one_hot(replicas.own(impossible)))
+        self._impossible_counts.add(
+            self._one_hot(replicas.without_padding(impossible))
+        )
         losses = self._step_losses(x, y, training=False, included=included)
         return self._log_means(losses, y, included)
 
     def _log_means(self, losses, y, included=None):
         if included is None:
             included = tf.ones_like(y, "bool")
-        y, included = replicas.own(y), replicas.own(included)
+        y, included = (
+            replicas.without_padding(y),
+            replicas.without_padding(included),
+        )
         values = losses._asdict()
         self.log_means.update_state(values, _number_of(included))
         logs = self.log_means.result()
@@ -419,16 +429,6 @@ class BayesClassifier(BayesRule):
             logs.update(self.labelled_means.result())
             logs.update(self.accuracy_mean.result())
         return logs
-
-
-def _number_of(truths):
-    """How many are true, float64."""
-    return tf.reduce_sum(tf.cast(truths, "float64"))
-
-
-def _mean(total, number):
-    """A mean, or 0 of no examples."""
-    return tf.math.divide_no_nan(total, number)
 
 
 class _Epochs(keras.callbacks.Callback):

@@ -13,6 +13,7 @@ from kgen.errors import InvalidArgument, invalid
 from kgen.models import batches, outputs, paths
 from kgen.models.base import GenerativeModel
 from kgen.models.training import compiles
+from kgen.models.updates import regularizers
 from kgen.params import Integer, Optional, Options, checked
 
 
@@ -150,9 +151,7 @@ class EncoderDecoder(GenerativeModel):
 
     def regularization(self) -> tf.Tensor:
         """The networks' own regularizers, as of their last call."""
-        return total(
-            self.encoder.losses + self.decoder.losses + self.likelihood.losses
-        )
+        return regularizers(self.encoder, self.decoder, self.likelihood)
 
     # On arrays
 
@@ -288,11 +287,6 @@ class EncoderDecoder(GenerativeModel):
         signatures["reconstruct"] = signatures["serving_default"]
         names = ("encode", "decode", "reconstruct")
         return {x: signatures[x] for x in names if x in signatures}
-
-
-def total(losses: list) -> tf.Tensor:
-    """The sum of a layer's losses, also where there is none."""
-    return sum(losses, start=ops.zeros(()))
 
 
 def check_fit(

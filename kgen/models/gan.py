@@ -14,9 +14,8 @@ from kgen.losses import AdversarialLoss, Penalty
 from kgen.models import adversarial, batches, outputs, paths
 from kgen.models.adversarial import Adversarial
 from kgen.models.draws import fixed_draws, new_seed, prior_draws
-from kgen.models.encoder_decoder import total
 from kgen.models.training import compiles, training_step, validation_step
-from kgen.models.updates import Player, update
+from kgen.models.updates import Player, regularizers, update
 from kgen.parallel import replicas
 from kgen.params import SEED, Integer, Optional, Options, checked
 
@@ -52,12 +51,12 @@ class GAN(Adversarial):
 
     where D is the sigmoid of the logit; each is the mean over a batch.
 
-    A batch of `fit` is cut into K = `discriminator_steps` parts of one size (what
-    is over is left out); under a `tf.distribute` strategy, each replica cuts its
-    own share. For each part: fresh z, and an update of the discriminator on the
-    part and as many generated examples. Then one update of the generator, with
-    fresh z and the labels of the last part. So `batch_size` is K times what one
-    update sees.
+    A batch of `fit` is cut into K = `discriminator_steps` parts of one size
+    (leftover examples are dropped); under a `tf.distribute` strategy, each
+    replica cuts its own share. For each part: fresh z, and an update of the
+    discriminator on the part and as many generated examples. Then one update of
+    the generator, with fresh z and the labels of the last part. So `batch_size`
+    is K times what one update sees.
 
     The logs are `generator_loss`, `discriminator_loss` (without its penalty),
     `penalty`, `regularization_loss` (of both networks), the mean probabilities
@@ -65,8 +64,9 @@ class GAN(Adversarial):
     real and generated examples, and
     `loss`, the sum of all four losses, which does not measure quality. With
     K > 1, all logs of the discriminator are those of the last of its updates. In
-    validation the players' own weights play, without training's noise; `call`,
-    `sample` and what is exported take the average of the generator's weights.
+    validation, the losses are those of the current weights, not of their average,
+    and without noise; `call`, `sample` and what is exported take the average of
+    the generator's weights.
 
     Args:
         generator: Built `keras.Model` from z, or `[z, labels]`, to examples.
@@ -193,13 +193,14 @@ class GAN(Adversarial):
     @training_step
     def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
-        for part in self._parts(inputs, self.discriminator_steps):
+        parts = self._parts(inputs, self.discriminator_steps)
+        for part in parts:
             losses = update(
                 lambda part=part: self._discriminator_losses(part),
                 self._discriminator_player(),
             )
         generator_losses = update(
-            lambda: self._generator_losses(part),
+            lambda: self._generator_losses(parts[-1]),
             Player(self.optimizer, self.generator.trainable_variables),
         )
         self._update_averages()
@@ -208,7 +209,7 @@ class GAN(Adversarial):
     @validation_step
     def test_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data, values=True)
-        inputs = self._parts(inputs, 1)[0]
+        (inputs,) = self._parts(inputs, 1)  # whole packs of examples
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
             losses = self._discriminator_losses(inputs, training=False)
             generator_losses = self._generator_losses(inputs, training=False)
@@ -225,8 +226,7 @@ class GAN(Adversarial):
     def _generator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
         fake = self._generated(inputs, training)
-        # Read before the discriminator runs: replicas share lists of losses.
-        regularization = total(self.generator.losses)
+        regularization = regularizers(self.generator)
         fake = self._discriminator_examples(fake, self._noise(fake, training))
         fake_logits = self._discriminator_outputs(fake, labels, training).logits
         real_logits = None

@@ -43,8 +43,8 @@ class LogMeans(keras.metrics.Metric):
         self.total.assign_add(tf.math.multiply_no_nan(vector, weight))
         self.count.assign_add(weight)
 
-    # Sums of an epoch are no part of a saved model. And reading them takes all
-    # workers, where several train and one saves.
+    # Not saved: they belong to an epoch, and reading them takes all workers,
+    # while only the chief saves.
 
     def save_own_variables(self, store: Any) -> None:
         """Keeps nothing."""

@@ -161,7 +161,7 @@ class Trained(keras.Model):
         """
         metric = self.log_means if metric is None else metric
         values = losses if isinstance(losses, dict) else losses._asdict()
-        metric.update_state(values, replicas.examples(x))
+        metric.update_state(values, replicas.num_examples(x))
         return metric.result()
 
     @property
@@ -203,7 +203,11 @@ class Trained(keras.Model):
         )
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Does nothing: the networks are built, and a pass over data counts."""
+        """Does nothing.
+
+        The networks are built; and to look at a batch, as Keras does, would
+        count as an epoch of the data.
+        """
 
     @checked(
         epochs=Integer(0),

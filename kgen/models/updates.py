@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from kgen.models import faults
 from kgen.parallel import gradients as parallel_gradients
@@ -24,6 +25,22 @@ class Player(typing.NamedTuple):
     variables: list
     loss: str = "loss"
     gate: str | None = None
+
+
+def regularizers(*layers: keras.layers.Layer) -> tf.Tensor:
+    """The sum of the losses that layers added when they were last called.
+
+    To be asked for right after that call: the next one replaces the losses, also
+    if another replica makes it.
+
+    Args:
+        *layers: Networks, or other layers.
+
+    Returns:
+        Scalar; 0 where there are no losses.
+    """
+    losses = [loss for layer in layers for loss in layer.losses]
+    return sum(losses, start=ops.zeros(()))
 
 
 def update(objective: Callable, *players: Player) -> typing.Any:

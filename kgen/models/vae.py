@@ -10,11 +10,11 @@ from keras import ops
 from kgen.errors import invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import Likelihood, gaussian_kl, likelihoods
-from kgen.models.encoder_decoder import check_fit, total
+from kgen.models.encoder_decoder import check_fit
 from kgen.models.estimates import log_density, log_prob_given
 from kgen.models.latent import LatentGaussianModel, check_posterior
 from kgen.models.training import training_step, validation_step
-from kgen.models.updates import Player, update
+from kgen.models.updates import Player, regularizers, update
 from kgen.params import SEED, Integer, Number, Optional, checked
 
 
@@ -37,17 +37,17 @@ class VAE(LatentGaussianModel):
 
         -E_q(z|x)[log p(x|z)] + kl_weight * KL(q(z|x) || N(0, I)) + regularizers
 
-    with one draw of z by reparameterisation; these are the logs
-    `reconstruction_loss`, `kl_loss`, `regularization_loss`, and their sum
-    `loss`. The log `elbo` is the bound on log p(x) itself, whatever
-    `kl_weight` and `free_bits` are, so that it compares between models.
+    with one draw of z by reparameterisation. What training reports are these
+    parts, `reconstruction_loss`, `kl_loss` and `regularization_loss`, their sum
+    `loss`, and `elbo`, the bound on log p(x) itself: it is free of `kl_weight`
+    and `free_bits`, so that it compares between models.
 
     With `importance_samples=K > 1`, the loss uses the bound of the
     importance-weighted autoencoder instead of the ELBO: minus the log of the
     mean of K weights `w = p(x|z) (p(z) / q(z|x))^kl_weight`. Then `loss` is
-    smaller than the sum of the three parts by the log `importance_gain`, which
-    is never negative; `kl_loss` is estimated by the K draws, and `elbo` is the
-    mean over them of the bound by one draw.
+    smaller than the sum of the three parts by another reported mean,
+    `importance_gain`, which is never negative; `kl_loss` is estimated by the K
+    draws, and `elbo` is the mean over them of the bound by one draw.
 
     Args:
         encoder: Built `keras.Model` from x, or `[x, labels]`, to
@@ -55,12 +55,13 @@ class VAE(LatentGaussianModel):
         decoder: Built `keras.Model` from z, or `[z, labels]`, to the
             likelihood's parameters, of the shape of x.
         likelihood: `"gaussian:learned"` (one standard deviation, trained),
-            `"gaussian:0.1"` (that standard deviation), `"gaussian"` (1: half
-            the squared error and a constant),
+            `"gaussian:0.1"` (that standard deviation), `"gaussian"` (a standard
+            deviation of 1: half the squared error and a constant),
             `"bernoulli"`, `"continuous_bernoulli"`, or a `Likelihood`.
         kl_weight: Weight of the KL term, >= 0 (beta-VAE).
-        free_bits: Nats per latent dimension that the KL term doesn't count,
-            in the mean over a batch. Must be 0 if `importance_samples > 1`.
+        free_bits: Nats per latent dimension that cost nothing: the batch mean
+            of each dimension's KL counts as at least this much. Must be 0 if
+            `importance_samples > 1`.
         importance_samples: K, the number of draws of z for each example.
         seed: Integer for the draws of z, or None.
 
@@ -136,38 +137,37 @@ class VAE(LatentGaussianModel):
         # q(z|x), one draw z = mean + exp(log_var / 2) * eps, and the KL term with
         # its weight and free bits, which the layer `sampling` adds as its loss
         mean, log_var = self.posterior_of(inputs, self.encoder, training)
-        # Read now: another replica's call may replace this list.
-        regularization = total(self.encoder.losses)
+        regularization = regularizers(self.encoder)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)
         # -log p(x|z)
         code = self.decoder_inputs(z, inputs)
         parameters = self.decoder(code, training=training)
-        regularization += total(self.decoder.losses + self.likelihood.losses)
+        regularization += regularizers(self.decoder, self.likelihood)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
-        # The bound itself, without the KL term's weight and free bits
-        divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
+        # The bound itself has the KL without weight and free bits.
+        unweighted_kl = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return VAELosses(
             loss=reconstruction + kl + regularization,
             reconstruction_loss=reconstruction,
             kl_loss=kl,
             regularization_loss=regularization,
-            elbo=-reconstruction - ops.mean(divergence),
+            elbo=-reconstruction - ops.mean(unweighted_kl),
         )
 
     def _importance_weighted_losses(self, inputs, training):
         """Of the importance-weighted autoencoder (Burda et al., equation 8)."""
         count = self.importance_samples
         kl_weight = self.sampling.current_kl_weight  # a callback may set it
-        # K draws of z for each example, and the logs of their weights w
+        # K draws of z for each example, and the logarithms of their weights w
         mean, log_var = self.posterior_of(inputs, self.encoder, training)
-        regularization = total(self.encoder.losses)
+        regularization = regularizers(self.encoder)
         z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
         log_lik = log_prob_given(self, self.decoder, z, inputs, training)
-        regularization += total(self.decoder.losses + self.likelihood.losses)
+        regularization += regularizers(self.decoder, self.likelihood)
         log_ratio = log_density(z, mean, log_var) - log_density(z)
         log_weights = log_lik - kl_weight * log_ratio
-        # The log of their mean is never below the mean of their logs.
+        # The logarithm of their mean is never below the mean of their logarithms.
         bound = ops.logsumexp(log_weights, axis=0) - math.log(count)
         gain = ops.mean(bound) - ops.mean(log_weights)
         reconstruction = -ops.mean(log_lik)

@@ -20,10 +20,10 @@ from kgen.models import adversarial
 from kgen.models.adversarial import Adversarial, DiscriminatorOutputs
 from kgen.models.averages import WeightAverage
 from kgen.models.draws import fixed_draws
-from kgen.models.encoder_decoder import check_fit, total
+from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel, check_posterior
 from kgen.models.training import compiles, training_step, validation_step
-from kgen.models.updates import Player, update
+from kgen.models.updates import Player, regularizers, update
 from kgen.networks.common import layer_output
 from kgen.parallel import replicas
 from kgen.params import SEED, Number, Optional, checked
@@ -110,10 +110,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             features, applied once.
         likelihood: Of pixels, as in `VAE`.
         feature_weight: Number from 0 (pixels alone) to 1 (features alone).
-        kl_weight: Weight of the KL term, >= 0. It stands against an error in
-            features, whose scale the penalty of the discriminator keeps small:
-            1, as in a VAE, would leave nothing in the code.
-        free_bits: Nats per latent dimension that the KL term doesn't count.
+        kl_weight: Weight of the KL term, >= 0. The default is small because
+            the error in features beside it is: the discriminator's penalty keeps
+            their scale low, and with 1, as in a VAE, the posterior collapses.
+        free_bits: As in `VAE`.
         seed: Integer for all draws, or None.
 
     Raises:
@@ -131,7 +131,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         Larsen et al. (2016), arXiv 1512.09300, equations 5 to 8 and algorithm 1.
     """
 
-    kinds = 2  # of generated examples: x1 and x2
+    num_fake_kinds = 2  # x1 and x2
 
     @checked(
         feature_weight=Number(0.0, maximum=1.0),
@@ -159,8 +159,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         self.seed = seed
         self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
         # With the seed of `sampling`, z2 would equal the noise of q(z|x).
-        other = None if seed is None else seed + 1
-        self.seed_generator = keras.random.SeedGenerator(other)
+        prior_seed = None if seed is None else seed + 1
+        self.seed_generator = keras.random.SeedGenerator(prior_seed)
         self._set_encoder_decoder(
             _LOGS,
             likelihoods.get(likelihood, "VAEGAN"),
@@ -171,14 +171,16 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         check_posterior("VAEGAN", encoder)
         check_fit("VAEGAN", encoder, decoder, encoder.outputs[:1])
         self._set_players(decoder, discriminator)
-        self.encoder_average = WeightAverage(encoder)  # fits the decoder's
+        # Codes of the averaged encoder are what the averaged decoder expects.
+        self.encoder_average = WeightAverage(encoder)
         self.feature_layer = feature_layer
         features = layer_output(
             discriminator, feature_layer, "feature_layer", "VAEGAN"
         )
         outputs = [discriminator.outputs[0], features]
         network = keras.Model(discriminator.inputs, outputs)
-        # A function: as an attribute, Keras would save its layers again.
+        # In a function: a network that is an attribute is saved, and the
+        # discriminator's layers would be saved twice.
         self._logits_and_features = lambda x, **kwargs: network(x, **kwargs)
 
     @compiles(
@@ -214,19 +216,20 @@ class VAEGAN(Adversarial, LatentGaussianModel):
                 factor.
             decoder_optimizer: That of the decoder; None for a new one with the
                 encoder's settings.
-            discriminator_optimizer: That of the discriminator; likewise.
+            discriminator_optimizer: That of the discriminator; None for a new
+                one with the encoder's settings.
             loss: As in `GAN.compile`.
             penalty: As in `GAN.compile`.
             reconstruction_weight: gamma, the weight of the reconstruction error
                 in the decoder's loss, >= 0.
-            adversarial_weight: That of the adversarial loss there, >= 0; with 0
-                and the error in pixels, training is a VAE's, weight for weight
-                (the moving statistics of batch normalisation see draws from
-                the prior, too).
+            adversarial_weight: The weight of the adversarial loss in the
+                decoder's loss, >= 0; with 0 and the error in pixels, training is
+                a VAE's, weight for weight (the moving statistics of batch
+                normalisation see draws from the prior, too).
             discriminator_steps: K, the discriminator's updates for each of the
                 others'.
             ema_decay: Decay of the averages of the encoder's and the decoder's
-                weights, by which all is encoded and decoded once trained; None
+                weights, with which the trained model encodes and decodes; None
                 for none.
             label_smoothing: As in `GAN.compile`.
             instance_noise: As in `GAN.compile`.
@@ -345,15 +348,12 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         # z from q(z|x), and x1 = Dec(z), by the weights and not their averages;
         # the KL term is the loss of the layer `sampling`
         mean, log_var = self.posterior_of(inputs, self.encoder, training)
-        encoder_regularization = total(self.encoder.losses)
+        encoder_regularization = regularizers(self.encoder)
         z = self.sampling([mean, log_var])
         kl = sum(self.sampling.losses)
         code = self.decoder_inputs(z, inputs)
         parameters = self.decoder(code, training=training)
-        # Read now: the next call of the decoder replaces them.
-        decoder_regularization = total(
-            self.decoder.losses + self.likelihood.losses
-        )
+        decoder_regularization = regularizers(self.decoder, self.likelihood)
         x1 = self.likelihood.mean(parameters)
         # z2 from N(0, I), and x2 = Dec(z2)
         x2 = self._decoded_prior(inputs, training)
@@ -365,21 +365,22 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             for fake in fakes
         )
         # L, in pixels and in the discriminator's features
-        pixels = self._pixel_error(x, parameters)
-        features = _half_square_distance(real.features, fakes[0].features)
+        pixel_error = self._pixel_error(x, parameters)
+        feature_error = _half_square_distance(real.features, fakes[0].features)
         weight = self.feature_weight
-        reconstruction = weight * features + (1.0 - weight) * pixels
-        # The likelihood's own variables follow -log p(x|z), whatever L is of.
-        fixed = ops.stop_gradient(parameters)
-        fit_of_likelihood = weight * self._pixel_error(x, fixed)
+        reconstruction = weight * feature_error + (1.0 - weight) * pixel_error
+        # The likelihood's own variables follow -log p(x|z), whatever L is of:
+        # this adds the part that L lacks, with the decoder's output held fixed.
+        held = ops.stop_gradient(parameters)
+        likelihood_loss = weight * self._pixel_error(x, held)
         regularization = encoder_regularization + decoder_regularization
-        divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
+        unweighted_kl = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return VAEGANLosses(
             encoder=kl + reconstruction + encoder_regularization,
             decoder=self.reconstruction_weight * reconstruction
             + self.adversarial_weight * generator_loss
             + decoder_regularization
-            + fit_of_likelihood,
+            + likelihood_loss,
             discriminator=d.loss,
             loss=kl + reconstruction + generator_loss + d.loss + regularization,
             reconstruction_loss=reconstruction,
@@ -390,7 +391,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             regularization_loss=d.regularization_loss + regularization,
             real_probability=d.real_probability,
             fake_probability=d.fake_probability,
-            elbo=-pixels - ops.mean(divergence),
+            elbo=-pixel_error - ops.mean(unweighted_kl),
             **self._gates(real, fakes),
         )
 

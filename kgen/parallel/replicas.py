@@ -69,7 +69,7 @@ def step(function: Callable) -> Callable:
 
 def _part_of(data):
     examples = tf.shape(tf.nest.flatten(data)[0])[0]
-    first = tf.cast(_number() == 0, "int32")
+    first = tf.cast(_index() == 0, "int32")
     sizes = tf.cast(tf.stack([first * examples, examples]), "float32")
     most, total = tf.unstack(tf.cast(all_sum(sizes), "int32"), 2)
     return Part(examples, most, total)
@@ -90,36 +90,31 @@ def _part():
     return getattr(_current, "part", None)
 
 
-def _number():
-    number = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return tf.cast(number, "int32")
+def _index():
+    """Which of the replicas this is, from 0."""
+    index = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return tf.cast(index, "int32")
 
 
 def share() -> Tensor | float:
-    """What the mean over a replica's examples counts for in that over all."""
+    """This replica's share of the batch's examples, from 0 to 1."""
     part = _part()
     if part is None:
         return 1.0 / count()
     return tf.cast(part.examples, "float32") / tf.cast(part.total, "float32")
 
 
-def examples(x: Tensor) -> Tensor:
+def num_examples(x: Tensor) -> Tensor:
     """How many examples of the data are in x."""
     part = _part()
     return tf.shape(x)[0] if part is None else part.examples
 
 
-def own(x: Tensor) -> Tensor:
-    """x without the example of zeros of a replica that has none."""
-    part = _part()
-    return x if part is None else x[: part.examples]
-
-
-def real(x: Tensor) -> Tensor:
-    """x, or none of it on a replica that has only the example of zeros.
+def without_padding(x: Tensor) -> Tensor:
+    """x without the example of zeros that `step` gives to an empty replica.
 
     Args:
-        x: Tensor with one row or several, the same number for each example.
+        x: Tensor with one row or several for each example.
     """
     part = _part()
     if part is None:
@@ -153,7 +148,7 @@ def frees_graphs() -> Iterator[None]:
 
 @tf.custom_gradient
 def _all_sum(x):
-    """A sum over replicas; its gradient is one as well."""
+    """A sum over replicas, whose gradient is again a sum over replicas."""
     context = tf.distribute.get_replica_context()
     # Of one worker among several, the sum needs to know x's device.
     return context.all_reduce(_SUM, tf.identity(x)), _all_sum
@@ -181,8 +176,8 @@ def values_of(variable: tf.Variable) -> list[np.ndarray]:
         context = tf.distribute.get_replica_context()
         return context.all_gather(variable.read_value()[None], axis=0)
 
-    found = strategy.experimental_local_results(strategy.run(gather))
-    return list(found[0].numpy())
+    gathered = strategy.experimental_local_results(strategy.run(gather))
+    return list(gathered[0].numpy())
 
 
 def mean(x: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -255,7 +250,7 @@ def _part_of_draws(draw, shape, axis):
     drawn = draw((*shape[:axis], total, *shape[axis + 1 :]))
     missing = [[0, 0]] * len(shape)
     missing[axis] = [0, count() * most - total]
-    start = most * _number()
+    start = most * _index()
     rows = (slice(None),) * axis + (slice(start, start + rows),)
     return tf.pad(drawn, missing)[rows]
 
@@ -270,8 +265,8 @@ def needs_own_loop(strategy: tf.distribute.Strategy) -> bool:
         strategy: `tf.distribute.Strategy`.
     """
     workers = tf.distribute.MultiWorkerMirroredStrategy  # or one of them
-    several = strategy.num_replicas_in_sync > 1
-    return several or isinstance(strategy, workers)
+    has_replicas = strategy.num_replicas_in_sync > 1
+    return has_replicas or isinstance(strategy, workers)
 
 
 def steps(
@@ -293,7 +288,7 @@ def steps(
         Function of an iterator, as `keras.Model.train_function` is.
     """
 
-    def one(data):
+    def run_step(data):
         logs = strategy.run(step_function, args=(data,))
         return {
             name: strategy.experimental_local_results(value)[0]
@@ -301,15 +296,18 @@ def steps(
         }
 
     if not eagerly:
-        one = tf.function(one, autograph=False, reduce_retracing=True)
+        run_step = tf.function(run_step, autograph=False, reduce_retracing=True)
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def several(iterator, number):
-        """A loop without a branch, in which a step would not run."""
+    def run_steps(iterator, number):
+        """Runs the steps in a loop.
+
+        There is no `tf.cond` around a step: replicas can't communicate in one.
+        """
         _, logs = tf.while_loop(
             lambda done, _: done < number,
-            lambda done, _: (done + 1, one(iterator.get_next())),
-            (tf.constant(1), one(iterator.get_next())),
+            lambda done, _: (done + 1, run_step(iterator.get_next())),
+            (tf.constant(1), run_step(iterator.get_next())),
         )
         return logs
 
@@ -319,10 +317,10 @@ def steps(
         if is_distributed and not eagerly:
             following = _following(iterator, number)
         if following is not None:
-            return several(iterator, tf.constant(following, "int32"))
+            return run_steps(iterator, tf.constant(following, "int32"))
         logs = None
         for _, data in zip(range(number), iterator):
-            logs = one(data)
+            logs = run_step(data)
         if logs is None:
             raise StopIteration
         return logs

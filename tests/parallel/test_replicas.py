@@ -15,18 +15,22 @@ def figures(x, seed):
     mean = replicas.mean(tf.square(x), axis=0)
     return {
         "share": replicas.share() * tf.ones(1),
-        "examples": replicas.examples(x)[None],
-        "own": replicas.own(x),
-        "total": replicas.all_sum(tf.reduce_sum(replicas.own(x)))[None],
+        "examples": replicas.num_examples(x)[None],
+        "examples of their own": replicas.without_padding(x),
+        "total": replicas.all_sum(tf.reduce_sum(replicas.without_padding(x)))[
+            None
+        ],
         "mean": mean,
         "std": replicas.std(x)[None],
-        "normal": replicas.own(replicas.normal(keras.ops.shape(x), seed)),
+        "normal": replicas.without_padding(
+            replicas.normal(keras.ops.shape(x), seed)
+        ),
         "several": tf.transpose(
             replicas.normal((3, keras.ops.shape(x)[0], 2), seed, axis=1),
             (1, 0, 2),
-        )[: replicas.examples(x)],
-        "real": replicas.real(x),
-        "uniform": replicas.own(
+        )[: replicas.num_examples(x)],
+        "rows of their own": replicas.without_padding(tf.repeat(x, 2, axis=0)),
+        "uniform": replicas.without_padding(
             replicas.uniform((keras.ops.shape(x)[0], 2), seed, 3, 5)
         ),
     }
@@ -69,7 +73,13 @@ def test_parts_make_up_the_whole(strategy, sizes):
         np.ravel(found["share"]), np.divide(sizes, sum(sizes))
     )
     np.testing.assert_array_equal(np.ravel(found["examples"]), sizes)
-    for name in ("own", "real", "normal", "several", "uniform"):  # in parts
+    for name in (
+        "examples of their own",
+        "rows of their own",
+        "normal",
+        "several",
+        "uniform",
+    ):  # in parts
         np.testing.assert_array_equal(
             np.concatenate(found[name]), whole[name], err_msg=name
         )
