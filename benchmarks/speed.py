@@ -5,14 +5,14 @@
     python benchmarks/speed.py --start-up
     python benchmarks/speed.py --growth --cases vae-dense-128
 
-All train networks of the same layers on the same pictures, with the same
-objective and optimizer. In each round they take turns, and each trains for as many
-steps; the table has the medians of the rounds, and the median and the range of the
-rounds' ratios. `floor` is the arithmetic alone: the matrix products of dense
-networks, the convolutions of the others. PyTorch, JAX and Pythae run in
-environments of their own, of which the options are given the interpreters; what has
-none is left out. On a machine with a GPU, kgen with XLA (and with --mixed in half
-precision) is measured, too.
+All train networks of the same layers on the same pictures, with the same objective
+and optimizer. In each round they take turns, and each trains for as many steps (the
+very slow ones for fewer: the table tells how many). The table has the medians of
+the rounds, and the median and the range of the rounds' ratios. `floor` is the
+arithmetic alone: the matrix products of dense networks, the convolutions of the
+others. PyTorch, JAX and Pythae run in environments of their own, of which the
+options are given the interpreters; what has none is left out. On a machine with a
+GPU, kgen with XLA (and with --mixed in half precision) is measured, too.
 
 Each contender is a file beside this one: speed_kgen.py, speed_tf.py, and so on;
 speed_cases.py has the cases. With --out, speed.txt, speed.csv and speed.png are
@@ -40,19 +40,40 @@ from speed_process import Failed
 
 import kgen
 
+# A contender that is slower than kgen by more does fewer steps in a round.
+_PATIENCE = 3
+
 
 def check_sizes(case, name, sizes, expected):
     """Ends the program if a contender's networks are not kgen's."""
-    if sizes is None or sizes == expected:
+    if sizes is None:  # it has no weights
         return
-    for network, weights in expected.items():
-        theirs = sizes.get(network, [])
-        if theirs != weights:
+    for network in {**expected, **sizes}:
+        ours, theirs = expected.get(network, []), sizes.get(network, [])
+        if ours != theirs:
             sys.exit(
                 f"{case}: the {network} of {name} has {sum(theirs):,} weights "
-                f"in arrays of {theirs}, that of kgen {sum(weights):,} in "
-                f"{weights}. What differs can't be compared."
+                f"in arrays of {theirs}, that of kgen {sum(ours):,} in {ours}. "
+                "What differs can't be compared."
             )
+
+
+def lengths(paces, case, seconds):
+    """How many steps and epochs each contender trains in a round.
+
+    Args:
+        paces: Dictionary from contenders to the seconds that a step takes.
+        case: A `Case`.
+        seconds: About how long kgen trains. The others do as many steps; one
+            that would need more than `_PATIENCE` times as long does fewer.
+    """
+    most = POOL[case.shape] // case.batch
+    counts = {}
+    for name, pace in paces.items():
+        wanted = min(seconds / paces["kgen"], _PATIENCE * seconds / pace)
+        epochs = max(1, round(wanted / most))
+        counts[name] = (max(1, min(round(wanted), most)), epochs)
+    return counts
 
 
 def measure(case, contenders, repeats, seconds, notes):
@@ -67,56 +88,66 @@ def measure(case, contenders, repeats, seconds, notes):
         notes: List to which a line is added for each that fails.
 
     Returns:
-        The seconds of a step in each round, and the last losses; both are
-        dictionaries from the contenders' names.
+        Three dictionaries from names: the seconds of a step in each round, the
+        number of steps that were trained, and the losses after these.
     """
-    steps, epochs = case.warm_up, 1
+    counts = dict.fromkeys(contenders, (case.warm_up, 1))
     rounds = {name: [] for name in contenders}
-    losses = {}
-    # The first round traces and compiles, the second tells how fast kgen is.
+    trained, losses = dict.fromkeys(contenders, 0), {}
+    # The first round traces and compiles, the second tells how fast they are.
     for number in range(repeats + 2):
+        if number == 2:
+            paces = {name: values[-1] for name, values in rounds.items()}
+            counts = lengths(paces, case, seconds)
         for name in list(contenders):
+            steps, epochs = counts[name]
             try:
                 spent, losses[name] = contenders[name].train(steps, epochs)
-            except Failed as error:
-                notes.append(f"{name} is left out: {error}")
+            except Exception as error:
+                leave_out(name, error, notes)
                 del contenders[name], rounds[name]
                 continue
+            trained[name] += steps * epochs
             rounds[name].append(spent / steps / epochs)
             print(f"  {name}: {spent:.1f} s", file=sys.stderr)
-        if number == 1:
-            wanted = max(1, round(seconds / rounds["kgen"][-1]))
-            most = POOL[case.shape] // case.batch
-            epochs = max(1, round(wanted / most))
-            steps = min(wanted, most)
-    return {name: values[2:] for name, values in rounds.items()}, losses
+    return {name: x[2:] for name, x in rounds.items()}, trained, losses
 
 
-def compare(name, makers, names, images, arguments, notes):
-    """Measures one case; returns the rows of the table."""
-    case, contenders = CASES[name], {}
+def leave_out(name, error, notes):
+    """Notes why a contender is left out; without kgen there is no comparison."""
+    if name == "kgen":
+        raise error
+    text = (str(error).strip().splitlines() or [""])[0]
+    if not isinstance(error, Failed):
+        text = f"{type(error).__name__}: {text}"
+    notes.append(f"{name} is left out: {text}")
+
+
+def compare(name, makers, names, images, arguments):
+    """Measures one case; returns the rows of the table, and notes."""
+    case, contenders, notes = CASES[name], {}, []
     for contender in names:
         if not suits(contender, case):
             continue
         print(f"{name}: making {contender}", file=sys.stderr)
         try:
             contenders[contender] = makers.make(contender, name, images)
-        except Failed as error:
-            notes.append(f"{name}: {contender} is left out: {error}")
+        except Exception as error:
+            leave_out(contender, error, notes)
     expected = contenders["kgen"].sizes
     for contender, made in contenders.items():
         check_sizes(name, contender, made.sizes, expected)
-    told = []
-    rounds, losses = measure(
-        case, contenders, arguments.repeats, arguments.seconds, told
+    results = measure(
+        case, contenders, arguments.repeats, arguments.seconds, notes
     )
-    notes += [f"{name}: {line}" for line in told]
     for made in contenders.values():
         made.drop()
     contenders.clear()
     gc.collect()
     weights = sum(map(sum, expected.values()))
-    return speed_report.summary(name, case, rounds, weights, losses)
+    rounds, trained, losses = results
+    rows = speed_report.summary(name, case, rounds, weights, trained, losses)
+    return rows, [f"{name}: {note}" for note in notes]
 
 
 def parsed():
@@ -131,7 +162,7 @@ def parsed():
     add("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     add("--contenders", nargs="+", choices=[*OWN, *FOREIGN], metavar="NAME")
     add("--repeats", type=int, default=3, help="rounds that count")
-    add("--seconds", type=float, default=3.0, help="of kgen in each round")
+    add("--seconds", type=float, default=2.0, help="of kgen in each round")
     add("--mixed", action="store_true", help="kgen in half precision, on a GPU")
     add("--start-up", action="store_true", help="times until a first step")
     add("--growth", action="store_true", help="a step where there is more data")
@@ -164,35 +195,29 @@ def main():
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
         for gpu in tf.config.list_physical_devices("GPU")
     ]
-    lines = speed_report.machine(gpus)
+    head = speed_report.machine(gpus)
     name, rows = "speed", []
     if arguments.start_up:
         name = "start-up"
-        lines.append(speed_startup.report(arguments.cases, arguments.repeats))
+        text = speed_startup.report(arguments.cases, arguments.repeats)
     elif arguments.growth:
         name, images = "growth", images_by_shape(arguments)
-        lines.append(
-            speed_growth.report(
-                arguments.cases,
-                images.get,
-                arguments.repeats,
-                arguments.seconds,
-            )
+        text = speed_growth.report(
+            arguments.cases, images.get, arguments.repeats, arguments.seconds
         )
     else:
         names = chosen(
             arguments.contenders, arguments.pythons, gpus, arguments.mixed
         )
-        rows, more = comparison(arguments, names)
-        lines += more
-    text = "\n".join(lines)
+        text, rows = comparison(arguments, names)
+    text = "\n".join([*head, text])
     print(text)
     if arguments.out:
         speed_report.write(arguments.out, name, text, rows)
 
 
 def comparison(arguments, names):
-    """Measures all cases; returns the table's rows, and lines of text."""
+    """Measures all cases; returns the text and the table's rows."""
     images, rows, notes = images_by_shape(arguments), [], []
     with tempfile.TemporaryDirectory(prefix="kgen-speed-") as folder:
         for shape, x in images.items():
@@ -201,10 +226,13 @@ def comparison(arguments, names):
         try:
             for case in arguments.cases:
                 x = images[CASES[case].shape]
-                rows += compare(case, makers, names, x, arguments, notes)
+                more, why = compare(case, makers, names, x, arguments)
+                rows += more
+                notes += why
+                print(speed_report.table(more), file=sys.stderr)
         finally:
             makers.close()
-    return rows, [
+    lines = [
         *makers.versions(),
         f"Medians of {arguments.repeats} rounds of about "
         f"{arguments.seconds:g} s; kgen is x times as fast as the contender.",
@@ -212,6 +240,7 @@ def comparison(arguments, names):
         speed_report.table(rows),
         *(["", *notes] if notes else []),
     ]
+    return "\n".join(lines), rows
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def dense_products(case):
     The entries are functions without arguments, each with the number of times a
     step. The cores need not wait for each other, as they must in a training.
     """
-    cores = 1 if ON_GPU else len(os.sched_getaffinity(0))
+    cores = 1 if ON_GPU else speed_process.cores()
     work = [[] for _ in range(cores)]
     rng = np.random.default_rng(0)
 

@@ -7,6 +7,7 @@ A request is a line of JSON, and so is its answer, so that libraries that don't
 share an environment, or fight for threads and memory, can take turns.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,6 +18,13 @@ import traceback
 
 # BLAS kernels that someone has chosen for other reasons than speed.
 _KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+def cores():
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not everywhere
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 class Failed(Exception):
@@ -64,6 +72,7 @@ class Process:
             self.process.stdin.flush()
             answer = json.loads(self.process.stdout.readline())
         except (OSError, ValueError):
+            self.process.kill()
             self.process.wait()
             self.errors.seek(0)
             lines = self.errors.read().strip().splitlines() or ["no message"]
@@ -77,7 +86,9 @@ class Process:
         return Remote(self, case, variant)
 
     def close(self):
-        self.process.stdin.close()
+        """Lets the process end."""
+        with contextlib.suppress(OSError):  # it may have ended already
+            self.process.stdin.close()
         self.process.wait()
         self.errors.close()
 
@@ -97,7 +108,8 @@ class Remote:
 
     def drop(self):
         """Frees the memory of all contenders of the process."""
-        self.process.ask(do="drop")
+        with contextlib.suppress(Failed):
+            self.process.ask(do="drop")
 
 
 def serve(version, build, folder):

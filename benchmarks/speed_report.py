@@ -2,7 +2,6 @@
 
 import csv
 import importlib.metadata
-import os
 import pathlib
 import platform
 import statistics
@@ -11,6 +10,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from speed_process import cores
 
 COLUMNS = (
     "case",
@@ -23,6 +23,7 @@ COLUMNS = (
     "kgen_is_least",
     "kgen_is_most",
     "weights",
+    "steps",
     "losses",
 )
 
@@ -40,16 +41,12 @@ def machine(gpus=()):
         model = names[0].partition(":")[2].strip() if names else model
     except OSError:
         pass  # not Linux
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cores = os.cpu_count()
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
         for name in ("tensorflow", "keras", "numpy")
     )
     return [
-        f"{model}, {cores} cores; {', '.join(gpus) or 'no GPU'}",
+        f"{model}, {cores()} cores; {', '.join(gpus) or 'no GPU'}",
         f"Python {platform.python_version()}, {versions}",
     ]
 
@@ -59,7 +56,7 @@ def spread(values):
     return statistics.median(values), min(values), max(values)
 
 
-def summary(name, case, rounds, sizes, losses):
+def summary(name, case, rounds, weights, steps, losses):
     """The rows of one case.
 
     Args:
@@ -67,8 +64,9 @@ def summary(name, case, rounds, sizes, losses):
         case: The `Case`.
         rounds: Dictionary from contenders to the seconds of a step in each
             round; that of kgen is what the others are compared with.
-        sizes: The number of weights, the same for all.
-        losses: Dictionary from contenders to their last losses by name.
+        weights: The number of weights, the same for all.
+        steps: Dictionary from contenders to the steps that each has trained.
+        losses: Dictionary from contenders to their losses, by name, after these.
 
     Returns:
         List of dictionaries with the keys `COLUMNS`.
@@ -84,7 +82,8 @@ def summary(name, case, rounds, sizes, losses):
             *(name, contender, *milliseconds),
             1000 * case.batch / milliseconds[0],
             *spread(ratios),
-            sizes if last else "",
+            weights if last else "",
+            steps[contender] if last else "",
             " ".join(f"{key.removesuffix('_loss')}={x:.4g}" for key, x in last),
         )
         rows.append(dict(zip(COLUMNS, values)))
@@ -95,7 +94,8 @@ def table(rows):
     """The rows as text."""
     lines = [
         f"{'case':15} {'contender':20} {'ms/step':>9} {'(min to max)':>21} "
-        f"{'images/s':>9}   {'kgen is x times as fast':24} {'weights':>9}  losses"
+        f"{'images/s':>9}   {'kgen is x times as fast':24} {'weights':>9} "
+        f"{'steps':>6}  losses"
     ]
     before = None
     for row in rows:
@@ -108,7 +108,8 @@ def table(rows):
         line = (
             f"{row['case']:15} {row['contender']:20} {row['ms_per_step']:9.2f} "
             f"{span:>21} {row['images_per_second']:9.0f}   "
-            f"{row['kgen_is']:7.2f} {ratio:16} {weights:>9}  {row['losses']}"
+            f"{row['kgen_is']:7.2f} {ratio:16} {weights:>9} "
+            f"{row['steps']!s:>6}  {row['losses']}"
         )
         lines.append(line.rstrip())
     return "\n".join(lines)
