@@ -166,5 +166,11 @@ def write(folder, name, text, rows=()):
     with open(folder / f"{name}.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow(
+                {
+                    key: f"{value:.5g}" if isinstance(value, float) else value
+                    for key, value in row.items()
+                }
+            )
     plot(rows, folder / f"{name}.png")
