@@ -1,185 +1,246 @@
-"""Training throughput of the same VAE: kgen, kgen with a `Guard` against NaN, a
-bare loop, and PyTorch.
+"""The speed of training: kgen against a loop by hand, PyTorch, JAX and Pythae.
 
-    python benchmarks/speed.py --data FOLDER --torch-python PATH/bin/python
+    python benchmarks/speed.py --torch-python PATH/bin/python --out FOLDER
+    python benchmarks/speed.py --cases gan gan-r1 --contenders tf floor
+    python benchmarks/speed.py --start-up
+    python benchmarks/speed.py --growth --cases vae-dense-128
 
-Each repeat trains five epochs with each in turn; the table gives the median
-images per second, and the median ratio of the repeats. `--torch-python` is the
-interpreter of an environment with PyTorch and NumPy; without it that column is
-left out.
+All train networks of the same layers on the same pictures, with the same objective
+and optimizer. In each round they take turns, and each trains for as many steps (the
+very slow ones for fewer: the table tells how many). The table has the medians of
+the rounds, and the median and the range of the rounds' ratios. `floor` is the
+arithmetic alone: the matrix products of dense networks, the convolutions of the
+others. PyTorch, JAX and Pythae run in environments of their own, of which the
+options are given the interpreters; what has none is left out. On a machine with a
+GPU, kgen with XLA (and with --mixed in half precision) is measured, too.
+
+Each contender is a file beside this one: speed_kgen.py, speed_tf.py, and so on;
+speed_cases.py has the cases. With --out, speed.txt, speed.csv and speed.png are
+written.
 """
 
 import argparse
-import json
+import gc
 import os
-import statistics
-import subprocess
+import pathlib
+import sys
 import tempfile
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
-import keras
 import numpy as np
+import speed_growth
+import speed_report
+import speed_startup
 import tensorflow as tf
+from speed_cases import CASES, POOL, file_name, pictures
+from speed_contenders import FOREIGN, OWN, Contenders, chosen, suits
+from speed_process import Failed
 
 import kgen
 
-BATCH = 128
-NETWORKS = {"dense": {"hidden_units": (400,)}, "conv": {}}
-EXAMPLES = {"dense": 60_000, "conv": 10_000}
+# A contender that is slower than kgen by more does fewer steps in a round.
+_PATIENCE = 3
 
 
-def model_of(network):
-    return kgen.create_model(
-        "vae",
-        input_shape=(28, 28, 1),
-        network=network,
-        latent_dim=20,
-        likelihood="bernoulli",
-        **NETWORKS[network],
+def check_sizes(case, name, sizes, expected):
+    """Ends the program if a contender's networks are not kgen's."""
+    if sizes is None:  # it has no weights
+        return
+    for network in {**expected, **sizes}:
+        ours, theirs = expected.get(network, []), sizes.get(network, [])
+        if ours != theirs:
+            sys.exit(
+                f"{case}: the {network} of {name} has {sum(theirs):,} weights "
+                f"in arrays of {theirs}, that of kgen {sum(ours):,} in {ours}. "
+                "What differs can't be compared."
+            )
+
+
+def lengths(paces, case, seconds):
+    """How many steps and epochs each contender trains in a round.
+
+    Args:
+        paces: Dictionary from contenders to the seconds that a step takes.
+        case: A `Case`.
+        seconds: About how long kgen trains. The others do as many steps; one
+            that would need more than `_PATIENCE` times as long does fewer.
+    """
+    most = POOL[case.shape] // case.batch
+    counts = {}
+    for name, pace in paces.items():
+        wanted = min(seconds / paces["kgen"], _PATIENCE * seconds / pace)
+        epochs = max(1, round(wanted / most))
+        counts[name] = (max(1, min(round(wanted), most)), epochs)
+    return counts
+
+
+def measure(case, contenders, repeats, seconds, notes):
+    """Lets contenders take turns.
+
+    Args:
+        case: A `Case`.
+        contenders: Dictionary from names to contenders; one that fails is
+            taken out of it.
+        repeats: Number of rounds that count.
+        seconds: About how long kgen trains in each.
+        notes: List to which a line is added for each that fails.
+
+    Returns:
+        Three dictionaries from names: the seconds of a step in each round, the
+        number of steps that were trained, and the losses after these.
+    """
+    counts = dict.fromkeys(contenders, (case.warm_up, 1))
+    rounds = {name: [] for name in contenders}
+    trained, losses = dict.fromkeys(contenders, 0), {}
+    # The first round traces and compiles, the second tells how fast they are.
+    for number in range(repeats + 2):
+        if number == 2:
+            paces = {name: values[-1] for name, values in rounds.items()}
+            counts = lengths(paces, case, seconds)
+        for name in list(contenders):
+            steps, epochs = counts[name]
+            try:
+                spent, losses[name] = contenders[name].train(steps, epochs)
+            except Exception as error:
+                leave_out(name, error, notes)
+                del contenders[name], rounds[name]
+                continue
+            trained[name] += steps * epochs
+            rounds[name].append(spent / steps / epochs)
+            print(f"  {name}: {spent:.1f} s", file=sys.stderr)
+    return {name: x[2:] for name, x in rounds.items()}, trained, losses
+
+
+def leave_out(name, error, notes):
+    """Notes why a contender is left out; without kgen there is no comparison."""
+    if name == "kgen":
+        raise error
+    text = (str(error).strip().splitlines() or [""])[0]
+    if not isinstance(error, Failed):
+        text = f"{type(error).__name__}: {text}"
+    notes.append(f"{name} is left out: {text}")
+
+
+def compare(name, makers, names, images, arguments):
+    """Measures one case; returns the rows of the table, and notes."""
+    case, contenders, notes = CASES[name], {}, []
+    for contender in names:
+        if not suits(contender, case):
+            continue
+        print(f"{name}: making {contender}", file=sys.stderr)
+        try:
+            contenders[contender] = makers.make(contender, name, images)
+        except Exception as error:
+            leave_out(contender, error, notes)
+    expected = contenders["kgen"].sizes
+    for contender, made in contenders.items():
+        check_sizes(name, contender, made.sizes, expected)
+    results = measure(
+        case, contenders, arguments.repeats, arguments.seconds, notes
     )
+    for made in contenders.values():
+        made.drop()
+    contenders.clear()
+    gc.collect()
+    weights = sum(map(sum, expected.values()))
+    rounds, trained, losses = results
+    rows = speed_report.summary(name, case, rounds, weights, trained, losses)
+    return rows, [f"{name}: {note}" for note in notes]
 
 
-class Kgen:
-    """`fit` with its defaults, on a dataset of `kgen.data.load`."""
-
-    def __init__(self, network, images, callbacks=()):
-        self.dataset = kgen.data.load(images, "all", batch_size=BATCH)
-        self.callbacks = list(callbacks)
-        self.model = model_of(network)
-        self.model.compile(optimizer="adam")
-
-    def train(self, epochs):
-        start = time.perf_counter()
-        history = self.model.fit(
-            self.dataset, epochs=epochs, callbacks=self.callbacks, verbose=0
-        )
-        return time.perf_counter() - start, history.history["loss"][-1]
-
-
-class BareLoop:
-    """What one writes by hand: a `tf.function` for each batch of tf.data."""
-
-    def __init__(self, network, images):
-        model = model_of(network)
-        self.encoder, self.decoder = model.encoder, model.decoder
-        self.variables = (
-            self.encoder.trainable_variables + self.decoder.trainable_variables
-        )
-        self.optimizer = keras.optimizers.Adam()
-        self.optimizer.build(self.variables)
-        self.dataset = (
-            tf.data.Dataset.from_tensor_slices(images)
-            .shuffle(len(images))
-            .batch(BATCH)
-            .map(lambda x: tf.cast(x, tf.float32) / 255)
-            .prefetch(tf.data.AUTOTUNE)
-        )
-        self.count = len(images)
-
-    @tf.function(reduce_retracing=True)
-    def step(self, x):
-        with tf.GradientTape() as tape:
-            mean, log_var = self.encoder(x, training=True)
-            eps = tf.random.normal(tf.shape(mean))
-            z = mean + tf.exp(0.5 * log_var) * eps
-            logits = self.decoder(z, training=True)
-            cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(x, logits)
-            reconstruction = tf.reduce_sum(cross_entropy)
-            kl = 0.5 * tf.reduce_sum(tf.exp(log_var) + mean**2 - 1.0 - log_var)
-            loss = (reconstruction + kl) / tf.cast(tf.shape(x)[0], tf.float32)
-        gradients = tape.gradient(loss, self.variables)
-        self.optimizer.apply_gradients(zip(gradients, self.variables))
-        return loss
-
-    def train(self, epochs):
-        start = time.perf_counter()
-        for _ in range(epochs):
-            total = 0.0
-            for x in self.dataset:
-                total += self.step(x).numpy() * len(x)
-        return time.perf_counter() - start, total / self.count
-
-
-class Torch:
-    """speed_torch.py in a process of its own; one line asks for one training."""
-
-    def __init__(self, python, file):
-        script = os.path.join(os.path.dirname(__file__), "speed_torch.py")
-        self.process = subprocess.Popen(
-            [python, script, file],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def train(self, network, epochs, count):
-        self.process.stdin.write(f"{network} {epochs} {count}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return answer["seconds"], answer["loss"]
-
-
-def measure(network, images, torch, repeats, epochs):
-    contenders = {
-        "kgen": Kgen(network, images).train,
-        "with Guard": Kgen(network, images, [kgen.callbacks.Guard()]).train,
-        "bare loop": BareLoop(network, images).train,
+def parsed():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", help="28x28 pictures; default: smooth random ones")
+    for script in ("torch", "jax", "pythae"):
+        add(f"--{script}-python", help="the interpreter of an environment")
+    add("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    add("--contenders", nargs="+", choices=[*OWN, *FOREIGN], metavar="NAME")
+    add("--repeats", type=int, default=3, help="rounds that count")
+    add("--seconds", type=float, default=2.0, help="of kgen in each round")
+    add("--mixed", action="store_true", help="kgen in half precision, on a GPU")
+    add("--start-up", action="store_true", help="times until a first step")
+    add("--growth", action="store_true", help="a step where there is more data")
+    add("--out", help="a folder for the table, as text and CSV, and a plot")
+    arguments = parser.parse_args()
+    arguments.pythons = {
+        script: getattr(arguments, f"{script}_python")
+        for script in ("torch", "jax", "pythae")
     }
-    if torch:
-        contenders["torch"] = lambda epochs: torch.train(
-            network, epochs, len(images)
-        )
-    speeds = {name: [] for name in contenders}
-    losses = dict.fromkeys(contenders)
-    for repeat in range(repeats + 1):
-        for name, train in contenders.items():
-            seconds, losses[name] = train(epochs)
-            if repeat:  # the first one traces and warms up
-                speeds[name].append(epochs * len(images) / seconds)
-    for name, values in speeds.items():
-        ratio = statistics.median(
-            mine / theirs for mine, theirs in zip(speeds["kgen"], values)
-        )
-        print(
-            f"{network:6} {name:10} {statistics.median(values):8.0f} images/s"
-            f"   kgen is {ratio:.2f}x   loss {losses[name]:.2f}"
-        )
+    return arguments
+
+
+def images_by_shape(arguments):
+    """The pictures of each shape that the cases need."""
+    images = {}
+    for shape in dict.fromkeys(CASES[name].shape for name in arguments.cases):
+        if arguments.data and shape == (28, 28, 1):
+            batches = kgen.data.load(arguments.data, "train", seed=0)
+            x = np.concatenate(list(batches.as_numpy_iterator()))
+            x = np.round(x * 255).astype("uint8")
+            images[shape] = np.resize(x, (POOL[shape], *shape))
+        else:
+            images[shape] = pictures(shape, POOL[shape])
+    return images
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="28x28 pictures; default: random ones")
-    parser.add_argument("--torch-python")
-    parser.add_argument(
-        "--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS)
-    )
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=5)
-    arguments = parser.parse_args()
-    if arguments.data:
-        batches = kgen.data.load(arguments.data, "train", seed=0)
-        images = np.concatenate(list(batches.as_numpy_iterator()))
-        images = np.round(images * 255).astype("uint8")
-    else:
-        images = np.random.default_rng(0).integers(
-            0, 256, (60_000, 28, 28, 1), dtype="uint8"
+    arguments = parsed()
+    gpus = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    head = speed_report.machine(gpus)
+    name, rows = "speed", []
+    if arguments.start_up:
+        name = "start-up"
+        text = speed_startup.report(arguments.cases, arguments.repeats)
+    elif arguments.growth:
+        name, images = "growth", images_by_shape(arguments)
+        text = speed_growth.report(
+            arguments.cases, images.get, arguments.repeats, arguments.seconds
         )
-    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
-        np.save(file, images)
-        file.flush()
-        torch = None
-        if arguments.torch_python:
-            torch = Torch(arguments.torch_python, file.name)
-        for network in arguments.networks:
-            measure(
-                network,
-                images[: EXAMPLES[network]],
-                torch,
-                arguments.repeats,
-                arguments.epochs,
-            )
+    else:
+        names = chosen(
+            arguments.contenders, arguments.pythons, gpus, arguments.mixed
+        )
+        text, rows = comparison(arguments, names)
+    text = "\n".join([*head, text])
+    print(text)
+    if arguments.out:
+        speed_report.write(arguments.out, name, text, rows)
+
+
+def comparison(arguments, names):
+    """Measures all cases; returns the text and the table's rows."""
+    images, rows, notes = images_by_shape(arguments), [], []
+    with tempfile.TemporaryDirectory(prefix="kgen-speed-") as folder:
+        for shape, x in images.items():
+            np.save(pathlib.Path(folder, file_name(shape)), x)
+        makers = Contenders(arguments.pythons, folder)
+        try:
+            for case in arguments.cases:
+                x = images[CASES[case].shape]
+                more, why = compare(case, makers, names, x, arguments)
+                rows += more
+                notes += why
+                print(speed_report.table(more), file=sys.stderr)
+        finally:
+            makers.close()
+    lines = [
+        *makers.versions(),
+        f"Medians of {arguments.repeats} rounds of about "
+        f"{arguments.seconds:g} s; kgen is x times as fast as the contender.",
+        "",
+        speed_report.table(rows),
+        *(["", *notes] if notes else []),
+    ]
+    return "\n".join(lines), rows
 
 
 if __name__ == "__main__":
