@@ -315,11 +315,16 @@ class Trained(keras.Model):
             InvalidArgument: As `fit` does.
         """
         owner = f"{type(self).__name__}.evaluate"
-        if not kwargs.get("_use_cached_eval_dataset"):  # not called by fit
+        exact_steps = steps
+        if kwargs.get(
+            "_use_cached_eval_dataset"
+        ):  # by `fit`, which has done this
+            exact_steps = None
+        else:
             checks.refuse_weights(owner, sample_weight=sample_weight)
             y = None if y is x else y
             checks.check_data(self, x, y, owner=owner)
-        with graph_checks.in_words(), exactly(self, steps):
+        with graph_checks.in_words(), exactly(self, exact_steps):
             return super().evaluate(
                 x, y, batch_size, verbose, None, steps, *args, **kwargs
             )

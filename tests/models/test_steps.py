@@ -120,3 +120,32 @@ def test_figures_are_in_the_order_of_their_names(model):
     by_name = dict(zip(model.metrics_names, figures, strict=True))
     assert by_name["loss"] == pytest.approx(-by_name["elbo"], rel=1e-6)
     assert by_name["elbo"] < 0 < by_name["reconstruction_loss"]
+
+
+def test_steps_are_traced_once(monkeypatch):
+    """In one more `fit`, with a smaller last batch, and for other sizes."""
+    traces = []
+    for name in ("train_step", "test_step"):
+        step = getattr(kgen.Autoencoder, name)
+
+        def traced(self, data, name=name, step=step):
+            traces.append(name)
+            return step(self, data)
+
+        monkeypatch.setattr(kgen.Autoencoder, name, traced)
+    model = kgen.create_model(
+        "autoencoder",
+        input_shape=(4,),
+        network="dense",
+        hidden_units=[4],
+        latent_dim=2,
+    )
+    model.compile()
+    train = kgen.data.load(ROWS, "all", batch_size=3)
+    validation = kgen.data.load(ROWS[:20], "all", batch_size=3)
+    for _ in range(2):
+        model.fit(train, validation_data=validation, epochs=2, verbose=0)
+    for data in (validation, train):
+        model.evaluate(data, verbose=0)
+    model.fit(ROWS[:50], batch_size=4, validation_split=0.2, verbose=0)
+    assert traces == ["train_step", "test_step"]
