@@ -3,6 +3,7 @@
 from . import callbacks as callbacks
 from . import data as data
 from . import densities as densities
+from . import errors as errors
 from . import evaluation as evaluation
 from . import export as export
 from . import extractors as extractors

@@ -32,6 +32,13 @@ def check_array(
         owner: Whose argument it is, for the message.
         argument: Its name.
     """
+    if np.ma.is_masked(images):
+        raise invalid(
+            argument,
+            owner,
+            "an array without masked values: fill them in, or leave the examples out",
+            f"an array with {np.ma.count_masked(images)} masked values",
+        )
     images = np.asarray(images)
     if images.shape[1:] != tuple(shape):
         raise wrong_shape(images.shape, shape, owner, argument)

@@ -273,6 +273,18 @@ FIT = {
     "rows to pictures": (lambda: vae().fit(ROWS), "shape (batch, 4, 4, 1)"),
     "bytes": (lambda: vae().fit((255 * X).astype("uint8")), "/ 255"),
     "NaN to fit": (lambda: vae().fit(with_nan(X)), "finite numbers"),
+    "masked values to fit": (
+        lambda: vae().fit(np.ma.masked_less(X, 0.5)),
+        "masked values",
+    ),
+    "masked values to encode": (
+        lambda: vae().encode(np.ma.masked_less(X, 0.5)),
+        "masked values",
+    ),
+    "a count of a part": (
+        lambda: classifier().fit(X, Y, batch_size=5, steps_per_epoch=3),
+        "None, or the 4 steps",
+    ),
     "0 to 255 to fit": (lambda: vae().fit(255 * X), "values in [0, 1]"),
     "none to fit": (lambda: vae().fit(X[:0]), "at least one example"),
     "batches of -1": (lambda: vae().fit(X, batch_size=-1), "batch_size=-1"),
@@ -317,6 +329,10 @@ USE = {
     "labels unasked for": (lambda: vae().sample(2, labels=[0, 1]), "labels"),
     "no class to sample": (lambda: conditional().sample(2), "labels"),
     "a class 7": (lambda: conditional().sample(2, labels=7), "from 0 to 1"),
+    "one kind of attribute": (
+        lambda: vae().attribute_vector(X, np.zeros(20)),
+        "one kind alone",
+    ),
     "1 step": (lambda: vae().interpolate(X, X, steps=1), "steps"),
     "no path": (lambda: vae().interpolate(X, X, path="arc"), "'spherical'"),
     "two lengths": (lambda: vae().interpolate(X[:2], X[:3]), "x2"),

@@ -164,14 +164,14 @@ class GenerativeModel(Trained):
         return x, np.asarray(labels, "int32")
 
     def _checked_examples(self, x, any_range):
-        x = np.asarray(x)
+        x = np.asanyarray(x)  # with its mask, if it has one, for the check
         support = None if any_range else self.support
         if x.dtype == np.float64:
             with np.errstate(over="ignore"):  # the check finds infinity
                 x = x.astype("float32")
         owner = type(self).__name__
         arrays.check_array(x, self.input_shapes[0], support, owner)
-        return x.astype("float32")
+        return np.asarray(x, "float32")
 
     def _apply(self, method, x, batch_size, *extra, any_range=False, verbose=0):
         """Applies a method of tensors to arrays or a dataset."""

@@ -18,6 +18,7 @@ from kgen.errors import InvalidArgument, invalid
 from kgen.models import faults, graph_checks
 from kgen.models.bayes_rule import BayesRule
 from kgen.models.logs import LogMeans
+from kgen.models.steps import check_whole_epochs
 from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, update
 from kgen.parallel import replicas
@@ -70,7 +71,8 @@ class BayesClassifier(BayesRule):
     and the `unlabelled_weight`, each epoch is a step of the EM algorithm, and the
     first one counts the labelled examples only. P(y) is always counted, at the end
     of each epoch, unless `prior` is given; until then it is uniform. What an epoch
-    logs is by the parameters that it began with. With a `discriminative_weight`, a
+    logs of training is by the parameters that it began with: in the first one, those
+    of a model that is not fitted yet. With a `discriminative_weight`, a
     density in closed form is fitted so once, and then goes on by gradient, as the
     others do from the start.
 
@@ -205,7 +207,7 @@ class BayesClassifier(BayesRule):
     def train_step(self, data: Any) -> dict:
         x, y = self._pair(data)
         step = self._counting_step if self.counts else self._gradient_step
-        return self._log_means(step(x, y), y)
+        return self._log_means(step(x, y), y, tf.ones_like(y, "bool"))
 
     def _counting_step(self, x, y):
         """Adds a batch to the sums of p(x|y) and P(y) for the M-step."""
@@ -265,9 +267,12 @@ class BayesClassifier(BayesRule):
         """`keras.Model.fit` of pairs, y from 0, or -1 where it is not known.
 
         Raises:
-            InvalidArgument: As in every model; and if a class has too few
-                examples for its density.
+            InvalidArgument: As in every model; if a class has too few examples
+                for its density; or if `steps_per_epoch` leaves examples out.
         """
+        if self.counts or self.prior is None:
+            steps = kwargs.get("steps_per_epoch")
+            check_whole_epochs(x, batch_size or 32, steps)
         uncounted = self.density.closed_form and not self.fitted.numpy()
         if uncounted and self.compiled and not self.counts:
             # A gradient needs a place to start from.
@@ -391,11 +396,7 @@ class BayesClassifier(BayesRule):
         loss = generative + regularization
         if self.discriminative_weight:  # 0 times infinity would be NaN
             loss += self.discriminative_weight * discriminative
-        return {
-            "loss": loss,
-            "generative_loss": generative,
-            "regularization_loss": regularization,
-        }
+        return dict(zip(_LOGS, (loss, generative, regularization)))
 
     # Validation and logs
 
@@ -412,9 +413,7 @@ class BayesClassifier(BayesRule):
         losses = self._step_losses(x, y, training=False, included=included)
         return self._log_means(losses, y, included)
 
-    def _log_means(self, losses, y, included=None):
-        if included is None:
-            included = tf.ones_like(y, "bool")
+    def _log_means(self, losses, y, included):
         y, included = (
             replicas.without_padding(y),
             replicas.without_padding(included),

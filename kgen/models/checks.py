@@ -140,16 +140,29 @@ def refuse_weights(owner: str, **weights: Any) -> None:
             )
 
 
+def plain(labels: Any) -> Any:
+    """Lists and columns of pandas as arrays; all else as it is.
+
+    Keras takes no lists, and gives columns a second axis.
+
+    Args:
+        labels: What `fit` takes as y.
+    """
+    if isinstance(labels, list) or hasattr(labels, "to_numpy"):
+        return np.asarray(labels)
+    return labels
+
+
 def without_copy(validation_data: Any) -> Any:
     """Pairs of the same array twice as that array, as `fit(x, x)` is `fit(x)`.
 
     Args:
-        validation_data: What `fit` takes.
+        validation_data: What `fit` takes; labels in it become `plain`.
     """
-    pair = isinstance(validation_data, tuple) and len(validation_data) == 2
-    if pair and validation_data[0] is validation_data[1]:
-        return validation_data[0]
-    return validation_data
+    if not isinstance(validation_data, tuple) or len(validation_data) != 2:
+        return validation_data
+    x, y = validation_data
+    return x if x is y else (x, plain(y))
 
 
 def check_no_target(y: Any, shape: Shape, owner: str) -> None:

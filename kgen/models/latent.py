@@ -140,7 +140,7 @@ class LatentGaussianModel(EncoderDecoder):
                 "y",
                 f"{type(self).__name__}.attribute_vector",
                 f"{len(z)} truth values, of both kinds",
-                y if y.size < 10 else f"shape {y.shape}",
+                "one kind alone" if is_truth else f"shape {y.shape}",
             )
         y = y.astype(bool)
         return z[y].mean(axis=0) - z[~y].mean(axis=0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.models import outputs
 
 
@@ -38,6 +38,11 @@ def check_precision(
     """
     owner = type(model).__name__
     _check_float32(owner, "dtype", model.variable_dtype)
+    if keras.config.floatx() != "float32":
+        raise InvalidArgument(
+            f"`{owner}` computes in float32, and Keras's default is "
+            f'{keras.config.floatx()}. Call `keras.config.set_floatx("float32")`.'
+        )
     for name, network in networks.items():
         for variable in network.variables:
             if variable.dtype.startswith(("float", "bfloat")):

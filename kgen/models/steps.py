@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from kgen.errors import invalid
+
 
 @contextlib.contextmanager
 def exactly(model: keras.Model, *numbers: int | None) -> Iterator[None]:
@@ -44,3 +46,27 @@ def batches_in(data: object) -> int | None:
     if not isinstance(data, tf.data.Dataset):
         return None
     return max(0, int(data.cardinality())) or None
+
+
+def check_whole_epochs(data: object, size: int, steps: int | None) -> None:
+    """Raises if the steps of an epoch are not those of all the data.
+
+    Args:
+        data: What `BayesClassifier.fit` takes as x; of a generator or an endless
+            dataset, nobody knows how many batches it has.
+        size: How many examples of an array are a batch.
+        steps: The number of steps of an epoch, or None.
+    """
+    whole = batches_in(data)
+    if isinstance(data, keras.utils.PyDataset):
+        whole = data.num_batches
+    elif hasattr(data, "shape"):
+        whole = -(-len(data) // size)
+    if steps and whole and steps != whole:
+        raise invalid(
+            "steps_per_epoch",
+            "BayesClassifier.fit",
+            f"None, or the {whole} steps that all of the data take: P(y), and a "
+            "density in closed form, are counted over an epoch",
+            steps,
+        )

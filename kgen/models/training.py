@@ -254,7 +254,9 @@ class Trained(keras.Model):
         checks.refuse_weights(
             owner, class_weight=class_weight, sample_weight=sample_weight
         )
-        y = None if y is x else y  # Keras's habit for autoencoders
+        y = (
+            None if y is x else checks.plain(y)
+        )  # Keras's habit for autoencoders
         is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
         checks.check_data(
             self, x, y, owner=owner, batch_size=(batch_size or 32) * is_array
@@ -322,7 +324,7 @@ class Trained(keras.Model):
             exact_steps = None
         else:
             checks.refuse_weights(owner, sample_weight=sample_weight)
-            y = None if y is x else y
+            y = None if y is x else checks.plain(y)
             checks.check_data(self, x, y, owner=owner)
         with graph_checks.in_words(), exactly(self, exact_steps):
             return super().evaluate(

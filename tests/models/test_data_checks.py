@@ -286,3 +286,31 @@ def test_fit_after_an_error_in_a_callback(models):
     history = model.fit(X, validation_data=X, epochs=2, verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
     assert model.fit(X, epochs=0, verbose=0).history == {}
+
+
+def test_labels_in_lists_and_columns():
+    """They train as the same labels in an array do."""
+    pandas = pytest.importorskip("pandas")
+    x, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
+    results = []
+    for labels in (y, y.tolist(), pandas.Series(y)):
+        model = kgen.create_model(
+            "bayes_classifier",
+            input_shape=(4,),
+            num_classes=2,
+            density="naive_gaussian",
+        )
+        model.compile()
+        model.fit(x, labels, validation_data=(x, labels), verbose=0)
+        results.append(model.log_joint(x))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_double_precision_is_refused():
+    keras.config.set_floatx("float64")
+    try:
+        with pytest.raises(InvalidArgument, match="set_floatx"):
+            kgen.create_model("vae", input_shape=(4,), network="dense")
+    finally:
+        keras.config.set_floatx("float32")
