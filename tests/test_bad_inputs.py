@@ -9,6 +9,7 @@ import json
 import os
 
 import numpy as np
+import PIL.Image
 import pytest
 from click.testing import CliRunner
 
@@ -115,6 +116,15 @@ DATA = {
     "whole numbers": (lambda: load((255 * X).astype("int64")), "int64"),
     "pictures to 255": (lambda: load(255 * X), "values in [0, 1]"),
     "NaN": (lambda: load(with_nan(X)), "finite numbers"),
+    "truth values as bytes": (
+        lambda: load((X > 0.5).astype("uint8")),
+        "x.astype(bool)",
+    ),
+    "pictures of 0 and 1": (lambda: load("masks"), "x.astype(bool)"),
+    "numbers that number no classes": (
+        lambda: load((X, 10**9 * Y)),
+        "return_inverse=True",
+    ),
     "no examples": (lambda: load(X[:0]), "at least one example"),
     "one number": (lambda: load(3.0), "an array of shape (n, ...)"),
     "rows of two lengths": (lambda: load([[0.5], [0.5, 0.1]]), "of one shape"),
@@ -525,6 +535,10 @@ def place(tmp_path_factory):
     np.save(place / "objects.npy", objects, allow_pickle=True)
     for name in ("damaged.npz", "damaged.keras"):
         (place / name).write_bytes(b"PK\3\4" + bytes(40))
+    (place / "masks").mkdir()
+    for number in range(2):
+        mask = PIL.Image.fromarray(np.eye(4, dtype="uint8"))
+        mask.save(place / "masks" / f"{number}.png")
     (place / "pictures").mkdir()
     (place / "pictures" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(9))
     (place / "idx").mkdir()

@@ -14,6 +14,9 @@ from kgen.networks.common import is_channels_first
 
 # An axis of at most this length is more likely channels than pixels.
 _CHANNELS = 4
+# Numbers of classes that are so many times their count are no numbering of
+# classes; a model would have as many outputs.
+_SPARSE = 1000
 # An array with one side more than this many times the other may be a sequence,
 # and not a picture.
 _LENGTH = 8
@@ -91,6 +94,7 @@ def check_values(images: np.ndarray | Lazy, name: str, unit: bool) -> None:
     Only a part of lazy rows is in memory at a time.
     """
     if images.dtype == np.uint8:
+        check_bytes(images, name)
         return
     for part in rows.parts(images.shape, images.dtype):
         arrays.check_range(
@@ -102,6 +106,27 @@ def check_values(images: np.ndarray | Lazy, name: str, unit: bool) -> None:
         )
 
 
+def check_bytes(images: np.ndarray | Lazy, name: str) -> None:
+    """Raises if bytes are all 0 or 1, and some 1: these are truth values.
+
+    Taken for pictures from 0 to 255, they would be all but black. Of most data,
+    the first part shows that it is not so.
+    """
+    largest = 0
+    for part in rows.parts(images.shape, images.dtype):
+        largest = max(largest, images[part].max())
+        if largest > 1:
+            return
+    if largest == 1:
+        raise invalid(
+            name,
+            "load",
+            "uint8 pictures from 0 to 255. Pass truth values as bool, such as "
+            "`x.astype(bool)`, and pictures of two grey values as `255 * x`",
+            "bytes that are all 0 or 1",
+        )
+
+
 def _as_labels(labels, count, name):
     """Labels as int32 of shape `(count,)`, or an error."""
     labels = _as_array(labels, "labels", "an integer for each example")
@@ -109,6 +134,15 @@ def _as_labels(labels, count, name):
         labels = labels[:, 0]
     owner = "load" if name == "source" else name  # the file of the images
     arrays.check_labels(labels, 2**31, count, owner)
+    classes = np.unique(labels)
+    if len(classes) and classes[-1] > _SPARSE * len(classes):
+        raise invalid(
+            "labels",
+            owner,
+            "classes numbered from 0 on; `np.unique(labels, "
+            "return_inverse=True)[1]` gives each class its number",
+            f"{len(classes)} classes with numbers up to {classes[-1]}",
+        )
     return labels.astype("int32")
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from kgen.data import examples, picture_cache, pictures, plain_png, rows
+from kgen.data import (
+    arrays,
+    examples,
+    picture_cache,
+    pictures,
+    plain_png,
+    rows,
+)
 from kgen.data.conversion import WHITE
 from kgen.data.rows import Lazy
 from kgen.errors import say_once
@@ -60,7 +67,9 @@ def open_pictures(
 
     images = Lazy(read, (len(paths), *image_shape), np.dtype("uint8"))
     if math.prod(images.shape) <= examples.IN_MEMORY_BYTES:
-        return rows.read_all(images)
+        pixels = rows.read_all(images)
+        arrays.check_bytes(pixels, str(name) or "source")
+        return pixels
     if not stored:
         # A picture that can't be read is named now, not hours into a training.
         for part in rows.parts(images.shape, images.dtype):

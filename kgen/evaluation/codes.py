@@ -31,8 +31,10 @@ def active_units(evidence: Evidence) -> dict[str, Estimate]:
 def _nothing_to_learn(evidence):
     if evidence.model.conditional:
         return "the labels are known to the encoder"
-    if no_labels(evidence) or len(np.unique(evidence.test.labels)) < 2:
+    if no_labels(evidence):
         return "the data has no labels"
+    if len(np.unique(evidence.test.labels)) < 2:
+        return "the examples are all of one class"
     if evidence.train is None or not has_labels(evidence.train):
         return "no training examples with labels of these classes to learn from"
     return None
