@@ -15,7 +15,7 @@ from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
 from kgen.runs import drawings, training
-from kgen.runs.watch import DirectoryCheck
+from kgen.runs.disk import DirectoryCheck
 from tests.models import contract
 
 CONFIG = {

@@ -27,9 +27,9 @@ from kgen.parallel import strategies
 from kgen.runs.checkpoints import Interval
 from kgen.runs.data import validation_split
 from kgen.runs.directory import Run, save_model
+from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw, first_examples
 from kgen.runs.settings import TrainSettings
-from kgen.runs.watch import DirectoryCheck, explain_disk_errors
 
 # How many real examples the samples are compared with while training.
 _COMPARED = 256
