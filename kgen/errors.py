@@ -14,6 +14,10 @@ class InvalidArgument(ValueError):
     """A user's mistake: the message says what is wrong and what to do."""
 
 
+class WorkerLost(RuntimeError):
+    """Another process of several has gone, so that this one can't go on."""
+
+
 class UnknownArgument(InvalidArgument, TypeError):
     """An argument name that does not exist (also a `TypeError`, as in Python)."""
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import stat
+import sys
 import tempfile
 import time
 import zipfile
@@ -124,7 +125,7 @@ def new_directory(path: Path, overwrite: bool = False) -> Iterator[str]:
     path = pathlib.Path(path)
     if os.path.lexists(path) and not overwrite:
         raise _exists(path)
-    _make_parent(path)
+    _make_directory(path.parent)
     _delete_abandoned(path.parent)
     with (
         naming(path),
@@ -151,14 +152,44 @@ def new_directory(path: Path, overwrite: bool = False) -> Iterator[str]:
         _sync_directory(path.parent)
 
 
-def _make_parent(path):
+@contextlib.contextmanager
+def directory_if_filled(path: Path) -> Iterator[None]:
+    """Within it, a directory is there; one that was made and is empty goes again.
+
+    Args:
+        path: The directory; its parents are made, too.
+
+    Raises:
+        NotADirectoryError: If there is a file in its place.
+    """
+    new = _make_directory(pathlib.Path(path))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise NotADirectoryError(
-            f"{path.parent} is a file, or a link to nothing. Choose another "
-            "place."
-        ) from error
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is no longer empty
+            for folder in new:
+                folder.rmdir()
+
+
+def _make_directory(path):
+    """Makes a directory; returns it and its parents, as far as they are new."""
+    new = []
+    for folder in (path, *path.parents):
+        if not os.path.lexists(folder):
+            new.append(folder)
+        elif not folder.is_dir():
+            raise NotADirectoryError(
+                f"{folder} is a file, or a link to nothing. Choose another place."
+            )
+    path.mkdir(parents=True, exist_ok=True)
+    return new
+
+
+def free_path(stem: Path, ending: str = "", first: int = 1) -> pathlib.Path:
+    """The first of `STEM-1ENDING`, `STEM-2ENDING`, ... that isn't there yet."""
+    while os.path.lexists(path := f"{stem}-{first}{ending}"):
+        first += 1
+    return pathlib.Path(path)
 
 
 @contextlib.contextmanager
@@ -216,7 +247,7 @@ def new_file(path: Path) -> Iterator[pathlib.Path]:
     by the ending. An existing file is replaced.
     """
     path = pathlib.Path(path)
-    _make_parent(path)
+    _make_directory(path.parent)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         with naming(path, temporary):
@@ -310,6 +341,11 @@ def digest_of(content: bytes | memoryview, more: bytes = b"") -> str:
 
 def _blake2(content=b""):
     return hashlib.blake2b(content, digest_size=32)
+
+
+def versions(*names: str) -> dict[str, str]:
+    """The versions of packages that are imported, as kgen's files hold them."""
+    return {name: sys.modules[name].__version__ for name in names}
 
 
 def write_json(path: Path, value: Any, **options: Any) -> None:

@@ -31,24 +31,9 @@ def directory(path: str | os.PathLike, wait: bool = False) -> Iterator[None]:
             message names it.
         NotADirectoryError: If there is a file in its place.
     """
-    path = pathlib.Path(path)
-    missing = []
-    for folder in (path, *path.parents):
-        if not os.path.lexists(folder):
-            missing.append(folder)
-        elif not folder.is_dir():
-            raise NotADirectoryError(
-                f"{folder} is a file, or a link to nothing, and not a directory. "
-                "Choose another place."
-            )
-    path.mkdir(parents=True, exist_ok=True)
-    try:
-        with alone(path / NAME, str(path), wait):
-            yield
-    finally:
-        with contextlib.suppress(OSError):  # it is no longer empty
-            for folder in missing:
-                folder.rmdir()
+    lock = os.path.join(path, NAME)
+    with files.directory_if_filled(path), alone(lock, str(path), wait):
+        yield
 
 
 @contextlib.contextmanager
@@ -76,10 +61,10 @@ def alone(
         yield
         return
     path = pathlib.Path(path)
-    file = _opened(path)
+    file = _open(path)
     while _lock(fcntl, file, what, wait) and not _is_at(file, path):
         file.close()  # its holder has deleted it since it was opened
-        file = _opened(path)
+        file = _open(path)
     with file:
         with contextlib.suppress(OSError):  # the disk may be full
             os.ftruncate(file.fileno(), 0)
@@ -94,7 +79,7 @@ def alone(
                 os.unlink(path)
 
 
-def _opened(path):
+def _open(path):
     with files.naming(path.parent, path):
         return open(path, "a+")
 

@@ -31,13 +31,13 @@ IMAGE_FORMATS = ("float", "uint8", "png")
 PRECISIONS = ("float16", "int8")
 
 
-def as_typed(value: Any) -> Any:
+def as_typed(value: Any) -> str:
     """A setting, or a dictionary of settings, as a user types it.
 
     Args:
-        value: What a run's settings hold.
+        value: What a run's settings, or those of a trial, hold.
     """
     if isinstance(value, dict):
         settings = (f"{name}={setting}" for name, setting in value.items())
         return " ".join(settings) or "(none)"
-    return value
+    return str(value)

@@ -91,7 +91,7 @@ def test_when_checkpoints_are_kept(tmp_path, monkeypatch, every, kept):
     for epoch in range(5):
         checkpoints.set_model(model_of(epoch + 1.0))
         checkpoints.on_epoch_end(epoch)
-        found |= {one.epochs: one for one in checkpoints.found()}
+        found |= {one.epochs: one for one in checkpoints.all()}
     assert sorted(found) == kept
     assert checkpoints.restore(model_of(0.0)) == 5
 
@@ -119,7 +119,7 @@ def test_no_checkpoint_is_epoch_0(tmp_path):
 
 def test_a_checkpoint_is_keras_s(checkpoints, tmp_path):
     """What is written in memory loads as what Keras writes, and the reverse."""
-    own = checkpoints.found()[0]
+    own = checkpoints.all()[0]
     model = model_of(0.0)
     model.load_weights(own.path)
     assert value_of(model) == 2.0
@@ -131,7 +131,7 @@ def test_a_checkpoint_is_keras_s(checkpoints, tmp_path):
 
 @pytest.mark.parametrize("noted", [True, False])
 def test_a_damaged_checkpoint_falls_back(checkpoints, noted, capsys):
-    newest = checkpoints.found()[0]
+    newest = checkpoints.all()[0]
     if noted:
         flip(newest)
     else:  # then HDF5 must see it
@@ -153,7 +153,7 @@ def test_a_damaged_checkpoint_falls_back(checkpoints, noted, capsys):
 
 def test_no_whole_checkpoint(checkpoints):
     """Nor does a second try begin at epoch 1, which would replace the run."""
-    for one in checkpoints.found():
+    for one in checkpoints.all():
         flip(one)
     for _ in range(2):
         with pytest.raises(InvalidArgument, match="that can be read") as error:
@@ -165,12 +165,12 @@ def test_no_whole_checkpoint(checkpoints):
 def test_a_damaged_note_is_not_one_that_was_never_there(checkpoints, text):
     """The checkpoint may be anything then."""
     text = text if isinstance(text, bytes) else text.encode()
-    checkpoints.found()[0].note_file.write_bytes(text)
+    checkpoints.all()[0].note_file.write_bytes(text)
     assert checkpoints.restore(model_of(0.0)) == 1
 
 
 def test_a_note_that_the_system_can_t_read(checkpoints):
-    newest = checkpoints.found()[0]
+    newest = checkpoints.all()[0]
     newest.note_file.unlink()
     newest.note_file.mkdir()
     with pytest.raises(IsADirectoryError):
@@ -180,7 +180,7 @@ def test_a_note_that_the_system_can_t_read(checkpoints):
 
 def test_weights_that_are_not_finite_are_not_kept(checkpoints):
     """Nor do notes stay whose checkpoints a kill has kept from being written."""
-    checkpoints.every = Interval(steps=1)
+    checkpoints.interval = Interval(steps=1)
     before = sorted(os.listdir(checkpoints.directory))
     checkpoints.set_model(model_of(np.inf))
     checkpoints.on_epoch_begin(2)
@@ -199,7 +199,7 @@ def test_weights_that_are_not_finite_are_not_kept(checkpoints):
 def test_a_checkpoint_of_another_model_is_not_to_blame(checkpoints, noted):
     before = weights_in(checkpoints)
     if not noted:
-        checkpoints.found()[0].note_file.unlink()
+        checkpoints.all()[0].note_file.unlink()
     with pytest.raises(InvalidArgument, match="do not fit each other") as error:
         checkpoints.restore(model_of(0.0, size=3))
     assert "damaged" not in str(error.value)
@@ -298,7 +298,7 @@ def test_a_training_ended_within_an_epoch_goes_on(
         args = [*base, *every, "--out", "run"]
         result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
     assert isinstance(result.exception, (Killed, SystemExit))
-    newest = Checkpoints("run/checkpoints").found()[0]
+    newest = Checkpoints("run/checkpoints").all()[0]
     assert newest.epochs == 1 and newest.steps >= 10
     trained = []
     patched = module.PassOver.__call__
@@ -323,7 +323,7 @@ def test_after_a_whole_epoch_there_is_always_one(checkpoints):
     """Several devices can't go on within one."""
     model = model_of(3.0)
     checkpoints.set_model(model)
-    checkpoints.every = Interval(1)
+    checkpoints.interval = Interval(1)
     checkpoints.on_epoch_begin(2)
     for batch in range(4):
         checkpoints.on_train_batch_end(batch, {"loss": 1.0})
@@ -332,10 +332,10 @@ def test_after_a_whole_epoch_there_is_always_one(checkpoints):
         "epoch-00002-step-00000004.weights.h5",
         "epoch-00002.weights.h5",
     ]
-    checkpoints.found()[0].note_file.write_text("{")  # its sums are lost
+    checkpoints.all()[0].note_file.write_text("{")  # its sums are lost
     assert checkpoints.restore(model) == 2
     assert checkpoints.restored.name == "epoch-00002-step-00000003.weights.h5"
-    checkpoints.within = False
+    checkpoints.can_resume_within_epochs = False
     assert checkpoints.restore(model) == 2
     assert value_of(model) == 2.0
     # A later resume must not find what another continuation left.

@@ -386,7 +386,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
         assert runs.Run("run").settings.on_nan == answer
         model = keras.saving.load_model(tmp_path / "run" / "model.keras")
         assert all(np.isfinite(weight).all() for weight in model.weights)
-        assert runs.Run("run").trained()["interrupted"]
+        assert runs.Run("run").training_progress()["interrupted"]
     assert np.isfinite([float(x) for x in losses(tmp_path / "run")]).all()
 
 
@@ -483,7 +483,7 @@ def test_a_finished_training_goes_on(tmp_path):
     assert_same_model(tmp_path / "unbroken", tmp_path / "run")
     assert losses(tmp_path / "unbroken") == losses(tmp_path / "run")
     assert config(tmp_path / "run")["epochs"] == 4
-    trained = runs.Run(tmp_path / "run").trained()
+    trained = runs.Run(tmp_path / "run").training_progress()
     assert trained == {"epochs": 4, "interrupted": False}
 
 
@@ -537,7 +537,7 @@ def assert_interrupted(run, status, number, error):
     assert error.startswith(f"kgen: interrupted. {run / 'model.keras'} holds")
     assert error.count("\n") == 1
     kgen("sample", run)
-    trained = runs.Run(run).trained()
+    trained = runs.Run(run).training_progress()
     done = trained["epochs"]
     assert trained["interrupted"] and len(losses(run)) - done in (0, 1)
     kgen("train", "vae", "--resume", "--out", run, "--epochs", done + 1)

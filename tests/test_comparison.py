@@ -166,7 +166,7 @@ def test_the_same_seed_codes_the_same(compared):
     )
     vae = classifiers.new_model("vae", pixels.x, settings)
     keras.utils.set_random_seed(7)  # which must not matter
-    _, again = judging._coded(vae, pixels, settings, lambda line: None)
+    _, again = judging._encode(vae, pixels, settings, lambda line: None)
     np.testing.assert_array_equal(again.x, codes.x)
 
 
@@ -314,7 +314,7 @@ def test_codes_that_are_no_numbers(tmp_path, monkeypatch, found):
     monkeypatch.setattr(judging, "_rows", lambda *args: list(rows))
     monkeypatch.setattr(judging, "_curve", lambda *args: found["curve"])
     monkeypatch.setattr(
-        judging, "_coded", lambda *args: judging._finite(np.array(np.nan))
+        judging, "_encode", lambda *args: judging._finite(np.array(np.nan))
     )
     result, _ = run(tmp_path / "out")
     assert "all models on codes: left out. The loss became" in result.stderr

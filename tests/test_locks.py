@@ -63,7 +63,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, number):
 
 def test_a_lock_that_its_holder_deletes_meanwhile(tmp_path, monkeypatch):
     """Who has opened it before would hold a file that nobody else sees."""
-    opened = locks._opened
+    opened = locks._open
     calls = []
 
     def late(path):
@@ -73,7 +73,7 @@ def test_a_lock_that_its_holder_deletes_meanwhile(tmp_path, monkeypatch):
         calls.append(path)
         return file
 
-    monkeypatch.setattr(locks, "_opened", late)
+    monkeypatch.setattr(locks, "_open", late)
     with (
         locks.directory(tmp_path),
         pytest.raises(InvalidArgument, match="another kgen process"),

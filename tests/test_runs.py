@@ -15,7 +15,7 @@ from kgen.data.examples import Examples
 from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
 from kgen.runs import drawings, training
-from kgen.runs.watch import Watch
+from kgen.runs.disk import DirectoryCheck
 from tests.models import contract
 
 CONFIG = {
@@ -159,15 +159,15 @@ def test_left_overs_go_unless_another_process_writes(run):
 
 def test_a_directory_that_can_not_be_looked_at_is_not_gone(run, monkeypatch):
     """A network's fault is the system's to explain."""
-    watch = Watch(run)
-    watch.check()
+    directory = DirectoryCheck(run)
+    directory.check()
 
     def fail(path):
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patch, pytest.raises(PermissionError):
         patch.setattr(os, "stat", fail)
-        watch.check()
+        directory.check()
 
 
 def test_a_run_that_began_before_there_were_checks_goes_on(run, monkeypatch):
@@ -205,7 +205,7 @@ def test_the_test_split_judges_at_last(names, while_training, at_last):
     assert runs.validation_split(source) == while_training
     assert runs.held_out_split(source) == at_last
     whole = "all" if names == ("all",) else at_last
-    assert runs.held_out_split(source, given=True) == whole
+    assert runs.held_out_split(source, is_other_source=True) == whole
 
 
 def test_pca_errors_are_those_of_pca():

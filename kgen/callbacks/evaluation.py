@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import keras
 
-from kgen.data.examples import Examples, StreamedExamples
+from kgen.data.examples import AnyExamples
 from kgen.errors import invalid
 from kgen.evaluation import (
     METRICS,
@@ -69,8 +69,8 @@ class Evaluation(keras.callbacks.Callback):
     def __init__(
         self,
         metrics: Iterable[str],
-        test: Examples | StreamedExamples,
-        train: Examples | StreamedExamples | None = None,
+        test: AnyExamples,
+        train: AnyExamples | None = None,
         extractor: Extractor | None = None,
         every: int = 1,
         **options: Any,

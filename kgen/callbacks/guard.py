@@ -7,7 +7,7 @@ epoch, for `rollback` and for the case that a finite gradient has made a weight
 overflow.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -146,7 +146,8 @@ class Guard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         record = self.model.faults.read()
         if record.halted:
-            fault, state = _words(record.found), "the state before that step"
+            fault = _describe_faults(record.found)
+            state = "the state before that step"
             if self.on_nan == "skip":
                 fault = (
                     f"{fault} in step {record.first}, and the loss or a gradient "
@@ -154,13 +155,14 @@ class Guard(keras.callbacks.Callback):
                 )
                 state = "the state before these steps"
                 record = record._replace(first=0)
-            self._answer(f"{self._place(record.first)} {fault}.", state)
-        self._mark(record, logs)
+            where = self._epoch_and_step(record.first)
+            self._roll_back_or_stop(f"{where} {fault}.", state)
+        self._blank_metrics(record, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         watch = self.model.faults
         record = watch.read()
-        self._mark(record, logs)
+        self._blank_metrics(record, logs)
         if not watch.has_updates:  # the model is fitted by counting
             if not np.isfinite((logs or {}).get("loss", 0.0)):
                 raise InvalidArgument(
@@ -168,29 +170,29 @@ class Guard(keras.callbacks.Callback):
                     "infinite. Scale the data, or leave out examples with "
                     "numbers far larger than the others."
                 )
-        elif not _are_finite(self.model.trainable_weights):
+        elif not are_finite(self.model.trainable_weights):
             fault = f"Epoch {epoch + 1}: a weight became NaN or infinite."
-            self._answer(fault, "")
+            self._roll_back_or_stop(fault, "")
         elif self.on_nan == "skip" and record.first:
             self._messages.add(
                 f"epoch {epoch + 1}: {record.left_out} of {record.steps} steps "
-                f"left out. In step {record.first}, {_words(record.found)}."
+                f"left out. In step {record.first}, {_describe_faults(record.found)}."
             )
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self._messages.send()
         self._state = None
 
-    def _place(self, step):
+    def _epoch_and_step(self, step):
         of_step = f", step {step}" if step else ""
         return f"Epoch {self._epoch + 1}{of_step}:"
 
-    def _answer(self, fault, state):
+    def _roll_back_or_stop(self, fault, state):
         """Goes back, or ends the training."""
         if self.on_nan == "rollback" and self._rollbacks < self.max_rollbacks:
             self._go_back(fault)
             return
-        if not _are_finite(self.model.trainable_weights):
+        if not are_finite(self.model.trainable_weights):
             self._restore()
             state = f"the state that epoch {self._epoch + 1} began with"
         self._messages.send()
@@ -221,14 +223,14 @@ class Guard(keras.callbacks.Callback):
         for variable, value in zip(_variables(self.model), self._state):
             variable.assign(value)
 
-    def _mark(self, record, logs):
+    def _blank_metrics(self, record, logs):
         """Sets logs to NaN if all steps were left out: they would be 0."""
         if logs and record.steps and record.left_out == record.steps:
-            own = self.model.get_metrics_result()
-            logs.update(dict.fromkeys(set(own) & set(logs), np.nan))
+            model_metrics = self.model.get_metrics_result()
+            logs.update(dict.fromkeys(set(model_metrics) & set(logs), np.nan))
 
 
-def _words(found):
+def _describe_faults(found):
     """What was not finite, in words: parts of the loss, or gradients."""
     parts = [name for kind, name in found if kind == "part"]
     # The others are sums of these, or follow from them.
@@ -271,7 +273,8 @@ def _variables(model):
     ]
 
 
-def _are_finite(variables):
+def are_finite(variables: Iterable[keras.Variable]) -> bool:
+    """Whether all numbers in all of the variables are finite."""
     return all(np.isfinite(_array(x)).all() for x in variables)
 
 

@@ -11,8 +11,7 @@ import click
 from kgen import files, interrupts
 from kgen.cli import evaluate, export, messages, show, train, tune
 from kgen.cli.options import LISTS, Setting, nearest
-from kgen.errors import InvalidArgument
-from kgen.parallel import strategies
+from kgen.errors import InvalidArgument, WorkerLost
 
 __all__ = ["Setting", "main"]
 
@@ -37,7 +36,7 @@ class Group(click.Group):
             with interrupts.sigterm_as_interrupt():
                 status = super().main(*args, **kwargs)
         except Exception as error:
-            status = _told(error)
+            status = _explain(error)
             if status is None:
                 raise
         except KeyboardInterrupt as error:
@@ -45,7 +44,7 @@ class Group(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _told(error: Exception) -> int | None:
+def _explain(error: Exception) -> int | None:
     """Says what an error means to a user.
 
     Returns:
@@ -58,7 +57,7 @@ def _told(error: Exception) -> int | None:
         return messages.complain(error.format_message(), error.exit_code)
     if isinstance(error, (InvalidArgument, OSError)):
         return messages.complain(messages.text_of(error), 2)
-    if isinstance(error, strategies.WorkerLost):
+    if isinstance(error, WorkerLost):
         return messages.complain(messages.text_of(error), 1)
     number = files.error_number(error)
     if number in files.ADVICE:

@@ -50,7 +50,7 @@ def evaluate(
     metrics: str | None,
     out: str | None,
     overwrite: bool,
-    **given: Any,
+    **settings: Any,
 ) -> None:
     """Judges the models of RUNs on the test split.
 
@@ -60,18 +60,18 @@ def evaluate(
     start_tensorflow()
     from kgen.runs import evaluation, report
 
-    names_given = None
+    names = None
     if metrics is not None:  # "" is no name
         parts = metrics.split(",") if metrics else []
-        names_given = tuple(name.strip() for name in parts)
-    out, judged = evaluation.evaluate(
+        names = tuple(name.strip() for name in parts)
+    out, evaluations = evaluation.evaluate(
         paths,
-        evaluation.EvaluateSettings(metrics=names_given, **given),
+        evaluation.EvaluateSettings(metrics=names, **settings),
         out,
         overwrite,
-        say=progress if sys.stderr.isatty() else lambda text: None,
+        report=progress if sys.stderr.isatty() else lambda text: None,
     )
-    click.echo(report.table(judged))
+    click.echo(report.table(evaluations))
     click.echo(f"Wrote {out / 'metrics.json'} and {out / 'report.html'}")
 
 
@@ -108,7 +108,7 @@ def compare(
 
     if not out:
         out = ctx.with_resource(runs.new_run("comparison", "comparisons")).path
-    given = comparison.CompareSettings(**settings)
-    results = comparison.compare(given, out, overwrite, report=progress)
+    settings = comparison.CompareSettings(**settings)
+    results = comparison.compare(settings, out, overwrite, report=progress)
     click.echo(comparison.table(results))
     click.echo(f"The comparison is in {out}")

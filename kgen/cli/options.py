@@ -96,7 +96,7 @@ class Shape(click.ParamType):
         return tuple(int(part) for part in parts)
 
 
-def given(ctx: click.Context) -> set[str]:
+def typed_names(ctx: click.Context) -> set[str]:
     """Names of the parameters that stand on the command line."""
     typed = click.core.ParameterSource.COMMANDLINE
     return {n for n in ctx.params if ctx.get_parameter_source(n) == typed}

@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 def start_tensorflow(
-    strategy: str | None = None, devices: int | None = None
+    strategy_name: str | None = None, devices: int | None = None
 ) -> "tf.distribute.Strategy":
     """Imports TensorFlow, and makes the strategy and the devices.
 
     Args:
-        strategy: As in `kgen.parallel.strategies.check`.
+        strategy_name: As in `kgen.parallel.strategies.check`.
         devices: As in `kgen.parallel.strategies.check`.
 
     Returns:
-        The strategy of that name, which must be the first to use TensorFlow.
+        The strategy of that name; making it must be the first to use TensorFlow.
     """
     with quiet():
         import tensorflow as tf
 
-    with strategies.watched(strategy), quiet():
-        made = strategies.create(strategy, devices)
+    with strategies.end_if_start_hangs(strategy_name), quiet():
+        strategy = strategies.create(strategy_name, devices)
         tf.config.list_physical_devices()
         tf.constant(0)  # the devices are made now
-    return made
+    return strategy
 
 
 @contextlib.contextmanager
@@ -54,12 +54,12 @@ def quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def silenced(descriptor: int) -> Iterator[None]:
     """Within it, what is written to a file descriptor is lost."""
-    kept = os.dup(descriptor)
+    copy = os.dup(descriptor)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, descriptor)
     try:
         yield
     finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)
+        os.dup2(copy, descriptor)
+        os.close(copy)
         os.close(nothing)

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--strategy",
+    "strategy_name",
     type=options.Name("strategy", names.STRATEGIES),
     help="Train by several devices: "
     + "; ".join(f"{name} ({text})" for name, text in names.STRATEGIES.items())
@@ -99,7 +100,7 @@ def train(
     overwrite: bool,
     export: bool,
     study: str | None,
-    strategy: str | None,
+    strategy_name: str | None,
     devices: int | None,
     **values: Any,
 ) -> int | None:
@@ -109,24 +110,26 @@ def train(
     logs and pictures.
     """
     _check_flags(out, resume, overwrite, study)
-    strategies.check(strategy, devices)
+    strategies.check(strategy_name, devices)
     strategy = _start(
-        strategy, devices, out if resume else None, values["epochs"]
+        strategy_name, devices, out if resume else None, values["epochs"]
     )
     if strategy is None:
         click.echo(f"{out} has seen all its epochs: the chief does the rest.")
         return None
     from kgen import runs
 
-    writes = strategies.writes(strategy)
-    if export and writes:  # before the work: where it can't be is told early
+    is_chief = strategies.is_chief(strategy)
+    if export and is_chief:  # before the work: where it can't be is told early
         os.makedirs(os.path.join("saved_models", model), exist_ok=True)
-    if out or not writes:  # other workers than the chief make no directory
+    if out or not is_chief:  # other workers than the chief make no directory
         run = runs.Run(out or os.path.join("runs", model))
     else:
         run = ctx.with_resource(runs.new_run(model))
-    given = options.given(ctx) | ({"options"} if set_options else set())
-    typed = {name: values[name] for name in given & values.keys()}
+    typed_names = options.typed_names(ctx) | (
+        {"options"} if set_options else set()
+    )
+    typed = {name: values[name] for name in typed_names & values.keys()}
     best = _best_settings(study, model) if study else {}
     defaults = registry.MODELS[model].defaults
     chosen = {**values, **defaults, **best, **typed}
@@ -138,12 +141,12 @@ def train(
         model=model,
         options={**chosen, **dict(set_options)},
         **fields,
-        **strategies.described(strategy),
+        **strategies.describe(strategy),
     )
     try:
-        with strategies.guarded(strategy):
-            trained = runs.train(
-                run, settings, overwrite, resume, strategy, given
+        with strategies.explain_lost_workers(strategy):
+            trained_model = runs.train(
+                run, settings, overwrite, resume, strategy, typed_names
             )
     except KeyboardInterrupt as error:
         if not run.model_file.exists():
@@ -153,14 +156,15 @@ def train(
             f"was; go on with: kgen train {model} --resume --out {run.path}",
             interrupts.status(error),
         )
-    if not writes:
+    if not is_chief:
         click.echo("Trained; the chief has the run.")
         return None
     click.echo(f"The run is in {run.path}")
     if export:
         # Of several devices, the file's copy is that of one.
-        several = strategy.num_replicas_in_sync > 1
-        export_model(run, run.model() if several else trained, "saved_models")
+        if strategy.num_replicas_in_sync > 1:
+            trained_model = run.model()
+        export_model(run, trained_model, "saved_models")
     return None
 
 
@@ -179,7 +183,7 @@ def _check_flags(
 
 
 def _start(
-    strategy: str | None,
+    strategy_name: str | None,
     devices: int | None,
     run: str | None,
     epochs: int | None,
@@ -187,7 +191,7 @@ def _start(
     """Starts TensorFlow, with all workers if there are several.
 
     Args:
-        strategy: As in `strategies.check`.
+        strategy_name: As in `strategies.check`.
         devices: As in `strategies.check`.
         run: The directory of the run to go on with, or None.
         epochs: How many epochs it is to see; None for its own number.
@@ -195,30 +199,31 @@ def _start(
     Returns:
         The strategy; None if there is nothing left to do for this worker.
     """
-    if strategy == "multi_worker":
+    if strategy_name == "multi_worker":
         interrupts.sigterm_ends_process()
         if not workers.meet(run, epochs):
-            if not strategies.is_chief():
+            if not strategies.is_chief_by_tf_config():
                 return None
-            strategy = None
-    return start_tensorflow(strategy, devices)
+            strategy_name = None
+    return start_tensorflow(strategy_name, devices)
 
 
 def _best_settings(study: str, model: str) -> dict[str, Any]:
     """A study's best settings and its data, and options among them."""
     from kgen.studies import results
 
-    found = results.read(study)
-    if found["model"] != model:
+    study_results = results.read(study)
+    if study_results["model"] != model:
         raise click.UsageError(
-            f"{study} is of the model {found['model']}, not {model}."
+            f"{study} is of the model {study_results['model']}, not {model}."
         )
-    if found["best"] is None:
+    best = study_results["best"]
+    if best is None:
         raise click.UsageError(
             f"No trial of {study} has succeeded: there are no best settings."
         )
-    data = {**found["data"], "data": found["data"].get("source", "digits")}
-    for name in ("source", "train", "validation"):
+    data = {"source": "digits", **study_results["data"]}
+    data["data"] = data.pop("source")
+    for name in ("train", "validation"):
         data.pop(name, None)
-    best = found["best"]
     return {**best["settings"], "epochs": best["epochs"], **data}

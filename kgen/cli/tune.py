@@ -13,7 +13,7 @@ from kgen import files, interrupts, names
 from kgen.cli import options
 from kgen.cli.messages import complain, passing, text_of
 from kgen.cli.startup import start_tensorflow
-from kgen.parallel import strategies
+from kgen.errors import WorkerLost
 
 if TYPE_CHECKING:
     from kgen.studies import Study
@@ -94,7 +94,7 @@ def tune(
         if error.errno not in files.ADVICE or not study.folder.exists():
             raise
         return complain(f"{text_of(error)} {_how_to_go_on(path, source)}", 2)
-    except strategies.WorkerLost as error:
+    except WorkerLost as error:
         studies.draw(study)
         return complain(str(error), 1)
     if member or results is None:
@@ -117,12 +117,12 @@ def _search(
     if workers > 1:
         studies.prepare(study, resume, overwrite, trials)
         passing("Waiting for the first trial")
-        tell = functools.partial(complain, status=None)
-        studies.workers.run(study, workers, trials, source, tell)
+        report = functools.partial(complain, status=None)
+        studies.workers.run(study, workers, trials, source, report)
         return studies.results.read(study.path)
-    tell = _teller(study, trials or study.settings.trials)
-    watch = _watch(study) if sys.stderr.isatty() else None
-    return studies.tune(study, trials, resume, overwrite, tell, watch)
+    on_trial = _on_trial_end(study, trials or study.settings.trials)
+    on_epoch = _on_epoch_end(study) if sys.stderr.isatty() else None
+    return studies.tune(study, trials, resume, overwrite, on_trial, on_epoch)
 
 
 def _how_to_go_on(path: str, source: str | None) -> str:
@@ -132,25 +132,25 @@ def _how_to_go_on(path: str, source: str | None) -> str:
     )
 
 
-def _watch(study: "Study") -> Callable[[int, int, int, float], None]:
+def _on_epoch_end(study: "Study") -> Callable[[int, int, int, float], None]:
     """Tells on a terminal how far a trial is."""
 
-    def watch(trial: int, done: int, epochs: int, value: float) -> None:
+    def on_epoch_end(trial: int, done: int, epochs: int, value: float) -> None:
         passing(
             f"Trial {trial}: epoch {done} of {epochs}, "
             f"{study.objective.name} {value:.6g}"
         )
 
-    return watch
+    return on_epoch_end
 
 
-def _teller(study: "Study", total: int | None) -> Callable[[dict, dict], None]:
+def _on_trial_end(study: "Study", total: int | None) -> Callable[..., None]:
     """Tells of each trial that has ended, and draws them all now and then."""
     from kgen import studies
 
     drawn = time.monotonic()
 
-    def tell(results: dict[str, Any], trial: dict[str, Any]) -> None:
+    def on_trial_end(results: dict[str, Any], trial: dict[str, Any]) -> None:
         nonlocal drawn
         passing("")
         click.echo(_line(total, results, trial))
@@ -158,7 +158,7 @@ def _teller(study: "Study", total: int | None) -> Callable[[dict, dict], None]:
             studies.draw(study)
             drawn = time.monotonic()
 
-    return tell
+    return on_trial_end
 
 
 def _line(

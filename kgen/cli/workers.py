@@ -11,8 +11,8 @@ from kgen.parallel import strategies
 _PATIENCE = 5  # seconds, until it is said who is waited for
 
 
-class _Trained(Exception):
-    """Nothing is left to train."""
+class _NothingToTrain(Exception):
+    """The run has seen all its epochs."""
 
 
 def meet(out: str | None, epochs: int | None) -> bool:
@@ -28,7 +28,7 @@ def meet(out: str | None, epochs: int | None) -> bool:
     with quiet():
         from kgen import runs
     run = runs.Run(out) if out else None
-    tell = _teller()
+    report = _reporter()
 
     def is_trained() -> bool:
         """Whether the run has seen all its epochs; not if it can't be read."""
@@ -37,33 +37,33 @@ def meet(out: str | None, epochs: int | None) -> bool:
         try:
             # The chief's number counts: the run has it, once it goes on with
             # that.
-            own = strategies.is_chief() or run.is_trained()
-            return own and run.is_trained(epochs)
+            is_chief = strategies.is_chief_by_tf_config()
+            return (is_chief or run.is_trained()) and run.is_trained(epochs)
         except (OSError, InvalidArgument):
             return False
 
-    def waiting(missing: list[str], alone: bool) -> None:
+    def on_missing(missing: list[str], alone: bool) -> None:
         # Who is waited for by the chief is needed, whatever it knows itself.
         if alone and is_trained():
-            raise _Trained
-        tell(missing)
+            raise _NothingToTrain
+        report(missing)
 
     try:
-        waiting([], strategies.is_chief())
-        strategies.meet(waiting)
-    except _Trained:
+        on_missing([], strategies.is_chief_by_tf_config())
+        strategies.meet(on_missing)
+    except _NothingToTrain:
         return False
     return True
 
 
-def _teller() -> Callable[[list[str]], None]:
+def _reporter() -> Callable[[list[str]], None]:
     """Tells, after some seconds, who is waited for, and then when it changes."""
-    begin, told = time.monotonic(), []
+    begin, reported = time.monotonic(), []
 
-    def tell(missing: list[str]) -> None:
-        nonlocal told
-        if missing != told and time.monotonic() > begin + _PATIENCE:
+    def report(missing: list[str]) -> None:
+        nonlocal reported
+        if missing != reported and time.monotonic() > begin + _PATIENCE:
             progress(f"kgen: waiting for {', '.join(missing)} ...")
-            told = missing
+            reported = missing
 
-    return tell
+    return report

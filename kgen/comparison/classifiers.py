@@ -85,7 +85,7 @@ def _of_rows(estimator):
     return make_pipeline(FunctionTransformer(_rows), estimator)
 
 
-def _scaled(estimator, data):
+def _scale(estimator, data):
     # Pixels have one unit; scaled, those of the edge, which hardly vary, would
     # count as much as those of the middle.
     if data.kind == "pixels":
@@ -126,7 +126,7 @@ def _svm(data, settings):
     # One temperature leaves the SVM's decisions as they are; Platt's sigmoids,
     # one a class, change them where labels are few.
     return CalibratedClassifierCV(
-        _scaled(SVC(), data),
+        _scale(SVC(), data),
         method="temperature",
         cv=min(5, np.bincount(data.y).min()),
         ensemble=False,
@@ -155,7 +155,7 @@ FAMILIES: dict[str, dict[str, Callable[..., BaseEstimator]]] = {
         ),
         "SVM": lambda data, settings: _of_rows(_svm(data, settings)),
         "logistic regression": lambda data, settings: _of_rows(
-            _scaled(LogisticRegression(max_iter=1000), data)
+            _scale(LogisticRegression(max_iter=1000), data)
         ),
     },
 }

@@ -5,7 +5,6 @@ import dataclasses
 import math
 import os
 import pathlib
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -73,14 +72,9 @@ def compare(
     data = read(source, settings.limit, settings.seed)
     # Before anything is written, since its settings may be wrong.
     vae = new_model("vae", data.x, settings)
-    out.mkdir(parents=True, exist_ok=True)
-    try:
+    with files.directory_if_filled(out):
         result = _result(data, vae, settings, report)
-    except BaseException:
-        with contextlib.suppress(OSError):  # an earlier comparison is in it
-            out.rmdir()
-        raise
-    _write(result, out)
+        _write(result, out)
     return result
 
 
@@ -101,12 +95,13 @@ def _result(data, vae, settings, report):
     rows = _rows(data, settings, attempt, report)
     seconds = None
     with attempt("all models", "codes"):
-        seconds, codes = _coded(vae, data, settings, report)
+        seconds, codes = _encode(vae, data, settings, report)
         rows += _rows(codes, settings, attempt, report)
-    names = ("kgen", "keras", "tensorflow", "sklearn", "numpy")
     return {
         "settings": dataclasses.asdict(settings),
-        "versions": {name: sys.modules[name].__version__ for name in names},
+        "versions": files.versions(
+            "kgen", "keras", "tensorflow", "sklearn", "numpy"
+        ),
         "data": {
             "name": data.name,
             "kind": data.kind,
@@ -142,7 +137,7 @@ def _write(result, out):
     plots.classifiers(result["rows"], result["curve"], out / _PICTURE, title)
 
 
-def _coded(vae, data, settings, report):
+def _encode(vae, data, settings, report):
     """Seconds, and the data as codes of a VAE that saw no label."""
     start = time.perf_counter()
     train(vae, data.x, None, settings)
@@ -273,10 +268,10 @@ def table(result: dict) -> str:
         f"{data['name']}: {len(data['classes'])} classes, {data['train']} training "
         f"examples of {data['available']}, judged by {data['test']} others"
     )
-    return "\n".join([heading, "", *_aligned(lines), *_notes(result)])
+    return "\n".join([heading, "", *_align(lines), *_notes(result)])
 
 
-def _aligned(lines):
+def _align(lines):
     """Words to the left, figures to the right."""
     widths = [
         max(len(line[column]) for line in lines if column < len(line))

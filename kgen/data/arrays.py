@@ -58,7 +58,7 @@ def from_arrays(
         images = images[..., None]
     dtype = np.dtype("uint8" if images.dtype == np.uint8 else "float32")
     if not in_memory(images):
-        images = rows.mapped(images)
+        images = rows.as_lazy_rows(images)
     elif not (is_own and images.flags.c_contiguous and images.dtype == dtype):
         images = rows.read_all(images, dtype)
     check_values(images, name, len(images.shape) == 4 and not any_range)

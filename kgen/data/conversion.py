@@ -135,4 +135,4 @@ def convert_all(
     largest = max(images.shape[1:], image_shape, key=math.prod)
     for part in rows.parts((len(images), *largest), np.dtype("float32")):
         converted[part] = read(part)
-    return rows.sealed(converted)
+    return rows.make_read_only(converted)

@@ -123,7 +123,7 @@ class StreamedExamples:
             for array, part in zip(arrays, parts):
                 array[places[start:stop]] = part
             start = stop
-        rows.sealed(arrays[0])
+        rows.make_read_only(arrays[0])
         return Examples(*arrays)
 
     def read_labels(self) -> np.ndarray | None:
@@ -151,9 +151,10 @@ class StreamedExamples:
         return pipeline.stream(examples.dataset, self.size, **options)
 
 
-def subset(
-    examples: Examples | StreamedExamples, count: int, seed: int = 0
-) -> Examples:
+AnyExamples = Examples | StreamedExamples
+
+
+def subset(examples: AnyExamples, count: int, seed: int = 0) -> Examples:
     """At most `count` examples, in an order drawn by the seed.
 
     Data may be sorted by class, so its beginning would not be like the whole.

@@ -66,7 +66,7 @@ def find(
             a split and what is a class.
     """
     given = pathlib.Path(folder)
-    folder = _unwrapped(given)
+    folder = _unwrap(given)
     roots = _split_folders(folder) or {"all": folder}
     ignored = collections.Counter()
     files = {split: _files(root, ignored) for split, root in roots.items()}
@@ -94,7 +94,7 @@ def _read(files, names, *look):
     return Examples(images, labels)
 
 
-def _unwrapped(folder):
+def _unwrap(folder):
     """The innermost folder that holds all splits, classes or pictures."""
     while True:
         entries = _entries(folder)
@@ -243,7 +243,7 @@ def _class_names(folder, files):
 
 
 def _no_data(folder, ignored):
-    other = f" It holds other files: {_counted(ignored)}." if ignored else ""
+    other = f" It holds other files: {_count(ignored)}." if ignored else ""
     return InvalidArgument(
         f"{folder} holds no data. Expected pictures "
         f"({', '.join(pictures.ENDINGS)}) or IDX files "
@@ -251,7 +251,7 @@ def _no_data(folder, ignored):
     )
 
 
-def _counted(ignored):
+def _count(ignored):
     """How many files of which kinds, the most frequent ones first."""
     kinds = [f"{count:,} {kind}" for kind, count in ignored.most_common(9)]
     return ", ".join(kinds) + (", ..." if len(ignored) > 9 else "")
@@ -261,8 +261,7 @@ def _tell_ignored(folder, ignored, roots, names):
     """Tells of other files, and of folders that would be classes."""
     if ignored:
         say_once(
-            f"{folder}: ignored files that are not pictures: "
-            f"{_counted(ignored)}."
+            f"{folder}: ignored files that are not pictures: {_count(ignored)}."
         )
     folders = {e.name for root in roots for e in _entries(root) if e.is_folder}
     empty = sorted(folders - set(names)) if names else []

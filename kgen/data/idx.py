@@ -112,8 +112,8 @@ def read_file(path: pathlib.Path) -> np.ndarray:
                     f"its header announces {expected:,} bytes of values, more "
                     f"than {size:,} packed bytes can hold"
                 )
-            kept = kind.newbyteorder("=")
-            return rows.read_values(file, shape, kind, kept)
+            memory_dtype = kind.newbyteorder("=")
+            return rows.read_values(file, shape, kind, memory_dtype)
 
 
 def _header(file):

@@ -98,10 +98,10 @@ def _read_values(file, size, floats="float32"):
     shape, is_fortran, dtype = _read_header(file, size)
     if math.prod(shape) * dtype.itemsize > examples.IN_MEMORY_BYTES:
         return None
-    kept = np.dtype(floats) if floats and dtype.kind in "fb" else dtype
+    memory_dtype = np.dtype(floats) if floats and dtype.kind in "fb" else dtype
     if is_fortran:
-        return rows.read_values(file, shape[::-1], dtype, kept).T
-    return rows.read_values(file, shape, dtype, kept)
+        return rows.read_values(file, shape[::-1], dtype, memory_dtype).T
+    return rows.read_values(file, shape, dtype, memory_dtype)
 
 
 def _read_header(file: BinaryIO, size: int) -> tuple[tuple, bool, np.dtype]:

@@ -71,16 +71,16 @@ def stored(
     except OSError:
         return None  # `decode` says what is wrong with that file
     path = folder / f"{key}.npy"
-    kept = _opened(path, row, len(paths))
-    if kept is None and size > limit:
+    entry = _open_entry(path, row, len(paths))
+    if entry is None and size > limit:
         say_once(
             f"{len(paths):,} pictures take {size / _GB:.3g} GB once decoded, and "
             f"{LIMIT} is {limit / _GB:g}: they are not kept."
         )
         return None
     try:
-        if kept is None:
-            kept = _made(path, row, len(paths), limit - size, decode)
+        if entry is None:
+            entry = _make_entry(path, row, len(paths), limit - size, decode)
     except _OfPicture as error:
         raise error.args[0] from None
     except OSError as error:
@@ -88,18 +88,15 @@ def stored(
             f"Decoded pictures can't be kept in {folder} ({error}). Set "
             "KGEN_CACHE to a folder that can be written."
         )
-    if kept is None:
+    if entry is None:
         return None
     with contextlib.suppress(OSError):  # another user's
         os.utime(path)
 
     def read(positions):
-        found = rows.copied(kept, positions)
-        pixels, transparent = (
-            found["pixels"].copy(),
-            found["transparent"].copy(),
-        )
-        damaged = np.flatnonzero(_sums(pixels, transparent) != found["sum"])
+        copy = rows.copy_rows(entry, positions)
+        pixels, transparent = copy["pixels"].copy(), copy["transparent"].copy()
+        damaged = np.flatnonzero(_sums(pixels, transparent) != copy["sum"])
         if len(damaged):
             say_once(f"{path} is damaged, and will be made anew.")
             with contextlib.suppress(OSError):
@@ -138,21 +135,21 @@ def _fingerprint(paths, image_shape, background):
     return digest.hexdigest()
 
 
-def _opened(path, row, count):
+def _open_entry(path, row, count):
     """The rows of an entry, or None if it is not there, or damaged."""
     try:
-        kept = np.load(path, mmap_mode="r", allow_pickle=False)
+        entry = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return kept if (kept.dtype, kept.shape) == (row, (count,)) else None
+    return entry if (entry.dtype, entry.shape) == (row, (count,)) else None
 
 
-def _made(path, row, count, room, decode):
+def _make_entry(path, row, count, room, decode):
     """The rows of an entry that is made, unless another process just has."""
     with locks.directory(path.parent, wait=True):
-        kept = _opened(path, row, count)
-        if kept is not None:
-            return kept
+        entry = _open_entry(path, row, count)
+        if entry is not None:
+            return entry
         files.sweep(path.parent, lambda name: name.endswith(".npy"))
         _make_room(path.parent, room)
         with files.new_file(path) as temporary, open(temporary, "wb") as file:
@@ -162,14 +159,14 @@ def _made(path, row, count, room, decode):
             for part in rows.parts((count,), row):
                 some = np.empty(part.stop - part.start, row)
                 try:
-                    found = decode(np.arange(part.start, part.stop))
+                    positions = np.arange(part.start, part.stop)
+                    pixels, transparent = decode(positions)
                 except OSError as error:
                     raise _OfPicture(error) from error
-                pixels, transparent = found
                 some["pixels"], some["transparent"] = pixels, transparent
                 some["sum"] = _sums(pixels, transparent)
                 file.write(some.view("u1"))
-    return _opened(path, row, count)
+    return _open_entry(path, row, count)
 
 
 def _make_room(folder, most):

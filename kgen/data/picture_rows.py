@@ -95,8 +95,8 @@ def _decode(paths, image_shape, background, positions):
     paths = paths[positions]
     pixels = np.empty((len(paths), *image_shape), "uint8")
     transparent = np.zeros(len(paths), bool)
-    plain, found, others = _plain(paths, image_shape)
-    pixels[plain] = found
+    plain, plain_pixels, others = _plain(paths, image_shape)
+    pixels[plain] = plain_pixels
 
     def read(number):
         pixels[number], transparent[number] = pictures.read_picture(

@@ -13,7 +13,7 @@ from kgen.data.conversion import WHITE
 from kgen.errors import InvalidArgument
 
 # No others are tried, whatever a file is called: Pillow starts programs for
-# some. Only `_opened` opens pictures.
+# some. Only `_open` opens pictures.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 ENDINGS = (
     ".png",
@@ -64,7 +64,7 @@ def read_picture(
         InvalidArgument: If the file can't be read as a picture.
     """
     channels, transparent = image_shape[2], False
-    with _opened(path) as image:
+    with _open(path) as image:
         turn = _TURNS.get(_orientation(image))
         image = _eight_bits(image)
         if image.has_transparency_data and channels < 4:
@@ -118,14 +118,14 @@ def _opaque(image, background):
 
 def check_readable(path: str | os.PathLike) -> None:
     """Raises unless all of a picture can be read, a JPEG at an eighth of its size."""
-    with _opened(path) as image:
+    with _open(path) as image:
         image.draft(image.mode, tuple(max(1, n // 8) for n in image.size))
         image.load()
         _eight_bits(image)
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _open(path):
     """Opens a picture; errors name the file."""
     with files.reading(path, "a picture", _ADVICE):
         try:
@@ -188,7 +188,7 @@ def _look(path, background):
         if plain is not None:
             height, width, channels = plain
             return (width, height), channels == 1
-    with _opened(path) as image:
+    with _open(path) as image:
         is_turned = _orientation(image) in (5, 6, 7, 8)
         size = image.size[::-1] if is_turned else image.size
         return size, _is_grey(image, background)

@@ -54,7 +54,8 @@ def choose(rows: np.ndarray | Lazy, index: np.ndarray) -> np.ndarray | Lazy:
     chosen = None
     if in_memory(rows):
         if math.prod(shape) * rows.itemsize <= COPIED_BYTES:
-            return sealed(np.take(rows, index, 0, empty(shape, rows.dtype)))
+            copy = np.take(rows, index, 0, empty(shape, rows.dtype))
+            return make_read_only(copy)
         chosen = rows, index
     elif isinstance(rows, Lazy) and rows.chosen:
         array, positions = rows.chosen
@@ -64,7 +65,7 @@ def choose(rows: np.ndarray | Lazy, index: np.ndarray) -> np.ndarray | Lazy:
     )
 
 
-def mapped(images: np.memmap) -> Lazy:
+def as_lazy_rows(images: np.memmap) -> Lazy:
     """The rows of a memory map, copied when they are asked for.
 
     uint8 stays as it is, all else becomes float32.
@@ -73,20 +74,20 @@ def mapped(images: np.memmap) -> Lazy:
 
     def read(positions):
         with np.errstate(over="ignore"):
-            return copied(images, positions, dtype)
+            return copy_rows(images, positions, dtype)
 
     return Lazy(read, images.shape, dtype)
 
 
-def copied(
+def copy_rows(
     rows: np.memmap, positions: Any, dtype: np.dtype | None = None
 ) -> np.ndarray:
     """Returns a copy of rows of a memory map, whose pages are then released."""
-    found = np.array(rows[positions], dtype)
+    copy = np.array(rows[positions], dtype)
     if rows.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         # Pages that were read count as this process's memory until then.
         rows._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
-    return found
+    return copy
 
 
 def parts(shape: tuple, dtype: np.dtype) -> Iterator[slice]:
@@ -100,12 +101,12 @@ def parts(shape: tuple, dtype: np.dtype) -> Iterator[slice]:
 def empty(shape: tuple, dtype: np.dtype) -> np.ndarray:
     """Like `np.empty`, where TensorFlow can use the memory."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    room = np.empty(size + _ALIGNMENT, "uint8")
-    start = -room.ctypes.data % _ALIGNMENT
-    return room[start : start + size].view(dtype).reshape(shape)
+    buffer = np.empty(size + _ALIGNMENT, "uint8")
+    start = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-def sealed(array: np.ndarray) -> np.ndarray:
+def make_read_only(array: np.ndarray) -> np.ndarray:
     """The array, which from now on can't be changed, and so can be shared."""
     array.flags.writeable = False
     return array
@@ -119,11 +120,11 @@ def read_all(
     for part in parts(array.shape, array.dtype):
         with np.errstate(over="ignore"):  # of what float32 can't hold
             array[part] = rows[part]
-    return sealed(array)
+    return make_read_only(array)
 
 
 def read_values(
-    file: Any, shape: tuple, dtype: np.dtype, kept: np.dtype
+    file: Any, shape: tuple, dtype: np.dtype, memory_dtype: np.dtype
 ) -> np.ndarray:
     """Reads an array's values, which are what is left of a file.
 
@@ -131,7 +132,7 @@ def read_values(
         file: The file, packed or not, at the first value.
         shape: The array's shape.
         dtype: The type of the values in the file.
-        kept: The type that they get in memory, a part at a time.
+        memory_dtype: The type that they get in memory, a part at a time.
 
     Returns:
         The array, which can't be changed.
@@ -139,27 +140,27 @@ def read_values(
     Raises:
         ValueError: If the file does not end with the last value.
     """
-    array, size = empty(shape, kept), 0
+    array, size, is_same = empty(shape, memory_dtype), 0, memory_dtype == dtype
     flat = array.reshape(-1)
     for part in parts(flat.shape, dtype):
-        there = flat[part]
-        values = there if kept == dtype else np.empty(len(there), dtype)
-        room = values.view("uint8").data
-        count = _read_into(file, room)
+        target = flat[part]
+        values = target if is_same else np.empty(len(target), dtype)
+        buffer = values.view("uint8").data
+        count = _read_into(file, buffer)
         size += count
-        if count < len(room):
+        if count < len(buffer):
             break
-        if values is not there:
+        if not is_same:
             with np.errstate(over="ignore"):
-                there[:] = values
+                target[:] = values
     size += len(file.read(1))
     files.check_size(size, math.prod(shape) * dtype.itemsize)
-    return sealed(array)
+    return make_read_only(array)
 
 
-def _read_into(file, room):
+def _read_into(file, buffer):
     """Fills bytes from a file; returns how many it had."""
     size = 0
-    while size < len(room) and (count := file.readinto(room[size:])):
+    while size < len(buffer) and (count := file.readinto(buffer[size:])):
         size += count
     return size

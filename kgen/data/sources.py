@@ -20,7 +20,7 @@ from kgen.data import (
     numpy_files,
     pictures,
 )
-from kgen.data.examples import Examples, StreamedExamples
+from kgen.data.examples import AnyExamples, Examples
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.params import Integer, checked
 
@@ -78,7 +78,7 @@ class Source:
         """The classes' highest number plus 1, or None without labels."""
         return int(self.classes[-1]) + 1 if len(self.classes) else None
 
-    def examples(self, split: str) -> Examples | StreamedExamples:
+    def examples(self, split: str) -> AnyExamples:
         """The examples of a split.
 
         Args:

@@ -166,8 +166,8 @@ def _read_split(builder, split, image_shape, background):
     stream = StreamedExamples(dataset, size)
     if size * math.prod(shape) * dtype.itemsize > examples.IN_MEMORY_BYTES:
         return stream
-    found = stream.read()
-    return from_arrays(found.images, found.labels, is_own=True)
+    read = stream.read()
+    return from_arrays(read.images, read.labels, is_own=True)
 
 
 def _keys(builder):

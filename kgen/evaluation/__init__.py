@@ -12,13 +12,10 @@ from kgen.evaluation.measures import (
     suits,
 )
 
-Figure = Estimate  # its name in earlier versions
-
 __all__ = [
     "METRICS",
     "Estimate",
     "Evidence",
-    "Figure",
     "Metric",
     "NotFinite",
     "check_metrics",

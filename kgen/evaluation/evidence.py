@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kgen import metrics
 from kgen.data.examples import (
+    AnyExamples,
     Examples,
     StreamedExamples,
     subset,
@@ -91,8 +92,8 @@ class Evidence:
     def __init__(
         self,
         model: keras.Model,
-        test: Examples | StreamedExamples,
-        train: Examples | StreamedExamples | None = None,
+        test: AnyExamples,
+        train: AnyExamples | None = None,
         extractor: Extractor | None = None,
         num_samples: int = 10_000,
         importance_samples: int = 100,
@@ -331,7 +332,7 @@ def check_given(owner: str, test: Any, train: Any, extractor: Any) -> None:
         constraint.check(name, owner, values[name])
 
 
-def has_labels(examples: Examples | StreamedExamples) -> bool:
+def has_labels(examples: AnyExamples) -> bool:
     """Whether the class of each example is known, and in memory."""
     labels = examples.labels
     return isinstance(labels, np.ndarray) and labels.min() >= 0

@@ -50,11 +50,14 @@ class Group:
         """Whether models of this kind can have the metrics."""
         return hasattr(model, self.method)
 
+    def misfit(self, model: keras.Model) -> str:
+        """Why a model that the group does not suit can't have the metrics."""
+        return f"a {type(model).__name__} has no method `{self.method}`"
+
     def obstacle(self, evidence: Evidence, name: str) -> str | None:
         """Returns why a metric can't be computed, or None; before any work."""
         if not self.suits(evidence.model):
-            kind = type(evidence.model).__name__
-            return f"a {kind} has no method `{self.method}`"
+            return self.misfit(evidence.model)
         for obstacle in (*self.obstacles, self.obstacles_of.get(name)):
             if obstacle and (reason := obstacle(evidence)):
                 return reason

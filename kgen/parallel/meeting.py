@@ -10,9 +10,9 @@ import socket
 import time
 from collections.abc import Callable
 
-_SECONDS = 0.5  # from one look, or call, to the next
+_SECONDS = 0.5  # from one look, or attempt to connect, to the next
 _SILENCE = 10.0  # after which the other end is taken for dead
-_GREETING = 1.0  # what a call may take to say whose it is: others wait
+_GREETING = 1.0  # what a connection may take to say whose it is: others wait
 
 
 class PortTaken(Exception):
@@ -24,17 +24,17 @@ class Mismatch(Exception):
 
 
 def meet(
-    hosts: list[str], index: int, waiting: Callable[[list[str]], None]
+    hosts: list[str], index: int, on_missing: Callable[[list[str]], None]
 ) -> None:
     """Returns once all workers are here.
 
-    The first one listens at its address, and tells those who call who is
-    missing. A worker that dies meanwhile, and starts anew, calls again.
+    The first one listens at its address, and tells those who connect who is
+    missing. A worker that dies meanwhile, and starts anew, connects again.
 
     Args:
         hosts: Addresses `HOST:PORT` of all workers, in one order for all.
         index: The place of this one.
-        waiting: Function that gets the addresses of those that are missing,
+        on_missing: Function that gets the addresses of those that are missing,
             some times a second; what it raises ends the waiting. The first
             one's is among them while it can't be reached.
 
@@ -44,14 +44,14 @@ def meet(
     """
     with _listening(hosts[index]) as server:
         if index == 0:
-            return _hear(server, hosts, waiting)
+            return _serve(server, hosts, on_missing)
     while True:
-        with contextlib.closing(_call(hosts, index)) as answers:
+        with contextlib.closing(_poll_first_worker(hosts, index)) as answers:
             for missing in answers:
                 if not missing:
                     return None
-                waiting(missing)
-        waiting(hosts[:1])
+                on_missing(missing)
+        on_missing(hosts[:1])
         time.sleep(_SECONDS)
 
 
@@ -72,75 +72,75 @@ def _listening(address):
         raise PortTaken(error.strerror or str(error)) from error
 
 
-def _hear(server, hosts, waiting):
-    """Waits as the first worker does."""
+def _serve(server, hosts, on_missing):
+    """Tells workers that connect who is missing, until all are here."""
     server.settimeout(_SECONDS)
-    calls = {}
+    connections = {}
 
     def missing():
-        return [host for n, host in enumerate(hosts) if n and n not in calls]
+        return [h for n, h in enumerate(hosts) if n and n not in connections]
 
     with contextlib.ExitStack() as stack:
         while missing():
-            waiting(missing())
+            on_missing(missing())
             with contextlib.suppress(TimeoutError, ConnectionError):
-                call = stack.enter_context(server.accept()[0])
-                _note(call, hosts, calls)
-            for index in [n for n, call in calls.items() if _is_gone(call)]:
-                del calls[index]
-            for call in calls.values():
+                connection = stack.enter_context(server.accept()[0])
+                _register(connection, hosts, connections)
+            for index, connection in list(connections.items()):
+                if _is_gone(connection):
+                    del connections[index]
+            for connection in connections.values():
                 with contextlib.suppress(OSError):
-                    _send(call, {"missing": missing()})
+                    _send(connection, {"missing": missing()})
 
 
-def _note(call, hosts, calls):
-    """Keeps a call by its worker's index; one of a stranger is ended.
+def _register(connection, hosts, connections):
+    """Keeps a connection by the index of its worker.
 
-    Such as of a worker that still trains, in TensorFlow's own protocol.
+    Closes those that are not from this cluster, such as TensorFlow's own.
     """
-    call.settimeout(_GREETING)
+    connection.settimeout(_GREETING)
     try:
-        hello = json.loads(call.makefile().readline())
+        hello = json.loads(connection.makefile().readline())
         index, theirs = hello["index"], hello["hosts"]
         if theirs == hosts:
-            calls[index] = call
-            return call.setblocking(False)
-        _send(call, {"hosts": hosts})
+            connections[index] = connection
+            return connection.setblocking(False)
+        _send(connection, {"hosts": hosts})
     except (OSError, ValueError, TypeError, KeyError):
         pass
-    call.close()
+    connection.close()
 
 
-def _is_gone(call):
+def _is_gone(connection):
     """Whether the other end, which has nothing more to say, has closed."""
     try:
-        return not call.recv(1)
+        return not connection.recv(1)
     except OSError as error:
         return not isinstance(error, BlockingIOError)
 
 
-def _call(hosts, index):
+def _poll_first_worker(hosts, index):
     """Yields who is missing, as often as the first worker says it.
 
-    Ends when that can't be reached, any more.
+    Ends when it can't be reached, or no more.
     """
     address = hosts[0].rpartition(":")[0].strip("[]"), port_of(hosts[0])
     with (
         contextlib.suppress(OSError, ValueError, TypeError, KeyError),
-        socket.create_connection(address, _SILENCE) as call,
-        call.makefile() as answers,
+        socket.create_connection(address, _SILENCE) as connection,
+        connection.makefile() as answers,
     ):
-        # Linux may connect a local port that is free to itself; who listens
-        # there next need not wait until it has forgotten that.
-        if call.getsockname() == call.getpeername():
-            call.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Linux may connect a socket to itself; SO_REUSEADDR frees the port at once.
+        if connection.getsockname() == connection.getpeername():
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             return
-        _send(call, {"index": index, "hosts": hosts})
+        _send(connection, {"index": index, "hosts": hosts})
         for answer in map(json.loads, answers):
             if "hosts" in answer:
                 raise Mismatch(", ".join(answer["hosts"]))
             yield list(answer["missing"])
 
 
-def _send(call, message):
-    call.sendall(json.dumps(message).encode() + b"\n")
+def _send(connection, message):
+    connection.sendall(json.dumps(message).encode() + b"\n")

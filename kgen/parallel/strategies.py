@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kgen.errors import InvalidArgument, invalid, say
+from kgen.errors import InvalidArgument, WorkerLost, invalid, say
 from kgen.names import STRATEGIES
 from kgen.parallel import meeting
 from kgen.params import Integer
@@ -30,33 +30,30 @@ _EXAMPLE = (
 )
 
 # Seconds; TensorFlow's start, once all workers are here, takes less.
-_START = 60
-_STARTS = (
+_START_TIMEOUT = 60
+_START_NOTICE = (
     "all workers are here, and TensorFlow starts. If one of them dies now, the "
-    f"others end after {_START} seconds: start all again; with --resume, if "
+    f"others end after {_START_TIMEOUT} seconds: start all again; with --resume, if "
     "there is a run."
 )
 
 
-class WorkerLost(RuntimeError):
-    """Another worker has gone, so that this one can't go on."""
-
-
-def check(strategy: str | None, devices: int | None = None) -> None:
+def check(strategy_name: str | None, devices: int | None = None) -> None:
     """Looks at what was asked for, before TensorFlow is there.
 
     Args:
-        strategy: `"mirrored"`, `"multi_worker"` or None.
+        strategy_name: `"mirrored"`, `"multi_worker"` or None.
         devices: How many devices, for `"mirrored"`; None for all.
 
     Raises:
         InvalidArgument: If they don't go together, or the environment's
             TF_CONFIG says nothing that a worker could use.
     """
-    if strategy is not None and strategy not in STRATEGIES:
-        raise invalid("strategy", _OWNER, " or ".join(STRATEGIES), strategy)
+    if strategy_name is not None and strategy_name not in STRATEGIES:
+        expected = " or ".join(STRATEGIES)
+        raise invalid("strategy", _OWNER, expected, strategy_name)
     if devices is not None:
-        if strategy != "mirrored":
+        if strategy_name != "mirrored":
             raise invalid(
                 "devices",
                 _OWNER,
@@ -65,7 +62,7 @@ def check(strategy: str | None, devices: int | None = None) -> None:
                 devices,
             )
         Integer(1).check("devices", _OWNER, devices)
-    if strategy == "multi_worker":
+    if strategy_name == "multi_worker":
         _check_cluster()
 
 
@@ -104,8 +101,8 @@ def _check_cluster():
         )
 
 
-def _place():
-    """The addresses of all workers, the chief's first; and this one's place."""
+def _cluster():
+    """The addresses of all workers, the chief's first; this worker's index."""
     config = json.loads(os.environ["TF_CONFIG"])
     cluster, task = config["cluster"], config["task"]
     chiefs = cluster.get("chief", [])
@@ -113,16 +110,16 @@ def _place():
     return chiefs + cluster.get("worker", []), before + int(task["index"])
 
 
-def is_chief() -> bool:
+def is_chief_by_tf_config() -> bool:
     """Whether TF_CONFIG makes this process the one that writes."""
-    return _place()[1] == 0
+    return _cluster()[1] == 0
 
 
-def meet(waiting: Callable[[list[str], bool], None]) -> None:
+def meet(on_missing: Callable[[list[str], bool], None]) -> None:
     """Returns once all workers that TF_CONFIG names are here.
 
     Args:
-        waiting: Function that gets the addresses of those that are missing,
+        on_missing: Function that gets the addresses of those that are missing,
             some times a second, and whether this worker can't reach the chief;
             what it raises ends the waiting.
 
@@ -130,10 +127,10 @@ def meet(waiting: Callable[[list[str], bool], None]) -> None:
         InvalidArgument: If this worker's port can't be listened on, or the
             chief's TF_CONFIG names other workers.
     """
-    hosts, index = _place()
+    hosts, index = _cluster()
     try:
         meeting.meet(
-            hosts, index, lambda missing: waiting(missing, hosts[0] in missing)
+            hosts, index, lambda absent: on_missing(absent, hosts[0] in absent)
         )
     except meeting.Mismatch as error:
         raise InvalidArgument(
@@ -149,14 +146,14 @@ def meet(waiting: Callable[[list[str], bool], None]) -> None:
 
 
 def create(
-    strategy: str | None, devices: int | None = None
+    strategy_name: str | None, devices: int | None = None
 ) -> "tf.distribute.Strategy":
     """Makes a strategy; nothing else may have run in TensorFlow before.
 
     Several workers should `meet` first.
 
     Args:
-        strategy: As in `check`.
+        strategy_name: As in `check`.
         devices: As in `check`. Where there are no GPUs, the processor counts as
             this many devices.
 
@@ -169,15 +166,15 @@ def create(
     """
     import tensorflow as tf
 
-    if strategy is None:
+    if strategy_name is None:
         return tf.distribute.get_strategy()
-    if strategy == "multi_worker":
-        return _of_workers()
-    found = tf.config.list_physical_devices("GPU")
-    if devices and found and devices > len(found):
-        raise invalid("devices", _OWNER, f"{len(found)} at most", devices)
-    if found:
-        names = [f"GPU:{number}" for number in range(devices or len(found))]
+    if strategy_name == "multi_worker":
+        return _multi_worker_strategy()
+    gpus = tf.config.list_physical_devices("GPU")
+    if devices and gpus and devices > len(gpus):
+        raise invalid("devices", _OWNER, f"{len(gpus)} at most", devices)
+    if gpus:
+        names = [f"GPU:{number}" for number in range(devices or len(gpus))]
         return tf.distribute.MirroredStrategy(names)
     if not devices:
         raise InvalidArgument(
@@ -192,11 +189,11 @@ def create(
     return tf.distribute.MirroredStrategy(names)
 
 
-def _of_workers():
+def _multi_worker_strategy():
     import tensorflow as tf
 
     try:
-        made = tf.distribute.MultiWorkerMirroredStrategy()
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         raise WorkerLost(
             "TensorFlow can't start with the other workers. Start all again. "
@@ -204,11 +201,11 @@ def _of_workers():
         ) from error
     # TensorFlow takes it as a notice, and trains on.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return made
+    return strategy
 
 
 @contextlib.contextmanager
-def watched(strategy: str | None) -> Iterator[None]:
+def end_if_start_hangs(strategy_name: str | None) -> Iterator[None]:
     """Within it, workers start together, or this process ends with status 1.
 
     Where another worker has died since they met, TensorFlow waits for it, and
@@ -217,16 +214,18 @@ def watched(strategy: str | None) -> Iterator[None]:
     it means is said before. Ctrl-C ends the process without Python, too.
 
     Args:
-        strategy: As in `check`.
+        strategy_name: As in `check`.
     """
-    if strategy != "multi_worker":
+    if strategy_name != "multi_worker":
         yield
         return
-    say(_STARTS)
+    say(_START_NOTICE)
     handler = signal.getsignal(signal.SIGINT)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         try:
-            faulthandler.dump_traceback_later(_START, exit=True, file=nowhere)
+            faulthandler.dump_traceback_later(
+                _START_TIMEOUT, exit=True, file=nowhere
+            )
             if callable(handler):
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
             yield
@@ -236,7 +235,7 @@ def watched(strategy: str | None) -> Iterator[None]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def described(strategy: "tf.distribute.Strategy") -> dict[str, Any]:
+def describe(strategy: "tf.distribute.Strategy") -> dict[str, Any]:
     """What a run's settings say of a strategy.
 
     Args:
@@ -258,12 +257,12 @@ def described(strategy: "tf.distribute.Strategy") -> dict[str, Any]:
 
 def _resolver(strategy):
     """The cluster's resolver where there are several workers, else None."""
-    found = strategy.cluster_resolver
-    is_cluster = found is not None and len(found.cluster_spec().as_dict())
-    return found if is_cluster else None
+    resolver = strategy.cluster_resolver
+    is_cluster = resolver is not None and resolver.cluster_spec().as_dict()
+    return resolver if is_cluster else None
 
 
-def writes(strategy: "tf.distribute.Strategy") -> bool:
+def is_chief(strategy: "tf.distribute.Strategy") -> bool:
     """Whether this process is the one that writes.
 
     Args:
@@ -278,8 +277,8 @@ def writes(strategy: "tf.distribute.Strategy") -> bool:
 
 
 @contextlib.contextmanager
-def guarded(strategy: "tf.distribute.Strategy") -> Iterator[None]:
-    """Says, within it, what to do when another worker has gone.
+def explain_lost_workers(strategy: "tf.distribute.Strategy") -> Iterator[None]:
+    """Within it, the errors of a worker that has gone say what to do.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
@@ -314,8 +313,8 @@ def by_chief(
 ) -> Value:
     """What a function returns on the chief, on all workers.
 
-    Its errors are those of all, so that no worker waits for one that has
-    failed. All wait until it is done.
+    If it fails on the chief, it fails on every worker, so that none waits for
+    one that has failed. All wait until it is done.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
@@ -328,19 +327,19 @@ def by_chief(
     """
     if _resolver(strategy) is None:
         return function()
-    answer, own = {}, None
-    if writes(strategy):
+    answer, chief_error = {}, None
+    if is_chief(strategy):
         try:
             answer = {"value": function()}
         except Exception as error:
-            users = isinstance(error, (InvalidArgument, OSError))
-            answer = {"error": str(error), "users": users}
-            own = error
-    answer = json.loads(_sent(strategy, json.dumps(answer).encode()))
-    if own:
-        raise own
+            is_user_error = isinstance(error, (InvalidArgument, OSError))
+            answer = {"error": str(error), "is_user_error": is_user_error}
+            chief_error = error
+    answer = json.loads(_broadcast(strategy, json.dumps(answer).encode()))
+    if chief_error:
+        raise chief_error
     if "error" in answer:
-        kind = InvalidArgument if answer["users"] else WorkerLost
+        kind = InvalidArgument if answer["is_user_error"] else WorkerLost
         raise kind(f"the chief says: {answer['error']}")
     return answer["value"]
 
@@ -359,25 +358,25 @@ def send(
     """
     if _resolver(strategy) is None:
         return None
-    if not writes(strategy):
-        return _sent(strategy, b"")
-    _sent(strategy, read())
+    if not is_chief(strategy):
+        return _broadcast(strategy, b"")
+    _broadcast(strategy, read())
     return None
 
 
-def _sent(strategy, data):
+def _broadcast(strategy, data):
     """The chief's `data`, on all workers."""
     import numpy as np
 
     codes = np.frombuffer(data + b"\0" * (-len(data) % 4), "int32")
-    size, length = _of_first(strategy, np.array([len(codes), len(data)]))
-    if not writes(strategy):
+    size, length = _broadcast_ints(strategy, np.array([len(codes), len(data)]))
+    if not is_chief(strategy):
         codes = np.zeros(size, "int32")  # of the chief's size
-    return _of_first(strategy, codes).astype("int32").tobytes()[:length]
+    return _broadcast_ints(strategy, codes).astype("int32").tobytes()[:length]
 
 
-def _of_first(strategy, values):
-    """An integer array of the first replica, which the chief has."""
+def _broadcast_ints(strategy, values):
+    """The chief's integer array, on all workers: it has the first replica."""
     import tensorflow as tf
 
     values = tf.constant(values, "int32")
@@ -385,8 +384,8 @@ def _of_first(strategy, values):
     def add():
         context = tf.distribute.get_replica_context()
         first = tf.equal(context.replica_id_in_sync_group, 0)
-        own = values * tf.cast(first, "int32")
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+        masked = values * tf.cast(first, "int32")
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, masked)
 
     result = tf.function(lambda: strategy.run(add), autograph=False)()
     return strategy.experimental_local_results(result)[0].numpy()

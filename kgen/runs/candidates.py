@@ -4,13 +4,11 @@ import dataclasses
 import functools
 
 from kgen.data import Source, open_source
-from kgen.data.examples import Examples, StreamedExamples
+from kgen.data.examples import AnyExamples
 from kgen.errors import InvalidArgument
 from kgen.models.base import GenerativeModel
 from kgen.runs.data import data_name, held_out_split
 from kgen.runs.directory import Run
-
-_Split = Examples | StreamedExamples
 
 _LISTED = 10  # names of classes in a message
 
@@ -28,10 +26,10 @@ class Candidate:
     trained_on: Source | None
     source: Source
     split: str
-    train: _Split | None
+    train: AnyExamples | None
 
     @functools.cached_property
-    def test(self) -> _Split:
+    def test(self) -> AnyExamples:
         """The examples that judge it."""
         return self.source.examples(self.split)
 
@@ -56,7 +54,7 @@ class Candidate:
         return set(before.classes) >= set(now.classes)
 
     @property
-    def informative_train(self) -> _Split | None:
+    def informative_train(self) -> AnyExamples | None:
         """The training examples; None where it is evaluated by just these."""
         if self.source is self.trained_on and self.split == "train":
             return None
@@ -85,11 +83,12 @@ def open_candidates(
     open_once = functools.cache(open_source)  # for runs of the same data
     candidates = []
     for run, model in zip(runs, models):
-        own = run.settings
-        details = own.image_shape, own.data_dir, False, own.background
-        is_own = data is None or data_name(data) == own.data
+        settings = run.settings
+        is_own = data is None or data_name(data) == settings.data
+        shape, background = settings.image_shape, settings.background
+        details = shape, settings.data_dir, False, background
         try:
-            trained_on = open_once(own.data, *details)
+            trained_on = open_once(settings.data, *details)
             train = trained_on.examples("train")
         except (InvalidArgument, OSError):
             if is_own or model.conditional or model.needs_labels:
@@ -118,12 +117,13 @@ def check_classes(candidates: list[Candidate]) -> None:
         if candidate.takes_labels and not candidate.has_its_classes:
             source, trained_on = candidate.source, candidate.trained_on
             raise InvalidArgument(
-                f"--data: the classes of {source.name} ({_listed(source)}) are "
+                f"--data: the classes of {source.name} ({_class_list(source)}) are "
                 f"not those, in their order, that {candidate.run.path} was "
-                f"trained on ({_listed(trained_on)}). Pass data of the same classes."
+                f"trained on ({_class_list(trained_on)}). Pass data of the same "
+                "classes."
             )
 
 
-def _listed(source):
+def _class_list(source):
     names = [str(name) for name in source.class_names or source.classes]
     return ", ".join(names[:_LISTED] + ["..."] * (len(names) > _LISTED))

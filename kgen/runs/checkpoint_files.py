@@ -66,16 +66,17 @@ class Checkpoint:
 
         Raises:
             OSError: If the system can't read it.
-            Damaged: If it isn't what was written.
+            DamagedCheckpoint: If it isn't what was written.
         """
+        damaged = f"{self.note_file} is damaged"
         try:
             note = files.read_json(self.note_file)
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise Damaged(f"{self.note_file} is damaged: {error}") from error
+            raise DamagedCheckpoint(f"{damaged}: {error}") from error
         if not isinstance(note, dict) or "blake2b" not in note:
-            raise Damaged(f"{self.note_file} is damaged: it has no checksum")
+            raise DamagedCheckpoint(f"{damaged}: it has no checksum")
         return note
 
     def write(
@@ -103,14 +104,15 @@ class Checkpoint:
         Raises:
             InvalidArgument: If the file is whole, and of another model.
             OSError: If the system can't read it.
-            Damaged: If it isn't what was written.
+            DamagedCheckpoint: If it isn't what was written.
         """
         note = self.note()
         expected, sums = note.get("blake2b"), _as_bytes(note.get("sums"))
+        damaged = f"{self.path} is damaged"
         if expected and files.digest(self.path, sums) != expected:
-            raise Damaged(f"{self.path} is damaged: its checksum is wrong")
+            raise DamagedCheckpoint(f"{damaged}: its checksum is wrong")
         if self.steps and not expected:
-            raise Damaged(f"{self.note_file} is not there")
+            raise DamagedCheckpoint(f"{self.note_file} is not there")
         try:
             with warnings.catch_warnings():
                 # Keras only warns when it has left some weights out.
@@ -120,7 +122,7 @@ class Checkpoint:
             if files.error_number(error) in files.ADVICE:
                 raise
             if not expected and not _is_hdf5(self.path):
-                raise Damaged(f"{self.path} is damaged") from error
+                raise DamagedCheckpoint(damaged) from error
             reason = str(error).strip().partition("\n")[0]
             raise InvalidArgument(
                 f"{self.path} and config.json do not fit each other: the "
@@ -130,7 +132,7 @@ class Checkpoint:
             ) from error
 
     def set_aside(self) -> None:
-        """Keeps it by another name, where nothing takes it for a good one."""
+        """Renames it to `*.damaged`, so that it is never loaded."""
         self.path.rename(f"{self.path}{DAMAGED}")
         self.note_file.unlink(missing_ok=True)
 
@@ -144,7 +146,7 @@ def _as_bytes(sums: list | None) -> bytes:
     return json.dumps(sums).encode()
 
 
-class Damaged(InvalidArgument):
+class DamagedCheckpoint(InvalidArgument):
     """A checkpoint is not what was written."""
 
 

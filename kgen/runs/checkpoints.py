@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
 from kgen import interrupts
+from kgen.callbacks.guard import are_finite
 from kgen.errors import InvalidArgument, say
 from kgen.params import Number
 from kgen.runs.checkpoint_files import (
     DAMAGED,
     NAME,
     Checkpoint,
-    Damaged,
+    DamagedCheckpoint,
     content_of,
 )
 
-_EVERY = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m|([0-9]+)e")
+_INTERVAL = re.compile(r"([0-9]+)|([0-9]*\.?[0-9]+)m|([0-9]+)e")
 _KEPT = 2
 # The least time from one checkpoint to the next, where the user has not said it.
 # Writing one of a small model takes longer than an epoch of it.
@@ -54,7 +54,7 @@ class Interval:
             text: A number of steps, such as `"500"`, of minutes, such as
                 `"10m"`, or of epochs, such as `"2e"`.
         """
-        match = _EVERY.fullmatch(str(text))
+        match = _INTERVAL.fullmatch(str(text))
         number = float(next(filter(None, match.groups()))) if match else 0
         if not match or not number:
             raise InvalidArgument(
@@ -92,8 +92,8 @@ class Checkpoints(keras.callbacks.Callback):
     its name, and a JSON file with its checksum. They are kept
 
     - after the first epoch, and after an epoch that ends 15 seconds or more
-      after the last checkpoint; or after every N epochs, as `every` says;
-    - within an epoch, if `every` says so;
+      after the last checkpoint; or after every N epochs, as `interval` says;
+    - within an epoch, if `interval` says so;
     - after the last epoch;
     - where a signal ends the training, if it can go on from there.
 
@@ -101,32 +101,35 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         directory: Where to keep them.
-        every: `Interval`, or None.
-        within: Whether the training can go on from a state within an epoch.
+        interval: `Interval`, or None.
+        can_resume_within_epochs: Whether the training can go on from a state
+            within an epoch.
         interrupt: The `interrupts.Deferred` of the training, or None.
     """
 
     def __init__(
         self,
         directory: str | os.PathLike,
-        every: Interval | None = None,
-        within: bool = True,
+        interval: Interval | None = None,
+        can_resume_within_epochs: bool = True,
         interrupt: interrupts.Deferred | None = None,
     ) -> None:
         super().__init__()
         self.directory = pathlib.Path(directory)
-        self.every, self.within, self.interrupt = every, within, interrupt
+        self.interval, self.interrupt = interval, interrupt
+        self.can_resume_within_epochs = can_resume_within_epochs
         # The file that `restore` has read
         self.restored: pathlib.Path | None = None
         self.epochs = 0  # how many whole ones the training has seen
         # The checkpoint within an epoch to go on from
-        self.begun: Checkpoint | None = None
+        self.partial_epoch: Checkpoint | None = None
         # The steps and the time of the last checkpoint within this epoch
-        self._last = 0, time.monotonic()
+        self._last_steps, self._last_time = 0, time.monotonic()
         self._has_stepped = False
-        self._saved = -math.inf  # when the last one of whole epochs was written
+        # When the last checkpoint of whole epochs was written
+        self._epoch_saved_at = -math.inf
 
-    def found(self) -> list[Checkpoint]:
+    def all(self) -> list[Checkpoint]:
         """All checkpoints, the newest one first."""
         checkpoints = [
             Checkpoint(int(match[1]), int(match[2] or 0), path)
@@ -137,7 +140,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def newest(self) -> tuple[pathlib.Path | None, int]:
         """The newest file and the number of whole epochs it has seen; or None, 0."""
-        for checkpoint in self.found():
+        for checkpoint in self.all():
             return checkpoint.path, checkpoint.epochs
         return None, 0
 
@@ -160,13 +163,13 @@ class Checkpoints(keras.callbacks.Callback):
                 or if it doesn't fit.
         """
         lost, passed_over = False, []
-        for checkpoint in self.found():
-            if checkpoint.steps and not self.within:
+        for checkpoint in self.all():
+            if checkpoint.steps and not self.can_resume_within_epochs:
                 passed_over.append(checkpoint)
                 continue
             try:
                 checkpoint.load(model)
-            except Damaged as error:
+            except DamagedCheckpoint as error:
                 lost = True
                 checkpoint.set_aside()
                 say(f"{error}. It is set aside as *.damaged.")
@@ -174,7 +177,7 @@ class Checkpoints(keras.callbacks.Callback):
             if lost:
                 say(f"Going on from {checkpoint.path}, the one before.")
             self.restored, self.epochs = checkpoint.path, checkpoint.epochs
-            self.begun = checkpoint if checkpoint.steps else None
+            self.partial_epoch = checkpoint if checkpoint.steps else None
             for other in passed_over:
                 other.delete()
             self._delete_old()  # which a kill may have left
@@ -196,12 +199,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epochs = epoch
-        self._last = 0, time.monotonic()
-        begun, self.begun = self.begun, None
-        if begun and begun.epochs == epoch:
-            _set_sums(self.model, begun.note()["sums"])
-            self.model.train_function = PassOver(self.model, begun.steps)
-            self._last = begun.steps, time.monotonic()
+        self._last_steps, self._last_time = 0, time.monotonic()
+        partial, self.partial_epoch = self.partial_epoch, None
+        if partial and partial.epochs == epoch:
+            _set_sums(self.model, partial.note()["sums"])
+            self.model.train_function = PassOver(self.model, partial.steps)
+            self._last_steps = partial.steps
 
     def on_train_batch_begin(
         self, batch: int, logs: dict | None = None
@@ -214,15 +217,15 @@ class Checkpoints(keras.callbacks.Callback):
         # Keras counts whole calls of `steps_per_execution` steps: after a shorter
         # last call of an epoch, this number is too high.
         steps = batch + 1
-        last, moment = self._last
-        due = self.every and self.every.is_over(
-            steps - last, time.monotonic() - moment
+        is_due = self.interval and self.interval.is_over(
+            steps - self._last_steps, time.monotonic() - self._last_time
         )
         ends = self.interrupt and self.interrupt.error
-        if (due or (ends and self.within)) and steps > last:
+        is_due = is_due or (ends and self.can_resume_within_epochs)
+        if is_due and steps > self._last_steps:
             if _is_finite(self.model, logs):
                 self._save(Checkpoint.named(self.directory, self.epochs, steps))
-                self._last = steps, time.monotonic()
+                self._last_steps, self._last_time = steps, time.monotonic()
         if ends:
             raise ends
         self._has_stepped = True
@@ -238,7 +241,7 @@ class Checkpoints(keras.callbacks.Callback):
         # If the state is not finite, an earlier checkpoint is the one to keep.
         if self._is_due(epoch + 1) and _is_finite(self.model, logs):
             self._save(Checkpoint.named(self.directory, epoch + 1))
-            self._saved = time.monotonic()
+            self._epoch_saved_at = time.monotonic()
         if self.interrupt:
             self.interrupt.raise_after(0.0)
 
@@ -250,9 +253,9 @@ class Checkpoints(keras.callbacks.Callback):
         is_last = epochs == (self.params or {}).get("epochs")
         if is_last or (self.interrupt and self.interrupt.error):
             return True
-        if self.every and self.every.epochs:
-            return epochs % self.every.epochs == 0
-        return time.monotonic() - self._saved >= _SECONDS
+        if self.interval and self.interval.epochs:
+            return epochs % self.interval.epochs == 0
+        return time.monotonic() - self._epoch_saved_at >= _SECONDS
 
     def _wait(self, waits: bool) -> None:
         """Sets whether a signal waits for a moment where the state can be kept."""
@@ -266,8 +269,8 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _delete_old(self) -> None:
         """Deletes checkpoints before the last ones, and notes without weights."""
-        checkpoints = self.found()
-        whole = [one for one in checkpoints if not one.steps]
+        checkpoints = self.all()
+        whole = [c for c in checkpoints if not c.steps]
         kept = [*checkpoints[:_KEPT], *whole[:1]]
         for checkpoint in checkpoints:
             if checkpoint not in kept:
@@ -283,24 +286,17 @@ def _is_finite(model: keras.Model, logs: dict | None) -> bool:
 
     A finite loss is not enough: its update may have made a weight overflow.
     """
-    if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-        return False
-    arrays = map(keras.ops.convert_to_numpy, model.trainable_weights)
-    return all(np.isfinite(array).all() for array in arrays)
+    loss = float((logs or {}).get("loss", 0.0))
+    return math.isfinite(loss) and are_finite(model.trainable_weights)
 
 
 def _sums(model: keras.Model) -> list:
     """The values of all variables of the metrics, as JSON can hold them."""
-    return [
-        variable.numpy().tolist()
-        for metric in model.metrics
-        for variable in metric.variables
-    ]
+    return [variable.numpy().tolist() for variable in model.metrics_variables]
 
 
 def _set_sums(model: keras.Model, sums: list) -> None:
-    variables = [v for metric in model.metrics for v in metric.variables]
-    for variable, value in zip(variables, sums, strict=True):
+    for variable, value in zip(model.metrics_variables, sums, strict=True):
         variable.assign(value)
 
 

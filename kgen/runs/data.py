@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from kgen.data import Source
-from kgen.data.examples import Examples, StreamedExamples
+from kgen.data.examples import AnyExamples
 from kgen.models import checks
 
 
@@ -21,24 +21,24 @@ def validation_split(source: Source) -> str | None:
     return source.first_of("validation", "test")
 
 
-def held_out_split(source: Source, given: bool = False) -> str:
+def held_out_split(source: Source, is_other_source: bool = False) -> str:
     """The split whose examples show what a trained model is worth.
 
     It is test: validation may have chosen the model.
 
     Args:
         source: The source.
-        given: Whether it is another source than the run's own: without splits,
-            it is meant whole.
+        is_other_source: Whether it is not the run's own: without splits, it is
+            meant whole.
     """
-    if given and "all" in source.splits:
+    if is_other_source and "all" in source.splits:
         return "all"
     return source.first_of("test", "validation", "train") or source.splits[0]
 
 
 def checked_batches(
     model: keras.Model,
-    examples: Examples | StreamedExamples,
+    examples: AnyExamples,
     *,
     labels: bool | None = None,
     any_range: bool = False,

@@ -5,7 +5,6 @@ import os
 import pathlib
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +14,11 @@ from kgen import files, locks
 from kgen.errors import InvalidArgument, say
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
-from kgen.runs.history import Damaged, History
+from kgen.runs.history import DamagedHistory, History
 from kgen.runs.settings import TrainSettings, read
 
 # What a training leaves; --overwrite deletes these and no other files.
-_LEFT = (
+_RUN_FILES = (
     "config.json",
     "model.keras",
     "history.csv",
@@ -40,13 +39,13 @@ _LEFT = (
     "report.html",
 )
 # What the commands on a run write beside it.
-_MADE = re.compile(
+_COMMAND_OUTPUTS = re.compile(
     r"(sample|reconstruct|denoise|encode|classify)-\d+\.(png|npz)"
     r"|history\.csv\.(damaged|before)(-\d+)?"
 )
 # What the holder of the lock alone writes in the folders of a run.
 _UNDER_LOCK = re.compile(
-    rf"{'|'.join(map(re.escape, _LEFT))}"
+    rf"{'|'.join(map(re.escape, _RUN_FILES))}"
     r"|epoch-\d+(-step-\d+)?\.(weights\.h5|json|npy)"
 )
 
@@ -140,7 +139,7 @@ class Run:
         for folder in (".", "checkpoints", "progress"):
             files.sweep(self.path / folder, _UNDER_LOCK.fullmatch)
         # These are written without the lock, but not for a whole day.
-        files.sweep(self.path, _MADE.fullmatch, age=files.STALE)
+        files.sweep(self.path, _COMMAND_OUTPUTS.fullmatch, age=files.STALE)
 
     def sweep_if_free(self) -> None:
         """As `sweep`; does nothing while another process writes the run."""
@@ -151,19 +150,17 @@ class Run:
             self.sweep()
 
     def _delete(self) -> None:
-        made = [p for p in self.path.iterdir() if _MADE.fullmatch(p.name)]
+        names = filter(_COMMAND_OUTPUTS.fullmatch, os.listdir(self.path))
         # config.json last: until then the directory is a run.
-        for path in [*made, *(self.path / name for name in reversed(_LEFT))]:
+        for name in [*names, *reversed(_RUN_FILES)]:
+            path = self.path / name
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
     def _write_config(self, config: dict[str, Any]) -> None:
-        versions = {
-            name: sys.modules[name].__version__
-            for name in ("kgen", "keras", "tensorflow", "numpy")
-        }
+        versions = files.versions("kgen", "keras", "tensorflow", "numpy")
         files.write_json(self.config_file, {**config, "versions": versions})
 
     def extend(self, epochs: int, **changed: Any) -> None:
@@ -204,7 +201,7 @@ class Run:
             f"Or make it anew from the last checkpoint with {resume}.",
         )
 
-    def trained(self) -> dict[str, Any]:
+    def training_progress(self) -> dict[str, Any]:
         """How far the model in `model.keras` was trained.
 
         Returns:
@@ -228,16 +225,13 @@ class Run:
         """
         try:
             return self.history_file.read(before)
-        except Damaged as error:
+        except DamagedHistory as error:
             say(f"{error}. It is left out.")
             return {}
 
     def free_file(self, stem: str, ending: str) -> pathlib.Path:
         """The first of `stem-1`, `stem-2`, ... that isn't there yet."""
-        number = 1
-        while (path := self.path / f"{stem}-{number}{ending}").exists():
-            number += 1
-        return path
+        return files.free_path(self.path / stem, ending)
 
 
 @contextlib.contextmanager
@@ -255,28 +249,23 @@ def new_run(name: str, root: str | os.PathLike = "runs") -> Iterator[Run]:
         A context manager that gives the `Run`.
     """
     root = pathlib.Path(root)
-    made = [p for p in (root, *root.parents) if not os.path.lexists(p)]
-    root.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        path = root / f"{name}-{number}"
+    with files.directory_if_filled(root):
+        while True:
+            path = files.free_path(root / name)
+            with contextlib.suppress(FileExistsError):  # another's, just now
+                path.mkdir()
+                break
         try:
-            path.mkdir()
-            break
-        except FileExistsError:
-            number += 1
-    try:
-        yield Run(path)
-    finally:
-        with contextlib.suppress(OSError):  # it is no longer empty
-            for folder in (path, *made):
-                folder.rmdir()
+            yield Run(path)
+        finally:
+            with contextlib.suppress(OSError):  # it is no longer empty
+                path.rmdir()
 
 
 def save_model(
     run: Run, model: keras.Model, epochs: int, interrupted: bool = False
 ) -> None:
-    """Writes `model.keras`, whole, with what `Run.trained` gives.
+    """Writes `model.keras`, whole, with what `Run.training_progress` gives.
 
     Args:
         run: A `Run`.

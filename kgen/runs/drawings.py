@@ -12,10 +12,8 @@ import tensorflow as tf
 import kgen
 from kgen import metrics, plots
 from kgen.data import Source
-from kgen.data.examples import Examples, StreamedExamples, subset
+from kgen.data.examples import AnyExamples, subset
 from kgen.runs.data import held_out_split
-
-_Split = Examples | StreamedExamples
 
 # The most numbers that are held at a time for one picture: 256 MiB of them.
 _NUMBERS = 2**26
@@ -32,7 +30,7 @@ def draw(
     model: keras.Model,
     source: Source,
     history: Mapping[str, list],
-    train: _Split | None = None,
+    train: AnyExamples | None = None,
     split: str | None = None,
 ) -> None:
     """Draws a run's pictures: samples, reconstructions, losses, codes, ...
@@ -93,7 +91,7 @@ def draw_codes(
     model: keras.Model,
     source: Source,
     split: str,
-    train: _Split | None = None,
+    train: AnyExamples | None = None,
 ) -> None:
     """Draws what there is to see of codes: their map, reconstructions, ..."""
     examples = subset(source.examples(split), _CODES)
@@ -118,7 +116,7 @@ def draw_codes(
     title = "Originals and their reconstructions"
     plots.pairs(rows, directory / "reconstructions.png", title)
     if hasattr(model, "denoise"):
-        rows = denoised(model, *first_examples(model, dataset, 12))
+        rows = corrupt_and_denoise(model, *first_examples(model, dataset, 12))
         plots.pairs(rows, directory / "denoised.png", denoised_title(rows))
     if model.decodes_z_alone:
         draw_interpolations(model, dataset, directory / "interpolations.png")
@@ -156,7 +154,6 @@ def pairs_by_class(classes: np.ndarray) -> list[tuple[int, int]]:
 
     Args:
         classes: Array of shape `(n,)`.
-
     """
     pairs = []
     for label in np.unique(classes):
@@ -172,7 +169,7 @@ def _draw_ways(between: np.ndarray, path: pathlib.Path, title: str) -> None:
 
 def draw_attributes(
     model: keras.Model,
-    examples: _Split,
+    examples: AnyExamples,
     names: Mapping[int, str],
     path: pathlib.Path,
 ) -> None:
@@ -198,7 +195,7 @@ def draw_attributes(
         plots.pairs(rows, path, title, columns=_STEPS)
 
 
-def denoised(
+def corrupt_and_denoise(
     model: keras.Model,
     inputs: tf.Tensor | list[tf.Tensor],
     originals: tf.Tensor,
@@ -235,7 +232,7 @@ def denoised_title(rows: Mapping[str, np.ndarray]) -> str:
 
 def draw_errors(
     model: keras.Model,
-    train: _Split,
+    train: AnyExamples,
     dataset: tf.data.Dataset,
     path: pathlib.Path,
 ) -> None:

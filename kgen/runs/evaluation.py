@@ -16,12 +16,12 @@ import numpy as np
 from kgen import evaluation, extractors, files, locks, plots
 from kgen.errors import InvalidArgument
 from kgen.params import SEED, Constraint, Integer, Optional, checked
-from kgen.runs import report
 from kgen.runs.archives import fingerprint
 from kgen.runs.candidates import check_classes, open_candidates
 from kgen.runs.data import checked_batches
 from kgen.runs.directory import Run, new_run
 from kgen.runs.drawings import draw
+from kgen.runs.report import pictures, write
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 _NETWORKS = ("encoder", "decoder", "generator", "discriminator")
@@ -77,7 +77,7 @@ def evaluate(
     settings: EvaluateSettings,
     out: str | os.PathLike | None = None,
     overwrite: bool = False,
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> tuple[pathlib.Path, list[dict]]:
     """Judges runs, and writes metrics.json and report.html.
 
@@ -87,7 +87,7 @@ def evaluate(
         out: Where to write; None for the run's own directory, or for the next
             free `evaluations/evaluation-N` where there are several.
         overwrite: Whether files there may be replaced.
-        say: What is called with a line of progress.
+        report: What is called with a line of progress.
 
     Returns:
         The directory, and a list of dictionaries, one a run, as `metrics.json`
@@ -105,11 +105,11 @@ def evaluate(
         if Run(out).config_file.is_file():
             Run(out).sweep()
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        evaluations = _evaluations(paths, settings, scratch, say)
-        say("Writing the report")
-        report.write(out / _REPORT, evaluations)
-        for judged in evaluations:
-            del judged["pictures"]  # their files are temporary
+        evaluations = _evaluations(paths, settings, scratch, report)
+        report("Writing the report")
+        write(out / _REPORT, evaluations)
+        for entry in evaluations:
+            del entry["pictures"]  # their files are temporary
         files.write_json(out / _RESULT, _plain(evaluations), allow_nan=False)
     return out, evaluations
 
@@ -128,15 +128,15 @@ def _directory(stack, paths, out, overwrite):
     return out
 
 
-def _evaluations(paths, settings, scratch, say):
+def _evaluations(paths, settings, scratch, report):
     """A dictionary for each run, whose pictures are in `scratch`.
 
     Whatever can be refused is refused before any work is done.
     """
     opened = [Run(path) for path in paths]
     data = {
-        (own.data, own.image_shape, own.background)
-        for own in (run.settings for run in opened)
+        (trained.data, trained.image_shape, trained.background)
+        for trained in (run.settings for run in opened)
     }
     if settings.data is None and len(data) > 1:
         raise InvalidArgument(
@@ -147,29 +147,31 @@ def _evaluations(paths, settings, scratch, say):
     for run in opened:
         run.sweep_if_free()
     _check_metrics(settings.metrics, models)
-    say("Reading")
+    report("Reading")
     candidates = open_candidates(opened, models, settings.data)
     check_classes(candidates)
     for candidate in candidates:
         checked_batches(candidate.model, candidate.test)
     evidence = _evidence(candidates, settings)
     if any(evaluation.needs_extractor(settings.metrics, m) for m in models):
-        say("Preparing the features (a classifier is trained once a data set)")
+        report(
+            "Preparing the features (a classifier is trained once a data set)"
+        )
         extractor = _extractor(settings.extractor, candidates)
         evidence = _evidence(candidates, settings, extractor)
     evaluations = []
     for number, candidate in enumerate(candidates):
         folder = pathlib.Path(scratch, str(number))
         folder.mkdir()
-        say(f"Judging {candidate.run.path}")
+        report(f"Judging {candidate.run.path}")
         try:
             # Its samples are dropped with it.
-            judged = _evaluation(
-                candidate, evidence.pop(0), settings, folder, say
+            entry = _evaluation(
+                candidate, evidence.pop(0), settings, folder, report
             )
         except evaluation.NotFinite as error:
             raise InvalidArgument(f"{candidate.run.path}: {error}") from error
-        evaluations.append(judged)
+        evaluations.append(entry)
     _unmark_likelihoods(evaluations, models)
     return evaluations
 
@@ -243,16 +245,16 @@ def _extractor(identifier, candidates):
     return extractors.get(identifier, source or candidates[0].source)
 
 
-def _evaluation(candidate, evidence, settings, folder, say):
+def _evaluation(candidate, evidence, settings, folder, report):
     """The dictionary of one run, whose pictures are drawn into `folder`."""
     start = time.monotonic()
     run, model, source = candidate.run, candidate.model, candidate.source
     figures, left_out = evaluation.compute(
         evidence,
         _suitable(settings, model),
-        lambda text: say(f"Computing {text}"),
+        lambda text: report(f"Computing {text}"),
     )
-    say("Drawing")
+    report("Drawing")
     draw(folder, model, source, run.history(), candidate.train, candidate.split)
     if hasattr(model, "sample") and evidence.train is not None:
         _draw_nearest(evidence, folder / "nearest.png")
@@ -284,18 +286,18 @@ def _evaluation(candidate, evidence, settings, folder, say):
             evaluation.METRICS[name].title: reason
             for name, reason in left_out.items()
         },
-        "pictures": report.pictures(folder),
+        "pictures": pictures(folder),
     }
 
 
 def _about(candidate):
     """What `metrics.json` tells of a run, its model and what judges it."""
     run, model = candidate.run, candidate.model
-    config = run.config
+    config = run.config  # read once: it is a file
     versions = config.pop("versions", {})
     return {
         "run": str(run.path),
-        "model": run.settings.model,
+        "model": config["model"],
         "settings": config,
         "versions": versions,
         # By this, the metrics are known to be those of these weights.
@@ -314,19 +316,21 @@ def _about(candidate):
 
 
 def _unmark_likelihoods(evaluations, models):
-    """Leaves no likelihood better than another where they can't be compared:
-    one is of bits, another a density, or only one is of binarized pixels."""
+    """Removes `better` from likelihoods that can't be compared.
+
+    One is of bits, another a density, or only one is of binarized pixels.
+    """
     for name in _LIKELIHOODS:
-        having, kinds = [], set()
-        for judged, model in zip(evaluations, models):
-            if name in judged["metrics"]:
-                having.append(judged["metrics"][name])
+        likelihood_metrics, kinds = [], set()
+        for entry, model in zip(evaluations, models):
+            if name in entry["metrics"]:
+                likelihood_metrics.append(entry["metrics"][name])
                 density = (
                     model.density if model.needs_labels else model.likelihood
                 )
-                kinds.add((density.bits, judged["settings"]["binarize"]))
+                kinds.add((density.bits, entry["settings"]["binarize"]))
         if len(kinds) > 1:
-            for metric in having:
+            for metric in likelihood_metrics:
                 metric["better"] = None
 
 

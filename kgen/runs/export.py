@@ -179,12 +179,12 @@ def commands(path: str | os.PathLike) -> tuple[str, str]:
 
 def _facts(run, model):
     """What the run knows of its model."""
-    config = run.config
+    config = run.config  # read once: it is a file
     trained_with = config.pop("versions", {})
     facts = {
-        "kind": run.settings.model,
+        "kind": config["model"],
         "settings": config,
-        "trained": run.trained(),
+        "trained": run.training_progress(),
         "trained_with": trained_with,
     }
     metrics = _metrics(run, model)
@@ -199,16 +199,17 @@ def _metrics(run, model):
     if not file.exists():
         return None
     try:
-        (judged,) = files.read_json(file)
+        (evaluation,) = files.read_json(file)
         values = {
-            name: metric["value"] for name, metric in judged["metrics"].items()
+            name: metric["value"]
+            for name, metric in evaluation["metrics"].items()
         }
         metrics = {
-            "date": str(judged["date"]),
-            "data": dict(judged["data"]),
+            "date": str(evaluation["date"]),
+            "data": dict(evaluation["data"]),
             "values": values,
         }
-        weights = judged["weights"]
+        weights = evaluation["weights"]
         json.dumps(metrics, allow_nan=False)  # which the card must hold
     except (
         OSError,
@@ -244,10 +245,7 @@ def _data_of(run, model, quantize):
             if split == "train":  # the one there is: it is halved
                 both = subset(train, 2 * _EXAMPLES)
                 order = np.arange(len(both))
-                half, held_out = (
-                    both.select(order[::2]),
-                    both.select(order[1::2]),
-                )
+                half, held_out = (both.select(order[n::2]) for n in range(2))
                 parts["examples"] = subset(half, _EXAMPLES)
             parts["held_out"] = subset(held_out, _EXAMPLES)
             size = len(parts["held_out"])

@@ -16,7 +16,7 @@ from kgen.errors import say
 _DAMAGED, _OTHER = ".damaged", ".before"
 
 
-class Damaged(ValueError):
+class DamagedHistory(ValueError):
     """A history is not what a training wrote."""
 
 
@@ -44,7 +44,7 @@ class History(keras.callbacks.Callback):
             Dictionary from names to lists of floats; `{}` where there are none.
 
         Raises:
-            Damaged: If the file is not what a training wrote.
+            DamagedHistory: If the file is not what a training wrote.
         """
         if not self.path.exists():
             return {}
@@ -57,7 +57,7 @@ class History(keras.callbacks.Callback):
             rows = [{k: _number(row[k]) for k in names} for row in rows]
             _check_order([row["epoch"] for row in rows])
         except (ValueError, csv.Error) as error:
-            raise Damaged(f"{self.path} is damaged: {error}") from error
+            raise DamagedHistory(f"{self.path} is damaged: {error}") from error
         rows = [row for row in rows if before is None or row["epoch"] < before]
         return {name: [row[name] for row in rows] for name in names if rows}
 
@@ -71,7 +71,7 @@ class History(keras.callbacks.Callback):
         """
         try:
             history = self.read(before)
-        except Damaged as error:
+        except DamagedHistory as error:
             self._set_aside(_DAMAGED, error)
             return
         if not history:
@@ -120,13 +120,11 @@ class History(keras.callbacks.Callback):
             os.fsync(file.fileno())
 
     def _set_aside(self, ending: str, reason: object) -> None:
-        place = self.path.with_name(self.path.name + ending)
-        number = 1
-        while place.exists():
-            number += 1
-            place = self.path.with_name(f"{self.path.name}{ending}-{number}")
-        self.path.rename(place)
-        say(f"{reason}. It is now {place.name}; a new one begins.")
+        path = self.path.with_name(self.path.name + ending)
+        if path.exists():
+            path = files.free_path(path, first=2)
+        self.path.rename(path)
+        say(f"{reason}. It is now {path.name}; a new one begins.")
 
 
 def _check_names(rows: list[dict]) -> None:

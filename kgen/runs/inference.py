@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from kgen import files, plots
-from kgen.data.examples import Examples, StreamedExamples, subset
+from kgen.data.examples import AnyExamples, subset
 from kgen.errors import InvalidArgument
 from kgen.runs.data import checked_batches, held_out_split
 from kgen.runs.directory import Run
-from kgen.runs.drawings import denoised, denoised_title
+from kgen.runs.drawings import corrupt_and_denoise, denoised_title
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,9 +100,8 @@ def held_out(
     data: str | None = None,
     num: int | None = None,
     any_range: bool = False,
-    labels: bool | None = None,
-    batch_size: int = 256,
-) -> tuple[Examples | StreamedExamples, tf.data.Dataset]:
+    **options: Any,
+) -> tuple[AnyExamples, tf.data.Dataset]:
     """The examples that a run is judged by, and the same as checked batches.
 
     Args:
@@ -111,8 +110,7 @@ def held_out(
         data: Another source than the run's own, or None.
         num: How many examples are drawn from all; None for all.
         any_range: Whether values may lie outside the model's support.
-        labels: Whether the batches have labels; None if the model takes them.
-        batch_size: Examples in a batch.
+        **options: Others of `checked_batches`.
 
     Raises:
         InvalidArgument: If the model can't take the data.
@@ -122,11 +120,7 @@ def held_out(
     if num and num < len(examples):
         examples = subset(examples, num)
     return examples, checked_batches(
-        model,
-        examples,
-        labels=labels,
-        any_range=any_range,
-        batch_size=batch_size,
+        model, examples, any_range=any_range, **options
     )
 
 
@@ -166,7 +160,7 @@ def denoise(
         if data:
             rows = {"noisy": x.numpy(), "denoised": model(inputs).numpy()}
         else:
-            rows = denoised(model, inputs, x, position)
+            rows = corrupt_and_denoise(model, inputs, x, position)
         parts.append(rows)
         position += len(x)
     arrays = {
@@ -208,7 +202,7 @@ def classify(run: Run, model: keras.Model, data: str | None) -> Result:
     return Result(arrays, summary=f"{len(joint)} examples")
 
 
-def _labels_of(examples: Examples | StreamedExamples) -> dict[str, np.ndarray]:
+def _labels_of(examples: AnyExamples) -> dict[str, np.ndarray]:
     labels = examples.read_labels()
     return {} if labels is None else {"labels": labels}
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Collection
 from typing import Any
 
 from kgen import files, names, registry
@@ -38,7 +37,7 @@ class _Shape(Constraint):
         return tuple(Integer().check(argument, owner, side) for side in value)
 
 
-class _Every(Text):
+class _Interval(Text):
     """How often checkpoints are kept, as `--checkpoint-every` has it."""
 
     def check(self, argument: str, owner: str, value: Any) -> str:
@@ -48,7 +47,7 @@ class _Every(Text):
 
 _CONSTRAINTS = {
     "background": Text("a colour"),
-    "checkpoint_every": Optional(_Every('nothing, or text such as "10m"')),
+    "checkpoint_every": Optional(_Interval('nothing, or text such as "10m"')),
     "on_nan": Options(names.ON_NAN),
     "model": Options(registry.MODELS),
     "data": Text("the name of a source"),
@@ -166,19 +165,19 @@ class TrainSettings:
         )
 
     def resumed(
-        self, asked: "TrainSettings", given: Collection[str], run: os.PathLike
+        self, asked: "TrainSettings", typed_names: set[str], run: os.PathLike
     ) -> "TrainSettings":
         """Returns the settings with which a run of these settings goes on.
 
         Args:
             asked: The settings that the user asks for.
-            given: Names of those that the user has given; the others are
+            typed_names: Names of those that the user has typed; the others are
                 defaults, which don't count. `epochs`, `on_nan` and
                 `checkpoint_every` may differ, and devices always may.
             run: The run's directory, for messages.
 
         Raises:
-            InvalidArgument: If another setting was given that differs.
+            InvalidArgument: If another setting was typed that differs.
         """
         if asked.model != self.model:
             raise InvalidArgument(
@@ -190,16 +189,16 @@ class TrainSettings:
             if name in (*_CHANGEABLE, "strategy", "devices"):
                 continue
             old, new = getattr(self, name), getattr(asked, name)
-            if name in given and new != old:
+            if name in typed_names and new != old:
                 option = "set" if name == "options" else name.replace("_", "-")
                 raise InvalidArgument(
                     f"The run in {run} has --{option} {names.as_typed(old)}; it can't "
                     f"be resumed with {names.as_typed(new)}. Leave the option out, or "
                     "train again with a new --out."
                 )
-        new = {n: getattr(asked, n) for n in _CHANGEABLE if n in given}
-        every = self.checkpoint_every and Interval.of(self.checkpoint_every)
-        if every and every.within_epochs:
+        new = {n: getattr(asked, n) for n in _CHANGEABLE if n in typed_names}
+        text = self.checkpoint_every
+        if text and Interval.of(text).within_epochs:
             if asked.strategy or new.get("on_nan", self.on_nan) != "stop":
                 # These go without; where it was given, `train` says so.
                 new = {"checkpoint_every": None, **new}

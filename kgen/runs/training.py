@@ -5,7 +5,6 @@ import dataclasses
 import pathlib
 import sys
 import tempfile
-from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -28,12 +27,12 @@ from kgen.parallel import strategies
 from kgen.runs.checkpoints import Interval
 from kgen.runs.data import validation_split
 from kgen.runs.directory import Run, save_model
+from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw, first_examples
 from kgen.runs.settings import TrainSettings
-from kgen.runs.watch import Watch, watched
 
 # How many real examples the samples are compared with while training.
-_WATCHED = 256
+_COMPARED = 256
 
 
 def train(
@@ -42,7 +41,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     strategy: tf.distribute.Strategy | None = None,
-    given: Collection[str] | None = None,
+    typed_names: set[str] | None = None,
 ) -> keras.Model:
     """Trains as `settings` say, and leaves all of it in `run`.
 
@@ -53,9 +52,9 @@ def train(
         resume: Whether to go on with it, from its last checkpoint.
         strategy: The strategy to train under, or None. Of several workers the
             chief alone reads and writes `run`.
-        given: Names of the settings that a user has given. If it is not None,
-            a resumed run takes the others from its own `config.json`, and all
-            workers take the chief's settings.
+        typed_names: Names of the settings that a user has typed. If it is not
+            None, a resumed run takes the others from its own `config.json`, and
+            all workers take the chief's settings.
 
     Returns:
         The trained model.
@@ -68,11 +67,12 @@ def train(
         OSError: If the disk is full, or another fault of the system's ends it.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    used = strategies.described(strategy)
+    used = strategies.describe(strategy)
     if used != {"strategy": settings.strategy, "devices": settings.devices}:
         settings = dataclasses.replace(settings, **used)
-    if given is not None and (resume or settings.strategy == "multi_worker"):
-        settings, resume = _agreed(run, settings, given, resume, strategy)
+    has_workers = settings.strategy == "multi_worker"
+    if typed_names is not None and (resume or has_workers):
+        settings, resume = _agree(run, settings, typed_names, resume, strategy)
     _check_batch_size(settings.batch_size, settings.devices)
     # Everything that may be refused comes before anything is written.
     source = settings.source()
@@ -83,36 +83,36 @@ def train(
     checked = outputs.only_warn() if resume else contextlib.nullcontext()
     with strategy.scope(), checked:
         model = build(settings, source, datasets["train"])
-    writes = strategies.writes(strategy)
-    _check_data(model, source, datasets, writes)
-    callbacks = _callbacks(run, settings, model, datasets["train"], writes)
+    is_chief = strategies.is_chief(strategy)
+    _check_data(model, source, datasets, is_chief)
+    callbacks = _callbacks(run, settings, model, datasets["train"], is_chief)
     _set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
-        epoch = strategies.by_chief(
+        epochs_done = strategies.by_chief(
             strategy,
             lambda: _begin(stack, run, model, settings, overwrite, resume),
         )
-        if epoch:
+        if epochs_done:
             _share_state(run, model, strategy)
-        if writes:
+        if is_chief:
             logs = keras.callbacks.TensorBoard(
                 run.path / "logs", write_graph=False
             )
-            callbacks = [Watch(run), *callbacks]
+            callbacks = [DirectoryCheck(run), *callbacks]
             callbacks += [run.history_file, logs, run.checkpoints]
         try:
-            if epoch < settings.epochs:
+            if epochs_done < settings.epochs:
                 with interrupts.deferred() as run.checkpoints.interrupt:
                     _fit(
                         model,
                         callbacks,
                         datasets,
-                        epoch,
+                        epochs_done,
                         settings.epochs,
-                        writes,
+                        is_chief,
                     )
         except (KeyboardInterrupt, Diverged) as error:
-            if writes:
+            if is_chief:
                 _save_unfinished(run, model, callbacks)
                 if isinstance(error, Diverged):
                     raise InvalidArgument(
@@ -127,10 +127,10 @@ def train(
     return model
 
 
-def _agreed(
+def _agree(
     run: Run,
     settings: TrainSettings,
-    given: Collection[str],
+    typed_names: set[str],
     resume: bool,
     strategy: tf.distribute.Strategy,
 ) -> tuple[TrainSettings, bool]:
@@ -142,8 +142,8 @@ def _agreed(
     def chosen():
         if not resume:
             return settings.as_config(), False
-        own = run.settings.resumed(settings, given, run.path)
-        return own.as_config(), True
+        resumed = run.settings.resumed(settings, typed_names, run.path)
+        return resumed.as_config(), True
 
     config, resume = strategies.by_chief(strategy, chosen)
     return TrainSettings(**config), resume
@@ -167,10 +167,10 @@ def _datasets(
         "seed": settings.seed,
         "binarize": settings.binarize,
     }
-    held_out = validation_split(source)
+    split = validation_split(source)
     return {
         "train": source.dataset("train", **options),
-        "validation": held_out and source.dataset(held_out, **options),
+        "validation": split and source.dataset(split, **options),
     }
 
 
@@ -213,7 +213,7 @@ def _check_data(
     model: keras.Model,
     source: Source,
     datasets: dict[str, tf.data.Dataset | None],
-    writes: bool,
+    is_chief: bool,
 ) -> None:
     """Raises if the model can't be trained on the data, or judged by it."""
     for name, dataset in datasets.items():
@@ -236,7 +236,7 @@ def _check_data(
                 "kgen train",
                 "--data",
             )
-    if model.conditional and not model.needs_labels and writes:
+    if model.conditional and not model.needs_labels and is_chief:
         text = checks.labels_from_1(
             source.classes, source.num_classes, "kgen train"
         )
@@ -249,11 +249,11 @@ def _callbacks(
     settings: TrainSettings,
     model: keras.Model,
     dataset: tf.data.Dataset,
-    writes: bool,
+    is_chief: bool,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that say how the run is trained, and show it."""
-    guard = Guard(settings.on_nan, report=say if writes else lambda text: None)
-    callbacks = [EpochOrder(dataset), guard]
+    report = say if is_chief else lambda text: None
+    callbacks = [EpochOrder(dataset), Guard(settings.on_nan, report=report)]
     if settings.kl_warmup:
         if not hasattr(model, "sampling"):
             raise InvalidArgument(
@@ -261,10 +261,10 @@ def _callbacks(
                 "Leave the option out."
             )
         callbacks.append(KLWarmUp(settings.kl_warmup))
-    if not writes:
+    if not is_chief:
         return callbacks
     if hasattr(model, "adversarial_loss"):
-        _, x = first_examples(model, dataset, _WATCHED)
+        _, x = first_examples(model, dataset, _COMPARED)
         callbacks.append(GANWatch(x, report=say))
     if hasattr(model, "sample") and plots.is_drawable(model.input_shapes[0]):
         callbacks.append(
@@ -279,13 +279,13 @@ def _set_checkpoints(
     """Sets when checkpoints are kept; raises if that can't be."""
     obstacle = _obstacle_within_epochs(settings, model)
     text = settings.checkpoint_every
-    every = Interval.of(text) if text else None
-    if every and every.within_epochs and obstacle:
+    interval = Interval.of(text) if text else None
+    if interval and interval.within_epochs and obstacle:
         raise InvalidArgument(
             f"--checkpoint-every {obstacle} Pass a number of epochs, such as 1e."
         )
-    run.checkpoints.every = every
-    run.checkpoints.within = obstacle is None
+    run.checkpoints.interval = interval
+    run.checkpoints.can_resume_within_epochs = obstacle is None
 
 
 def _obstacle_within_epochs(
@@ -319,34 +319,34 @@ def _begin(
     overwrite: bool,
     resume: bool,
 ) -> int:
-    """Makes the run, or brings `model` to where it is; returns its epoch.
+    """Makes the run, or resumes it; returns how many whole epochs it has seen.
 
     The run is this process's own until the stack is closed.
     """
     stack.enter_context(locks.directory(run.path))
     if not resume:
         run.create(settings, overwrite)
-    stack.enter_context(watched(run, settings.model))
+    stack.enter_context(explain_disk_errors(run, settings.model))
     run.sweep()
     return _resume(run, model, settings) if resume else 0
 
 
 def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
     """Brings `model` to the run's last checkpoint; returns its whole epochs."""
-    epoch, epochs = run.checkpoints.restore(model), settings.epochs
-    begun = run.checkpoints.begun is not None
-    if epoch + begun > epochs:
-        more = " and a part of the next" if begun else ""
+    done, wanted = run.checkpoints.restore(model), settings.epochs
+    least, more = done, ""
+    if run.checkpoints.partial_epoch:
+        least, more = done + 1, " and a part of the next"
+    if least > wanted:
         raise InvalidArgument(
-            f"The run in {run.path} has seen {epoch} epochs{more} already; it "
-            f"can't be resumed with --epochs {epochs}. Pass at least "
-            f"{epoch + begun}."
+            f"The run in {run.path} has seen {done} epochs{more} already; it "
+            f"can't be resumed with --epochs {wanted}. Pass at least {least}."
         )
     by = ("strategy", "devices", "checkpoint_every", "on_nan")
-    changed = by if epoch < epochs else ()
-    run.extend(epochs, **{name: getattr(settings, name) for name in changed})
-    run.history_file.trim(epoch)
-    return epoch
+    changed = by if done < wanted else ()
+    run.extend(wanted, **{name: getattr(settings, name) for name in changed})
+    run.history_file.trim(done)
+    return done
 
 
 def _share_state(
@@ -370,18 +370,18 @@ def _fit(
     model: keras.Model,
     callbacks: list[keras.callbacks.Callback],
     datasets: dict[str, tf.data.Dataset | None],
-    epoch: int,
-    epochs: int,
-    writes: bool,
+    epochs_done: int,
+    epochs_wanted: int,
+    is_chief: bool,
 ) -> None:
     verbose = 1 if sys.stdout.isatty() else 2
     model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
-        initial_epoch=epoch,
-        epochs=epochs,
+        initial_epoch=epochs_done,
+        epochs=epochs_wanted,
         callbacks=callbacks,
-        verbose=verbose if writes else 0,
+        verbose=verbose if is_chief else 0,
     )
 
 
@@ -393,7 +393,7 @@ def _save_unfinished(
     """Saves a model whose training ended before its last epoch did."""
     with interrupts.ignored():
         for callback in callbacks:
-            if isinstance(callback, Watch):
+            if isinstance(callback, DirectoryCheck):
                 callback.check()
         save_model(run, model, run.checkpoints.epochs, interrupted=True)
 
@@ -402,15 +402,15 @@ def _diverged_message(
     run: Run, settings: TrainSettings, error: Diverged
 ) -> str:
     """What a `Diverged` means for a run, and what to try."""
-    other = "skip" if settings.on_nan == "rollback" else "rollback"
-    whole = [c.epochs for c in run.checkpoints.found() if not c.steps]
+    alternative = "skip" if settings.on_nan == "rollback" else "rollback"
+    whole = [c.epochs for c in run.checkpoints.all() if not c.steps]
     epochs = max(whole, default=0)
-    place = f"after epoch {epochs}" if epochs else "at the beginning"
+    where = f"after epoch {epochs}" if epochs else "at the beginning"
     return (
         f"{error.fault} {run.model_file} holds {error.state}. Train again with "
         "a lower learning rate, such as --set optimizer=adam:0.0001, or go on "
-        f"{place} with: kgen train {settings.model} --resume --out {run.path} "
-        f"--on-nan {other}"
+        f"{where} with: kgen train {settings.model} --resume --out {run.path} "
+        f"--on-nan {alternative}"
     )
 
 

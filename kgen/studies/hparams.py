@@ -8,17 +8,16 @@ from collections.abc import Iterator
 import tensorflow as tf
 from tensorboard.plugins.hparams import api, api_pb2, summary
 
-from kgen import files
-from kgen.studies import results
+from kgen import files, names
 from kgen.studies.study import Study
 
 
-def update(study: Study, content: dict) -> None:
+def update(study: Study, results: dict) -> None:
     """Writes the sessions of trials that have ended and have none yet.
 
     Args:
         study: A `Study`.
-        content: What `kgen.studies.results.collect` returns.
+        results: What `kgen.studies.results.collect` returns.
     """
     logs = study.folder / "logs"
     if not logs.exists():
@@ -26,15 +25,15 @@ def update(study: Study, content: dict) -> None:
             api.hparams_config(
                 hparams=[
                     api.HParam(name, _domain(parameter))
-                    for name, parameter in content["space"].items()
+                    for name, parameter in results["space"].items()
                 ],
-                metrics=[api.Metric(content["objective"])],
+                metrics=[api.Metric(results["objective"])],
             )
-    for trial in content["trials"]:
+    for trial in results["trials"]:
         path = logs / f"trial_{trial['trial']}"
         if trial["status"] != "running" and not path.exists():
             with _new_logs(path):
-                _write_trial(content, trial)
+                _write_trial(results, trial)
 
 
 @contextlib.contextmanager
@@ -49,10 +48,10 @@ def _new_logs(path: pathlib.Path) -> Iterator[None]:
             writer.close()
 
 
-def _write_trial(content, trial):
+def _write_trial(results, trial):
     """Writes what was chosen, the objective, and how the trial ended."""
     chosen = {
-        name: _scalar(content["space"][name], value)
+        name: _scalar(results["space"][name], value)
         for name, value in trial.get("parameters", {}).items()
     }
     begun = time.time() - trial.get("seconds", 0.0)
@@ -60,7 +59,7 @@ def _write_trial(content, trial):
     api.hparams(chosen, f"trial_{trial['trial']}", begun)
     if trial["value"] is not None:
         status = api_pb2.STATUS_SUCCESS
-        tf.summary.scalar(content["objective"], trial["value"], step=0)
+        tf.summary.scalar(results["objective"], trial["value"], step=0)
     end = summary.session_end_pb(status)
     tf.summary.experimental.write_raw_pb(end.SerializeToString(), step=0)
 
@@ -84,4 +83,4 @@ def _scalar(parameter, value):
     kinds = {type(other) for other in parameter.get("values", [])}
     if kinds <= {int, float} or kinds in ({str}, {bool}):
         return float(value) if kinds == {int, float} else value
-    return results.words(value)
+    return names.as_typed(value)

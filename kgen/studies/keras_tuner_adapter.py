@@ -40,7 +40,7 @@ class ResumableOracle(keras_tuner.Oracle):
 
     Args:
         folder: The folder of the study's trials.
-        report: Function of an oracle and a trial, called when it has ended.
+        on_trial_end: Function of an oracle and a trial, called when it has ended.
         minutes: After how many no trial is begun; None for no limit.
         *args: Arguments of the oracle.
         **kwargs: Arguments of the oracle.
@@ -50,7 +50,7 @@ class ResumableOracle(keras_tuner.Oracle):
         self,
         *args: Any,
         folder: pathlib.Path,
-        report: Callable,
+        on_trial_end: Callable,
         minutes: float | None = None,
         **kwargs: Any,
     ):
@@ -59,7 +59,7 @@ class ResumableOracle(keras_tuner.Oracle):
             *args, max_consecutive_failed_trials=float("inf"), **kwargs
         )
         self._folder = folder
-        self._report = report
+        self._on_trial_end = on_trial_end
         limit = float("inf") if minutes is None else 60 * minutes
         self._stop_at = time.monotonic() + limit
 
@@ -86,7 +86,7 @@ class ResumableOracle(keras_tuner.Oracle):
 
     def _deaths(self, trial):
         """How often a process died that ran the trial."""
-        path = records.attempts(self._folder_of(trial))
+        path = records.attempts_file(self._folder_of(trial))
         is_running = trial.status == TrialStatus.RUNNING
         return path.stat().st_size if is_running and path.exists() else 0
 
@@ -119,7 +119,7 @@ class ResumableOracle(keras_tuner.Oracle):
         if trial.trial_id in self._retry_queue:
             self._retry_queue.remove(trial.trial_id)
         super().end_trial(trial)
-        self._report(self, self.trials[trial.trial_id])
+        self._on_trial_end(self, self.trials[trial.trial_id])
 
     def save(self) -> None:
         # Not the oracle's own `save`, which writes the file in place.
@@ -139,7 +139,7 @@ class ResumableOracle(keras_tuner.Oracle):
         for path in self._folder.glob("trial_*/trial.json"):
             records.read(path, trial_keys)
         for folder in self._folder.glob("trial_*"):
-            if (path := records.record(folder)).exists():
+            if (path := records.record_file(folder)).exists():
                 records.read(path, ("settings", "parameters"))
         with records.explain_damage(self._folder):
             super().reload()
@@ -282,14 +282,14 @@ TUNERS = tuple(_ORACLES)
 
 
 def make_oracle(
-    study: Any, trials: int | None, report: Callable
+    study: Any, trials: int | None, on_trial_end: Callable
 ) -> ResumableOracle:
     """The oracle of a study, which knows the whole space.
 
     Args:
         study: A `Study`.
         trials: How many trials there are at most, or None.
-        report: As in `ResumableOracle`.
+        on_trial_end: As in `ResumableOracle`.
     """
     settings, objective = study.settings, study.objective
     space = keras_tuner.HyperParameters()
@@ -300,7 +300,7 @@ def make_oracle(
         "hyperparameters": space,
         "seed": settings.seeds[0] + 1,  # 0 would be drawn anew each time
         "minutes": settings.minutes,
-        "report": report,
+        "on_trial_end": on_trial_end,
     }
     if settings.tuner == "hyperband":
         options.update(max_epochs=settings.epochs, factor=FACTOR)

@@ -6,6 +6,7 @@ from kgen import registry
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.evaluation import METRICS, measures
 from kgen.hypermodels import HyperModel
+from kgen.losses import likelihoods
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import GenerativeModel
 
@@ -108,11 +109,10 @@ def find(
 
 
 def _check_possible(figure, model, hypermodel, owner):
-    (method,) = (g.method for g in measures.GROUPS if figure in g.metrics)
-    if not hasattr(model, method):
+    (group,) = (g for g in measures.GROUPS if figure in g.metrics)
+    if not group.suits(model):
         raise InvalidArgument(
-            f"{owner}: val_{figure} can't be computed: a "
-            f"{type(model).__name__} has no method `{method}`. "
+            f"{owner}: val_{figure} can't be computed: {group.misfit(model)}. "
             f"{_instead(hypermodel)}"
         )
 
@@ -146,5 +146,5 @@ def _check_comparable(figure, model, hypermodel, logs, owner):
 
 def _are_comparable(parameter):
     """Whether likelihoods are all of pixels that are 0 or 1, or none of them."""
-    names = {str(value).split(":")[0] for value in parameter.probes()}
-    return names == {"bernoulli"} or "bernoulli" not in names
+    found = (likelihoods.get(x, losses=True) for x in parameter.probes())
+    return len({likelihood.bits for likelihood in found}) == 1

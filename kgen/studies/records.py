@@ -19,7 +19,7 @@ from kgen.hypermodels import HyperModel
 _DAMAGES = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 
 
-def attempts(folder: str | os.PathLike) -> pathlib.Path:
+def attempts_file(folder: str | os.PathLike) -> pathlib.Path:
     """The file that holds a byte for each time that a trial was begun.
 
     It is deleted when the trial ends or is interrupted, so that the bytes that
@@ -31,7 +31,7 @@ def attempts(folder: str | os.PathLike) -> pathlib.Path:
     return pathlib.Path(folder, "attempts")
 
 
-def record(folder: str | os.PathLike) -> pathlib.Path:
+def record_file(folder: str | os.PathLike) -> pathlib.Path:
     """The file that says what a trial was given, and what came of it.
 
     Args:
@@ -72,6 +72,12 @@ def read(path: pathlib.Path, keys: Iterable[str] = ()) -> dict:
         for key in keys:
             content[key]
     return content
+
+
+def mean_value(record: dict) -> float:
+    """The objective's mean over the seeds that a trial was trained with."""
+    values = [run["value"] for run in record["runs"]]
+    return sum(values) / len(values)
 
 
 @contextlib.contextmanager

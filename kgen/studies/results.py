@@ -1,10 +1,8 @@
 """What came of a study: every trial's figure, and the best settings."""
 
-import json
 import math
 import os
 import pathlib
-import sys
 
 from keras_tuner.engine.trial import TrialStatus
 
@@ -37,10 +35,6 @@ def collect(study: Study, oracle: ResumableOracle) -> dict:
     trials = [_trial(study, trial) for trial in oracle.trials.values()]
     trials.sort(key=lambda trial: trial["trial"])
     parameters = study.hypermodel().space.parameters
-    versions = {
-        name: sys.modules[name].__version__
-        for name in ("kgen", "keras", "keras_tuner", "tensorflow")
-    }
     return {
         "study": study.path.name,
         "model": study.settings.model,
@@ -53,12 +47,14 @@ def collect(study: Study, oracle: ResumableOracle) -> dict:
         },
         "best": best(study, trials),
         "trials": trials,
-        "versions": versions,
+        "versions": files.versions(
+            "kgen", "keras", "keras_tuner", "tensorflow"
+        ),
     }
 
 
 def _trial(study, trial):
-    path = records.record(study.folder / f"trial_{trial.trial_id}")
+    path = records.record_file(study.folder / f"trial_{trial.trial_id}")
     record = records.read(path) if path.exists() else {}
     value, status = None, trial.status
     if status == TrialStatus.COMPLETED and "runs" not in record:
@@ -68,8 +64,7 @@ def _trial(study, trial):
         )
     if status == TrialStatus.COMPLETED:
         # Not `trial.score`: between processes it is rounded to 32 bits.
-        runs = [run["value"] for run in record["runs"]]
-        value = sum(runs) / len(runs)
+        value = records.mean_value(record)
     return {
         "trial": int(trial.trial_id),
         "status": status.lower(),
@@ -104,17 +99,6 @@ def best(study: Study, trials: list[dict]) -> dict | None:
     }
 
 
-def words(value: object) -> str:
-    """A parameter's value as it is typed.
-
-    Args:
-        value: One of the `parameters` of a trial.
-    """
-    if isinstance(value, str):
-        return value
-    return "None" if value is None else json.dumps(value)
-
-
 def write(study: Study, content: dict) -> None:
     """Writes what `collect` returned, whole, beside the study."""
     files.write_json(study.results_file, content)
@@ -141,25 +125,25 @@ def read(path: str | os.PathLike) -> dict:
             f"{path}` first."
         )
     try:
-        content = files.read_json(file)
-        _check(content)
+        results = files.read_json(file)
+        _check(results)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidArgument(
             f"{file} can't be read: {error}. Delete it, and run `kgen tune "
             f"{path} --resume`."
         ) from error
-    return content
+    return results
 
 
-def _check(content):
+def _check(results):
     """Raises if something that others read of the results is missing."""
-    parts = [(content, _NEEDED)]
-    parts += [(t, ("trial", "status", "value")) for t in content["trials"]]
-    if content["best"] is not None:
-        parts.append((content["best"], ("value", "settings", "epochs")))
+    parts = [(results, _NEEDED)]
+    parts += [(t, ("trial", "status", "value")) for t in results["trials"]]
+    if results["best"] is not None:
+        parts.append((results["best"], ("value", "settings", "epochs")))
     for entries, names in parts:
         missing = [name for name in names if name not in entries]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")
-    if content["best"] is not None:
-        dict(content["best"]["settings"])
+    if results["best"] is not None:
+        dict(results["best"]["settings"])

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kgen import hypermodels, registry
 from kgen.data import open_source
-from kgen.data.examples import Examples, StreamedExamples, set_aside
+from kgen.data.examples import AnyExamples, set_aside
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import checks
 from kgen.models.base import GenerativeModel
@@ -97,7 +97,7 @@ class Data:
             raise invalid("data", "study", expected, splits)
         return train, validation
 
-    def examples(self, name: str) -> Examples | StreamedExamples:
+    def examples(self, name: str) -> AnyExamples:
         """The examples of `"train"` or `"validation"`."""
         return self._examples[name]
 

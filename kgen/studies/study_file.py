@@ -79,7 +79,7 @@ class Settings:
     evaluation: dict
 
     @property
-    def evidence(self) -> dict:
+    def evidence_options(self) -> dict:
         """How sample metrics are computed, with defaults."""
         return {"num_samples": _NUM_SAMPLES, **self.evaluation}
 
@@ -92,7 +92,7 @@ class Settings:
             "tuner": self.tuner,
             "seeds": list(self.seeds),
             "space": self.space,
-            "evaluation": self.evidence,
+            "evaluation": self.evidence_options,
             "epochs": self.epochs,
         }
 
@@ -117,7 +117,7 @@ def read_settings(path: pathlib.Path, source: str | None = None) -> Settings:
         raise InvalidArgument(f"{path} is nested too deeply.") from error
     except ValueError as error:  # TOML's own, of bytes, of endless digits
         raise InvalidArgument(f"{path} can't be read: {error}.") from error
-    content = _checked(content, _KEYS, None, owner)
+    content = _check(content, _KEYS, None, owner)
     for key in _NEEDED:
         if key not in content:
             raise InvalidArgument(
@@ -126,10 +126,10 @@ def read_settings(path: pathlib.Path, source: str | None = None) -> Settings:
             )
     data = content.get("data", {})
     data = {"source": data} if isinstance(data, str) else data
-    data = _checked(data, _DATA, "data", owner)
+    data = _check(data, _DATA, "data", owner)
     if source is not None:
         data["source"] = source
-    budget = _checked(content["budget"], _BUDGET, "budget", owner)
+    budget = _check(content["budget"], _BUDGET, "budget", owner)
     needed = ["epochs"]
     if content["tuner"] in ("random", "bayesian"):
         needed.append("trials")
@@ -148,7 +148,7 @@ def read_settings(path: pathlib.Path, source: str | None = None) -> Settings:
         data=data,
         direction=content.get("direction"),
         seeds=_seeds(content.get("seeds", [0]), owner),
-        evaluation=_checked(evaluation, _EVALUATION, "evaluation", owner),
+        evaluation=_check(evaluation, _EVALUATION, "evaluation", owner),
     )
 
 
@@ -160,7 +160,7 @@ def _parse(text):
     return tomllib.loads(text)
 
 
-def _checked(
+def _check(
     entries: Mapping, known: Mapping, table: str | None, owner: str
 ) -> dict[str, Any]:
     """A table as a dictionary; raises if a name or a value is wrong."""

@@ -9,8 +9,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from kgen import files
-from kgen.studies import results
+from kgen import files, names
 
 _DPI = 120
 _TRIAL = {"s": 22, "color": "tab:blue", "alpha": 0.7, "linewidths": 0}
@@ -37,23 +36,23 @@ class _Scale:
     """
 
     def __init__(self, values, direction):
-        self.worse = 1 if direction == "min" else -1
-        values = np.sort(np.asarray(values, "float64"))[:: self.worse]
+        self.sign = 1 if direction == "min" else -1
+        values = np.sort(np.asarray(values, "float64"))[:: self.sign]
         self.log = bool(
             len(values)
             and direction == "min"
             and values[0] > 0
             and values[math.ceil(0.75 * len(values)) - 1] / values[0] > _WIDE
         )
-        losses = self.worse * self._linear(values)
-        best, worst = (losses[0], losses[-1]) if len(values) else (0.0, 1.0)
-        median = np.median(losses) if len(values) else 0.0
+        badness = self.sign * self._linear(values)
+        best, worst = (badness[0], badness[-1]) if len(values) else (0.0, 1.0)
+        median = np.median(badness) if len(values) else 0.0
         self._limit = np.inf
         if best < median and worst > best + _STRETCH * (median - best):
             self._limit = best + _STRETCH * (median - best)
-            worst = max(loss for loss in losses if loss <= self._limit)
+            worst = max(bad for bad in badness if bad <= self._limit)
         margin = 0.08 * (worst - best) or 0.05 * abs(best) or 0.5
-        ends = np.sort(self.worse * np.array([best - margin, worst + margin]))
+        ends = np.sort(self.sign * np.array([best - margin, worst + margin]))
         self.ends = tuple(10.0**ends if self.log else ends)
         self.edge = self.ends[1 if direction == "min" else 0]
         self.norm = (LogNorm if self.log else Normalize)(*self.ends, clip=True)
@@ -63,7 +62,7 @@ class _Scale:
 
     def is_beyond(self, values):
         """Which of the values are out of the picture."""
-        return self.worse * self._linear(values) > self._limit
+        return self.sign * self._linear(values) > self._limit
 
     def shown(self, values):
         """Values, those beyond the edge brought back to it."""
@@ -118,14 +117,14 @@ class _Parameter:
         low, high = self.low, self.high
         axes.set_xscale("log" if self.log else "linear")
         if self.log:
-            room = (high / low) ** 0.04
-            axes.set_xlim(low / room, high * room)
+            margin = (high / low) ** 0.04
+            axes.set_xlim(low / margin, high * margin)
             if high / low < 100:
                 axes.set_xticks(self.marks, self.texts)
                 axes.minorticks_off()
         else:
-            room = 0.04 * (high - low)
-            axes.set_xlim(low - room, high + room)
+            margin = 0.04 * (high - low)
+            axes.set_xlim(low - margin, high + margin)
             locator = MaxNLocator(5, integer=self.is_whole)
             axes.xaxis.set_major_locator(locator)
 
@@ -134,26 +133,26 @@ class _Trials:
     """The trials of a study, those that succeeded and the others.
 
     Args:
-        content: What `kgen.studies.results.collect` returns.
+        results: What `kgen.studies.results.collect` returns.
     """
 
-    def __init__(self, content):
+    def __init__(self, results):
         self.done, self.failed = [], []
-        for trial in content["trials"]:
+        for trial in results["trials"]:
             value = trial["value"]
             if value is not None and math.isfinite(value):
                 self.done.append(trial)
             elif trial["status"] != "running":
                 self.failed.append(trial)
         self.values = np.array([trial["value"] for trial in self.done], float)
-        self.space = {k: _Parameter(v) for k, v in content["space"].items()}
-        self.scale = _Scale(self.values, content["direction"])
-        words = {"min": "lower", "max": "higher"}[content["direction"]]
-        self.objective = content["objective"]
+        self.space = {k: _Parameter(v) for k, v in results["space"].items()}
+        self.scale = _Scale(self.values, results["direction"])
+        words = {"min": "lower", "max": "higher"}[results["direction"]]
+        self.objective = results["objective"]
         self.label = f"{self.objective}\n({words} is better)"
         self.best = None
         if self.done:
-            self.best = int(np.argmin(self.scale.worse * self.values))
+            self.best = int(np.argmin(self.scale.sign * self.values))
 
     def title(self, study):
         """The picture's title: how many trials there are, and the best one."""
@@ -168,16 +167,16 @@ class _Trials:
         )
 
 
-def draw(content: dict, path: str | os.PathLike) -> None:
+def draw(results: dict, path: str | os.PathLike) -> None:
     """Draws a study: its objective by trial, by each parameter, and all at once.
 
     The last part are parallel coordinates: a line for each trial.
 
     Args:
-        content: What `kgen.studies.results.collect` returns.
+        results: What `kgen.studies.results.collect` returns.
         path: The PNG file; an existing one is replaced.
     """
-    trials = _Trials(content)
+    trials = _Trials(results)
     count = len(trials.space)
     width = min(max(10.0, 1.35 * (count + 1)), 20.0)
     rows = math.ceil(count / int(width / 3.2))
@@ -185,7 +184,7 @@ def draw(content: dict, path: str | os.PathLike) -> None:
     heights = (3.2, 2.4 * rows + 0.2, 4.6)
     figure = Figure(figsize=(width, sum(heights) + 0.4), layout="constrained")
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=heights)
-    figure.suptitle(trials.title(content["study"]))
+    figure.suptitle(trials.title(results["study"]))
     _draw_by_trial(top.subplots(), trials)
     panels = middle.subplots(rows, columns, squeeze=False).ravel()
     for number, (axes, name) in enumerate(zip(panels, trials.space)):
@@ -220,7 +219,7 @@ def _draw_points(axes, trials, x, failed_x, picked=slice(None)):
         axes.scatter(
             x[beyond],
             scale.shown(values[beyond]),
-            marker="^" if scale.worse == 1 else "v",
+            marker="^" if scale.sign == 1 else "v",
             label=f"beyond the axis: {beyond.sum()}",
             **_EDGE,
         )
@@ -242,8 +241,8 @@ def _draw_by_trial(axes, trials):
         for part in (trials.done, trials.failed)
     )
     if numbers:
-        worse = trials.scale.worse
-        so_far = worse * np.minimum.accumulate(worse * trials.values)
+        sign = trials.scale.sign
+        so_far = sign * np.minimum.accumulate(sign * trials.values)
         axes.step(
             [*numbers, max(numbers + failed)],
             trials.scale.shown([*so_far, so_far[-1]]),
@@ -295,10 +294,10 @@ def _draw_parallel(axes, trials):
     """Draws a line for each trial, through its parameters to its objective."""
     scale, count = trials.scale, len(trials.space)
     colours = ScalarMappable(
-        scale.norm, "viridis" if scale.worse == 1 else "viridis_r"
+        scale.norm, "viridis" if scale.sign == 1 else "viridis_r"
     )
     # The best ones are on top.
-    order = np.argsort(-scale.worse * trials.values, kind="stable")
+    order = np.argsort(-scale.sign * trials.values, kind="stable")
     faint = 0.9 if len(order) < 60 else 0.5
     for number in order:
         value, is_best = trials.values[number], number == trials.best
@@ -394,7 +393,7 @@ def _turned(is_turned, degrees):
 
 def _short(value):
     """A value, short enough for a tick."""
-    text = results.words(value)
+    text = names.as_typed(value)
     if len(text) <= _LONGEST:
         return text
     half = _LONGEST // 2  # values often differ at their ends

@@ -14,8 +14,8 @@ from keras_tuner.engine.trial import Trial
 
 from kgen import extractors, files
 from kgen.callbacks import Diverged, EpochOrder, Evaluation, Guard
-from kgen.errors import InvalidArgument, one_line
-from kgen.evaluation import Evidence, check_possible, compute
+from kgen.errors import one_line
+from kgen.evaluation import Evidence, check_possible, compute, needs_extractor
 from kgen.models.base import GenerativeModel
 from kgen.models.factory import load_model
 from kgen.parallel import replicas
@@ -65,7 +65,7 @@ class Judge:
         if not self.objective.is_log:
             hypermodel = self.study.hypermodel()
             model = hypermodel.build_from(hypermodel.first())
-            evidence = Evidence(model, **self._evidence(model))
+            evidence = Evidence(model, **self._evidence_options(model))
             check_possible(evidence, [self.objective.figure])
 
     def callbacks(self, model: GenerativeModel) -> list:
@@ -73,7 +73,7 @@ class Judge:
         if self.objective.is_log:
             return []
         every = self.study.settings.evaluation.get("every", 1)
-        evidence = self._evidence(model)
+        evidence = self._evidence_options(model)
         return [Evaluation([self.objective.figure], every=every, **evidence)]
 
     def figure(self, model: GenerativeModel, batch_size: int) -> float:
@@ -82,13 +82,13 @@ class Judge:
             dataset = self.study.data.batches("validation", batch_size, 0)
             logs = model.evaluate(dataset, return_dict=True, verbose=0)
             return float(logs[self.objective.figure])
-        evidence = Evidence(model, **self._evidence(model))
+        evidence = Evidence(model, **self._evidence_options(model))
         figures, _ = compute(evidence, [self.objective.figure])
         return float(figures[self.objective.figure].value)
 
-    def _evidence(self, model):
+    def _evidence_options(self, model):
         """The arguments of `Evidence` beside the model."""
-        options = dict(self.study.settings.evidence)
+        options = dict(self.study.settings.evidence_options)
         options.pop("every", None)
         extractor = options.pop("extractor", "classifier")
         data = self.study.data
@@ -97,12 +97,9 @@ class Judge:
             train=data.examples("train"),
             binarize=data.binarize,
         )
-        if self._extractor is None:
-            try:
-                evidence = Evidence(model, **options)
-                check_possible(evidence, [self.objective.figure])
-            except InvalidArgument:  # the figure needs an extractor
-                self._extractor = extractors.get(extractor, data.source)
+        needs_one = needs_extractor([self.objective.figure], model)
+        if needs_one and self._extractor is None:
+            self._extractor = extractors.get(extractor, data.source)
         return {**options, "extractor": self._extractor}
 
 
@@ -112,16 +109,17 @@ class Trainer(ResumableTuner):
     Args:
         study: A `Study`.
         oracle: Its oracle.
-        watch: As in `kgen.studies.tune`.
+        on_epoch_end: Function that `kgen.studies.tune` takes as `watch`.
     """
 
     def __init__(
         self,
         study: Study,
         oracle: ResumableOracle,
-        watch: Callable | None = None,
+        on_epoch_end: Callable | None = None,
     ):
-        self.study, self._judge, self._watch = study, Judge(study), watch
+        self.study, self._judge = study, Judge(study)
+        self._on_epoch_end = on_epoch_end
         super().__init__(oracle, study.hypermodel(), study.folder)
 
     def run_trial(self, trial: Trial, **kwargs: Any) -> dict:
@@ -141,7 +139,7 @@ class Trainer(ResumableTuner):
         folder = pathlib.Path(self.get_trial_dir(trial.trial_id))
         hp = trial.hyperparameters
         record = records.describe(self.hypermodel, hp)
-        attempts, start = records.attempts(folder), time.monotonic()
+        attempts, start = records.attempts_file(folder), time.monotonic()
         with files.naming(folder):
             with attempts.open("a") as file:
                 file.write("x")
@@ -162,9 +160,8 @@ class Trainer(ResumableTuner):
             finally:
                 attempts.unlink()
                 record["seconds"] = round(time.monotonic() - start, 3)
-                files.write_json(records.record(folder), record)
-        values = [run["value"] for run in record["runs"]]
-        return {self.study.objective.name: sum(values) / len(values)}
+                files.write_json(records.record_file(folder), record)
+        return {self.study.objective.name: records.mean_value(record)}
 
     # TensorFlow keeps each graph in which a custom gradient was traced, such as
     # that of the activation silu, and of users' layers.
@@ -196,7 +193,7 @@ class Trainer(ResumableTuner):
                 Guard("stop"),
                 *self._judge.callbacks(model),
                 keep,
-                *self._watchers(folder, epochs),
+                *self._epoch_callbacks(folder, epochs),
             ],
             verbose=0,
         )
@@ -209,15 +206,15 @@ class Trainer(ResumableTuner):
         value = self._judge.figure(load_model(keep.path), size)
         return {"seed": seed, "value": value, "epochs": keep.epochs}
 
-    def _watchers(self, folder, epochs):
+    def _epoch_callbacks(self, folder, epochs):
         """The callbacks that tell of a training while it goes on."""
-        if self._watch is None:
+        if self._on_epoch_end is None:
             return []
         number = int(folder.name.removeprefix("trial_"))
         name = self.study.objective.name
         return [
             keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: self._watch(
+                on_epoch_end=lambda epoch, logs: self._on_epoch_end(
                     number, epoch + 1, epochs, logs.get(name, math.nan)
                 )
             )

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from keras_tuner.engine.trial import TrialStatus
 
@@ -58,7 +58,7 @@ def tune(
         InvalidArgument: If the study has changed since they were run.
     """
     if workers.is_worker():
-        trainer = make_trainer(study, trials, watch=watch)
+        trainer = make_trainer(study, trials, on_epoch_end=watch)
         with workers.needs_chief():
             trainer.oracle.get_space()  # waits for the chief
             _check_shared(study)
@@ -76,37 +76,36 @@ def tune(
 def make_trainer(
     study: Study,
     trials: int | None = None,
-    report: Callable | None = None,
-    watch: Callable | None = None,
+    on_trial_end: Callable | None = None,
+    on_epoch_end: Callable | None = None,
 ) -> Trainer:
     """A trainer whose oracle keeps the results up to date.
 
     Args:
         study: A `Study`.
         trials: As in `tune`.
-        report: As in `tune`.
-        watch: As in `tune`.
+        on_trial_end: What `tune` takes as `report`.
+        on_epoch_end: What `tune` takes as `watch`.
     """
 
-    def on_end(oracle, trial):
+    def write_results(oracle, trial):
         if trial.status == TrialStatus.FAILED:
             _explain(study, trial)
-        content = _write_results(study, oracle)
-        _delete_models(study, content, oracle.continued_trials())
-        if report:
-            number = int(trial.trial_id)
-            (ended,) = (t for t in content["trials"] if t["trial"] == number)
-            report(content, ended)
+        study_results = _write_results(study, oracle)
+        _delete_models(study, study_results, oracle.continued_trials())
+        if on_trial_end:
+            by_number = {t["trial"]: t for t in study_results["trials"]}
+            on_trial_end(study_results, by_number[int(trial.trial_id)])
 
-    oracle = make_oracle(study, trials or study.settings.trials, on_end)
-    return Trainer(study, oracle, watch)
+    oracle = make_oracle(study, trials or study.settings.trials, write_results)
+    return Trainer(study, oracle, on_epoch_end)
 
 
 def _write_results(study: Study, oracle: ResumableOracle) -> dict:
-    content = results.collect(study, oracle)
-    results.write(study, content)
-    hparams.update(study, content)
-    return content
+    study_results = results.collect(study, oracle)
+    results.write(study, study_results)
+    hparams.update(study, study_results)
+    return study_results
 
 
 def draw(study: Study) -> None:
@@ -220,8 +219,7 @@ def _check_free(study, overwrite):
         )
 
 
-@contextlib.contextmanager
-def alone(study: Study) -> Iterator[None]:
+def alone(study: Study) -> contextlib.AbstractContextManager:
     """Within it, no other process can run the study.
 
     Args:
@@ -230,8 +228,7 @@ def alone(study: Study) -> Iterator[None]:
     Raises:
         InvalidArgument: If another one does.
     """
-    with locks.alone(study.folder / "lock", study.path.name):
-        yield
+    return locks.alone(study.folder / "lock", study.path.name)
 
 
 def _check_shared(study):
@@ -247,7 +244,7 @@ def _check_shared(study):
 
 def _explain(study, trial):
     """Writes down why a trial failed, where its worker could not."""
-    path = records.record(study.folder / f"trial_{trial.trial_id}")
+    path = records.record_file(study.folder / f"trial_{trial.trial_id}")
     record = records.describe(study.hypermodel(), trial.hyperparameters)
     if path.exists():  # the trial was stopped before it was given up
         record.update(records.read(path))
@@ -257,17 +254,17 @@ def _explain(study, trial):
         files.write_json(path, record)
 
 
-def _delete_models(study, content, continued):
+def _delete_models(study, study_results, continued):
     """Deletes models that nothing needs any more, since they fill disks.
 
     Args:
         study: A `Study`.
-        content: Its results.
+        study_results: Its results.
         continued: What `ResumableOracle.continued_trials` returns.
     """
-    trials = content["trials"]
+    trials = study_results["trials"]
     running = {t["trial"] for t in trials if t["status"] == "running"}
-    best = content["best"] and content["best"]["trial"]
+    best = study_results["best"] and study_results["best"]["trial"]
     for path in study.folder.glob("trial_*/*.keras"):
         name = path.parent.name.removeprefix("trial_")
         # What Hyperband continues is `last-SEED`; `model-SEED` is the best epoch.

@@ -9,14 +9,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from kgen.errors import InvalidArgument, invalid
-from kgen.parallel.strategies import WorkerLost
+from kgen.errors import InvalidArgument, WorkerLost, invalid
 from kgen.params import Integer, checked
 from kgen.studies import records, results
 from kgen.studies.keras_tuner_adapter import ATTEMPTS
 from kgen.studies.study import Study
 
-_START = "from kgen.cli import main; main()"
+_WORKER_PROGRAM = "from kgen.cli import main; main()"
 # The environment variables that Keras Tuner reads.
 _NAME = "KERASTUNER_TUNER_ID"
 _IP = "KERASTUNER_ORACLE_IP"
@@ -50,19 +49,19 @@ def run(
         WorkerLost: If the chief dies, or the workers are lost before all trials
             are done.
     """
-    place = {
+    environment = {
         _IP: "127.0.0.1",
         _PORT: str(_free_port()),
         "no_grpc_proxy": "127.0.0.1",
     }
     # Otherwise each worker would start a thread for every core.
     threads = str(max(1, (os.cpu_count() or 1) // count))
-    of_workers = {**place, "TF_NUM_INTRAOP_THREADS": threads}
+    of_workers = {**environment, "TF_NUM_INTRAOP_THREADS": threads}
     with _no_deaths_by_interrupt(study), contextlib.ExitStack() as stack:
         start = functools.partial(
-            _start, stack, _arguments(study, trials, source)
+            _start_process, stack, _arguments(study, trials, source)
         )
-        chief = start({**place, _NAME: "chief"})
+        chief = start({**environment, _NAME: "chief"})
         workers = [
             _Worker(study, f"worker-{number}", start, of_workers, tell)
             for number in range(1, count + 1)
@@ -93,7 +92,7 @@ def _no_deaths_by_interrupt(study):
         yield
     except KeyboardInterrupt:
         for trial in study.folder.glob("trial_*"):
-            records.attempts(trial).unlink(missing_ok=True)
+            records.attempts_file(trial).unlink(missing_ok=True)
         raise
 
 
@@ -105,16 +104,16 @@ class _Worker:
         name: By which the chief knows it, so that it hands it the same trial.
         start: Function of environment variables and a file for messages, which
             returns a process.
-        place: Dictionary of environment variables.
-        tell: As in `run`.
+        environment: Dictionary of environment variables.
+        report: What `run` takes as `tell`.
     """
 
-    def __init__(self, study, name, start, place, tell):
+    def __init__(self, study, name, start, environment, report):
         self._study, self._name = study, name
-        self._tell = tell or (lambda text: None)
+        self._report = report or (lambda text: None)
         self._log = study.folder / f"{name}.log"
         self._start = functools.partial(
-            start, {**place, _NAME: name}, self._log
+            start, {**environment, _NAME: name}, self._log
         )
         self._deaths, self._ended = 0, None
         self.process, self.lost = self._start(), None
@@ -137,9 +136,9 @@ class _Worker:
             self.lost = (
                 f"{what}, {self._deaths} times in a row; see {self._log}"
             )
-            self._tell(f"{what} again, and is left out; see {self._log}")
+            self._report(f"{what} again, and is left out; see {self._log}")
             return
-        self._tell(f"{what}, and is started again; see {self._log}")
+        self._report(f"{what}, and is started again; see {self._log}")
         self.process = self._start()
 
 
@@ -210,16 +209,16 @@ def needs_chief() -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        place = f"{os.environ[_IP]}:{os.environ[_PORT]}"
+        address = f"{os.environ[_IP]}:{os.environ[_PORT]}"
         raise InvalidArgument(
-            f"The chief at {place} is lost: {error.details()}. Its own message "
+            f"The chief at {address} is lost: {error.details()}. Its own message "
             "tells more; start it again with --resume."
         ) from error
 
 
 def _arguments(study, trials, source):
     """The command of the chief and of each worker."""
-    arguments = [sys.executable, "-c", _START, "tune", str(study.path)]
+    arguments = [sys.executable, "-c", _WORKER_PROGRAM, "tune", str(study.path)]
     arguments += ["--member", "--resume"]
     if trials is not None:
         arguments += ["--trials", str(trials)]
@@ -228,7 +227,7 @@ def _arguments(study, trials, source):
     return arguments
 
 
-def _start(stack, arguments, environment, log=None):
+def _start_process(stack, arguments, environment, log=None):
     """A process that does not outlive the stack."""
     with contextlib.nullcontext() if log is None else log.open("a") as output:
         # kgen itself: no shell, and no program that a study could name.

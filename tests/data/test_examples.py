@@ -81,7 +81,7 @@ def test_a_memory_map_is_read_as_an_array(tmp_path, dtype, mode):
     values = (random_uint8(9, 4) > 99).astype(dtype)
     path = tmp_path / "x.npy"
     np.save(path, values)
-    mapped = rows.mapped(np.lib.format.open_memmap(path, mode))
+    mapped = rows.as_lazy_rows(np.lib.format.open_memmap(path, mode))
     assert mapped.dtype == ("uint8" if dtype == "uint8" else "float32")
     assert len(mapped) == 9 and mapped.shape == (9, 4)
     for positions in (np.array([3, 0, 3]), slice(2, 5), 8):
@@ -96,7 +96,7 @@ def test_what_was_written_to_a_map_stays(tmp_path):
     np.save(path, np.zeros((4, 2), "uint8"))
     memory = np.lib.format.open_memmap(path, "c")
     memory[1] = 7
-    mapped = rows.mapped(memory)
+    mapped = rows.as_lazy_rows(memory)
     assert (mapped[1] == 7).all() and (mapped[1] == 7).all()
 
 

@@ -32,7 +32,7 @@ def main(file, *cases):
             found[f"{case} {number}"] = value
         found[f"{case} loss"] = np.array(logs["loss"] + logs["val_loss"])
         found[f"{case} predicted"] = model.predict(inputs(model), verbose=0)
-    if strategies.writes(STRATEGY):
+    if strategies.is_chief(STRATEGY):
         np.savez(file, **found)
 
 

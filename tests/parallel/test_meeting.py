@@ -142,12 +142,12 @@ def test_what_waiting_raises_ends_it(hosts, index, error):
     if index:
         Worker(hosts, 0)
 
-    def waiting(missing):
+    def on_missing(missing):
         if missing == hosts[2 - (not index) :]:
             raise error
 
     with pytest.raises(type(error)) as raised:
-        meeting.meet(hosts, index, waiting)
+        meeting.meet(hosts, index, on_missing)
     assert raised.value is error
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from kgen import cli, runs
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, WorkerLost
 from kgen.parallel import strategies
 from kgen.runs import training
 from tests import forked
@@ -85,7 +85,7 @@ def test_a_port_in_use(monkeypatch, index):
 
 
 def test_another_cluster_than_the_chiefs(monkeypatch):
-    def meet(hosts, index, waiting):
+    def meet(hosts, index, on_missing):
         raise strategies.meeting.Mismatch("a:1, c:1")
 
     monkeypatch.setattr(strategies.meeting, "meet", meet)
@@ -103,9 +103,9 @@ def waits(monkeypatch, meet, index, *args):
 
 
 def test_one_is_told_who_is_missing_and_may_leave(monkeypatch):
-    def meet(hosts, index, waiting):
+    def meet(hosts, index, on_missing):
         for _ in range(3):
-            waiting(hosts[1:])
+            on_missing(hosts[1:])
         raise KeyboardInterrupt
 
     result = waits(monkeypatch, meet, 0)
@@ -122,10 +122,10 @@ def test_nobody_waits_for_a_run_that_gets_trained_meanwhile(
     run.create(SETTINGS)
     run.checkpoints.directory.mkdir()
 
-    def meet(hosts, index, waiting):
-        waiting(hosts[:1])
+    def meet(hosts, index, on_missing):
+        on_missing(hosts[:1])
         (run.checkpoints.directory / "epoch-00003.weights.h5").touch()
-        waiting(hosts[:1])
+        on_missing(hosts[:1])
         pytest.fail("the chief is still waited for")
 
     result = waits(monkeypatch, meet, 1, "--resume", "--out", run.path)
@@ -151,8 +151,8 @@ def test_who_the_chief_waits_for_does_not_leave(
 ):
     """The chief may go on to more epochs than the run knows of."""
 
-    def meet(hosts, index, waiting):
-        waiting(missing)
+    def meet(hosts, index, on_missing):
+        on_missing(missing)
         raise KeyboardInterrupt
 
     path = trained_run(tmp_path / "run").path
@@ -166,8 +166,8 @@ def test_a_worker_asked_for_fewer_epochs_than_the_run_has(
 ):
     """The chief has made more of them, and goes on."""
 
-    def meet(hosts, index, waiting):
-        waiting(hosts[:1])
+    def meet(hosts, index, on_missing):
+        on_missing(hosts[:1])
         raise KeyboardInterrupt
 
     args = "--resume", "--out", trained_run(tmp_path / "run", 2).path
@@ -190,8 +190,8 @@ def test_a_run_that_can_t_be_read_for_a_while(
     def is_trained(run, epochs=None):
         raise error
 
-    def meet(hosts, index, waiting):
-        waiting(hosts[:1])
+    def meet(hosts, index, on_missing):
+        on_missing(hosts[:1])
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs.Run, "is_trained", is_trained)
@@ -200,17 +200,17 @@ def test_a_run_that_can_t_be_read_for_a_while(
 
 
 def test_what_waiting_raises_is_not_the_port_s_fault(monkeypatch):
-    def meet(hosts, index, waiting):
-        waiting([])
+    def meet(hosts, index, on_missing):
+        on_missing([])
 
-    def waiting(missing, alone):
+    def on_missing(missing, alone):
         raise error
 
     monkeypatch.setenv("TF_CONFIG", tf_config(HOSTS, 1))
     monkeypatch.setattr(strategies.meeting, "meet", meet)
     error = BrokenPipeError(32, "Broken pipe")
     with pytest.raises(BrokenPipeError) as raised:
-        strategies.meet(waiting)
+        strategies.meet(on_missing)
     assert raised.value is error
 
 
@@ -219,8 +219,8 @@ def test_what_waiting_raises_is_not_the_port_s_fault(monkeypatch):
     [
         (InvalidArgument("wrong"), InvalidArgument),
         (FileExistsError("there is one"), InvalidArgument),
-        (RuntimeError("broken"), strategies.WorkerLost),
-        (ValueError("broken"), strategies.WorkerLost),
+        (RuntimeError("broken"), WorkerLost),
+        (ValueError("broken"), WorkerLost),
     ],
 )
 def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
@@ -236,9 +236,9 @@ def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
         raise error
 
     monkeypatch.setattr(strategies, "_resolver", lambda strategy: strategy)
-    monkeypatch.setattr(strategies, "_sent", send)
+    monkeypatch.setattr(strategies, "_broadcast", send)
     monkeypatch.setattr(
-        strategies, "writes", lambda strategy: strategy == "chief"
+        strategies, "is_chief", lambda strategy: strategy == "chief"
     )
     with pytest.raises(type(error)) as raised:
         strategies.by_chief("chief", fail)
@@ -247,15 +247,15 @@ def test_the_chief_s_errors_are_those_of_all(monkeypatch, error, kind):
         strategies.by_chief("other", pytest.fail)
 
 
-SAID = f"kgen: {strategies._STARTS}\n"  # before the start
+SAID = f"kgen: {strategies._START_NOTICE}\n"  # before the start
 # Starts, and lets no Python run: as TensorFlow does while it waits for others.
 HANGS = """
 import ctypes, signal, sys
 from kgen.parallel import strategies
 # A shell's background jobs ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-strategies._START = float(sys.argv[1])
-with strategies.watched("multi_worker"):
+strategies._START_TIMEOUT = float(sys.argv[1])
+with strategies.end_if_start_hangs("multi_worker"):
     print("starts", flush=True)
     ctypes.PyDLL(None).sleep(int(sys.argv[2]))
 print("ends", flush=True)
@@ -316,7 +316,7 @@ CHIEF = {"chief": ["c:1"], "worker": HOSTS}
 
 
 @pytest.mark.parametrize(
-    "cluster, task, writes",
+    "cluster, task, is_chief",
     [
         ({"worker": HOSTS}, ("worker", 0), True),
         ({"worker": HOSTS}, ("worker", 1), False),
@@ -325,17 +325,17 @@ CHIEF = {"chief": ["c:1"], "worker": HOSTS}
         (CHIEF, ("worker", 1), False),
     ],
 )
-def test_one_alone_writes(monkeypatch, cluster, task, writes):
+def test_one_alone_writes(monkeypatch, cluster, task, is_chief):
     """By the strategy, and before there is one: who writes waits at its address."""
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec(cluster), task_type=task[0], task_id=task[1]
     )
     strategy = types.SimpleNamespace(cluster_resolver=resolver)
-    assert strategies.writes(strategy) == writes
+    assert strategies.is_chief(strategy) == is_chief
     task = dict(zip(("type", "index"), task))
     text = json.dumps({"cluster": cluster, "task": task})
     monkeypatch.setenv("TF_CONFIG", text)
-    assert strategies.is_chief() == writes
+    assert strategies.is_chief_by_tf_config() == is_chief
 
 
 def test_devices_belong_to_one_machine(monkeypatch):
@@ -423,8 +423,8 @@ import os
 from kgen import cli
 from kgen.parallel import strategies
 meet = strategies.meet
-def meet_and_die(waiting):
-    meet(waiting)
+def meet_and_die(on_missing):
+    meet(on_missing)
     os._exit(9)
 strategies.meet = meet_and_die
 cli.main()
@@ -522,7 +522,7 @@ def test_a_death_before_tensorflow_starts_ends_well(pods, dies):
     assert (
         errors[1]
         .splitlines()[-1]
-        .startswith(("kgen: TensorFlow ", f"kgen: {strategies._STARTS}"))
+        .startswith(("kgen: TensorFlow ", f"kgen: {strategies._START_NOTICE}"))
     )
     assert pods.run.is_trained(8)
 

@@ -18,7 +18,7 @@ from tensorboard.plugins.hparams import (
     list_session_groups,
 )
 
-from kgen import studies
+from kgen import names, studies
 from kgen.studies import hparams
 from tests.studies import common
 from tests.studies.test_trial_plots import results
@@ -98,7 +98,7 @@ def test_the_tab_shows_what_the_results_say(tmp_path):
         chosen = trial["parameters"]
         for name in list(chosen)[:3]:
             assert group["hparams"][name] == chosen[name]
-        words = studies.results.words(chosen["words_3.rate"])
+        words = names.as_typed(chosen["words_3.rate"])
         assert group["hparams"]["words_3.rate"] == words
         if trial["status"] == "failed":
             assert session["status"] == "STATUS_FAILURE"

@@ -21,9 +21,10 @@ from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
 import kgen
-from kgen import cli, hypermodels, registry, runs, studies
+from kgen import cli, hypermodels, losses, params, registry, runs, studies
 from kgen.errors import InvalidArgument
 from kgen.export import card
+from kgen.hypermodels.space import Values
 from kgen.studies import (
     keras_tuner_adapter,
     objectives,
@@ -289,6 +290,26 @@ def test_figures_that_do_not_compare_are_refused(
             data='source = "digits"',
         )
     assert "Take val_" in str(e.value)
+
+
+class HalfTone(losses.Bernoulli):
+    """A user's likelihood of pixels that are 0 or 1."""
+
+
+@pytest.mark.parametrize(
+    "names, comparable",
+    [
+        (["bernoulli", "half_tone"], True),
+        (["gaussian:0.1", "half_tone"], False),
+        (["gaussian:0.1", "continuous_bernoulli"], True),
+    ],
+)
+def test_new_likelihoods_of_bits_compare_with_those_of_bits(
+    monkeypatch, names, comparable
+):
+    new = params.Named(HalfTone)
+    monkeypatch.setitem(losses.likelihoods.LIKELIHOODS, "half_tone", new)
+    assert objectives._are_comparable(Values(names)) == comparable
 
 
 # What a model is, how it is trained, and a density's own parameters: none of
@@ -1110,7 +1131,7 @@ def test_a_trial_is_given_up_when_its_worker_has_died_again_and_again(
         trial = oracle.create_trial(name)
         if trial.status == "RUNNING":
             folder = study.folder / f"trial_{trial.trial_id}"
-            with records.attempts(folder).open("a") as file:
+            with records.attempts_file(folder).open("a") as file:
                 file.write("x")
         return trial
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kgen import studies
-from kgen.parallel.strategies import WorkerLost
+from kgen.errors import WorkerLost
 from kgen.studies import tuning, workers
 from tests import forked
 from tests.studies import common
@@ -54,7 +54,7 @@ def run_counts(study):
 def test_a_worker_that_is_killed_is_started_again(tmp_path, monkeypatch, tuner):
     dies = 'times == 1 and folder.name.endswith("1")'
     monkeypatch.setattr(subprocess, "Popen", forked.Popen)
-    monkeypatch.setattr(workers, "_START", TRAIN.format(dies=dies))
+    monkeypatch.setattr(workers, "_WORKER_PROGRAM", TRAIN.format(dies=dies))
     path = common.write(
         tmp_path,
         tuner=tuner,
@@ -79,7 +79,7 @@ def test_a_trial_that_kills_its_worker_each_time_has_failed(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(subprocess, "Popen", forked.Popen)
-    monkeypatch.setattr(workers, "_START", TRAIN.format(dies="z == 2"))
+    monkeypatch.setattr(workers, "_WORKER_PROGRAM", TRAIN.format(dies="z == 2"))
     space = "latent_dim = {min = 1, max = 3}\nhidden_units = [4]"
     path = common.write(tmp_path, **{**common.GRID, "space": space})
     result = kgen_tune(path, "--workers", 2)
@@ -115,7 +115,7 @@ def test_what_always_dies_ends_the_study(
     common.at_best(monkeypatch, lambda settings, seed: 1.0)
     path = common.write(tmp_path)
     assert kgen_tune(path, "--trials", 1).exit_code == 0
-    monkeypatch.setattr(workers, "_START", SOME_DIE.format(name=name))
+    monkeypatch.setattr(workers, "_WORKER_PROGRAM", SOME_DIE.format(name=name))
     started = []
     popen = subprocess.Popen
 
@@ -140,7 +140,9 @@ def test_a_worker_that_cannot_start_leaves_its_trials_to_the_others(
 ):
     monkeypatch.setattr(subprocess, "Popen", forked.Popen)
     dead = 'import os; os.environ["KERASTUNER_TUNER_ID"] == "worker-2" and os._exit(3)'
-    monkeypatch.setattr(workers, "_START", dead + TRAIN.format(dies="False"))
+    monkeypatch.setattr(
+        workers, "_WORKER_PROGRAM", dead + TRAIN.format(dies="False")
+    )
     path = common.write(
         tmp_path,
         budget="trials = 3\nepochs = 1",

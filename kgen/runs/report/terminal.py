@@ -37,7 +37,7 @@ def table(evaluations: list[dict]) -> str:
     ]
     if len(evaluations) > 1:
         signs = "" if unlike else " (*: best; =: tied)"
-        lines += ["", *_wrapped(words.marking(unlike) + signs)]
+        lines += ["", *_wrap(words.marking(unlike) + signs)]
     return "\n".join([*lines, *_skipped(evaluations, names)])
 
 
@@ -46,15 +46,13 @@ def _about(evaluations, names, unlike):
     lines = []
     for name, evaluation in zip(names, evaluations):
         before = f"{name}: " if len(evaluations) > 1 else ""
-        lines += _wrapped(
-            f"{before}{evaluation['run']} ({evaluation['model']})"
-        )
+        lines += _wrap(f"{before}{evaluation['run']} ({evaluation['model']})")
         if unlike:
-            lines += _wrapped(f"  {_judged(evaluation)}")
-    return lines if unlike else lines + _wrapped(_judged(evaluations[0]))
+            lines += _wrap(f"  {_judged_by(evaluation)}")
+    return lines if unlike else lines + _wrap(_judged_by(evaluations[0]))
 
 
-def _judged(evaluation):
+def _judged_by(evaluation):
     parts = {
         "data": words.data(evaluation),
         "samples": words.samples(evaluation),
@@ -63,7 +61,7 @@ def _judged(evaluation):
     return "; ".join(f"{name}: {text}" for name, text in parts.items() if text)
 
 
-def _wrapped(text):
+def _wrap(text):
     return textwrap.wrap(
         text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False
     )
@@ -92,9 +90,9 @@ def _metrics(evaluations, names):
     most = _MOST if several else max(_LEAST, min(left, _MOST))
     titles = [_title(row, most) for row in metric_rows]
     width = max(len(line) for title in titles for line in title)
-    lines = [_aligned("metric", width, head, widths)]
+    lines = [_align("metric", width, head, widths)]
     for (first, *rest), cells in zip(titles, body):
-        lines.append(_aligned(first, width, cells, widths))
+        lines.append(_align(first, width, cells, widths))
         lines += [f"  {line}" for line in rest]
     return lines
 
@@ -104,7 +102,7 @@ def _title(row, width):
     return textwrap.wrap(text, width - 2, break_on_hyphens=False) or [""]
 
 
-def _aligned(title, width, cells, widths):
+def _align(title, width, cells, widths):
     cells = [cell.rjust(width) for cell, width in zip(cells, widths)]
     return "  ".join([title.ljust(width), *cells])
 
@@ -127,5 +125,5 @@ def _skipped(evaluations, names):
     lines = []
     for (title, reason), runs in runs_by_reason.items():
         of = f" of {', '.join(runs)}" if len(evaluations) > 1 else ""
-        lines += _wrapped(f"not computed{of}: {title}: {reason}")
+        lines += _wrap(f"not computed{of}: {title}: {reason}")
     return ["", *lines] if lines else []

@@ -1,4 +1,4 @@
-"""Watches a run's directory during training, and explains errors of the disk."""
+"""Checks a run's directory during training, and explains errors of the disk."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from kgen.errors import InvalidArgument
 from kgen.runs.directory import Run
 
 
-class Watch(keras.callbacks.Callback):
+class DirectoryCheck(keras.callbacks.Callback):
     """Stops training when the run's directory is removed or moved.
 
     Otherwise, the next file that is written would create the directory again,
@@ -53,18 +53,18 @@ class Watch(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def watched(run: Run, model: str) -> Iterator[None]:
+def explain_disk_errors(run: Run, model: str) -> Iterator[None]:
     """Within it, errors of the disk say how to continue the training.
 
     Args:
         run: The run, which has begun.
         model: The name of its model.
     """
-    watch = Watch(run)
+    directory = DirectoryCheck(run)
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        watch.check()
+        directory.check()
         number = files.error_number(error)
         if number not in files.ADVICE:
             raise
