@@ -1156,6 +1156,25 @@ def copied(run):
     return pathlib.Path("run")
 
 
+def test_data_that_have_changed(tmp_path):
+    """A run does not go on with them; what evaluates by them says so."""
+    x = np.random.default_rng(0).random((60, 4), "float32")
+    base = ("train", "vae", *SMALL, "--out", "run", "--epochs")
+    np.savez("data.npz", x=x)
+    kgen(*base, 1, "--data", "data.npz")
+    for changed, text in (
+        (x[:50], "before: train 48, test 12; now: train 40, test 10"),
+        (x[::-1], "in another order"),
+    ):
+        np.savez("data.npz", x=changed)
+        assert text in refused(*base, 2, "--resume")
+        args = ("evaluate", "run", "--metrics", "elbo", "--overwrite")
+        result = CliRunner().invoke(cli.main, args)
+        assert result.exit_code == 0 and text in result.stderr
+    np.savez("data.npz", x=x)
+    assert "48 examples, and 12 to validate" in kgen(*base, 2, "--resume")
+
+
 @pytest.mark.parametrize("at", [None, 0, 0.1, 0.5, 0.9])
 def test_a_damaged_model_is_named(plain, at):
     """Cut short, or with a byte changed somewhere."""

@@ -1,6 +1,7 @@
 """`kgen train`: trains a model and leaves a run."""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +9,7 @@ import click
 from kgen import interrupts, names, registry
 from kgen.cli import options, workers
 from kgen.cli.export import export_model
-from kgen.cli.messages import complain
+from kgen.cli.messages import complain, progress
 from kgen.cli.startup import start_tensorflow
 from kgen.parallel import strategies
 
@@ -111,6 +112,8 @@ def train(
     """
     _check_flags(out, resume, overwrite, study)
     strategies.check(strategy_name, devices)
+    if sys.stderr.isatty():
+        progress("Starting TensorFlow ...")
     strategy = _start(
         strategy_name, devices, out if resume else None, values["epochs"]
     )
@@ -146,7 +149,13 @@ def train(
     try:
         with strategies.explain_lost_workers(strategy):
             trained_model = runs.train(
-                run, settings, overwrite, resume, strategy, typed_names
+                run,
+                settings,
+                overwrite,
+                resume,
+                strategy,
+                typed_names,
+                report=click.echo,
             )
     except KeyboardInterrupt as error:
         if not run.model_file.exists():

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -37,7 +38,7 @@ def exactly(model: keras.Model, *numbers: int | None) -> Iterator[None]:
         model.steps_per_execution, model.predict_function = usual, None
 
 
-def batches_in(data: object) -> int | None:
+def batches_in(data: Any) -> int | None:
     """The number of batches of a dataset; None where it can't be known.
 
     Keras makes two iterators for each epoch of which only the data's end is
@@ -48,7 +49,7 @@ def batches_in(data: object) -> int | None:
     return max(0, int(data.cardinality())) or None
 
 
-def check_whole_epochs(data: object, size: int, steps: int | None) -> None:
+def check_whole_epochs(data: Any, size: int, steps: int | None) -> None:
     """Raises if the steps of an epoch are not those of all the data.
 
     Args:

@@ -97,6 +97,8 @@ def open_candidates(
         source = trained_on
         if source is None or not is_own:
             source = open_once(data, *details)
+        else:
+            run.tell_changed_data(source)
         split = held_out_split(source, not is_own)
         candidates.append(
             Candidate(run, model, trained_on, source, split, train)

@@ -1,13 +1,17 @@
 """Which data, and which part of them, a run is trained on and judged by."""
 
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kgen.data import Source
-from kgen.data.examples import AnyExamples
+from kgen.data.examples import AnyExamples, Examples, subset
+from kgen.extractors import cache
 from kgen.models import checks
+
+_HASHED = 256  # examples of each split
 
 
 def data_name(data: str) -> str:
@@ -34,6 +38,56 @@ def held_out_split(source: Source, is_other_source: bool = False) -> str:
     if is_other_source and "all" in source.splits:
         return "all"
     return source.first_of("test", "validation", "train") or source.splits[0]
+
+
+def describe_examples(source: Source) -> dict[str, dict[str, Any]]:
+    """What tells a run's data from others.
+
+    Args:
+        source: The source.
+
+    Returns:
+        For each split that a run uses, the number of its `examples`, and `blake2b`,
+        a hash of some of them with their labels. It is None for a stream, of which
+        all would have to be read.
+    """
+    used = ("train", validation_split(source), held_out_split(source))
+    facts = {}
+    for split in source.splits:
+        if split not in used:
+            continue
+        examples, digest = source.examples(split), None
+        if isinstance(examples, Examples):
+            digest = cache.fingerprint([subset(examples, _HASHED)], {})
+        facts[split] = {"examples": len(examples), "blake2b": digest}
+    return facts
+
+
+def describe_change(before: Any, source: Source) -> str | None:
+    """What has changed in a run's data since its training began.
+
+    Args:
+        before: What `describe_examples` returned then; None in runs of earlier
+            versions of kgen.
+        source: The data as they are now.
+
+    Returns:
+        Text, or None where no change is seen.
+    """
+    now = describe_examples(source)
+    if not isinstance(before, dict) or before == now:
+        return None
+    sizes = [
+        ", ".join(
+            f"{split} {facts.get('examples')}"
+            for split, facts in splits.items()
+            if isinstance(facts, dict)
+        )
+        for splits in (before, now)
+    ]
+    if sizes[0] != sizes[1]:
+        return f"examples before: {sizes[0]}; now: {sizes[1]}"
+    return "there are other examples among them, or in another order"
 
 
 def checked_batches(

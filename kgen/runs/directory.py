@@ -11,9 +11,11 @@ from typing import Any
 import keras
 
 from kgen import files, locks
+from kgen.data import Source
 from kgen.errors import InvalidArgument, say
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
+from kgen.runs.data import describe_change
 from kgen.runs.history import DamagedHistory, History
 from kgen.runs.settings import TrainSettings, read
 
@@ -81,8 +83,9 @@ class Run:
     def config(self) -> dict[str, Any]:
         """All that `config.json` holds; what is a setting is in `settings`, too.
 
-        The rest are the `versions` that trained the run, and settings of newer
-        versions of kgen. It raises what `settings` raises.
+        The rest are the `versions` that trained the run, the `examples` that it
+        was trained on, and settings of newer versions of kgen. It raises what
+        `settings` raises.
         """
         return self._read()[1]
 
@@ -94,13 +97,19 @@ class Run:
             )
         return read(self.config_file)
 
-    def create(self, settings: TrainSettings, overwrite: bool = False) -> None:
+    def create(
+        self,
+        settings: TrainSettings,
+        overwrite: bool = False,
+        examples: dict[str, Any] | None = None,
+    ) -> None:
         """Makes the directory and writes the settings.
 
         Args:
             settings: The settings.
             overwrite: Whether a run that is there may be deleted; other files
                 beside it stay.
+            examples: What `data.describe_examples` tells of the data, or None.
 
         Raises:
             FileExistsError: If there is a run and `overwrite` is False, or
@@ -120,7 +129,8 @@ class Run:
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
             )
-        self._write_config(settings.as_config())
+        facts = {} if examples is None else {"examples": examples}
+        self._write_config({**settings.as_config(), **facts})
 
     def _holds_others(self) -> bool:
         """Whether there is more than what a kill left of a first beginning."""
@@ -162,6 +172,16 @@ class Run:
     def _write_config(self, config: dict[str, Any]) -> None:
         versions = files.versions("kgen", "keras", "tensorflow", "numpy")
         files.write_json(self.config_file, {**config, "versions": versions})
+
+    def tell_changed_data(self, source: Source) -> None:
+        """Tells the user if the run's data are not those of its training."""
+        change = describe_change(self.config.get("examples"), source)
+        if change:
+            say(
+                f"the data of {self.path} have changed since its training "
+                f"({change}): it may have been trained on examples that it is now "
+                "evaluated by."
+            )
 
     def extend(self, epochs: int, **changed: Any) -> None:
         """Notes that a resumed run goes on to `epochs` epochs in all.

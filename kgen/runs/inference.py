@@ -116,6 +116,8 @@ def held_out(
         InvalidArgument: If the model can't take the data.
     """
     source = run.settings.source(data, any_range)
+    if not data:
+        run.tell_changed_data(source)
     examples = source.examples(held_out_split(source, bool(data)))
     if num and num < len(examples):
         examples = subset(examples, num)

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import sys
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -24,8 +25,13 @@ from kgen.data import Source
 from kgen.errors import InvalidArgument, say
 from kgen.models import checks, factory, outputs
 from kgen.parallel import strategies
+from kgen.runs import progress
 from kgen.runs.checkpoints import Interval
-from kgen.runs.data import validation_split
+from kgen.runs.data import (
+    describe_change,
+    describe_examples,
+    validation_split,
+)
 from kgen.runs.directory import Run, save_model
 from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw, first_examples
@@ -42,6 +48,7 @@ def train(
     resume: bool = False,
     strategy: tf.distribute.Strategy | None = None,
     typed_names: set[str] | None = None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> keras.Model:
     """Trains as `settings` say, and leaves all of it in `run`.
 
@@ -55,6 +62,8 @@ def train(
         typed_names: Names of the settings that a user has typed. If it is not
             None, a resumed run takes the others from its own `config.json`, and
             all workers take the chief's settings.
+        report: Function that shows lines about what is trained, and the time
+            left; of several workers, the chief's is called.
 
     Returns:
         The trained model.
@@ -90,15 +99,22 @@ def train(
     with contextlib.ExitStack() as stack:
         epochs_done = strategies.by_chief(
             strategy,
-            lambda: _begin(stack, run, model, settings, overwrite, resume),
+            lambda: _begin(
+                stack, run, model, settings, source, overwrite, resume
+            ),
         )
         if epochs_done:
             _share_state(run, model, strategy)
         if is_chief:
+            report(progress.describe(settings, source, model))
             logs = keras.callbacks.TensorBoard(
                 run.path / "logs", write_graph=False
             )
-            callbacks = [DirectoryCheck(run), *callbacks]
+            callbacks = [
+                DirectoryCheck(run),
+                *callbacks,
+                progress.TimeLeft(report),
+            ]
             callbacks += [run.history_file, logs, run.checkpoints]
         try:
             if epochs_done < settings.epochs:
@@ -316,6 +332,7 @@ def _begin(
     run: Run,
     model: keras.Model,
     settings: TrainSettings,
+    source: Source,
     overwrite: bool,
     resume: bool,
 ) -> int:
@@ -324,11 +341,24 @@ def _begin(
     The run is this process's own until the stack is closed.
     """
     stack.enter_context(locks.directory(run.path))
-    if not resume:
-        run.create(settings, overwrite)
+    if resume:
+        _check_same_data(run, source)
+    else:
+        run.create(settings, overwrite, describe_examples(source))
     stack.enter_context(explain_disk_errors(run, settings.model))
     run.sweep()
     return _resume(run, model, settings) if resume else 0
+
+
+def _check_same_data(run: Run, source: Source) -> None:
+    """Raises if a run would go on with other data than it began with."""
+    change = describe_change(run.config.get("examples"), source)
+    if change:
+        raise InvalidArgument(
+            f"The data of {run.path} have changed since its training began "
+            f"({change}). A run goes on with the data that it began with: bring "
+            "them back, or train anew with another --out."
+        )
 
 
 def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
