@@ -23,6 +23,7 @@ setup(
     packages=find_packages(include=["kgen", "kgen.*"]),
     package_data={
         "kgen": ["py.typed", "__init__.pyi"],
+        "kgen.runs": ["__init__.pyi"],
         "kgen.runs.report": ["style.css"],
     },
     install_requires=[

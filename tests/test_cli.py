@@ -206,8 +206,10 @@ def classifier(tmp_path_factory):
 # Help
 
 
-@pytest.mark.parametrize("args", [["--help"], ["train", "--help"]])
-def test_help_does_not_wait_for_tensorflow(args):
+@pytest.mark.parametrize(
+    "args", [["--help"], ["train", "--help"], ["runs", "."]]
+)
+def test_what_does_not_wait_for_tensorflow(args):
     code = (
         "import sys; from kgen import cli\n"
         "try: cli.main()\n"

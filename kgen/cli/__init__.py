@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from kgen import files, interrupts
-from kgen.cli import evaluate, export, messages, show, train, tune
+from kgen.cli import evaluate, export, infer, look, messages, train, tune
 from kgen.cli.options import LISTS, Setting, nearest
 from kgen.errors import InvalidArgument, WorkerLost
 
@@ -90,11 +90,13 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     train.train,
-    show.sample,
-    show.reconstruct,
-    show.denoise,
-    show.encode,
-    show.classify,
+    look.runs,
+    look.show,
+    infer.sample,
+    infer.reconstruct,
+    infer.denoise,
+    infer.encode,
+    infer.classify,
     evaluate.evaluate,
     evaluate.compare,
     tune.tune,

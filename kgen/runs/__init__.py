@@ -1,26 +1,9 @@
 """Runs: all that reads or writes the directory of a training.
 
-`evaluation`, `export`, `inference` and `report` are imported by the commands that
-need them: a training does not wait for them.
+The names, which are those of `__init__.pyi`, are imported when they are used, so
+that listing runs does not wait for TensorFlow.
 """
 
-from kgen.runs.archives import fingerprint
-from kgen.runs.data import data_name, held_out_split, validation_split
-from kgen.runs.directory import Run, new_run, save_model
-from kgen.runs.drawings import draw
-from kgen.runs.settings import TrainSettings
-from kgen.runs.training import build, train
+import lazy_loader
 
-__all__ = [
-    "Run",
-    "TrainSettings",
-    "build",
-    "data_name",
-    "draw",
-    "fingerprint",
-    "held_out_split",
-    "new_run",
-    "save_model",
-    "train",
-    "validation_split",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
