@@ -13,18 +13,25 @@ class Dense(keras.layers.Dense):
     cache, as those of a batch of 128 do. Here the forward product is cut into
     two halves of the batch, which run side by side, and the two products of
     the gradient are batched ones, which use all threads. Results differ from
-    Keras's by rounding alone; `benchmarks/speed.py` measures the gain.
+    Keras's by rounding alone; `benchmarks/speed.py` measures the gain. Where there
+    is another device than CPUs, the layer is Keras's.
 
     Arguments, call arguments and the output are those of `keras.layers.Dense`.
     """
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        if len(inputs.shape) != 2:
+        if len(inputs.shape) != 2 or not _has_cpus_alone():
             return super().call(inputs, training=training)
         x = _product(inputs, tf.convert_to_tensor(self.kernel))
         if self.bias is not None:
             x = keras.ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
+
+
+def _has_cpus_alone():
+    """Whether TensorFlow sees no GPU or other accelerator."""
+    devices = tf.config.list_physical_devices()
+    return all(device.device_type == "CPU" for device in devices)
 
 
 @tf.custom_gradient

@@ -63,3 +63,12 @@ def test_comes_back_from_its_config():
     copy = kgen.layers.Dense.from_config(layer.get_config())
     copy(tf.ones((1, 2)))
     assert len(copy.losses) == 1
+
+
+def test_keras_s_own_products_on_other_devices(monkeypatch):
+    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: [gpu])
+    monkeypatch.setattr("kgen.layers.dense._product", None)
+    theirs, mine = pair()
+    x = tf.ones((4, 5))
+    np.testing.assert_array_equal(theirs(x), mine(x))
