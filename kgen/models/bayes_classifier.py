@@ -270,7 +270,7 @@ class BayesClassifier(BayesRule):
             InvalidArgument: As in every model; if a class has too few examples
                 for its density; or if `steps_per_epoch` leaves examples out.
         """
-        if self.counts or self.prior is None:
+        if self.compiled and (self.counts or self.prior is None):
             steps = kwargs.get("steps_per_epoch")
             check_whole_epochs(x, batch_size or 32, steps)
         uncounted = self.density.closed_form and not self.fitted.numpy()

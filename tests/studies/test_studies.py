@@ -1047,7 +1047,9 @@ def test_train_takes_the_best_settings(tmp_path, monkeypatch):
     assert config["options"] == {"hidden_units": [4], **options}
     # The second one is not trained: what would be is in its directory.
     monkeypatch.setattr(
-        runs, "train", lambda run, settings, *args: run.create(settings)
+        runs,
+        "train",
+        lambda run, settings, *args, **kwargs: run.create(settings),
     )
     config = train("--latent-dim", "2", "--set", "hidden_units=[5]")
     assert config["latent_dim"] == 2
