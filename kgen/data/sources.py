@@ -89,11 +89,6 @@ class Source:
             InvalidArgument: If there is no such split, or it is empty.
         """
         part = self._read(self._name(split))
-        if self.image_shape is not None and isinstance(part, Examples):
-            images = conversion.convert_all(
-                part.images, self.image_shape, self.background
-            )
-            part = Examples(images, part.labels)
         start, stop = _bounds(split, len(part))
         if start >= stop:
             raise InvalidArgument(f"Split {split!r} of {self.name} is empty.")
@@ -134,7 +129,22 @@ class Source:
         shuffle = str(split).startswith("train")
         return part.batches(labels=labels, shuffle=shuffle, **options)
 
-    def _read(self, name):
+    @functools.cached_property
+    def _read(self):
+        """A function from a split's name to its examples, which are kept."""
+        return functools.cache(self._converted)
+
+    def _converted(self, name):
+        """The examples of a split, in the shape that is asked for."""
+        part = self._split(name)
+        if self.image_shape is None or not isinstance(part, Examples):
+            return part
+        images = conversion.convert_all(
+            part.images, self.image_shape, self.background
+        )
+        return Examples(images, part.labels)
+
+    def _split(self, name):
         if "all" not in self.readers:
             return self.readers[name]()
         whole = self.readers["all"]()
