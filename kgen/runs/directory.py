@@ -16,7 +16,8 @@ from kgen.errors import InvalidArgument, say
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
 from kgen.runs.data import describe_change
-from kgen.runs.history import DamagedHistory, History
+from kgen.runs.history import History
+from kgen.runs.history_file import DamagedHistory
 from kgen.runs.settings import TrainSettings, read
 
 # What a training leaves; --overwrite deletes these and no other files.

@@ -3,7 +3,6 @@
 import csv
 import errno
 import io
-import math
 import os
 import pathlib
 from collections.abc import Iterable
@@ -12,12 +11,9 @@ import keras
 
 from kgen import files
 from kgen.errors import say
+from kgen.runs.history_file import DamagedHistory, read_history
 
 _DAMAGED, _OTHER = ".damaged", ".before"
-
-
-class DamagedHistory(ValueError):
-    """A history is not what a training wrote."""
 
 
 class History(keras.callbacks.Callback):
@@ -35,31 +31,8 @@ class History(keras.callbacks.Callback):
         self.path = pathlib.Path(path)
 
     def read(self, before: int | None = None) -> dict[str, list[float]]:
-        """The logs by epoch, those from epoch `before` on left out.
-
-        Args:
-            before: The number of an epoch, or None for all logs.
-
-        Returns:
-            Dictionary from names to lists of floats; `{}` where there are none.
-
-        Raises:
-            DamagedHistory: If the file is not what a training wrote.
-        """
-        if not self.path.exists():
-            return {}
-        try:
-            text = self.path.read_bytes().decode()
-            rows = list(csv.DictReader(io.StringIO(text), strict=True))
-            rows = [row for row in rows if None not in row.values()]
-            _check_names(rows)
-            names = [k for row in rows[:1] for k in row if _is_logged(k, rows)]
-            rows = [{k: _number(row[k]) for k in names} for row in rows]
-            _check_order([row["epoch"] for row in rows])
-        except (ValueError, csv.Error) as error:
-            raise DamagedHistory(f"{self.path} is damaged: {error}") from error
-        rows = [row for row in rows if before is None or row["epoch"] < before]
-        return {name: [row[name] for row in rows] for name in names if rows}
+        """Returns the logs by epoch, as `read_history` does."""
+        return read_history(self.path, before)
 
     def trim(self, before: int) -> None:
         """Drops the rows from epoch `before` on, which a resume repeats.
@@ -125,29 +98,3 @@ class History(keras.callbacks.Callback):
             path = files.free_path(path, first=2)
         self.path.rename(path)
         say(f"{reason}. It is now {path.name}; a new one begins.")
-
-
-def _check_names(rows: list[dict]) -> None:
-    """Raises if a row has too many fields, or lacks `epoch` or `loss`."""
-    for row in rows:
-        if None in row:
-            raise ValueError("a row is longer than the first line")
-        if "epoch" not in row or "loss" not in row:
-            raise ValueError("the first line lacks `epoch` or `loss`")
-
-
-def _check_order(epochs: list[float]) -> None:
-    """Raises unless epochs are whole numbers that rise."""
-    for epoch, later in zip(epochs, [*epochs[1:], math.inf]):
-        if not epoch.is_integer() or later <= epoch:
-            raise ValueError("its epochs are not whole numbers in order")
-
-
-def _is_logged(name: str, rows: list[dict]) -> bool:
-    """Whether a column has logs: without validation, Keras writes only NA."""
-    return name == "epoch" or any(row[name] != "NA" for row in rows)
-
-
-def _number(text: str) -> float:
-    """A field as a float; Keras writes NA for what was not computed."""
-    return math.nan if text == "NA" else float(text)

@@ -1,6 +1,5 @@
 """What the files of runs, evaluations and exports tell, without TensorFlow."""
 
-import csv
 import json
 import os
 import pathlib
@@ -8,6 +7,7 @@ from typing import Any
 
 from kgen import files
 from kgen.errors import InvalidArgument
+from kgen.runs.history_file import DamagedHistory, read_history
 
 _CONFIG, _HISTORY = "config.json", "history.csv"
 _METRICS, _REPORT, _CARD = "metrics.json", "report.html", "model.json"
@@ -43,7 +43,7 @@ def _row(path):
         str(model),
         pathlib.Path(str(data)).name,
         f"{_epochs(logs)}/{wanted}",
-        *(_number(loss) for loss in losses),
+        *("" if loss is None else f"{loss:.5g}" for loss in losses),
     )
 
 
@@ -85,7 +85,7 @@ def _run(path):
     if logs:
         lines += ["", f"After {_epochs(logs)} epochs:"]
         lines += [
-            f"{name}: {_number(value)}"
+            f"{name}: {value:.5g}"
             for name, value in logs.items()
             if name != "epoch"
         ]
@@ -121,27 +121,17 @@ def _read(file: pathlib.Path) -> Any:
 
 
 def _last_logs(path):
-    """The last row of a run's history as texts by name; `{}` without one."""
+    """The logs of a run's last epoch by name; `{}` without any."""
     try:
-        with open(path / _HISTORY, newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, ValueError, csv.Error):
+        history = read_history(path / _HISTORY)
+    except (OSError, DamagedHistory):
         return {}
-    return {k: v for k, v in rows[-1].items() if k and v} if rows else {}
+    return {name: values[-1] for name, values in history.items()}
 
 
 def _epochs(logs):
     """How many epochs there are, by the number of the last one."""
-    number = logs.get("epoch", "-1")
-    return int(number) + 1 if number.lstrip("-").isdecimal() else "?"
-
-
-def _number(text):
-    """A number as texts of files have it, shorter."""
-    try:
-        return "" if text is None else f"{float(text):.5g}"
-    except ValueError:
-        return text
+    return int(logs.get("epoch", -1)) + 1
 
 
 def _value(value):
