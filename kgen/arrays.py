@@ -33,12 +33,7 @@ def check_array(
         argument: Its name.
     """
     if np.ma.is_masked(images):
-        raise invalid(
-            argument,
-            owner,
-            "an array without masked values: fill them in, or leave the examples out",
-            f"an array with {np.ma.count_masked(images)} masked values",
-        )
+        raise masked(argument, owner)
     images = np.asarray(images)
     if images.shape[1:] != tuple(shape):
         raise wrong_shape(images.shape, shape, owner, argument)
@@ -123,6 +118,22 @@ def within(support: Support) -> str:
     if support is None:
         return "finite numbers"
     return f"values in [{support[0]:g}, {support[1]:g}]; scale the data"
+
+
+def masked(argument: str, owner: str) -> InvalidArgument:
+    """The error about an array with a mask, which would be lost.
+
+    Args:
+        argument: The array's name, for the message.
+        owner: Whose argument it is.
+    """
+    return invalid(
+        argument,
+        owner,
+        "values without gaps: fill them with `x.filled(value)`, or leave the "
+        "examples out",
+        "masked values",
+    )
 
 
 def no_labels(owner: str) -> InvalidArgument:

@@ -14,8 +14,8 @@ from kgen.networks.common import is_channels_first
 
 # An axis of at most this length is more likely channels than pixels.
 _CHANNELS = 4
-# Numbers of classes that are so many times their count are no numbering of
-# classes; a model would have as many outputs.
+# Labels above this many times the number of classes are identifiers, and don't
+# number the classes; a model would get an output for each number up to them.
 _SPARSE = 1000
 # An array with one side more than this many times the other may be a sequence,
 # and not a picture.
@@ -107,10 +107,14 @@ def check_values(images: np.ndarray | Lazy, name: str, unit: bool) -> None:
 
 
 def check_bytes(images: np.ndarray | Lazy, name: str) -> None:
-    """Raises if bytes are all 0 or 1, and some 1: these are truth values.
+    """Raises if all bytes are 0 or 1, and some are 1.
 
-    Taken for pictures from 0 to 255, they would be all but black. Of most data,
-    the first part shows that it is not so.
+    These are truth values. As pictures from 0 to 255 they would be almost black.
+    In most data, the first part has a larger value, and no more is read.
+
+    Args:
+        images: uint8 array, or `Lazy` rows.
+        name: Their name in the message.
     """
     largest = 0
     for part in rows.parts(images.shape, images.dtype):
@@ -149,12 +153,7 @@ def _as_labels(labels, count, name):
 def _as_array(values, name, one_shape="examples of one shape"):
     """Converts `values` to an array; raises if that is not possible."""
     if isinstance(values, np.ma.MaskedArray):
-        raise invalid(
-            name,
-            "load",
-            "values without gaps; fill them with `x.filled(value)`",
-            "a masked array",
-        )
+        raise arrays.masked(name, "load")
     if isinstance(values, np.ndarray):
         return values
     try:

@@ -271,8 +271,9 @@ class BayesClassifier(BayesRule):
                 for its density; or if `steps_per_epoch` leaves examples out.
         """
         if self.compiled and (self.counts or self.prior is None):
+            part = kwargs.get("validation_split", 0.0)
             steps = kwargs.get("steps_per_epoch")
-            check_whole_epochs(x, batch_size or 32, steps)
+            check_whole_epochs(x, batch_size or 32, part, steps)
         uncounted = self.density.closed_form and not self.fitted.numpy()
         if uncounted and self.compiled and not self.counts:
             # A gradient needs a place to start from.

@@ -140,29 +140,35 @@ def refuse_weights(owner: str, **weights: Any) -> None:
             )
 
 
-def plain(labels: Any) -> Any:
-    """Lists and columns of pandas as arrays; all else as it is.
-
-    Keras takes no lists, and gives columns a second axis.
+def labels_beside(x: Any, y: Any) -> Any:
+    """The labels that were passed with x, in a form that Keras takes.
 
     Args:
-        labels: What `fit` takes as y.
+        x: What `fit` takes as x.
+        y: What it takes as y.
+
+    Returns:
+        None where y is x itself, which is how Keras trains autoencoders. A list,
+        which Keras does not take, or a column of pandas, to which it adds an axis,
+        as an array. Anything else as it is.
     """
-    if isinstance(labels, list) or hasattr(labels, "to_numpy"):
-        return np.asarray(labels)
-    return labels
+    if y is x:
+        return None
+    if isinstance(y, list) or hasattr(y, "to_numpy"):
+        return np.asarray(y)
+    return y
 
 
 def without_copy(validation_data: Any) -> Any:
     """Pairs of the same array twice as that array, as `fit(x, x)` is `fit(x)`.
 
     Args:
-        validation_data: What `fit` takes; labels in it become `plain`.
+        validation_data: What `fit` takes; in a pair, as in `labels_beside`.
     """
     if not isinstance(validation_data, tuple) or len(validation_data) != 2:
         return validation_data
     x, y = validation_data
-    return x if x is y else (x, plain(y))
+    return x if y is x else (x, labels_beside(x, y))
 
 
 def check_no_target(y: Any, shape: Shape, owner: str) -> None:

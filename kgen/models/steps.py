@@ -39,30 +39,34 @@ def exactly(model: keras.Model, *numbers: int | None) -> Iterator[None]:
 
 
 def batches_in(data: Any) -> int | None:
-    """The number of batches of a dataset; None where it can't be known.
+    """The number of batches of a dataset; None where it is not known.
 
-    Keras makes two iterators for each epoch of which only the data's end is
-    known to be its end, and one where it is told the number of steps.
+    Told this number, Keras makes one iterator for each epoch; else it makes two.
     """
     if not isinstance(data, tf.data.Dataset):
         return None
     return max(0, int(data.cardinality())) or None
 
 
-def check_whole_epochs(data: Any, size: int, steps: int | None) -> None:
-    """Raises if the steps of an epoch are not those of all the data.
+def check_whole_epochs(
+    data: Any, size: int, validation_split: float, steps: int | None
+) -> None:
+    """Raises if the steps of an epoch leave out, or repeat, a part of the data.
+
+    Generators and endless datasets have no number of batches to compare with.
 
     Args:
-        data: What `BayesClassifier.fit` takes as x; of a generator or an endless
-            dataset, nobody knows how many batches it has.
+        data: What `BayesClassifier.fit` takes as x.
         size: How many examples of an array are a batch.
+        validation_split: The share of an array that is not trained on.
         steps: The number of steps of an epoch, or None.
     """
     whole = batches_in(data)
     if isinstance(data, keras.utils.PyDataset):
         whole = data.num_batches
     elif hasattr(data, "shape"):
-        whole = -(-len(data) // size)
+        count = math.floor(len(data) * (1.0 - validation_split))
+        whole = math.ceil(count / size)
     if steps and whole and steps != whole:
         raise invalid(
             "steps_per_epoch",

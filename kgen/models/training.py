@@ -254,9 +254,7 @@ class Trained(keras.Model):
         checks.refuse_weights(
             owner, class_weight=class_weight, sample_weight=sample_weight
         )
-        y = (
-            None if y is x else checks.plain(y)
-        )  # Keras's habit for autoencoders
+        y = checks.labels_beside(x, y)
         is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
         checks.check_data(
             self, x, y, owner=owner, batch_size=(batch_size or 32) * is_array
@@ -317,15 +315,13 @@ class Trained(keras.Model):
             InvalidArgument: As `fit` does.
         """
         owner = f"{type(self).__name__}.evaluate"
-        exact_steps = steps
-        if kwargs.get(
-            "_use_cached_eval_dataset"
-        ):  # by `fit`, which has done this
-            exact_steps = None
-        else:
+        # `fit` has checked its data and its steps.
+        is_within_fit = kwargs.get("_use_cached_eval_dataset", False)
+        if not is_within_fit:
             checks.refuse_weights(owner, sample_weight=sample_weight)
-            y = None if y is x else checks.plain(y)
+            y = checks.labels_beside(x, y)
             checks.check_data(self, x, y, owner=owner)
+        exact_steps = None if is_within_fit else steps
         with graph_checks.in_words(), exactly(self, exact_steps):
             return super().evaluate(
                 x, y, batch_size, verbose, None, steps, *args, **kwargs

@@ -30,8 +30,8 @@ class Player(typing.NamedTuple):
 def regularizers(*layers: keras.layers.Layer) -> tf.Tensor:
     """The sum of the losses that layers added when they were last called.
 
-    To be asked for right after that call: the next one replaces the losses, also
-    if another replica makes it.
+    Call this right after the layers: their next call replaces the losses, also if
+    another replica makes it.
 
     Args:
         *layers: Networks, or other layers.

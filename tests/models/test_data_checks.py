@@ -288,6 +288,23 @@ def test_fit_after_an_error_in_a_callback(models):
     assert model.fit(X, epochs=0, verbose=0).history == {}
 
 
+def test_a_count_over_all_steps():
+    """All of the data, or all that `validation_split` leaves for training."""
+    x, y = np.eye(10, dtype="float32"), np.arange(10) % 2
+    model = kgen.create_model(
+        "bayes_classifier",
+        input_shape=(10,),
+        num_classes=2,
+        density="naive_gaussian",
+    )
+    model.compile()
+    options = {"batch_size": 2, "verbose": 0}
+    model.fit(x, y, steps_per_epoch=5, **options)
+    model.fit(x, y, steps_per_epoch=4, validation_split=0.2, **options)
+    with pytest.raises(InvalidArgument, match="None, or the 4 steps"):
+        model.fit(x, y, steps_per_epoch=5, validation_split=0.2, **options)
+
+
 def test_labels_in_lists_and_columns():
     """They train as the same labels in an array do."""
     pandas = pytest.importorskip("pandas")

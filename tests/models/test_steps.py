@@ -32,18 +32,22 @@ def generated():
         yield (ROWS[:2],)
 
 
-@pytest.fixture(scope="module")
-def model():
-    """A model whose calls into TensorFlow run 16 steps."""
-    found = kgen.create_model(
-        "vae",
+def compiled(name):
+    """A small model whose calls into TensorFlow run 16 steps."""
+    model = kgen.create_model(
+        name,
         input_shape=(4,),
         network="dense",
         hidden_units=[4],
         latent_dim=2,
     )
-    found.compile()
-    return found
+    model.compile()
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return compiled("vae")
 
 
 DATA = {
@@ -133,14 +137,7 @@ def test_steps_are_traced_once(monkeypatch):
             return step(self, data)
 
         monkeypatch.setattr(kgen.Autoencoder, name, traced)
-    model = kgen.create_model(
-        "autoencoder",
-        input_shape=(4,),
-        network="dense",
-        hidden_units=[4],
-        latent_dim=2,
-    )
-    model.compile()
+    model = compiled("autoencoder")
     train = kgen.data.load(ROWS, "all", batch_size=3)
     validation = kgen.data.load(ROWS[:20], "all", batch_size=3)
     for _ in range(2):
