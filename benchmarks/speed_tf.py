@@ -97,12 +97,16 @@ def posterior(encoder, x):
     return z, tf.reduce_mean(kl)
 
 
-class VAE(Loop):
+class OneOptimizer(Loop):
+    """An encoder and a decoder, trained together."""
+
     def __init__(self, case, images):
         super().__init__(case, images)
         self.encoder, self.decoder = self.networks.values()
         self.optimizer, self.variables = self.adam("encoder", "decoder")
 
+
+class VAE(OneOptimizer):
     @tf.function(reduce_retracing=True)
     def step(self, x):
         with tf.GradientTape() as tape:
@@ -114,12 +118,7 @@ class VAE(Loop):
         return [loss]
 
 
-class Denoising(Loop):
-    def __init__(self, case, images):
-        super().__init__(case, images)
-        self.encoder, self.decoder = self.networks.values()
-        self.optimizer, self.variables = self.adam("encoder", "decoder")
-
+class Denoising(OneOptimizer):
     @tf.function(reduce_retracing=True)
     def step(self, x):
         size = self.case.pixels

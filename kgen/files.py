@@ -154,7 +154,7 @@ def new_directory(path: Path, overwrite: bool = False) -> Iterator[str]:
 
 @contextlib.contextmanager
 def directory_if_filled(path: Path) -> Iterator[None]:
-    """Within it, a directory is there; one that was made and is empty goes again.
+    """Makes a directory, and removes it in the end if it was new and is empty.
 
     Args:
         path: The directory; its parents are made, too.

@@ -123,7 +123,7 @@ def _is_gone(connection):
 def _poll_first_worker(hosts, index):
     """Yields who is missing, as often as the first worker says it.
 
-    Ends when it can't be reached, or no more.
+    Ends when the first worker can't be reached, or has closed the connection.
     """
     address = hosts[0].rpartition(":")[0].strip("[]"), port_of(hosts[0])
     with (

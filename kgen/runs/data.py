@@ -41,15 +41,15 @@ def held_out_split(source: Source, is_other_source: bool = False) -> str:
 
 
 def describe_examples(source: Source) -> dict[str, dict[str, Any]]:
-    """What tells a run's data from others.
+    """Facts about a run's data by which a change of them is recognised.
 
     Args:
         source: The source.
 
     Returns:
-        For each split that a run uses, the number of its `examples`, and `blake2b`,
-        a hash of some of them with their labels. It is None for a stream, of which
-        all would have to be read.
+        Dictionary from each split that a run uses to the number of its `examples`,
+        and `blake2b`, a hash of some of them with their labels. The hash is None
+        for a stream, which would have to be read as a whole.
     """
     used = ("train", validation_split(source), held_out_split(source))
     facts = {}
@@ -74,8 +74,10 @@ def describe_change(before: Any, source: Source) -> str | None:
     Returns:
         Text, or None where no change is seen.
     """
+    if not isinstance(before, dict):
+        return None
     now = describe_examples(source)
-    if not isinstance(before, dict) or before == now:
+    if before == now:
         return None
     sizes = [
         ", ".join(
