@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from kgen import cli, comparison
+from kgen import cli, comparison, locks
 from kgen.comparison import classifiers, judging
 from kgen.data import Source
 from kgen.data.examples import Examples, StreamedExamples
@@ -485,6 +485,15 @@ def test_out_is_the_next_free_one(tmp_path, monkeypatch, found):
         **{"batch_size": 64, "seed": 0, "limit": 10_000},
         "background": "white",
     }
+
+
+def test_what_a_killed_comparison_left_is_in_nobody_s_way(tmp_path):
+    for name in (locks.NAME, ".2147483647-comparison.json"):
+        (tmp_path / name).touch()
+    judging._check_place(tmp_path, overwrite=False)
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(FileExistsError, match="not a comparison"):
+        judging._check_place(tmp_path, overwrite=False)
 
 
 def test_overwrite_replaces_both_files(tmp_path, found):

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
-from kgen import files, metrics, plots
+from kgen import files, locks, metrics, plots
 from kgen.comparison.classifiers import (
     FAMILIES,
     VAE_BAYES,
@@ -72,7 +72,8 @@ def compare(
     data = read(source, settings.limit, settings.seed)
     # Before anything is written, since its settings may be wrong.
     vae = new_model("vae", data.x, settings)
-    with files.directory_if_filled(out):
+    with locks.directory(out):
+        files.sweep(out, {_RESULT, _PICTURE}.__contains__)
         result = _result(data, vae, settings, report)
         _write(result, out)
     return result
@@ -124,11 +125,16 @@ def _check_place(out, overwrite):
                 f"{out} holds a comparison already. Pass --overwrite to replace "
                 "it, or another --out."
             )
-    elif out.is_dir() and any(out.iterdir()):
+    elif out.is_dir() and not all(map(_is_trace, out.iterdir())):
         raise FileExistsError(
             f"{out} holds something that is not a comparison. Choose another "
             "--out."
         )
+
+
+def _is_trace(path):
+    """Whether a file is what a killed comparison has left."""
+    return path.name == locks.NAME or files.is_left_over(path.name)
 
 
 def _write(result, out):

@@ -139,6 +139,7 @@ def _write_config(root):
     lock = pathlib.Path(root, f".{versions.CONFIG}.lock")
     try:
         with locks.alone(lock, str(root), wait=True):  # only for a moment
+            files.sweep(root, versions.CONFIG.__eq__)
             versions.write_config(root)
     except OSError as error:  # the export is there all the same
         warnings.warn(

@@ -221,6 +221,11 @@ def test_versions_and_names(folder, quick_exports):
     assert "version 7 already" in refused(
         "export", folder / "vae", "--version", "7"
     )
+    # No process has the number 2^31 - 1: it was killed while it wrote the file.
+    left_over = pathlib.Path("saved_models/.2147483647-models.config")
+    left_over.touch()
+    run_command("export", folder / "vae", "--version", 9)
+    assert not left_over.exists()
     config = pathlib.Path("saved_models/models.config").read_text()
     assert 'name: "vae"' in config and 'name: "a-1.b_c"' in config
 
