@@ -30,6 +30,7 @@ FACTOR = 3
 _ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 _STOPPED = {"status": TrialStatus.STOPPED}
 _PAUSE = 0.5  # seconds
+_NEWEST_TRIAL = "newest_trial"
 
 
 class ResumableOracle(keras_tuner.Oracle):
@@ -62,6 +63,7 @@ class ResumableOracle(keras_tuner.Oracle):
         self._on_trial_end = on_trial_end
         limit = float("inf") if minutes is None else 60 * minutes
         self._stop_at = time.monotonic() + limit
+        self._newest_trial = None  # its state when it was begun
 
     def populate_space(self, trial_id: str) -> dict:
         if time.monotonic() >= self._stop_at:
@@ -123,19 +125,34 @@ class ResumableOracle(keras_tuner.Oracle):
 
     def save(self) -> None:
         # Not the oracle's own `save`, which writes the file in place.
-        with files.new_file(self._folder / "oracle.json") as temporary:
-            super(keras_tuner.Oracle, self).save(str(temporary))
+        state = {**self.get_state(), _NEWEST_TRIAL: self._newest_trial}
+        files.write_json(self._folder / "oracle.json", state)
 
     # Private: Keras Tuner's would write the file in place. If it is renamed,
     # rename it here, too.
     def _save_trial(self, trial):
         path = self._folder_of(trial) / "trial.json"
-        with files.new_file(path) as temporary:
-            trial.save(str(temporary))
+        if not path.exists():
+            # A kill may come between two files. So the oracle's has a new trial,
+            # too: it would not know which values it has given away, otherwise.
+            self._newest_trial = trial.get_state()
+            self.save()
+        files.write_json(path, trial.get_state())
+
+    def _restore(self, state):
+        """Writes the file of a trial that was begun, if a kill came before."""
+        path = self._folder / f"trial_{state['trial_id']}" / "trial.json"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            files.write_json(path, state)
 
     def reload(self) -> None:
-        records.read(self._folder / "oracle.json", self.get_state())
+        state = records.read(self._folder / "oracle.json", self.get_state())
         trial_keys = Trial(keras_tuner.HyperParameters()).get_state()
+        # Studies of earlier versions lack it.
+        self._newest_trial = state.get(_NEWEST_TRIAL)
+        if self._newest_trial is not None:
+            self._restore(self._newest_trial)
         for path in self._folder.glob("trial_*/trial.json"):
             records.read(path, trial_keys)
         for folder in self._folder.glob("trial_*"):

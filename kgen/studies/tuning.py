@@ -69,8 +69,11 @@ def tune(
     prepare(study, resume, overwrite, trials)
     with alone(study):
         trainer = make_trainer(study, trials, report, watch)
+        oracle = trainer.oracle
+        # A kill may have come after a trial had ended and before this.
+        _delete_models(study, results.collect(study, oracle), oracle)
         trainer.search(verbose=0)
-        return _write_results(study, trainer.oracle)
+        return _write_results(study, oracle)
 
 
 def make_trainer(
@@ -92,7 +95,7 @@ def make_trainer(
         if trial.status == TrialStatus.FAILED:
             _explain(study, trial)
         study_results = _write_results(study, oracle)
-        _delete_models(study, study_results, oracle.continued_trials())
+        _delete_models(study, study_results, oracle)
         if on_trial_end:
             by_number = {t["trial"]: t for t in study_results["trials"]}
             on_trial_end(study_results, by_number[int(trial.trial_id)])
@@ -160,7 +163,8 @@ def _sweep(study):
 
     Its caller must hold the study's lock.
     """
-    files.sweep(study.folder.parent, study.results_file.name.__eq__)
+    beside = {study.results_file.name, study.picture_file.name}
+    files.sweep(study.folder.parent, beside.__contains__)
     files.sweep(study.folder, _WRITTEN_UNDER_LOCK.fullmatch)
     if not workers.is_member():  # a worker elsewhere may still be running
         for folder in study.folder.glob("trial_*"):
@@ -254,14 +258,15 @@ def _explain(study, trial):
         files.write_json(path, record)
 
 
-def _delete_models(study, study_results, continued):
+def _delete_models(study, study_results, oracle):
     """Deletes models that nothing needs any more, since they fill disks.
 
     Args:
         study: A `Study`.
         study_results: Its results.
-        continued: What `ResumableOracle.continued_trials` returns.
+        oracle: Its oracle.
     """
+    continued = oracle.continued_trials()
     trials = study_results["trials"]
     running = {t["trial"] for t in trials if t["status"] == "running"}
     best = study_results["best"] and study_results["best"]["trial"]

@@ -791,6 +791,7 @@ def test_what_a_kill_left_half_written_is_passed_over_and_deleted(
         "trial_0/.{}-trial.json",
         "trial_0/.{}-model-0.keras",
         "../.{}-study.results.json",
+        "../.{}-study.png",
     )
     others = [
         *leave(gone.pid, "../.{}-other.results.json", ".{}-precious"),
@@ -801,11 +802,28 @@ def test_what_a_kill_left_half_written_is_passed_over_and_deleted(
     assert all(path.exists() for path in others)
 
 
+def test_a_model_that_a_kill_has_saved_from_deletion_goes(
+    tmp_path, monkeypatch
+):
+    """The kill came after the last trial had ended."""
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    study = common.study(tmp_path, **common.GRID)
+    results = studies.tune(study, trials=2)
+    models = [
+        study.folder / f"trial_{number}" / "model-0.keras" for number in (0, 1)
+    ]
+    for path in models:
+        path.touch()
+    studies.tune(study, trials=2, resume=True)
+    assert [path.exists() for path in models] == [True, False]
+    assert results["best"]["trial"] == 0
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: nothing catches it."""
 
 
-@pytest.mark.parametrize("moment", range(1, 13))
+@pytest.mark.parametrize("moment", range(1, 17))
 @pytest.mark.parametrize("tuner", ["grid", "random", "hyperband"])
 def test_a_kill_at_any_write_loses_and_repeats_nothing(
     tmp_path, monkeypatch, tuner, moment
@@ -849,6 +867,13 @@ def test_a_kill_at_any_write_loses_and_repeats_nothing(
     assert len(set(state["end_order"])) == len(state["end_order"]) == 4
     if tuner != "hyperband":  # which goes on with the same settings
         assert len(set(ran)) == 4
+    (tmp_path / "undisturbed").mkdir()
+    other = common.study(tmp_path / "undisturbed", **options)
+    wanted = studies.tune(other)
+    settings = [one["settings"] for one in found["trials"]]
+    assert settings == [one["settings"] for one in wanted["trials"]]
+    undisturbed = json.loads((other.folder / "oracle.json").read_text())
+    assert state["seed_state"] == undisturbed["seed_state"]
 
 
 def test_more_trials_than_the_study_says(tmp_path, monkeypatch):
