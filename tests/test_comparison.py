@@ -487,13 +487,15 @@ def test_out_is_the_next_free_one(tmp_path, monkeypatch, found):
     }
 
 
-def test_what_a_killed_comparison_left_is_in_nobody_s_way(tmp_path):
+def test_a_killed_comparison_can_be_started_again(tmp_path):
     for name in (locks.NAME, ".2147483647-comparison.json"):
         (tmp_path / name).touch()
     judging._check_place(tmp_path, overwrite=False)
-    (tmp_path / "thesis.tex").touch()
-    with pytest.raises(FileExistsError, match="not a comparison"):
-        judging._check_place(tmp_path, overwrite=False)
+    for name in (".2147483647-thesis.tex", "thesis.tex"):
+        (tmp_path / name).touch()
+        with pytest.raises(FileExistsError, match="not a comparison"):
+            judging._check_place(tmp_path, overwrite=False)
+        (tmp_path / name).unlink()
 
 
 def test_overwrite_replaces_both_files(tmp_path, found):

@@ -27,6 +27,7 @@ from kgen.data import open_source
 from kgen.errors import InvalidArgument, one_line
 
 _RESULT, _PICTURE = "comparison.json", "comparison.png"
+_FILES = (_RESULT, _PICTURE)
 # Columns: header, digits behind the point, and which is the best.
 _COLUMNS = {
     "accuracy": ("accuracy", 4, max),
@@ -73,7 +74,7 @@ def compare(
     # Before anything is written, since its settings may be wrong.
     vae = new_model("vae", data.x, settings)
     with locks.directory(out):
-        files.sweep(out, {_RESULT, _PICTURE}.__contains__)
+        files.sweep(out, _FILES.__contains__)
         result = _result(data, vae, settings, report)
         _write(result, out)
     return result
@@ -125,16 +126,16 @@ def _check_place(out, overwrite):
                 f"{out} holds a comparison already. Pass --overwrite to replace "
                 "it, or another --out."
             )
-    elif out.is_dir() and not all(map(_is_trace, out.iterdir())):
+    elif out.is_dir() and not all(map(_is_remnant, out.iterdir())):
         raise FileExistsError(
             f"{out} holds something that is not a comparison. Choose another "
             "--out."
         )
 
 
-def _is_trace(path):
-    """Whether a file is what a killed comparison has left."""
-    return path.name == locks.NAME or files.is_left_over(path.name)
+def _is_remnant(path):
+    """Whether a file is a lock or half a file of a comparison that was killed."""
+    return path.name == locks.NAME or files.is_left_over(path.name) in _FILES
 
 
 def _write(result, out):

@@ -133,26 +133,34 @@ class ResumableOracle(keras_tuner.Oracle):
     def _save_trial(self, trial):
         path = self._folder_of(trial) / "trial.json"
         if not path.exists():
-            # A kill may come between two files. So the oracle's has a new trial,
-            # too: it would not know which values it has given away, otherwise.
+            # A kill may come between the writing of two files. The oracle's is
+            # written first and has the new trial, too, so that a resume finds the
+            # trial and the place in the random stream after it, or neither.
             self._newest_trial = trial.get_state()
             self.save()
         files.write_json(path, trial.get_state())
 
-    def _restore(self, state):
-        """Writes the file of a trial that was begun, if a kill came before."""
-        path = self._folder / f"trial_{state['trial_id']}" / "trial.json"
+    def _restore_newest_trial(self, trial_keys):
+        """Writes the file of the newest trial, if a kill came before that."""
+        state = self._newest_trial
+        if state is None:
+            return
+        trial = Trial.from_state({key: state[key] for key in trial_keys})
+        if not trial.trial_id.isdecimal():  # the name of a folder comes of it
+            raise ValueError(f"a trial is called {trial.trial_id!r}")
+        path = self._folder_of(trial) / "trial.json"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             files.write_json(path, state)
 
     def reload(self) -> None:
-        state = records.read(self._folder / "oracle.json", self.get_state())
+        file = self._folder / "oracle.json"
+        state = records.read(file, self.get_state())
         trial_keys = Trial(keras_tuner.HyperParameters()).get_state()
         # Studies of earlier versions lack it.
         self._newest_trial = state.get(_NEWEST_TRIAL)
-        if self._newest_trial is not None:
-            self._restore(self._newest_trial)
+        with records.explain_damage(file):
+            self._restore_newest_trial(trial_keys)
         for path in self._folder.glob("trial_*/trial.json"):
             records.read(path, trial_keys)
         for folder in self._folder.glob("trial_*"):

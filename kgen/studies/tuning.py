@@ -70,7 +70,7 @@ def tune(
     with alone(study):
         trainer = make_trainer(study, trials, report, watch)
         oracle = trainer.oracle
-        # A kill may have come after a trial had ended and before this.
+        # A kill may have come between a trial's end and this deletion.
         _delete_models(study, results.collect(study, oracle), oracle)
         trainer.search(verbose=0)
         return _write_results(study, oracle)

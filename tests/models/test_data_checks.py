@@ -123,14 +123,20 @@ def test_labels_of_every_batch(models, name):
             assert len(text) < 300  # and nothing of TensorFlow's graph
 
 
-def test_labels_of_a_classifier():
+def naive_classifier(input_shape, num_classes):
+    """A compiled naive Bayes classifier."""
     model = kgen.create_model(
         "bayes_classifier",
-        input_shape=(8, 8, 1),
-        num_classes=CLASSES,
+        input_shape=input_shape,
+        num_classes=num_classes,
         density="naive_gaussian",
     )
     model.compile()
+    return model
+
+
+def test_labels_of_a_classifier():
+    model = naive_classifier((8, 8, 1), CLASSES)
     labels = np.where(np.arange(len(Y)) == 69, 77, Y)
     for call in (
         lambda: model.fit(stream(X, labels), verbose=0),
@@ -291,13 +297,7 @@ def test_fit_after_an_error_in_a_callback(models):
 def test_a_count_over_all_steps():
     """All of the data, or all that `validation_split` leaves for training."""
     x, y = np.eye(10, dtype="float32"), np.arange(10) % 2
-    model = kgen.create_model(
-        "bayes_classifier",
-        input_shape=(10,),
-        num_classes=2,
-        density="naive_gaussian",
-    )
-    model.compile()
+    model = naive_classifier((10,), 2)
     options = {"batch_size": 2, "verbose": 0}
     model.fit(x, y, steps_per_epoch=5, **options)
     model.fit(x, y, steps_per_epoch=4, validation_split=0.2, **options)
@@ -311,13 +311,7 @@ def test_labels_in_lists_and_columns():
     x, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
     results = []
     for labels in (y, y.tolist(), pandas.Series(y)):
-        model = kgen.create_model(
-            "bayes_classifier",
-            input_shape=(4,),
-            num_classes=2,
-            density="naive_gaussian",
-        )
-        model.compile()
+        model = naive_classifier((4,), 2)
         model.fit(x, labels, validation_data=(x, labels), verbose=0)
         results.append(model.log_joint(x))
     np.testing.assert_array_equal(results[0], results[1])

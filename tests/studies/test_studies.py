@@ -802,9 +802,7 @@ def test_what_a_kill_left_half_written_is_passed_over_and_deleted(
     assert all(path.exists() for path in others)
 
 
-def test_a_model_that_a_kill_has_saved_from_deletion_goes(
-    tmp_path, monkeypatch
-):
+def test_models_that_a_kill_left_are_deleted_on_resume(tmp_path, monkeypatch):
     """The kill came after the last trial had ended."""
     common.at_best(monkeypatch, lambda settings, seed: 1.0)
     study = common.study(tmp_path, **common.GRID)
@@ -1026,6 +1024,28 @@ def test_trials_that_an_oracle_knows_and_nobody_has_are_told(
     result = kgen_tune(path, "--resume")
     assert result.exit_code == 2 and "--overwrite" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"trial_id": "/../../../elsewhere"}, {"trial_id": 7}, None]
+)
+def test_a_newest_trial_that_makes_no_sense_is_damage(
+    tmp_path, monkeypatch, change
+):
+    """A file says where another one is written: not outside of the study."""
+    common.at_best(monkeypatch, lambda settings, seed: 1.0)
+    path = common.write(tmp_path, **common.GRID)
+    assert kgen_tune(path, "--trials", 2).exit_code == 0
+    file = path.with_suffix(".trials") / "oracle.json"
+    state = json.loads(file.read_text())
+    newest = state["newest_trial"]
+    state["newest_trial"] = {**newest, **change} if change else {"x": 1}
+    file.write_text(json.dumps(state))
+    before = sorted(tmp_path.rglob("*"))
+    result = kgen_tune(path, "--resume")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert str(file) in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_extractor_that_can_not_be_had_is_found_before_any_trial(tmp_path):
