@@ -21,6 +21,7 @@ import time
 import unittest.mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kgen does, if first
 
 import numpy as np
 import tensorflow as tf

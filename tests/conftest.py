@@ -11,6 +11,8 @@ os.environ["TFDS_DATA_DIR"] = _TFDS.name
 _CACHE = tempfile.TemporaryDirectory(prefix="kgen-cache-")
 os.environ["KGEN_CACHE"] = _CACHE.name
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As users have it who import kgen first, and the command line.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
