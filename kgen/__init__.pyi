@@ -15,6 +15,7 @@ from . import models as models
 from . import networks as networks
 from . import optimizers as optimizers
 from . import plots as plots
+from . import priors as priors
 from . import sklearn as sklearn
 from . import studies as studies
 from .models import GAN as GAN

@@ -78,6 +78,15 @@ class Integer(Constraint):
 
 
 @dataclasses.dataclass(frozen=True)
+class Count(Integer):
+    """A positive integer; text such as `"10"`, behind a colon, is converted."""
+
+    def check(self, argument: str, owner: str, value: Any) -> int:
+        is_text = isinstance(value, str) and value.isdecimal()
+        return super().check(argument, owner, int(value) if is_text else value)
+
+
+@dataclasses.dataclass(frozen=True)
 class Number(Constraint):
     """A finite number between two bounds; text such as `"0.5"` is converted.
 

@@ -14,6 +14,7 @@ LEVELS = [
     {"locks"},
     {"arrays", "parallel"},
     {"losses"},
+    {"priors"},
     {"layers", "export", "optimizers"},
     {"networks", "densities"},
     {"models"},

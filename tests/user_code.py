@@ -64,6 +64,22 @@ def vae(x: np.ndarray, y: np.ndarray) -> None:
     assert_type(model.metrics_names, list[str])
 
 
+def priors(x: np.ndarray) -> None:
+    prior = kgen.priors.MixturePrior(10)
+    model = kgen.create_model(
+        "vae", input_shape=(8, 8, 1), prior=prior, posterior="flow:4"
+    )
+    assert_type(model.prior, kgen.priors.Prior)
+    assert_type(model.fit_prior(x, "mixture:10"), kgen.priors.Prior | None)
+    assert_type(model.sample_codes(x, seed=0), np.ndarray)
+    autoencoder = kgen.create_model("autoencoder", input_shape=(8, 8, 1))
+    autoencoder.fit_prior(x)
+    assert_type(autoencoder.sample(16, seed=0), np.ndarray)
+    kgen.priors.HierarchicalPrior(top=kgen.priors.VampPrior(500))
+    kgen.callbacks.VAEWatch(x)
+    kgen.callbacks.KLWarmUp(10, cycles=4)
+
+
 def files(path: pathlib.Path, model: kgen.VAE) -> None:
     model.save(path / "vae.keras")
     loaded = kgen.load_model(

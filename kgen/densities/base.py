@@ -112,6 +112,19 @@ class Density(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    @property
+    def num_start_examples(self) -> int:
+        """How many training examples `start_from` wants; 0 once it had them."""
+        return 0
+
+    def start_from(self, x: np.ndarray, labels: np.ndarray) -> None:
+        """Takes training examples for initial weights, before the first step.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`.
+            labels: `n` integers, -1 where the class is not known.
+        """
+
     def regularization(self) -> Tensor:
         """The sum of the regularizers, as of the last call."""
         return sum(self.losses, start=ops.zeros(()))

@@ -17,11 +17,8 @@ def _named(cls, **arguments):
     return Named(functools.partial(functools.partial, cls, **arguments))
 
 
-def _low_rank(rank=None):
-    if rank is None:
-        return functools.partial(LowRankGaussian)
-    rank = int(rank) if rank.isdecimal() else rank
-    return functools.partial(LowRankGaussian, rank=rank)
+def _low_rank(*rank):
+    return functools.partial(LowRankGaussian, **dict(zip(["rank"], rank)))
 
 
 # Each builds a function of the shape of one example and the number of classes.

@@ -12,7 +12,7 @@ from tensorflow import Tensor
 from kgen.densities.covariances import isotropic, spectrum
 from kgen.densities.gaussian import LOG_2_PI, SHARE, GaussianBase, singular
 from kgen.errors import invalid
-from kgen.params import Integer, checked
+from kgen.params import Count, checked
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -38,7 +38,7 @@ class LowRankGaussian(GaussianBase):
         equations 7 and 8.
     """
 
-    @checked(rank=Integer(1), shrinkage=SHARE)
+    @checked(rank=Count(), shrinkage=SHARE)
     def __init__(
         self,
         input_shape: Sequence[int],

@@ -58,6 +58,33 @@ def gaussian_log_prob(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * (math.log(2 * math.pi) + log_var + squared)
 
 
+def gaussian_log_prob_of_all(
+    z: Tensor, mean: Tensor, log_var: Tensor
+) -> Tensor:
+    """Log-density of each point under each of K diagonal Gaussians.
+
+    By products of matrices, which need no array of shape `(n, K, d)`; in float64,
+    since large numbers are subtracted from each other.
+
+    Args:
+        z: Tensor of shape `(..., d)`.
+        mean: Tensor of shape `(K, d)`.
+        log_var: Tensor of shape `(K, d)`.
+
+    Returns:
+        Tensor of shape `(..., K)`, nats, float32.
+    """
+    z, mean, log_var = (ops.cast(x, "float64") for x in (z, mean, log_var))
+    precision = ops.exp(-log_var)
+    distance = (
+        ops.tensordot(ops.square(z), precision, [[-1], [-1]])
+        - 2.0 * ops.tensordot(z, mean * precision, [[-1], [-1]])
+        + ops.sum(ops.square(mean) * precision, axis=-1)
+    )
+    constant = ops.sum(log_var + math.log(2 * math.pi), axis=-1)
+    return ops.cast(-0.5 * (distance + constant), "float32")
+
+
 def gaussian_kl(
     mean: Tensor,
     log_var: Tensor,

@@ -22,7 +22,7 @@ def bounds(
     """Returns bounds on log p(x), and their parts, over a data set.
 
     `reconstruction` is `-E_q(z|x)[log p(x|z)]`, the distortion, and `kl` is
-    `KL(q(z|x) || N(0, I))`, the rate; `elbo` is minus their sum.
+    `KL(q(z|x) || p(z))`, the rate; `elbo` is minus their sum.
     `log_likelihood` is the importance-sampled estimate, from below, and
     `effective_sample_size` tells how many of the `num_samples` draws bear it:
     `(sum w)^2 / sum w^2`. Near 1, one draw does, and the estimate is much too

@@ -10,6 +10,7 @@ from kgen.losses import Likelihood, likelihoods
 from kgen.models.encoder_decoder import EncoderDecoder, check_fit
 from kgen.models.training import training_step, validation_step
 from kgen.models.updates import Player, regularizers, update
+from kgen.priors import Prior
 
 
 class ReconstructionLosses(NamedTuple):
@@ -99,6 +100,8 @@ class Autoencoder(Reconstructing):
             `"gaussian:optimal"` (the PSNR), `"bernoulli"`,
             `"continuous_bernoulli"`, a `Likelihood`, or a Keras loss or its
             name, such as `"mae"`.
+        fitted_prior: What `fit_prior` had fitted when a saved model was loaded.
+            Leave it None, and call `fit_prior`.
 
     Raises:
         InvalidArgument: If networks don't fit together, or a value is out of
@@ -118,10 +121,26 @@ class Autoencoder(Reconstructing):
         decoder = keras.Sequential([keras.Input((100,)), keras.layers.Dense(64)])
         ae = kgen.Autoencoder(encoder, decoder)
 
+        # A regularised one (RAE): half the squared norm of codes, and the squared
+        # weights of the decoder. It samples once a density is fitted to its codes.
+        x = keras.Input((64,))
+        y = keras.layers.Dense(256, "relu")(x)
+        z = keras.layers.Dense(8, activity_regularizer=keras.regularizers.L2(0.005))(y)
+        encoder = keras.Model(x, z)
+        decoder = kgen.networks.dense.decoder(
+            (64,), 8, kernel_regularizer=keras.regularizers.L2(1e-4)
+        )
+        rae = kgen.Autoencoder(encoder, decoder)
+        rae.compile()
+        rae.fit(train)
+        rae.fit_prior(train, "mixture:10")
+        images = rae.sample(16, seed=0)
+
     References:
         Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with
         neural networks; Vincent et al. (2010), section 2.2 (the likelihoods);
-        Baldi & Hornik (1989) (a linear one finds the subspace of PCA).
+        Baldi & Hornik (1989) (a linear one finds the subspace of PCA);
+        Ghosh et al. (2020), arXiv 1903.12436, equations 7 and 8 (RAE).
     """
 
     def __init__(
@@ -129,10 +148,12 @@ class Autoencoder(Reconstructing):
         encoder: keras.Model,
         decoder: keras.Model,
         likelihood: Likelihood | keras.losses.Loss | str = "gaussian",
+        fitted_prior: Prior | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self._set_reconstruction(likelihood, encoder, decoder)
+        self._set_fitted_prior(fitted_prior)
 
     def _step_losses(self, inputs, x, training):
         losses, _ = self._reconstruction_losses(inputs, x, training)

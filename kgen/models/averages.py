@@ -15,12 +15,19 @@ class WeightAverage(keras.layers.Layer):
     forgotten. What is not trained (moving means) is copied.
 
     Args:
-        network: The `keras.Model` to follow; it is not kept.
+        network: The `keras.Model` to follow, or another layer; it is not kept.
+        copy: A layer with the same weights, to hold the averages; None for a
+            clone of a `keras.Model`.
     """
 
-    def __init__(self, network: keras.Model, **kwargs: Any):
+    def __init__(
+        self,
+        network: keras.layers.Layer,
+        copy: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
-        self.copy = keras.models.clone_model(network)
+        self.copy = keras.models.clone_model(network) if copy is None else copy
         self.updates = self.add_weight(
             shape=(), dtype="int32", initializer="zeros", name="updates"
         )

@@ -1,7 +1,7 @@
 """The base of all models: networks, data, files."""
 
 import os
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -35,6 +35,8 @@ class GenerativeModel(Trained):
 
     # Whether it can't be trained without labels, which it then predicts.
     needs_labels = False
+    # Attributes of arguments of `__init__` whose names are those of methods.
+    argument_attributes: ClassVar[dict[str, str]] = {}
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
 
@@ -345,9 +347,8 @@ class GenerativeModel(Trained):
         """Returns every argument of `__init__`, serialised."""
         config = super().get_config()
         for name in saving.arguments_of(type(self)):
-            config[name] = keras.saving.serialize_keras_object(
-                getattr(self, name)
-            )
+            value = getattr(self, self.argument_attributes.get(name, name))
+            config[name] = keras.saving.serialize_keras_object(value)
         return config
 
     @classmethod
@@ -357,8 +358,9 @@ class GenerativeModel(Trained):
         """Builds the model that `get_config` described."""
         config = dict(config)
         for name in saving.arguments_of(cls):
-            config[name] = keras.saving.deserialize_keras_object(
-                config[name], custom_objects
-            )
+            if name in config:  # models of earlier versions have fewer
+                config[name] = keras.saving.deserialize_keras_object(
+                    config[name], custom_objects
+                )
         with outputs.only_warn():
             return cls(**config)

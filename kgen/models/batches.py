@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kgen import arrays
 from kgen.errors import invalid
-from kgen.models import graph_checks
+from kgen.models import checks, graph_checks
 from kgen.parallel import replicas
 from kgen.params import Integer
 
@@ -99,6 +99,62 @@ def of(
         return CheckedBatches(model, inputs, support)
     inputs = model.checked_inputs(inputs, any_range)
     return of_arrays(inputs, batch_size, type(model).__name__)
+
+
+def some(
+    model: keras.Model, x: Any, y: Any, count: int, validation_split: float
+) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Some of the examples that `fit` was given.
+
+    Of arrays they are drawn, always the same; of a dataset they are the first
+    ones, and reading them is no pass over the data.
+
+    Args:
+        model: A `GenerativeModel`.
+        x: What `fit` takes as `x`.
+        y: What it takes as `y`.
+        count: How many.
+        validation_split: As in `fit`.
+
+    Returns:
+        Array of shape `(n, *input_shape)`, with n of at most `count`, and their
+        labels or None; or None where the data can be read only once.
+    """
+    owner = type(model).__name__
+    if isinstance(x, tf.data.Dataset):
+        with checks.no_pass(x):
+            parts = _until(count, (checks.parts_of(one, owner) for one in x))
+    elif isinstance(x, keras.utils.PyDataset):
+        numbers = range(x.num_batches or 0)
+        parts = _until(count, (checks.parts_of(x[i], owner) for i in numbers))
+    elif isinstance(x, (tuple, list)) or hasattr(x, "shape"):
+        data = tuple(x) if isinstance(x, (tuple, list)) else (x, y)
+        x, y = checks.parts_of(data, owner)
+        trained = int(
+            len(x) * (1.0 - (validation_split or 0.0))
+        )  # the first ones
+        order = np.random.default_rng(0).permutation(trained)[:count]
+        parts = [
+            (np.asarray(x)[order], y if y is None else np.asarray(y)[order])
+        ]
+    else:
+        return None
+    images, labels = zip(*parts)
+    labels = None if labels[0] is None else np.concatenate(labels)
+    return np.concatenate(images), labels
+
+
+def _until(count, pairs):
+    """Pairs of arrays until there are so many examples."""
+    found, have = [], 0
+    for images, labels in pairs:
+        found.append(
+            (np.asarray(images), None if labels is None else np.asarray(labels))
+        )
+        have += len(images)
+        if have >= count:
+            break
+    return found
 
 
 def of_arrays(inputs: Any, batch_size: int, owner: str) -> ArrayBatches:

@@ -1,6 +1,8 @@
 """Looks at data before training starts, so that mistakes are named early."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -41,14 +43,8 @@ def check_data(
     """
     whole = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
     if isinstance(x, tf.data.Dataset):
-        # A look is not a pass: kgen's datasets count those.
-        counter = getattr(x, "epoch_counter", None)
-        passes = None if counter is None else counter.numpy()
-        try:
+        with no_pass(x):
             batch = next(iter(x.take(1)), None)
-        finally:
-            if counter is not None:
-                counter.assign(passes)
     elif isinstance(x, keras.utils.PyDataset):
         batch = x[0] if x.num_batches else None
     elif isinstance(x, (tuple, list)):
@@ -138,6 +134,35 @@ def refuse_weights(owner: str, **weights: Any) -> None:
                 "None: the objective is a mean over the batch",
                 type(given).__name__,
             )
+
+
+def check_start_examples(model: Any, count: int, owner: str) -> None:
+    """Raises if a model wants to start from more training examples than there are.
+
+    Args:
+        model: A `GenerativeModel`.
+        count: The number of training examples.
+        owner: Whose data they are, for the message.
+    """
+    if model.num_start_examples > count:
+        raise invalid(
+            "prior",
+            owner,
+            f"at most as many pseudo-inputs as training examples, {count}",
+            model.num_start_examples,
+        )
+
+
+@contextlib.contextmanager
+def no_pass(dataset: tf.data.Dataset) -> Iterator[None]:
+    """Within it, a look at a dataset is no pass: kgen's datasets count those."""
+    counter = getattr(dataset, "epoch_counter", None)
+    passes = None if counter is None else counter.numpy()
+    try:
+        yield
+    finally:
+        if counter is not None:
+            counter.assign(passes)
 
 
 def labels_beside(x: Any, y: Any) -> Any:

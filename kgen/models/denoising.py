@@ -15,6 +15,7 @@ from kgen.models import network_checks
 from kgen.models.autoencoder import Reconstructing
 from kgen.models.draws import fixed_draws
 from kgen.params import SEED, Integer, checked
+from kgen.priors import Prior
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -46,6 +47,8 @@ class DenoisingAutoencoder(Reconstructing):
         likelihood: As in `Autoencoder`; the default maximises the mean PSNR,
             so that pictures with little noise count as much as those with more.
         seed: Integer for the corruption of validation data.
+        fitted_prior: What `fit_prior` had fitted when a saved model was loaded.
+            Leave it None, and call `fit_prior`.
 
     Raises:
         InvalidArgument: If networks don't fit together, or a value is out of
@@ -75,6 +78,7 @@ class DenoisingAutoencoder(Reconstructing):
         corruption: keras.layers.Layer | str = "gaussian:0.05:0.6",
         likelihood: Likelihood | keras.losses.Loss | str = "gaussian:optimal",
         seed: int = 0,
+        fitted_prior: Prior | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -85,6 +89,7 @@ class DenoisingAutoencoder(Reconstructing):
         picture = len(encoder.inputs[0].shape) == 4
         logs = ["psnr"] if picture else []
         self._set_reconstruction(likelihood, encoder, decoder, logs)
+        self._set_fitted_prior(fitted_prior)
 
     def _step_losses(self, inputs, x, training):
         if training:

@@ -45,26 +45,6 @@ def fixed_draws(
             state.assign(value)
 
 
-def prior_draws(
-    num_samples: int | tf.Tensor, latent_dim: int, seed: int | tf.Tensor
-) -> tf.Tensor:
-    """Draws z from N(0, I).
-
-    They are a function of the seed alone, in Python and in an exported model.
-
-    Args:
-        num_samples: Integer or integer tensor.
-        latent_dim: Size of z.
-        seed: Integer or integer tensor.
-
-    Returns:
-        Tensor of shape `(num_samples, latent_dim)`.
-    """
-    return tf.random.stateless_normal(
-        [num_samples, latent_dim], tf.stack([seed, 0])
-    )
-
-
 def new_seed(seed: int | None) -> int:
     """Returns `seed`, or for None a draw from Python's random generator.
 

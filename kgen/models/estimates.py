@@ -8,19 +8,10 @@ import tensorflow as tf
 from keras import ops
 from tensorflow import Tensor
 
-from kgen.losses import gaussian_kl, gaussian_log_prob
-
 # The most that a decoder puts out at a time in importance sampling: rows, enough
 # to keep the cores busy, and numbers, for large pictures.
 _ROWS = 4096
 _NUMBERS = 4096 * 28 * 28
-
-
-def log_density(
-    x: Tensor, mean: Tensor | float = 0.0, log_var: Tensor | float = 0.0
-) -> Tensor:
-    """Log-density of a diagonal Gaussian, summed over the last axis."""
-    return ops.sum(gaussian_log_prob(x, mean, log_var), axis=-1)
 
 
 def log_prob_given(
@@ -72,21 +63,26 @@ def rate_distortion(
     Returns:
         Pair of tensors of shape `(batch,)`, nats per image.
     """
-    mean, log_var = model.posterior_of(inputs, model.serving_encoder)
-    total = _over_draws(
+    posterior = model.posterior_of(inputs)
+
+    def sums(z, log_q):
+        log_lik = log_prob_given(model, model.serving_decoder, z, inputs)
+        kl, _ = posterior.kl(model.serving_prior, z, log_q)
+        rate = ops.broadcast_to(kl, ops.shape(log_q))
+        return ops.sum(ops.stack([rate, -log_lik]), axis=1)
+
+    totals = _over_draws(
         model,
-        lambda z, _: ops.sum(
-            log_prob_given(model, model.serving_decoder, z, inputs), axis=0
-        ),
-        lambda total, part: total + part,
-        tf.zeros(tf.shape(mean)[:1]),
-        (mean, log_var),
+        sums,
+        ops.add,
+        tf.zeros([2, tf.shape(posterior.mean)[0]]),
+        posterior,
         num_samples,
         seed,
         common,
     )
-    rate = ops.sum(gaussian_kl(mean, log_var), axis=-1)
-    return rate, -total / tf.cast(num_samples, "float32")
+    rate, distortion = tf.unstack(totals / tf.cast(num_samples, "float32"), 2)
+    return rate, distortion
 
 
 def importance_sampling(
@@ -110,12 +106,11 @@ def importance_sampling(
     Returns:
         Pair of tensors of shape `(batch,)`.
     """
-    mean, log_var = model.posterior_of(inputs, model.serving_encoder)
+    posterior = model.posterior_of(inputs)
 
-    def log_weight_sums(z, eps):
-        log_q = log_density(eps) - 0.5 * ops.sum(log_var, axis=-1)
+    def log_weight_sums(z, log_q):
         log_lik = log_prob_given(model, model.serving_decoder, z, inputs)
-        log_weights = log_lik + log_density(z) - log_q
+        log_weights = log_lik + model.serving_prior.log_prob(z) - log_q
         powers = [log_weights, 2.0 * log_weights]  # of w and of w^2
         return ops.stack([ops.logsumexp(x, axis=0) for x in powers])
 
@@ -123,8 +118,8 @@ def importance_sampling(
         model,
         log_weight_sums,
         ops.logaddexp,
-        tf.fill([2, tf.shape(mean)[0]], float("-inf")),
-        (mean, log_var),
+        tf.fill([2, tf.shape(posterior.mean)[0]], float("-inf")),
+        posterior,
         num_samples,
         seed,
         common,
@@ -138,13 +133,11 @@ def importance_sampling(
 def _over_draws(
     model, function, combine, start, posterior, num_samples, seed, common
 ):
-    """Combines `function(z, eps)` over draws from q(z|x), a chunk at a time.
+    """Combines `function(z, log q(z|x))` over draws of z, a chunk at a time.
 
     Memory does not grow with `num_samples`.
     """
-    mean, log_var = posterior
-    shape = tf.shape(mean)
-    stddev = ops.exp(0.5 * log_var)
+    shape = tf.shape(posterior.mean)
     rows = min(_ROWS, _NUMBERS // math.prod(model.input_shapes[0]))
     most = tf.maximum(rows // tf.maximum(shape[0], 1), 1)
     shared = tf.random.stateless_normal(
@@ -161,7 +154,7 @@ def _over_draws(
             eps = tf.random.stateless_normal(
                 [size, shape[0], model.latent_dim], chunk_seed
             )
-        part = function(mean + stddev * eps, eps)
+        part = function(*posterior.draw(eps))
         return done + size, combine(total, part)
 
     any_shape = tf.TensorShape([None] * start.shape.rank)

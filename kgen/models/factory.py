@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import keras
 
-from kgen import densities, registry
+from kgen import densities, priors, registry
 from kgen.errors import check_keywords, invalid
 from kgen.losses import likelihoods
 from kgen.models.autoencoder import Reconstructing
@@ -29,9 +29,18 @@ if TYPE_CHECKING:  # the registry has the paths of the models' classes
 NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
 
 # What the factory itself gives to builders and models.
-_GIVEN = {"gaussian", "num_classes", "latent_dim", "input_shape"}
+_GIVEN = {
+    "gaussian",
+    "context_dim",
+    "fitted_prior",
+    "num_classes",
+    "latent_dim",
+    "input_shape",
+}
+# Numbers that the encoder gives to a flow behind its Gaussian.
+_CONTEXT_DIM = 32
 # What a VAE's own training goes by, and a classifier's does not.
-_OF_VAE_ALONE = {"kl_weight", "free_bits", "batch_normalization"}
+_OF_VAE_ALONE = {"kl_weight", "free_bits", "divergence", "batch_normalization"}
 
 
 def builders_of(
@@ -106,10 +115,11 @@ def create_model(
             labels from 0 to `num_classes - 1`. A classifier needs it.
         **options: Arguments of the networks' builders (such as `hidden_units`,
             `filters`, `activation`) and of the model's class (such as
-            `likelihood`, `kl_weight`). A classifier's are `prior`, `density`
-            (`"vae"`, the default, or a name that `kgen.densities.get` takes,
-            whose networks, if it has any, and arguments are among the
-            options) and `seed`.
+            `likelihood`, `prior`, `kl_weight`). A classifier's are `prior`, that
+            of the classes, `density` (`"vae"`, the default, or a name that
+            `kgen.densities.get` takes, whose networks, if it has any, and
+            arguments are among the options), `latent_prior`, the p(z) of its
+            VAE, and `seed`.
 
     Returns:
         A model, not yet compiled.
@@ -138,6 +148,12 @@ def create_model(
         )
     gaussian = issubclass(cls, LatentGaussianModel)
     options = {"num_classes": num_classes, "gaussian": gaussian, **options}
+    if gaussian:
+        flow = priors.get_flow(options.get("posterior"), cls.__name__)
+        options["posterior"] = flow
+        levels = options.get("levels", 1)
+        has_context = flow is not None or levels != 1
+        options["context_dim"] = _CONTEXT_DIM if has_context else 0
     bounded = len(common.check_shape(input_shape)) == 3
     if "likelihood" in known:
         likelihood = options.get("likelihood", known["likelihood"])
@@ -181,6 +197,7 @@ def _classifier(
             latent_dim=latent_dim,
             num_classes=num_classes,
             seed=seed,
+            prior=options.pop("latent_prior", "normal"),
             **options,
         )
         density = VAEDensity(vae, importance_samples, seed=seed or 0)
@@ -251,7 +268,8 @@ def options_of(name: str, network: str) -> dict[str, Any]:
         for option in _OF_VAE_ALONE:
             shared.pop(option, None)
         own = _defaults_of(BayesClassifier)
-        return {**densities.options(), **shared, **own, "density": "vae"}
+        ours = {"density": "vae", "latent_prior": shared["prior"]}
+        return {**densities.options(), **shared, **own, **ours}
     return _defaults_of(*builders_of(cls, network), cls)
 
 

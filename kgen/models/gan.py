@@ -13,11 +13,12 @@ from kgen.errors import invalid
 from kgen.losses import AdversarialLoss, Penalty
 from kgen.models import adversarial, batches, outputs, paths
 from kgen.models.adversarial import Adversarial
-from kgen.models.draws import fixed_draws, new_seed, prior_draws
+from kgen.models.draws import fixed_draws, new_seed
 from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, regularizers, update
 from kgen.parallel import replicas
 from kgen.params import SEED, Integer, Optional, Options, checked
+from kgen.priors.base import standard_normal
 
 _LOGS = (
     "loss",
@@ -289,7 +290,7 @@ class GAN(Adversarial):
         Returns:
             Array of shape `(num_samples, *input_shape)`.
         """
-        z = prior_draws(num_samples, self.latent_dim, new_seed(seed))
+        z = standard_normal(num_samples, self.latent_dim, new_seed(seed))
         labels = self._labels_for(num_samples, labels, "sample")
         return self._drawn_from(z, labels)
 
@@ -330,7 +331,9 @@ class GAN(Adversarial):
         labels = self._labels_for(num_ways, labels, "interpolate")
         if labels is not None:
             labels = np.repeat(labels, steps)
-        z = prior_draws(2 * num_ways, self.latent_dim, new_seed(seed)).numpy()
+        z = standard_normal(
+            2 * num_ways, self.latent_dim, new_seed(seed)
+        ).numpy()
         z = paths.between(z[:num_ways], z[num_ways:], steps, path)
         images = self._drawn_from(z, labels)
         return images.reshape(num_ways, steps, *self.input_shapes[0])
@@ -355,7 +358,7 @@ class GAN(Adversarial):
             return {"images": self(self.with_labels(z, labels))}
 
         def sample(num_samples, seed, labels=None):
-            z = prior_draws(num_samples, self.latent_dim, seed)
+            z = standard_normal(num_samples, self.latent_dim, seed)
             return {"images": self(self.with_labels(z, labels))}
 
         return {

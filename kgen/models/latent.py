@@ -1,31 +1,88 @@
 """What every model with a Gaussian posterior over z can do once trained."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen.arrays import Labels
 from kgen.errors import invalid
+from kgen.layers import GaussianSampling
 from kgen.losses.divergences import bound_log_var
 from kgen.models import estimates
-from kgen.models.draws import new_seed, prior_draws
+from kgen.models.draws import new_seed
 from kgen.models.encoder_decoder import EncoderDecoder
 from kgen.models.outputs import check_log_var
-from kgen.params import Integer, checked
+from kgen.params import Integer
+from kgen.priors import Divergence, Flow, NormalPrior, Posterior, Prior
 
 
 class LatentGaussianModel(EncoderDecoder):
-    """Base of models with `q(z|x)`, `p(x|z)` and the prior N(0, I).
+    """Base of models with `q(z|x)`, `p(x|z)` and the prior p(z).
 
-    What they decode to reconstruct, and what `encode` gives, is the posterior
-    mean. A subclass has a `GaussianSampling` layer, `sampling`.
+    What they decode to reconstruct, and what `encode` gives, is the mean of a
+    Gaussian posterior, or where its flow takes that mean. A subclass has a
+    `GaussianSampling` layer, `sampling`, and calls `_build_latents`.
     """
 
-    default_path = "spherical"  # as draws from the prior, far from 0
+    # Its argument `posterior` has the name of a method.
+    argument_attributes: ClassVar = {"posterior": "posterior_flow"}
+
+    def _build_latents(self):
+        """Makes the weights of the prior and of the posterior's flow."""
+        owner = type(self).__name__
+        check_posterior(owner, self.encoder, self.posterior_flow)
+        if self.divergence is not None:
+            self.divergence.check(owner, self.posterior_flow)
+            if self.free_bits:
+                expected = "0 with another divergence than the KL"
+                raise invalid("free_bits", owner, expected, self.free_bits)
+        self._build_sampling(self.sampling)
+
+    def _build_sampling(self, sampling, serving=False):
+        sampling.prior.build_for(self, serving=serving)
+        if sampling.flow is not None and not sampling.flow.built:
+            shapes = [output.shape for output in self.encoder.outputs]
+            sampling.flow.build(shapes[0], *shapes[2:])
+
+    @property
+    def prior(self) -> Prior:
+        """p(z)."""
+        return self.sampling.prior
+
+    @property
+    def default_path(self) -> str:
+        """The path of `interpolate`: as far from 0 as draws from N(0, I)."""
+        is_normal = isinstance(self.serving_prior, NormalPrior)
+        return "spherical" if is_normal else "linear"
+
+    @property
+    def has_prior(self) -> bool:
+        return True
+
+    @property
+    def serving_prior(self) -> Prior:
+        """p(z) outside of training: `fitted_prior` if there is one."""
+        if self.fitted_prior is not None:
+            return self.fitted_prior
+        return self.serving_sampling.prior
+
+    @property
+    def serving_sampling(self) -> GaussianSampling:
+        """The layer with the prior and the flow outside of training."""
+        return self.sampling
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """What is in the place of the KL in the loss, or None."""
+        return self.sampling.divergence
+
+    @property
+    def posterior_flow(self) -> Flow | None:
+        """The flow behind the Gaussian of q(z|x), or None."""
+        return self.sampling.flow
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """`keras.Model.fit`; without `KLWarmUp`, the KL term counts in full.
@@ -42,42 +99,62 @@ class LatentGaussianModel(EncoderDecoder):
         finally:
             self.sampling.reset()
 
+    @property
+    def num_start_examples(self) -> int:
+        return self.prior.num_start_examples
+
+    def start_from(self, x: np.ndarray, labels: np.ndarray | None) -> None:
+        self.prior.start_from(x, labels)
+
     # On tensors
 
     def posterior_of(
-        self, inputs: Any, encoder: keras.Model, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The mean and log-variance of q(z|x).
+        self, inputs: Any, serving: bool = True, training: bool = False
+    ) -> Posterior:
+        """q(z|x) of a batch.
 
         In float32: networks may end in half precision, in which densities can't
         be computed.
 
         Args:
             inputs: x, or `[x, labels]`.
-            encoder: `encoder` in a step of training or validation,
-                `serving_encoder` once trained.
+            serving: Whether by what the trained model uses, such as averages of
+                weights; False in a step of training or validation.
             training: Whether the encoder is being trained.
 
         Returns:
-            Two tensors of shape `(batch, latent_dim)`.
+            A `kgen.priors.Posterior`.
         """
-        mean, log_var = encoder(inputs, training=training)
-        return ops.cast(mean, "float32"), bound_log_var(log_var)
+        encoder = self.serving_encoder if serving else self.encoder
+        sampling = self.serving_sampling if serving else self.sampling
+        mean, log_var, *context = encoder(inputs, training=training)
+        return Posterior(
+            ops.cast(mean, "float32"),
+            bound_log_var(log_var),
+            *(ops.cast(x, "float32") for x in context),
+        )._replace(flow=sampling.flow)
 
     def _code(self, inputs, training=False):
-        encoder = self.encoder if training else self.serving_encoder
-        mean, _ = encoder(inputs, training=training)
-        return mean
+        return self.posterior_of(inputs, not training, training).code
+
+    def _drawn_code(self, inputs, number, seed):
+        posterior = self.posterior_of(inputs)
+        shape = tf.shape(posterior.mean)
+        z, _ = posterior.draw(tf.random.stateless_normal(shape, [seed, number]))
+        return z
 
     def _posterior(self, inputs, number=0):
-        return self.posterior_of(inputs, self.serving_encoder)
+        return self.posterior_of(inputs)[:2]
 
     # On arrays
 
     def posterior(
         self, x: Any, batch_size: int = 1024
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The approximate posterior q(z|x).
+        """The approximate posterior q(z|x), a diagonal Gaussian.
+
+        If there is a flow behind the Gaussian, this is the Gaussian before it; the
+        code of x, behind it, is what `encode` gives.
 
         Args:
             x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.
@@ -88,27 +165,11 @@ class LatentGaussianModel(EncoderDecoder):
         """
         return self._apply(self._posterior, x, batch_size)
 
-    @checked(num_samples=Integer(1))
-    def sample(
-        self,
-        num_samples: int,
-        labels: Labels | None = None,
-        seed: int | None = None,
+    def sample_codes(
+        self, x: Any, batch_size: int = 1024, seed: int | None = None
     ) -> np.ndarray:
-        """Pictures from the model: E[x|z] for z from N(0, I).
-
-        Args:
-            num_samples: How many.
-            labels: Integer or `num_samples` integers, for a conditional model.
-            seed: Integer; the same one gives the same pictures, also from the
-                exported model. None for new ones at each call.
-
-        Returns:
-            Array of shape `(num_samples, *input_shape)`.
-        """
-        labels = self._labels_for(num_samples, labels, "sample")
-        z = prior_draws(num_samples, self.latent_dim, new_seed(seed))
-        return self.decode(z, labels)
+        seed = tf.constant(new_seed(seed))
+        return self._apply(self._drawn_code, x, batch_size, seed)
 
     def attribute_vector(
         self, x: Any, y: np.ndarray, batch_size: int = 1024
@@ -154,7 +215,8 @@ class LatentGaussianModel(EncoderDecoder):
     ) -> np.ndarray:
         """The evidence lower bound of each example.
 
-        The KL term in closed form, `E_q[log p(x|z)]` by `num_samples` draws.
+        `E_q[log p(x|z)]` by `num_samples` draws, and by the same ones the KL term
+        unless it has a closed form.
 
         Args:
             x: As in `posterior`.
@@ -187,8 +249,8 @@ class LatentGaussianModel(EncoderDecoder):
 
         Returns:
             Two arrays of shape `(n,)`, nats per image: the rate
-            `KL(q(z|x) || N(0, I))`, in closed form, and the distortion
-            `-E_q[log p(x|z)]`, by `num_samples` draws.
+            `KL(q(z|x) || p(z))`, in closed form if there is one, and the
+            distortion `-E_q[log p(x|z)]`, by `num_samples` draws.
 
         References:
             Alemi et al. (2018), arXiv 1711.00464, section 2.
@@ -293,23 +355,24 @@ class LatentGaussianModel(EncoderDecoder):
     # Files
 
     def endpoints(self) -> dict:
-        """Returns those of `EncoderDecoder`, with `log_var`; and `sample`."""
-        scalar = tf.TensorSpec((), "int32", "num_samples")
-        seed = tf.TensorSpec((), "int32", "seed")
+        """Returns those of `EncoderDecoder`, `encode` with `log_var`.
+
+        With a flow behind the Gaussian, `encode` gives z, too, where the flow
+        takes the mean.
+        """
         labels = self.label_specs()
 
         def encode(images, labels=None):
-            mean, log_var = self._posterior(self.with_labels(images, labels))
-            return {"mean": mean, "log_var": log_var}
-
-        def sample(num_samples, seed, labels=None):
-            z = prior_draws(num_samples, self.latent_dim, seed)
-            return {"images": self.decoded(self.with_labels(z, labels))}
+            inputs = self.with_labels(images, labels)
+            posterior = self.posterior_of(inputs)
+            parts = {"mean": posterior.mean, "log_var": posterior.log_var}
+            if self.posterior_flow is not None:
+                parts["z"] = posterior.code
+            return parts
 
         return {
             **super().endpoints(),
             "encode": (encode, [self.image_spec(), *labels]),
-            "sample": (sample, [scalar, seed, *labels]),
         }
 
     def lite_endpoints(self) -> dict:
@@ -323,23 +386,36 @@ class LatentGaussianModel(EncoderDecoder):
 
         def encode(images, labels=None):
             inputs = self.with_labels(images, labels)
-            mean, log_var = self.serving_encoder(inputs, training=False)
-            return {
+            mean, log_var, *_ = self.serving_encoder(inputs, training=False)
+            parts = {
                 "mean": ops.cast(mean, "float32"),
                 "log_var": ops.cast(log_var, "float32"),
             }
+            if self.posterior_flow is not None:
+                parts["z"] = self.posterior_of(inputs).code
+            return parts
 
         return {**signatures, "encode": (encode, specs)}
 
 
-def check_posterior(owner: str, encoder: keras.Model) -> None:
-    """Raises unless the encoder ends in `(mean, log_var)`."""
+def check_posterior(
+    owner: str, encoder: keras.Model, flow: Flow | None = None
+) -> None:
+    """Raises unless the encoder ends in what the posterior needs.
+
+    Args:
+        owner: Name of the model, for the message.
+        encoder: The encoder.
+        flow: The flow behind the Gaussian, to which the encoder may give a
+            context, or None.
+    """
     outputs = encoder.outputs
-    if len(outputs) != 2 or outputs[0].shape != outputs[1].shape:
+    most = 2 if flow is None else 3
+    if not 2 <= len(outputs) <= most or outputs[0].shape != outputs[1].shape:
+        expected = "two outputs of one shape, (mean, log_var)"
+        if flow is not None:
+            expected += ", and perhaps a third one, the flow's context"
         raise invalid(
-            "encoder",
-            owner,
-            "two outputs of one shape, (mean, log_var)",
-            [output.shape for output in outputs],
+            "encoder", owner, expected, [output.shape for output in outputs]
         )
     check_log_var(owner, encoder)

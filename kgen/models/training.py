@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kgen import optimizers
 from kgen.errors import InvalidArgument, check_keywords, invalid
-from kgen.models import checks, faults, graph_checks
+from kgen.models import batches, checks, faults, graph_checks
 from kgen.models.steps import batches_in, exactly
 from kgen.parallel import replicas
 from kgen.params import (
@@ -264,6 +264,7 @@ class Trained(keras.Model):
             checks.check_data(
                 self, validation_data, argument="validation_data", owner=owner
             )
+        self._before_fit(x, y, validation_split)
         if shuffle is None:  # as Keras does, where the data can be shuffled
             is_array = hasattr(x, "shape") or isinstance(x, (tuple, list))
             shuffle = is_array or bool(getattr(x, "num_batches", 0))
@@ -289,6 +290,32 @@ class Trained(keras.Model):
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
             )
+
+    def _before_fit(self, x, y, validation_split):
+        """Gives the model the training examples that it starts from.
+
+        Args:
+            x: What `fit` was given, checked.
+            y: Labels beside it, or None.
+            validation_split: The share of arrays that is not trained on.
+        """
+        count = self.num_start_examples
+        examples = count and batches.some(self, x, y, count, validation_split)
+        if examples:
+            self.start_from(*examples)
+
+    @property
+    def num_start_examples(self) -> int:
+        """How many training examples `start_from` wants; 0 once it had them."""
+        return 0
+
+    def start_from(self, x: np.ndarray, labels: np.ndarray | None) -> None:
+        """Takes training examples for initial weights, before the first step.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`.
+            labels: `n` integers, or None.
+        """
 
     def _own_callbacks(self, callbacks: list) -> list:
         """Returns `fit`'s callbacks with those that the model adds."""

@@ -7,15 +7,17 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgen import priors
 from kgen.errors import invalid
 from kgen.layers import GaussianSampling
-from kgen.losses import Likelihood, gaussian_kl, likelihoods
+from kgen.losses import Likelihood, likelihoods
 from kgen.models.encoder_decoder import check_fit
-from kgen.models.estimates import log_density, log_prob_given
-from kgen.models.latent import LatentGaussianModel, check_posterior
+from kgen.models.estimates import log_prob_given
+from kgen.models.latent import LatentGaussianModel
 from kgen.models.training import training_step, validation_step
 from kgen.models.updates import Player, regularizers, update
 from kgen.params import SEED, Integer, Number, Optional, checked
+from kgen.priors import Divergence, Flow, Prior
 
 
 class VAELosses(NamedTuple):
@@ -35,12 +37,14 @@ class VAE(LatentGaussianModel):
 
     What is minimised is, in nats per image and averaged over the batch,
 
-        -E_q(z|x)[log p(x|z)] + kl_weight * KL(q(z|x) || N(0, I)) + regularizers
+        -E_q(z|x)[log p(x|z)] + kl_weight * KL(q(z|x) || p(z)) + regularizers
 
     with one draw of z by reparameterisation. What training reports are these
     parts, `reconstruction_loss`, `kl_loss` and `regularization_loss`, their sum
     `loss`, and `elbo`, the bound on log p(x) itself: it is free of `kl_weight`
-    and `free_bits`, so that it compares between models.
+    and `free_bits`, so that it compares between models. The KL term has a closed
+    form where q(z|x) is Gaussian and p(z) is N(0, I); else it is estimated by the
+    same draw of z.
 
     With `importance_samples=K > 1`, the loss uses the bound of the
     importance-weighted autoencoder instead of the ELBO: minus the log of the
@@ -51,7 +55,8 @@ class VAE(LatentGaussianModel):
 
     Args:
         encoder: Built `keras.Model` from x, or `[x, labels]`, to
-            `(mean, log_var)`, both of shape `(batch, latent_dim)`.
+            `(mean, log_var)`, both of shape `(batch, latent_dim)`; for a flow as
+            the posterior perhaps to `(mean, log_var, context)`.
         decoder: Built `keras.Model` from z, or `[z, labels]`, to the
             likelihood's parameters, of the shape of x.
         likelihood: `"gaussian:learned"` (one standard deviation, trained),
@@ -60,10 +65,29 @@ class VAE(LatentGaussianModel):
             `"bernoulli"`, `"continuous_bernoulli"`, or a `Likelihood`.
         kl_weight: Weight of the KL term, >= 0 (beta-VAE).
         free_bits: Nats per latent dimension that cost nothing: the batch mean
-            of each dimension's KL counts as at least this much. Must be 0 if
-            `importance_samples > 1`.
+            of each dimension's KL counts as at least this much; where the KL is
+            estimated, that of their sum. Must be 0 if `importance_samples > 1`.
         importance_samples: K, the number of draws of z for each example.
         seed: Integer for the draws of z, or None.
+        prior: p(z): `"normal"`, N(0, I); `"mixture:K"`, a mixture of K Gaussians;
+            `"vamp:K"`, one of the posteriors of K pseudo-inputs (VampPrior);
+            `"flow:L"`, a normalising flow of L coupling layers; or a
+            `kgen.priors.Prior`. All but the first are learned with the model.
+        posterior: q(z|x): `"gaussian"`, a diagonal Gaussian; `"flow:L"`, a
+            normalising flow of L coupling layers behind it, which depends on the
+            encoder's context if there is one; or a `kgen.priors.Flow`.
+        levels: 1, or 2 for a hierarchy: the first half of the code is the upper
+            level z2, the second half the lower level z1. Then the model is
+            `p(z2) p(z1|z2) p(x|z1, z2)` with `q(z2|x) q(z1|x, z2)`, and `prior` is
+            p(z2). z1 given z2 is a Gaussian in both. The decoder takes both, and
+            `encode` gives both.
+        divergence: What the KL term is: `"kl"`; `"mmd"`, the maximum mean
+            discrepancy of all codes to p(z) (Wasserstein autoencoder), which is
+            far smaller than a KL: give it a `kl_weight` of 10 to 1000; or
+            `"total_correlation:BETA"`, the KL in which the total correlation counts
+            beta times (beta-TCVAE). `elbo` has the KL in any case.
+        fitted_prior: What `fit_prior` had fitted when a saved model was loaded.
+            Leave it None, and call `fit_prior`.
 
     Raises:
         InvalidArgument: If networks don't fit together, or a value is out of
@@ -79,11 +103,15 @@ class VAE(LatentGaussianModel):
     References:
         Kingma & Welling (2014), arXiv 1312.6114, equation 10;
         Burda et al. (2016), arXiv 1509.00519, equation 8;
-        Sohn et al. (2015), equation 4 (with labels).
+        Sohn et al. (2015), equation 4 (with labels);
+        Tomczak & Welling (2018), arXiv 1705.07120 (other priors);
+        Rezende & Mohamed (2015), arXiv 1505.05770, section 4.2 (flows);
+        Sonderby et al. (2016), arXiv 1602.02282, section 2 (levels).
     """
 
     @checked(
         importance_samples=Integer(1),
+        levels=Integer(1, 2),
         kl_weight=Number(0.0),
         free_bits=Number(0.0),
         seed=Optional(SEED),
@@ -97,24 +125,46 @@ class VAE(LatentGaussianModel):
         free_bits: float = 0.0,
         importance_samples: int = 1,
         seed: int | None = None,
+        prior: Prior | str = "normal",
+        posterior: Flow | str | None = "gaussian",
+        levels: int = 1,
+        divergence: Divergence | str | None = "kl",
+        fitted_prior: Prior | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.importance_samples = importance_samples
+        self.levels = levels
         self.kl_weight = kl_weight
         self.free_bits = free_bits
         self.seed = seed
         if importance_samples > 1 and free_bits:
             expected = "0 with importance_samples > 1"
             raise invalid("free_bits", "VAE", expected, free_bits)
-        self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
+        prior, flow = priors.with_levels(
+            levels,
+            priors.get(prior, "VAE"),
+            priors.get_flow(posterior, "VAE"),
+        )
+        self.sampling = GaussianSampling(
+            kl_weight,
+            free_bits,
+            seed=seed,
+            prior=prior,
+            flow=flow,
+            divergence=priors.get_divergence(divergence, "VAE"),
+        )
+        if importance_samples > 1 and self.divergence is not None:
+            expected = '"kl" with importance_samples > 1'
+            raise invalid("divergence", "VAE", expected, divergence)
         logs = list(VAELosses._fields)
         if importance_samples == 1:
             logs.remove("importance_gain")
         likelihood = likelihoods.get(likelihood, "VAE")
         self._set_encoder_decoder(logs, likelihood, encoder, decoder)
-        check_posterior("VAE", encoder)
         check_fit("VAE", encoder, decoder, encoder.outputs[:1])
+        self._build_latents()
+        self._set_fitted_prior(fitted_prior)
 
     @training_step
     def train_step(self, data: Any) -> dict:
@@ -134,25 +184,24 @@ class VAE(LatentGaussianModel):
         """The negative ELBO by one draw of z, or the bound by K of them."""
         if self.importance_samples > 1:
             return self._importance_weighted_losses(inputs, training)
-        # q(z|x), one draw z = mean + exp(log_var / 2) * eps, and the KL term with
-        # its weight and free bits, which the layer `sampling` adds as its loss
-        mean, log_var = self.posterior_of(inputs, self.encoder, training)
+        # q(z|x), one draw of z by reparameterisation, and the KL term with its
+        # weight and free bits, which the layer `sampling` adds as its loss
+        posterior = self.posterior_of(inputs, False, training)
         regularization = regularizers(self.encoder)
-        z = self.sampling([mean, log_var])
-        kl = sum(self.sampling.losses)
+        z, kl = self.sampling(posterior.parameters, return_kl=True)
+        weighted_kl = sum(self.sampling.losses)
         # -log p(x|z)
         code = self.decoder_inputs(z, inputs)
         parameters = self.decoder(code, training=training)
         regularization += regularizers(self.decoder, self.likelihood)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
-        # The bound itself has the KL without weight and free bits.
-        unweighted_kl = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return VAELosses(
-            loss=reconstruction + kl + regularization,
+            loss=reconstruction + weighted_kl + regularization,
             reconstruction_loss=reconstruction,
-            kl_loss=kl,
+            kl_loss=weighted_kl,
             regularization_loss=regularization,
-            elbo=-reconstruction - ops.mean(unweighted_kl),
+            # The bound itself has the KL without weight and free bits.
+            elbo=-reconstruction - ops.mean(kl),
         )
 
     def _importance_weighted_losses(self, inputs, training):
@@ -160,12 +209,13 @@ class VAE(LatentGaussianModel):
         count = self.importance_samples
         kl_weight = self.sampling.current_kl_weight  # a callback may set it
         # K draws of z for each example, and the logarithms of their weights w
-        mean, log_var = self.posterior_of(inputs, self.encoder, training)
+        posterior = self.posterior_of(inputs, False, training)
         regularization = regularizers(self.encoder)
-        z = self.sampling.draw(mean, log_var, (count, *ops.shape(mean)))
+        shape = (count, *ops.shape(posterior.mean))
+        z, log_q = posterior.draw(self.sampling.noise(shape))
         log_lik = log_prob_given(self, self.decoder, z, inputs, training)
         regularization += regularizers(self.decoder, self.likelihood)
-        log_ratio = log_density(z, mean, log_var) - log_density(z)
+        log_ratio = log_q - self.prior.log_prob(z)
         log_weights = log_lik - kl_weight * log_ratio
         # The logarithm of their mean is never below the mean of their logarithms.
         bound = ops.logsumexp(log_weights, axis=0) - math.log(count)

@@ -3,17 +3,16 @@
 from typing import Any, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
-from keras import ops
 from tensorflow import Tensor
 
 from kgen.densities import Density
 from kgen.errors import invalid
-from kgen.losses import gaussian_kl
 from kgen.models import estimates
-from kgen.models.draws import prior_draws
 from kgen.models.vae import VAE
 from kgen.params import SEED, Integer, checked
+from kgen.priors.base import noise
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -143,12 +142,16 @@ class VAEDensity(Density):
 
     def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
         """E[x|z] of each, for z from the prior."""
-        z = prior_draws(tf.shape(labels)[0], self._largest, seed)
+        normal, uniform = noise(tf.shape(labels)[0], self._largest, seed)
         if not isinstance(self.models, list):
+            z = self.models.serving_prior.transform(normal, uniform)
             return self.models.decoded([z, labels])
-        return self._by_class(
-            labels, lambda model, z: model.decoded(z[:, : model.latent_dim]), z
-        )
+
+        def decoded(model, normal, uniform):
+            normal = normal[:, : model.latent_dim]
+            return model.decoded(model.serving_prior.transform(normal, uniform))
+
+        return self._by_class(labels, decoded, normal, uniform)
 
     def _by_class(self, labels, function, *rows):
         """`function(model, *rows)` for each class's rows, in the rows' order."""
@@ -169,18 +172,18 @@ class VAEDensity(Density):
     def _noise(self, x):
         """For all rows of a batch: replicas can't draw theirs of a piece."""
         shape = (tf.shape(x)[0], self._largest)
-        return self._all[0].sampling.draw(0.0, tf.zeros(shape), shape)
+        return self._all[0].sampling.noise(shape)
 
     def _bound(self, model, labels, x, eps):
         """The ELBO by one draw of z, to be differentiated."""
         inputs = model.with_labels(x, labels)
-        mean, log_var = model.posterior_of(inputs, model.encoder, training=True)
-        z = mean + ops.exp(0.5 * log_var) * eps[:, : model.latent_dim]
+        posterior = model.posterior_of(inputs, serving=False, training=True)
+        z, log_q = posterior.draw(eps[:, : model.latent_dim])
         parameters = model.decoder(
             model.decoder_inputs(z, inputs), training=True
         )
-        divergence = ops.sum(gaussian_kl(mean, log_var), axis=-1)
-        return model.likelihood.log_prob(x, parameters) - divergence
+        kl, _ = posterior.kl(model.prior, z, log_q)
+        return model.likelihood.log_prob(x, parameters) - kl
 
     def _estimate(self, model, labels, x):
         """log p(x|y), not to be differentiated."""
@@ -192,6 +195,26 @@ class VAEDensity(Density):
             return -distortion - rate
         log_prob, _ = estimates.importance_sampling(*draws, common=True)
         return log_prob
+
+    @property
+    def num_start_examples(self) -> int:
+        wanted = max(model.num_start_examples for model in self._all)
+        if not isinstance(self.models, list):
+            return wanted
+        return (
+            2 * len(self.models) * wanted
+        )  # about twice as many of each class
+
+    def start_from(self, x: np.ndarray, labels: np.ndarray) -> None:
+        # For pseudo-inputs of a VampPrior. Without a label, classes take turns.
+        turns = np.arange(len(x)) % self.num_classes
+        labels = np.where(labels < 0, turns, labels)
+        for label, model in enumerate(self._all):
+            if isinstance(self.models, list):  # first those of its own class
+                order = np.argsort(labels != label, kind="stable")
+                model.start_from(x[order], None)
+            else:
+                model.start_from(x, labels)
 
     def regularization(self) -> Tensor:
         return sum(model.regularization() for model in self._all)

@@ -7,13 +7,12 @@ import tensorflow as tf
 from keras import ops
 from keras.optimizers import Optimizer
 
-from kgen import optimizers
+from kgen import optimizers, priors
 from kgen.layers import GaussianSampling
 from kgen.losses import (
     AdversarialLoss,
     Likelihood,
     Penalty,
-    gaussian_kl,
     likelihoods,
 )
 from kgen.models import adversarial
@@ -21,12 +20,13 @@ from kgen.models.adversarial import Adversarial, DiscriminatorOutputs
 from kgen.models.averages import WeightAverage
 from kgen.models.draws import fixed_draws
 from kgen.models.encoder_decoder import check_fit
-from kgen.models.latent import LatentGaussianModel, check_posterior
+from kgen.models.latent import LatentGaussianModel
 from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, regularizers, update
 from kgen.networks.common import layer_output
 from kgen.parallel import replicas
 from kgen.params import SEED, Number, Optional, checked
+from kgen.priors import Divergence, Flow, Prior
 
 # Cross-entropy at which neither side is ahead: about log 2, from the authors'
 # code.
@@ -69,10 +69,10 @@ _LOGS = [
 class VAEGAN(Adversarial, LatentGaussianModel):
     """Variational autoencoder with a discriminator: a VAE's codes, sharp pictures.
 
-    With z from q(z|x), x1 = Dec(z), z2 from N(0, I) and x2 = Dec(z2), three
+    With z from q(z|x), x1 = Dec(z), z2 from p(z) and x2 = Dec(z2), three
     players are updated together, each by the gradient of its own loss:
 
-        encoder:        kl_weight * KL(q(z|x) || N(0, I)) + L
+        encoder:        kl_weight * KL(q(z|x) || p(z)) + L
         decoder:        reconstruction_weight * L + adversarial_weight * G
         discriminator:  D
 
@@ -88,7 +88,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     L's gradient passes without updating the discriminator, and p(x|z) the
     likelihood of pixels. Each network's regularizers go to its own player. The
     likelihood's own variables are the decoder's, and follow -log p(x|z) even where
-    L is of features alone.
+    L is of features alone. What is learned of p(z), or of a flow behind q(z|x), is
+    the encoder's.
 
     A batch of `fit` is cut into `discriminator_steps` parts; the encoder and the
     decoder are updated with the last one.
@@ -115,6 +116,11 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             their scale low, and with 1, as in a VAE, the posterior collapses.
         free_bits: As in `VAE`.
         seed: Integer for all draws, or None.
+        prior: p(z), as in `VAE`.
+        posterior: q(z|x), as in `VAE`.
+        divergence: What the KL term is, as in `VAE`.
+        fitted_prior: What `fit_prior` had fitted when a saved model was loaded.
+            Leave it None, and call `fit_prior`.
 
     Raises:
         InvalidArgument: If networks don't fit together, or a value is out of
@@ -150,6 +156,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         kl_weight: float = 0.02,
         free_bits: float = 0.0,
         seed: int | None = None,
+        prior: Prior | str = "normal",
+        posterior: Flow | str | None = "gaussian",
+        divergence: Divergence | str | None = "kl",
+        fitted_prior: Prior | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -157,7 +167,14 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         self.kl_weight = kl_weight
         self.free_bits = free_bits
         self.seed = seed
-        self.sampling = GaussianSampling(kl_weight, free_bits, seed=seed)
+        self.sampling = GaussianSampling(
+            kl_weight,
+            free_bits,
+            seed=seed,
+            prior=priors.get(prior, "VAEGAN"),
+            flow=priors.get_flow(posterior, "VAEGAN"),
+            divergence=priors.get_divergence(divergence, "VAEGAN"),
+        )
         # With the seed of `sampling`, z2 would equal the noise of q(z|x).
         prior_seed = None if seed is None else seed + 1
         self.seed_generator = keras.random.SeedGenerator(prior_seed)
@@ -168,11 +185,17 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             decoder,
             discriminator=discriminator,
         )
-        check_posterior("VAEGAN", encoder)
         check_fit("VAEGAN", encoder, decoder, encoder.outputs[:1])
+        self._build_latents()
         self._set_players(decoder, discriminator)
-        # Codes of the averaged encoder are what the averaged decoder expects.
+        # Codes of the averaged encoder are what the averaged decoder expects, and
+        # so are draws of a prior that is learned with them.
         self.encoder_average = WeightAverage(encoder)
+        self.sampling_average = None
+        if self.sampling.trainable_variables:
+            copy = GaussianSampling.from_config(self.sampling.get_config())
+            self._build_sampling(copy, serving=True)
+            self.sampling_average = WeightAverage(self.sampling, copy)
         self.feature_layer = feature_layer
         features = layer_output(
             discriminator, feature_layer, "feature_layer", "VAEGAN"
@@ -182,6 +205,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         # In a function: a network that is an attribute is saved, and the
         # discriminator's layers would be saved twice.
         self._logits_and_features = lambda x, **kwargs: network(x, **kwargs)
+        self._set_fitted_prior(fitted_prior)
 
     @compiles(
         **adversarial.CONSTRAINTS,
@@ -250,7 +274,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         self.adversarial_weight = adversarial_weight
         self.equilibrium_margin = equilibrium_margin
         optimizer = self._player_optimizer(
-            "optimizer", optimizer, self.encoder.trainable_variables
+            "optimizer", optimizer, self._encoder_variables
         )
         if decoder_optimizer is None:
             decoder_optimizer = optimizers.another(optimizer)
@@ -277,7 +301,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
                 "equilibrium_margin": equilibrium_margin,
             },
             optimizer,
-            self.encoder.trainable_variables,
+            self._encoder_variables,
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
             jit_compile=jit_compile,
@@ -289,7 +313,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
 
     @property
     def _averages(self):
-        return [*super()._averages, (self.encoder_average, self.encoder)]
+        pairs = [*super()._averages, (self.encoder_average, self.encoder)]
+        if self.sampling_average is not None:
+            pairs.append((self.sampling_average, self.sampling))
+        return pairs
 
     @property
     def serving_encoder(self) -> keras.Model:
@@ -300,8 +327,20 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         return self.serving_generator
 
     @property
+    def serving_sampling(self) -> GaussianSampling:
+        if self._averaged and self.sampling_average is not None:
+            return self.sampling_average.copy
+        return self.sampling
+
+    @property
     def _followers(self):
         return [self.decoder_optimizer, self.discriminator_optimizer]
+
+    @property
+    def _encoder_variables(self):
+        return (
+            self.encoder.trainable_variables + self.sampling.trainable_variables
+        )
 
     @property
     def _decoder_variables(self):
@@ -314,9 +353,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
         *first, last = self._parts(inputs, self.discriminator_steps)
-        encoder = Player(
-            self.optimizer, self.encoder.trainable_variables, "encoder"
-        )
+        encoder = Player(self.optimizer, self._encoder_variables, "encoder")
         decoder = Player(
             self.decoder_optimizer,
             self._decoder_variables,
@@ -347,15 +384,15 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         x, labels = self._split(inputs)
         # z from q(z|x), and x1 = Dec(z), by the weights and not their averages;
         # the KL term is the loss of the layer `sampling`
-        mean, log_var = self.posterior_of(inputs, self.encoder, training)
+        posterior = self.posterior_of(inputs, False, training)
         encoder_regularization = regularizers(self.encoder)
-        z = self.sampling([mean, log_var])
-        kl = sum(self.sampling.losses)
+        z, kl = self.sampling(posterior.parameters, return_kl=True)
+        weighted_kl = sum(self.sampling.losses)
         code = self.decoder_inputs(z, inputs)
         parameters = self.decoder(code, training=training)
         decoder_regularization = regularizers(self.decoder, self.likelihood)
         x1 = self.likelihood.mean(parameters)
-        # z2 from N(0, I), and x2 = Dec(z2)
+        # z2 from p(z), and x2 = Dec(z2)
         x2 = self._decoded_prior(inputs, training)
         # D (as `d`), and G over both kinds of generated examples
         shown = self._shown(x, x1, x2, training)
@@ -374,24 +411,27 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         held = ops.stop_gradient(parameters)
         likelihood_loss = weight * self._pixel_error(x, held)
         regularization = encoder_regularization + decoder_regularization
-        unweighted_kl = ops.sum(gaussian_kl(mean, log_var), axis=-1)
         return VAEGANLosses(
-            encoder=kl + reconstruction + encoder_regularization,
+            encoder=weighted_kl + reconstruction + encoder_regularization,
             decoder=self.reconstruction_weight * reconstruction
             + self.adversarial_weight * generator_loss
             + decoder_regularization
             + likelihood_loss,
             discriminator=d.loss,
-            loss=kl + reconstruction + generator_loss + d.loss + regularization,
+            loss=weighted_kl
+            + reconstruction
+            + generator_loss
+            + d.loss
+            + regularization,
             reconstruction_loss=reconstruction,
-            kl_loss=kl,
+            kl_loss=weighted_kl,
             generator_loss=generator_loss,
             discriminator_loss=d.discriminator_loss,
             penalty=d.penalty,
             regularization_loss=d.regularization_loss + regularization,
             real_probability=d.real_probability,
             fake_probability=d.fake_probability,
-            elbo=-pixel_error - ops.mean(unweighted_kl),
+            elbo=-pixel_error - ops.mean(kl),
             **self._gates(real, fakes),
         )
 
@@ -411,8 +451,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     def _decoded_prior(self, inputs, training):
         """As many decoded draws from the prior as there are examples."""
         x, _ = self._split(inputs)
-        shape = (ops.shape(x)[0], self.latent_dim)
-        z = replicas.normal(shape, self.seed_generator)
+        z = self.prior.draw(ops.shape(x)[0], self.seed_generator)
         code = self.decoder_inputs(z, inputs)
         return self.likelihood.mean(self.decoder(code, training=training))
 

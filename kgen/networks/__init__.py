@@ -9,6 +9,8 @@ arguments mean the same in all of them:
         returns has this shape.
     latent_dim: Size of z.
     gaussian: Whether an encoder ends in `(mean, log_var)`, or in z alone.
+    context_dim: How many numbers the encoder gives to a flow behind the Gaussian;
+        0 for no such output.
     hidden_units: Widths of the dense layers; `()` for none. Those of the
         *encoder* or *discriminator*, where a network mirrors it: used in
         reverse.

@@ -125,6 +125,7 @@ ARGUMENTS = {
     "input_shape": Shape(),
     "latent_dim": Integer(1),
     "gaussian": Boolean(),
+    "context_dim": Integer(0),
     "hidden_units": Each(
         Integer(1), "a sequence of positive integers, such as (400,)"
     ),
@@ -307,13 +308,23 @@ def normalised(spectral_normalization: bool) -> Callable:
 
 
 def latent_outputs(
-    features: KerasTensor, latent_dim: int, gaussian: bool
+    features: KerasTensor,
+    latent_dim: int,
+    gaussian: bool,
+    context_dim: int = 0,
 ) -> KerasTensor | list[KerasTensor]:
-    """The end of an encoder: `[mean, log_var]`, or z alone; in float32."""
+    """The end of an encoder: `[mean, log_var]`, or z alone; in float32.
+
+    With a `context_dim`, a Gaussian's parameters are followed by the context.
+    """
     if not gaussian:
         return layers.Dense(latent_dim, dtype="float32", name="z")(features)
     posterior = layers.Dense(2 * latent_dim, dtype="float32", name="posterior")
-    return ops.split(posterior(features), 2, axis=-1)
+    parameters = ops.split(posterior(features), 2, axis=-1)
+    if not context_dim:
+        return parameters
+    context = layers.Dense(context_dim, dtype="float32", name="context")
+    return [*parameters, context(features)]
 
 
 def layer_output(

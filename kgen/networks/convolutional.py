@@ -35,6 +35,7 @@ def encoder(
     latent_dim: int,
     *,
     gaussian: bool = True,
+    context_dim: int = 0,
     filters: int = 32,
     max_filters: int = 256,
     hidden_units: Sequence[int] = (256,),
@@ -49,7 +50,8 @@ def encoder(
     then dense layers. `kgen.networks` describes the arguments.
 
     Returns:
-        A `keras.Model` from x to `[mean, log_var]`, or to z alone.
+        A `keras.Model` from x to `[mean, log_var]`, perhaps with a context, or to z
+        alone.
     """
     inputs = common.Inputs(input_shape, "images", num_classes)
     kwargs, activated = common.hidden_layers(
@@ -62,7 +64,7 @@ def encoder(
     x = common.Flatten()(x)
     for units in hidden_units:
         x = activated(Dense(units, **kwargs)(x))
-    outputs = common.latent_outputs(x, latent_dim, gaussian)
+    outputs = common.latent_outputs(x, latent_dim, gaussian, context_dim)
     return inputs.network(outputs, "encoder")
 
 

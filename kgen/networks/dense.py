@@ -16,6 +16,7 @@ def encoder(
     latent_dim: int,
     *,
     gaussian: bool = True,
+    context_dim: int = 0,
     hidden_units: Sequence[int] = (512, 256),
     activation: common.Activation = "relu",
     kernel_regularizer: common.Regularizer = None,
@@ -24,12 +25,13 @@ def encoder(
     """Builds a dense encoder; `kgen.networks` describes the arguments.
 
     Returns:
-        A `keras.Model` from x to `[mean, log_var]`, or to z alone.
+        A `keras.Model` from x to `[mean, log_var]`, perhaps with a context, or to z
+        alone.
     """
     inputs = common.Inputs(input_shape, "images", num_classes)
     x = inputs.with_labels(common.Flatten()(inputs.x))
     x = _hidden(x, hidden_units, activation, kernel_regularizer)
-    outputs = common.latent_outputs(x, latent_dim, gaussian)
+    outputs = common.latent_outputs(x, latent_dim, gaussian, context_dim)
     return inputs.network(outputs, "encoder")
 
 

@@ -127,6 +127,24 @@ def all_sum(x: Tensor) -> Tensor:
     return x if count() == 1 else _all_sum(x)
 
 
+def gathered(x: Tensor) -> Tensor:
+    """The rows of all replicas, in the batch's order, to be differentiated.
+
+    Args:
+        x: Tensor with one row for each example.
+    """
+    if count() == 1:
+        return x
+    rows, index = without_padding(x), _index()
+    size = tf.shape(rows)[0]
+    own = tf.one_hot(index, count()) * tf.cast(size, "float32")
+    sizes = tf.cast(all_sum(own), "int32")  # of all replicas
+    start = tf.reduce_sum(sizes[:index])
+    rest = tf.reduce_sum(sizes) - start - size
+    places = [[start, rest]] + [[0, 0]] * (x.shape.rank - 1)
+    return all_sum(tf.pad(rows, places))
+
+
 @contextlib.contextmanager
 def frees_graphs() -> Iterator[None]:
     """After it, the graphs that it made can go: some 10 MB of a model.

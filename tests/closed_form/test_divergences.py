@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from kgen.losses import gaussian_kl, gaussian_log_prob
+from kgen.losses.divergences import gaussian_log_prob_of_all
 
 RNG = np.random.default_rng(0)
 M1, L1, M2, L2 = (RNG.normal(size=(6, 4)).astype("float32") for _ in range(4))
@@ -41,3 +42,14 @@ def test_log_prob_is_scipys():
         stats.norm.logpdf(M2, M1, np.exp(0.5 * L1)),
         rtol=1e-5,
     )
+
+
+def test_the_densities_of_all_gaussians_are_scipys():
+    """Also far away from narrow ones, where large numbers are subtracted."""
+    log_var = 4.0 * L1 - 4.0
+    z = np.concatenate([M2, M1 + 0.1 * np.exp(0.5 * log_var), 30.0 + M1])
+    found = gaussian_log_prob_of_all(z.reshape(2, 9, 4), M1, log_var)
+    exact = stats.norm.logpdf(
+        z[:, None].astype("float64"), M1, np.exp(0.5 * log_var)
+    ).sum(axis=-1)
+    np.testing.assert_allclose(found, exact.reshape(2, 9, 6), rtol=1e-6)

@@ -11,7 +11,9 @@ def inputs_for(model, signature, count, seed=0):
     draws = np.random.default_rng([count, seed])
     values = {
         "images": draws.random((count, 8, 8, 1), "float32"),
-        "z": draws.normal(size=(count, 3)).astype("float32"),
+        "z": draws.normal(size=(count, getattr(model, "latent_dim", 3))).astype(
+            "float32"
+        ),
         "labels": draws.integers(0, CLASSES, count).astype("int32"),
         "num_samples": np.int32(count),
         "seed": np.int32(seed),
@@ -32,7 +34,10 @@ def by_python(model, signature, inputs):
     if signature == "serving_default" and hasattr(model, "log_joint"):
         return {"probabilities": model.predict(x, verbose=0)}
     if signature == "encode" and hasattr(model, "posterior"):
-        return dict(zip(("mean", "log_var"), model.posterior(pair)))
+        found = dict(zip(("mean", "log_var"), model.posterior(pair)))
+        if model.posterior_flow is not None:
+            found["z"] = model.encode(pair)
+        return found
     name, call = {
         "serving_default": ("images", lambda: model.reconstruct(pair)),
         "denoise": ("images", lambda: model.denoise(pair)),

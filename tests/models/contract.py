@@ -54,11 +54,11 @@ def small_model(
         options.setdefault("hidden_units", (16,))
     else:
         options.setdefault("filters", 4)
+    options.setdefault("latent_dim", 3)
     model = kgen.create_model(
         name,
         input_shape=(8, 8, 1),
         network=network,
-        latent_dim=3,
         num_classes=CLASSES if conditional else None,
         **options,
     )

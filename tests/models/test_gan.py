@@ -12,7 +12,7 @@ from scipy.special import expit
 import kgen
 from kgen.errors import InvalidArgument
 from kgen.losses import adversarial
-from kgen.models.draws import prior_draws
+from kgen.priors.base import standard_normal
 from tests.models import contract
 from tests.models.contract import CLASSES, EAGERLY, X, Y
 
@@ -364,7 +364,7 @@ def test_compiled_with_an_average_later_it_starts_from_the_weights():
         gan.train_on_batch(x)
         weight = gan.average.copy.get_weights()[0]
         assert gan.predict(z, verbose=0) == pytest.approx(weight)
-        drawn = gan.sample(1, seed=0) / prior_draws(1, 1, 0).numpy()
+        drawn = gan.sample(1, seed=0) / standard_normal(1, 1, 0).numpy()
         assert drawn == pytest.approx(weight, rel=1e-5)
     kept = gan.average.copy.get_weights()
     gan.compile("adam:0.1", ema_decay=0.5)  # goes on with the same average
@@ -378,7 +378,7 @@ def test_loaded_uncompiled_it_still_draws_by_the_average(tmp_path):
     loaded = kgen.load_model(tmp_path / "gan.keras", compile=False)
     images = gan.sample(3, seed=0)
     np.testing.assert_array_equal(images, loaded.sample(3, seed=0))
-    generator = gan.generator(prior_draws(3, 3, 0)).numpy()
+    generator = gan.generator(standard_normal(3, 3, 0)).numpy()
     assert not np.allclose(images, generator, atol=1e-4)
 
 
@@ -393,7 +393,7 @@ def test_weights_load_into_what_compile_said(tmp_path, decay):
         with contract.put_back(gan):
             gan.sample(1, seed=0)
             gan.load_weights(tmp_path / "gan.weights.h5")
-            z = prior_draws(4, 3, 0)
+            z = standard_normal(4, 3, 0)
             averaged = decay is not None and other_decay is not None
             network = given.average.copy if averaged else given.generator
             np.testing.assert_allclose(

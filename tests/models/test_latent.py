@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kgen.errors import InvalidArgument
-from kgen.models.draws import prior_draws
 from kgen.models.paths import PATHS, between
+from kgen.priors.base import standard_normal
 from tests.models import contract
 from tests.models.contract import X, Y
 
@@ -51,7 +51,7 @@ def test_ways_between_draws(path):
     ends = gan.sample(8, seed=5)
     np.testing.assert_allclose(images[:, 0], ends[:4], atol=1e-5)
     np.testing.assert_allclose(images[:, 2], ends[4:], atol=1e-5)
-    z = prior_draws(8, 3, 5).numpy()
+    z = standard_normal(8, 3, 5).numpy()
     middle = PATHS[path](z[:4], z[4:], 0.5)
     np.testing.assert_allclose(images[:, 1], gan(middle), atol=1e-5)
 

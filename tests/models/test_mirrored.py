@@ -34,8 +34,11 @@ def build(name, network="dense", compile=(), **options):
         name,
         input_shape=(8, 8, 1),
         network=network,
-        latent_dim=3,
-        **{**(small if "density" not in options else {}), **options},
+        **{
+            "latent_dim": 3,
+            **(small if "density" not in options else {}),
+            **options,
+        },
     )
     model.compile(**(compile() if callable(compile) else dict(compile)))
     return model
@@ -117,6 +120,20 @@ CASES = {
         "name": "vae",
         "importance_samples": 3,
     },
+    "mixture": {"name": "vae", "prior": "mixture:3"},
+    "vamp and flow": {
+        "name": "vaegan",
+        "prior": "vamp:3",
+        "posterior": "flow:2",
+    },
+    "two levels": {
+        "name": "vae",
+        "prior": "vamp:3",
+        "levels": 2,
+        "latent_dim": 4,
+    },
+    "mmd": {"name": "vae", "divergence": "mmd", "prior": "flow:2"},
+    "total correlation": {"name": "vae", "divergence": "total_correlation:3"},
     "normalised": {
         "name": "vae",
         "network": "conv",
@@ -187,7 +204,14 @@ CASES = {
 
 
 # A plain GAN is trained by two workers below; a relativistic one needs more.
-QUICK = {"denoising", "vae", "relativistic", "vaegan", "bayes, vae"}
+QUICK = {
+    "denoising",
+    "vae",
+    "total correlation",
+    "relativistic",
+    "vaegan",
+    "bayes, vae",
+}
 
 
 class Outcome:

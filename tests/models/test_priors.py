@@ -1,0 +1,332 @@
+"""Models with other priors, posteriors and divergences, and `fit_prior`."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+import kgen
+from kgen import priors
+from kgen.errors import InvalidArgument
+from tests.models import contract
+from tests.models.contract import X, Y
+
+OPTIONS = {
+    "mixture": {"prior": "mixture:3"},
+    "vamp and flow": {"prior": "vamp:4", "posterior": "flow:2"},
+    "flow": {"prior": "flow:3", "free_bits": 0.05},
+    "two levels": {"prior": "vamp:4", "levels": 2, "latent_dim": 4},
+    "mmd": {"divergence": "mmd", "kl_weight": 10.0},
+    "total correlation": {"divergence": "total_correlation:3"},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_contract_of_a_vae(options, tmp_path, server):
+    build = functools.partial(contract.small_model, "vae", **options)
+    model = contract.check_network(build, tmp_path)
+    contract.check_export(model, tmp_path, server)
+
+
+@pytest.mark.parametrize("options", list(OPTIONS.values())[1:3])
+def test_contract_of_a_vaegan(options, tmp_path, server):
+    build = functools.partial(contract.small_model, "vaegan", **options)
+    model = contract.check_network(build, tmp_path)
+    contract.check_export(model, tmp_path, server)
+
+
+@pytest.mark.parametrize("options", list(OPTIONS.values())[:4])
+def test_half_precision(options):
+    build = functools.partial(contract.small_model, "vae", **options)
+    contract.check_mixed_precision(build, "mixed_bfloat16")
+
+
+def small_vae(**options):
+    return contract.small_model("vae", training=contract.EAGERLY, **options)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("form", ["array", "dataset", "sequence"])
+def test_pseudo_inputs_begin_as_training_examples(conditional, form):
+    vae = small_vae(prior="vamp:5", optimizer="sgd:0", conditional=conditional)
+    data = (X, Y) if conditional else (X,)
+    if form == "array":
+        vae.fit(*data, verbose=0)
+    elif form == "dataset":
+        vae.fit(contract.dataset(conditional), verbose=0)
+    else:
+        vae.fit(contract.Batches(*data), verbose=0)
+    found = vae.prior.pseudo_inputs.numpy()
+    places = [np.flatnonzero((u == X).all(axis=(1, 2, 3))) for u in found]
+    places = np.concatenate(places)
+    assert len(set(places)) == 5
+    if conditional:
+        np.testing.assert_array_equal(vae.prior.labels, Y[places])
+    # A second training goes on with what the first one has learned.
+    vae.prior.pseudo_inputs.assign(0.5 * found)
+    vae.compile("sgd:0", **contract.EAGERLY)
+    vae.fit(*data, verbose=0)
+    np.testing.assert_array_equal(vae.prior.pseudo_inputs, 0.5 * found)
+
+
+def test_pseudo_inputs_stay_in_the_range_of_the_data():
+    vae = small_vae(prior="vamp:5", optimizer="sgd:1", likelihood="bernoulli")
+    vae.fit(X, verbose=0)
+    found = vae.prior.pseudo_inputs.numpy()
+    assert found.min() == 0.0 and found.max() <= 1.0
+
+
+@keras.saving.register_keras_serializable(package="test")
+class Shifted(priors.Prior):
+    """N(3, I), as a user writes it."""
+
+    def log_prob(self, z):
+        return priors.NormalPrior().log_prob(z - 3.0)
+
+    def transform(self, normal, uniform):
+        return normal + 3.0
+
+
+def test_a_prior_of_one_s_own(tmp_path):
+    vae = small_vae(prior=Shifted())
+    vae.fit(X, verbose=0)
+    vae.save(tmp_path / "vae.keras")
+    loaded = kgen.load_model(tmp_path / "vae.keras")
+    assert isinstance(loaded.prior, Shifted)
+    z = loaded.prior.sample(1000, 0).numpy()
+    assert abs(z.mean() - 3.0) < 0.2
+    np.testing.assert_array_equal(loaded.elbo(X, seed=0), vae.elbo(X, seed=0))
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"prior": "vamp:0"}, "a positive integer"),
+        ({"prior": "vamp"}, '"vamp:PSEUDO_INPUTS"'),
+        ({"prior": "vampp:3"}, "did you mean 'vamp'"),
+        ({"prior": "flow:2", "latent_dim": 1}, "at least 2"),
+        ({"posterior": "flow:2", "latent_dim": 1}, "at least 2"),
+        ({"posterior": "iaf:2"}, "'gaussian', 'flow'"),
+        ({"divergence": "total_correlation:-1"}, "at least 0"),
+        (
+            {"divergence": "total_correlation:2", "posterior": "flow:2"},
+            "Gaussian posteriors",
+        ),
+        ({"levels": 3}, "from 1 to 2"),
+        ({"levels": 2}, "an even number"),
+        ({"levels": 2, "latent_dim": 4, "posterior": "flow:2"}, "halves"),
+        ({"divergence": "mmd", "free_bits": 0.1}, "free_bits"),
+        ({"divergence": "mmd", "importance_samples": 2}, "importance_samples"),
+    ],
+)
+def test_mistakes_are_named(options, words):
+    options = {"latent_dim": 3, "network": "dense", **options}
+    with pytest.raises(InvalidArgument) as error:
+        kgen.create_model("vae", input_shape=(8, 8, 1), **options)
+    assert words in str(error.value)
+
+
+def test_a_prior_of_another_size_or_model_is_refused():
+    prior = priors.MixturePrior(2)
+    prior.build((None, 5))
+    with pytest.raises(InvalidArgument, match="codes of size 5"):
+        small_vae(prior=prior)
+    vamp = priors.VampPrior(2)
+    small_vae(prior=vamp)
+    with pytest.raises(InvalidArgument, match="another model"):
+        small_vae(prior=vamp)
+    with pytest.raises(InvalidArgument, match="70"):
+        small_vae(prior="vamp:71").fit(X, verbose=0)
+
+
+def test_a_regularised_autoencoder_minimises_what_its_paper_does():
+    """Half the squared error and norm of codes, and the decoder's weights."""
+    beta, weight = 0.3, 1e-2
+    x = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(x)
+    penalty = keras.regularizers.L2(0.5 * beta)
+    z = keras.layers.Dense(3, activity_regularizer=penalty)(flat)
+    decoder = kgen.networks.dense.decoder(
+        (8, 8, 1),
+        3,
+        hidden_units=(5,),
+        kernel_regularizer=keras.regularizers.L2(weight),
+    )
+    rae = kgen.Autoencoder(keras.Model(x, z), decoder)
+    rae.compile(**contract.EAGERLY)
+    logs = rae.evaluate(X, batch_size=len(X), verbose=0, return_dict=True)
+    codes, error = rae.encode(X), X - rae.reconstruct(X)
+    kernel = decoder.layers[1].kernel.numpy()
+    expected = 0.5 * beta * np.square(codes).sum(axis=1).mean()
+    expected += weight * np.square(kernel).sum()
+    assert logs["regularization_loss"] == pytest.approx(expected, rel=1e-4)
+    half = 0.5 * np.square(error).sum(axis=(1, 2, 3)).mean()
+    constant = 0.5 * 64 * np.log(2 * np.pi)
+    assert logs["reconstruction_loss"] == pytest.approx(
+        half + constant, rel=1e-4
+    )
+    rae.fit(X, verbose=0)
+    rae.fit_prior(X, "gaussian")
+    assert rae.sample(2, seed=0).shape == (2, 8, 8, 1)
+
+
+def test_a_classifier_s_vae_has_a_prior_of_its_own():
+    """`prior` is that of the classes; pseudo-inputs begin with the data."""
+    model = contract.small_model(
+        "bayes_classifier",
+        conditional=True,
+        latent_prior="vamp:4",
+        optimizer="sgd:0",
+        training=contract.EAGERLY,
+    )
+    y = np.where(np.arange(len(Y)) % 2, Y, -1)
+    model.fit(X, y, verbose=0)
+    prior = model.density.models.prior
+    for u, label in zip(prior.pseudo_inputs.numpy(), prior.labels.numpy()):
+        (place,) = np.flatnonzero((u == X).all(axis=(1, 2, 3)))
+        assert y[place] in (label, -1) and 0 <= label < contract.CLASSES
+
+
+@functools.cache
+def averaging():
+    """A VAE-GAN whose prior and flow are learned, after an epoch."""
+    model = contract.small_model(
+        "vaegan",
+        prior="vamp:4",
+        posterior="flow:2",
+        optimizer="adam:0.05",
+        training=contract.EAGERLY,
+    )
+    model.fit(X, batch_size=16, verbose=0)
+    return model
+
+
+def test_a_vaegan_samples_by_averages_alone():
+    """Of the networks, and of the prior that was learned with them."""
+    model = averaging()
+    own, average = model.sampling, model.serving_sampling
+    assert average is not own
+    assert not np.array_equal(
+        own.prior.pseudo_inputs, average.prior.pseudo_inputs
+    )
+    before = model.sample(3, seed=0), model.encode(X[:3])
+    for layer in (model.encoder, model.decoder, own.prior, own.flow):
+        layer.set_weights([0.5 * w for w in layer.get_weights()])
+    np.testing.assert_array_equal(model.sample(3, seed=0), before[0])
+    np.testing.assert_array_equal(model.encode(X[:3]), before[1])
+
+
+def trained(name):
+    """A small model after an epoch."""
+    model = contract.small_model(name, training=contract.EAGERLY)
+    model.fit(X, verbose=0)
+    return model
+
+
+class TestFitPrior:
+    @pytest.mark.parametrize("prior", ["gaussian", "mixture:3", "flow:2"])
+    @pytest.mark.parametrize(
+        "name", ["autoencoder", "denoising_autoencoder", "vae", "vaegan"]
+    )
+    def test_contract(self, name, prior, tmp_path, server, quick_flows):
+        model = contract.small_model(name, training=contract.EAGERLY)
+        model.fit(X, verbose=0)
+        variables = len(model.trainable_variables)
+        for _ in range(3):  # each takes the place of the one before
+            fitted = model.fit_prior(X, prior, seed=3)
+            weights, count = fitted.get_weights(), len(model.variables)
+        again = model.fit_prior(X, prior, seed=3)
+        contract.assert_same(weights, again.get_weights())
+        assert model.fitted_prior is again and len(model.variables) == count
+        assert len(model.trainable_variables) == variables
+        model.save(tmp_path / "model.keras")
+        loaded = kgen.load_model(tmp_path / "model.keras")
+        assert model.log_prior(np.zeros((2, 3))).shape == (2,)
+        configs = [x.get_config()["fitted_prior"] for x in (loaded, model)]
+        assert configs[0]["config"] == configs[1]["config"]
+        assert len(loaded.variables) == count
+        images = model.sample(5, seed=1)
+        np.testing.assert_array_equal(loaded.sample(5, seed=1), images)
+        contract.check_export(model, tmp_path, server)
+        model.fit(X, verbose=0)  # training goes on without it
+        loaded.fit(X, verbose=0)
+        contract.assert_same_state(model, loaded)
+
+    def test_a_way_back(self):
+        vae = small_vae()
+        vae.fit(X, verbose=0)
+        before = vae.sample(3, seed=0), len(vae.variables)
+        vae.fit_prior(X, "gaussian")
+        assert not np.array_equal(vae.sample(3, seed=0), before[0])
+        assert vae.fit_prior(X, None) is None
+        np.testing.assert_array_equal(vae.sample(3, seed=0), before[0])
+        assert len(vae.variables) == before[1]
+
+    @pytest.mark.parametrize("prior", ["mixture:2", "flow:2"])
+    def test_several_devices(self, prior, strategy, quick_flows):
+        keras.utils.set_random_seed(1)
+        with strategy.scope():
+            vae = contract.small_model("vae")
+        vae.fit(X, verbose=0)
+        vae.fit_prior(X, prior)
+        assert vae.sample(3, seed=0).shape == (3, 8, 8, 1)
+
+    def test_an_untrained_model_is_told_of(self):
+        with pytest.warns(UserWarning, match="not been trained"):
+            small_vae().fit_prior(X, "gaussian")
+
+    def test_the_density_is_that_of_the_codes(self):
+        """The mean of log p(code) is that of scikit-learn's own mixture."""
+        from sklearn.mixture import GaussianMixture
+
+        ae = trained("autoencoder")
+        codes = ae.encode(X)
+        wanted = GaussianMixture(1).fit(codes).score(codes)
+        fitted = ae.fit_prior(X, "gaussian")
+        found = fitted.log_prob(codes).numpy().mean()
+        assert found == pytest.approx(wanted, abs=1e-3)
+
+    def test_an_autoencoder_samples_only_with_a_prior(self):
+        ae = trained("autoencoder")
+        assert not hasattr(ae, "sample") and "sample" not in ae.endpoints()
+        with pytest.raises(AttributeError) as error:
+            ae.sample(3)
+        assert "`fit_prior` first" in str(error.value.__cause__)
+        ae.fit_prior(X)
+        assert ae.sample(3, seed=0).shape == (3, 8, 8, 1)
+
+    def test_the_bound_is_that_of_the_fitted_prior(self):
+        """A prior that fits the codes better has a higher bound."""
+        vae = small_vae(conditional=True)
+        vae.fit(X, Y, verbose=0)
+        vae.encoder.set_weights([3 * w for w in vae.encoder.get_weights()])
+        before = vae.elbo([X, Y], 20, seed=0).mean()
+        vae.fit_prior([X, Y], "gaussian")
+        assert vae.elbo([X, Y], 20, seed=0).mean() > before
+        assert vae.sample(4, labels=[0, 1, 2, 0], seed=0).shape == (4, 8, 8, 1)
+
+    @pytest.mark.parametrize(
+        "prior, words", [("vamp:3", "'mixture'"), ("mixture:71", "at least 71")]
+    )
+    def test_mistakes_are_named(self, prior, words):
+        ae = trained("autoencoder")
+        with pytest.raises(InvalidArgument) as error:
+            ae.fit_prior(X, prior)
+        assert words in str(error.value)
+
+    def test_skip_connections_leave_nothing_to_sample(self):
+        model = kgen.create_model(
+            "denoising_autoencoder",
+            input_shape=(8, 8, 1),
+            network="unet",
+            filters=4,
+        )
+        with pytest.raises(InvalidArgument, match="skip connections"):
+            model.fit_prior(X)
+
+
+@pytest.fixture
+def quick_flows(monkeypatch):
+    """Flows that are fitted for two epochs."""
+    monkeypatch.setattr(priors.fitting, "_MOST_EPOCHS", 2)
