@@ -489,6 +489,45 @@ def test_a_finished_training_goes_on(tmp_path):
     assert trained == {"epochs": 4, "interrupted": False}
 
 
+def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
+    """Its model samples; also after more training, by a new fit."""
+    run = tmp_path / "run"
+    shutil.copytree(autoencoder, run)
+    assert "can't sample" in refused("sample", run)
+    before = (
+        (run / "config.json").read_bytes(),
+        (run / "model.keras").read_bytes(),
+    )
+    for prior, words in (
+        ("mixtur:2", "did you mean"),
+        ("vamp:3", "Expected one of"),
+    ):
+        assert words in refused("fit-prior", run, "--prior", prior)
+    after = (
+        (run / "config.json").read_bytes(),
+        (run / "model.keras").read_bytes(),
+    )
+    assert before == after
+    assert "samples from mixture:2" in kgen(
+        "fit-prior", run, "--prior", "mixture:2"
+    )
+    assert (run / "samples.png").exists()
+    assert runs.Run(run).training_progress() == {
+        "epochs": 1,
+        "interrupted": False,
+    }
+    kgen("sample", run, "--num", 4, "--out", "one.npz")
+    fitted = runs.Run(run).model().fitted_prior
+    assert "can't sample" not in kgen("export", run)
+    kgen("train", "autoencoder", "--resume", "--out", run, "--epochs", 2)
+    again = runs.Run(run).model().fitted_prior
+    assert not np.array_equal(fitted.means, again.means)  # the codes have moved
+    # A training that begins with the name ends in the same model.
+    options = (*SMALL, "--epochs", 2, "--fit-prior", "mixture:2")
+    kgen("train", "autoencoder", *options, "--out", "other")
+    assert_same_model(run, tmp_path / "other")
+
+
 def test_ctrl_c_leaves_a_model(tmp_path):
     """Wherever a training in a process of its own is."""
     run = tmp_path / "run"
@@ -941,6 +980,11 @@ def test_denoise_pictures_of_any_range(denoising):
     [
         ("autoencoder --network unet", "skip connections would lead"),
         ("autoencoder --kl-warmup 2", "has no KL term"),
+        ("autoencoder --fit-prior mixture:0", "a positive integer"),
+        ("autoencoder --latent-dim 1 --fit-prior flow:2", "at least 2"),
+        ("gan --fit-prior mixture:3", "no codes that could be drawn"),
+        ("vae --set prior=vampp:3", "did you mean 'vamp'"),
+        ("vae --set prior=vamp:0", "a positive integer"),
         ("autoencoder --set likelihood=maee", "did you mean 'mae'"),
         ("autoencoder --set corruption=masking:0.1", "Expected one of"),
         ("denoising_autoencoder --set corruption=masking:2", "at most 1"),

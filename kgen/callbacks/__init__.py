@@ -6,6 +6,7 @@ from kgen.callbacks.gan_watch import GANWatch
 from kgen.callbacks.guard import Diverged, Guard
 from kgen.callbacks.kl_warm_up import KLWarmUp
 from kgen.callbacks.sample_progress import SampleProgress
+from kgen.callbacks.vae_watch import VAEWatch
 
 __all__ = [
     "Diverged",
@@ -15,4 +16,5 @@ __all__ = [
     "Guard",
     "KLWarmUp",
     "SampleProgress",
+    "VAEWatch",
 ]

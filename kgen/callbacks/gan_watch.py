@@ -5,8 +5,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from kgen.callbacks.examples import check_model, checked_examples
 from kgen.callbacks.messages import Messages
-from kgen.errors import invalid
 from kgen.params import Integer, Number, checked
 
 _WON = (
@@ -53,42 +53,21 @@ class GANWatch(keras.callbacks.Callback):
         report: Callable[[str], None] | None = None,
     ):
         super().__init__()
-        try:
-            with np.errstate(over="ignore"):  # infinity is refused below
-                self.x = np.asarray(x, "float32")
-        except (TypeError, ValueError, OverflowError):
-            self.x = np.empty(())
-        is_batch = self.x.ndim > 1 and len(self.x) > 1
-        if not is_batch or not np.isfinite(self.x).all():
-            raise invalid(
-                "x",
-                "GANWatch",
-                "two examples or more, of finite numbers",
-                f"{type(x).__name__} of shape {np.shape(self.x)}",
-            )
-        self.won, self.collapsed, self.patience = won, collapsed, patience
+        self.x = checked_examples(x, "GANWatch")
+        self.won, self.collapsed = won, collapsed
         self._distances = _distances(self.x)
-        self._epochs_in_a_row = {"won": 0, "collapsed": 0}
-        self._messages = Messages(report)
+        self._messages = Messages(report, patience)
         self._ratio = np.inf  # of the epoch before
         self._levels = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        model = self.model
-        if not hasattr(model, "discriminator_levels"):
-            raise invalid(
-                "model",
-                "GANWatch",
-                "a model with a discriminator, such as a GAN",
-                type(model).__name__,
-            )
-        if self.x.shape[1:] != model.input_shapes[0]:
-            raise invalid(
-                "x",
-                "GANWatch",
-                f"examples of shape {model.input_shapes[0]}",
-                f"shape {self.x.shape}",
-            )
+        check_model(
+            self.model,
+            self.x,
+            "GANWatch",
+            "discriminator_levels",
+            "a model with a discriminator, such as a GAN",
+        )
         self._levels = None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -110,7 +89,7 @@ class GANWatch(keras.callbacks.Callback):
         # Where there is no least loss, there is no winning by it.
         level = least + self.won * (undecided - least)
         has_won = least >= 0 and loss < level
-        self._note("won", has_won, epoch, text)
+        self._messages.note("won", has_won, epoch, text)
 
     def _judge_samples(self, epoch):
         count = len(self.x)
@@ -122,13 +101,7 @@ class GANWatch(keras.callbacks.Callback):
         learns = ratio > 1.1 * self._ratio
         self._ratio = ratio
         has_collapsed = ratio < self.collapsed and not learns
-        self._note("collapsed", has_collapsed, epoch, text)
-
-    def _note(self, name, is_so, epoch, text):
-        count = self._epochs_in_a_row[name] + 1 if is_so else 0
-        self._epochs_in_a_row[name] = count
-        if count == self.patience:
-            self._messages.add(f"epoch {epoch + 1}: {text}")
+        self._messages.note("collapsed", has_collapsed, epoch, text)
 
 
 def _distances(x):

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from kgen import files, interrupts
-from kgen.cli import evaluate, export, infer, look, messages, train, tune
+from kgen.cli import (
+    evaluate,
+    export,
+    fit_prior,
+    infer,
+    look,
+    messages,
+    train,
+    tune,
+)
 from kgen.cli.options import LISTS, Setting, nearest
 from kgen.errors import InvalidArgument, WorkerLost
 
@@ -97,6 +106,7 @@ for command in (
     infer.denoise,
     infer.encode,
     infer.classify,
+    fit_prior.fit_prior,
     evaluate.evaluate,
     evaluate.compare,
     tune.tune,

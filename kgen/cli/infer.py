@@ -107,7 +107,8 @@ def denoise() -> None:
 def encode() -> None:
     """Writes the codes of the test split, and its labels.
 
-    Those of a VAE are mean and log_var, others are z.
+    Those of a VAE are mean and log_var, others are z; with a flow behind a VAE's
+    Gaussian there is z, too.
     """
 
 

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     help="Epochs over which the KL term's weight rises from 0.",
 )
 @click.option(
+    "--fit-prior",
+    metavar="PRIOR",
+    help="Afterwards, fit a density to the codes, from which the model then "
+    "samples: gaussian, mixture:10 or flow:4. See also `kgen fit-prior`.",
+)
+@click.option(
     "--on-nan",
     type=options.Name("choice", names.ON_NAN),
     default="stop",

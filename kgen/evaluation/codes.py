@@ -4,11 +4,14 @@ import numpy as np
 
 from kgen import metrics
 from kgen.data.examples import subset
-from kgen.evaluation.estimates import Estimate, check_finite, share
+from kgen.evaluation.estimates import Estimate, check_finite, mean, share
 from kgen.evaluation.evidence import Evidence, has_labels
 from kgen.evaluation.groups import Metric, group, no_labels, too_few
+from kgen.priors import fitting
 
 _PROBED = 5_000  # codes at most that a probe learns from
+_DENSITY = 10_000  # codes at most that a density is fitted to
+_COMPONENTS = 10  # of that density, at most
 
 
 @group(
@@ -23,9 +26,46 @@ _PROBED = 5_000  # codes at most that a probe learns from
     ),
 )
 def active_units(evidence: Evidence) -> dict[str, Estimate]:
-    mean, _ = evidence.model.posterior(evidence.batches())
-    check_finite("codes", mean)
-    return {"active_units": Estimate(float(metrics.active_units(mean)))}
+    means, _ = evidence.model.posterior(evidence.batches())
+    check_finite("codes", means)
+    return {"active_units": Estimate(float(metrics.active_units(means)))}
+
+
+def _no_codes_to_learn(evidence):
+    if evidence.train is None:
+        return "no training examples to learn the distribution of codes from"
+    return None
+
+
+@group(
+    method="log_prior",
+    obstacles=(_no_codes_to_learn, too_few(2, "test", "train")),
+    marginal_kl=Metric(
+        "Aggregate posterior to prior",
+        "lower",
+        "nats per code",
+        "At least how far codes of unseen examples, drawn from their posteriors, "
+        "are from the prior: KL(q(z) || p(z)), by a mixture of Gaussians for "
+        "q(z). Samples are bad where the two differ; `kgen fit-prior` helps.",
+    ),
+)
+def marginal_kl(evidence: Evidence) -> dict[str, Estimate]:
+    model, seed = evidence.model, evidence.seed
+    options = {"batch_size": 250, "seed": 0, "binarize": evidence.binarize}
+    train = subset(evidence.train, _DENSITY, seed)
+    train = train.batches(labels=model.conditional, **options)
+    codes, test_codes = (
+        check_finite("codes", model.sample_codes(batches, seed=seed))
+        for batches in (train, evidence.batches(_DENSITY, **options))
+    )
+    # Of a density with a parameter for each few codes, nothing would be learned.
+    components = min(_COMPONENTS, max(1, len(codes) // (10 * model.latent_dim)))
+    density = fitting.fit(
+        f"mixture:{components}", codes, seed, "kgen.evaluation"
+    )
+    # log q(z) by any other density than q itself is smaller in the mean.
+    log_q = np.asarray(density.log_prob(test_codes))
+    return {"marginal_kl": mean(log_q - model.log_prior(test_codes))}
 
 
 def _nothing_to_learn(evidence):

@@ -36,6 +36,7 @@ GROUPS = (
     reconstructions.denoising,
     reconstructions.reconstructions,
     codes.active_units,
+    codes.marginal_kl,
     codes.probes,
 )
 METRICS = {

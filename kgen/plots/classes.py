@@ -1,6 +1,6 @@
 """Where classes lie: confusion of a classifier, and the map of codes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib import colormaps
@@ -9,6 +9,8 @@ from sklearn import metrics
 from sklearn.decomposition import PCA
 
 from kgen.plots.figures import LARGEST, Path, save
+
+_SHARES = (0.9, 0.5, 0.1)  # of a prior, within the lines that are drawn
 
 
 def confusion(
@@ -62,6 +64,7 @@ def latent(
     labels: np.ndarray | None = None,
     class_names: Sequence[str] = (),
     title: str = "Latent space",
+    log_prior: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> None:
     """Draws codes in two dimensions: as they are, or by PCA.
 
@@ -71,6 +74,8 @@ def latent(
         labels: `n` integers that colour the points, or None.
         class_names: Names for the legend, or `()`.
         title: The text above the figure.
+        log_prior: Function from codes to log p(z), whose contours are drawn below
+            codes of two dimensions; or None.
     """
     figure = Figure(figsize=(6.6, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -79,6 +84,9 @@ def latent(
         axes.scatter(*points.T, s=6, alpha=0.7)
     else:
         _scatter_by_class(axes, points, np.asarray(labels), class_names)
+    if log_prior is not None and z.shape[1] == 2:
+        _contours(axes, log_prior)
+        title += "; lines: where 10 %, 50 % and 90 % of the prior lie"
     axes.set(title=title, xlabel=names[0], ylabel=names[1])
     if z.shape[1] == 1:
         axes.set_yticks([])
@@ -98,6 +106,35 @@ def _two_dimensions(z):
         f"principal component {number} ({share:.0%} of the variance)"
         for number, share in enumerate(pca.explained_variance_ratio_, 1)
     ]
+
+
+def _contours(axes, log_prior):
+    """Draws the lines of equal density that hold these shares of the prior."""
+    bounds = [*axes.get_xlim(), *axes.get_ylim()]
+    low, high = min(bounds[::2]), max(bounds[1::2])
+    # Also where the prior has mass, and codes are not.
+    width = max(high - low, 8.0)
+    side = np.linspace(low - width / 4, high + width / 4, 200)
+    x, y = np.meshgrid(side, side)
+    grid = np.stack([x.ravel(), y.ravel()], axis=1).astype("float32")
+    log_density = np.asarray(log_prior(grid), "float64")
+    density = np.exp(log_density - log_density.max())
+    descending = np.sort(density)[::-1]
+    shares = np.cumsum(descending) / descending.sum()
+    levels = np.unique(
+        [descending[np.searchsorted(shares, share)] for share in _SHARES]
+    )
+    axes.contour(
+        x, y, density.reshape(x.shape), levels, colors="0.35", linewidths=0.8
+    )
+    within = grid[density >= levels[0]]
+    axes.set_xlim(*_around(bounds[:2], within[:, 0]))
+    axes.set_ylim(*_around(bounds[2:], within[:, 1]))
+
+
+def _around(limits, values):
+    """Limits of an axis that hold some values, too."""
+    return min(limits[0], values.min()), max(limits[1], values.max())
 
 
 def _scatter_by_class(axes, points, labels, class_names):

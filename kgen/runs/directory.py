@@ -174,18 +174,27 @@ class Run:
         versions = files.versions("kgen", "keras", "tensorflow", "numpy")
         files.write_json(self.config_file, {**config, "versions": versions})
 
-    def tell_changed_data(self, source: Source) -> None:
-        """Tells the user if the run's data are not those of its training."""
+    def tell_changed_data(
+        self,
+        source: Source,
+        consequence: str = "it may have been trained on examples that it is now "
+        "evaluated by",
+    ) -> None:
+        """Tells the user if the run's data are not those of its training.
+
+        Args:
+            source: The data as they are now.
+            consequence: What follows from it.
+        """
         change = describe_change(self.config.get("examples"), source)
         if change:
             say(
                 f"the data of {self.path} have changed since its training "
-                f"({change}): it may have been trained on examples that it is now "
-                "evaluated by."
+                f"({change}): {consequence}."
             )
 
     def extend(self, epochs: int, **changed: Any) -> None:
-        """Notes that a resumed run goes on to `epochs` epochs in all.
+        """Notes how many epochs a run has in all, and what else has changed.
 
         Settings of a newer version, which this one does not know, stay.
 

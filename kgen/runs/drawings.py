@@ -103,6 +103,7 @@ def draw_codes(
         examples.labels,
         source.class_names,
         title=f"Codes of {len(z)} examples",
+        log_prior=getattr(model, "log_prior", None),
     )
     if isinstance(model, kgen.Autoencoder) and train is not None:
         draw_errors(model, train, dataset, directory / "errors.png")

@@ -74,9 +74,12 @@ def write(
     run = Run(path)
     model = run.model()
     if not hasattr(model, method):
+        hint = ""
+        if method == "sample" and getattr(model, "decodes_z_alone", False):
+            hint = f" Fit a density to its codes first: kgen fit-prior {path}"
         raise InvalidArgument(
             f"The run in {path} is of the model {run.settings.model}, which "
-            f"can't {method}."
+            f"can't {method}.{hint}"
         )
     run.sweep_if_free()
     shape = model.input_shapes[0]
@@ -182,6 +185,8 @@ def encode(run: Run, model: keras.Model, data: str | None) -> Result:
     )
     if hasattr(model, "posterior"):
         arrays = dict(zip(("mean", "log_var"), model.posterior(dataset)))
+        if model.posterior_flow is not None:
+            arrays["z"] = model.encode(dataset)
     else:
         arrays = {"z": model.encode(dataset)}
     count, size = next(iter(arrays.values())).shape

@@ -19,11 +19,12 @@ from kgen.params import (
     Options,
     Text,
 )
+from kgen.priors import fitting
 from kgen.runs.checkpoints import Interval
 
 _OWNER = "kgen train"
 # The settings that a resumed run may change.
-_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every")
+_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every", "fit_prior")
 
 
 class _Shape(Constraint):
@@ -45,6 +46,14 @@ class _Interval(Text):
         return value
 
 
+class _FittedPrior(Text):
+    """A density that is fitted to codes, by its name."""
+
+    def check(self, argument: str, owner: str, value: Any) -> str:
+        fitting.named(super().check(argument, owner, value), owner)
+        return value
+
+
 _CONSTRAINTS = {
     "background": Text("a colour"),
     "checkpoint_every": Optional(_Interval('nothing, or text such as "10m"')),
@@ -61,6 +70,9 @@ _CONSTRAINTS = {
     "conditional": Boolean(),
     "binarize": Boolean(),
     "kl_warmup": Number(),
+    "fit_prior": Optional(
+        _FittedPrior('nothing, or text such as "mixture:10"')
+    ),
     "options": Instance(dict, "an object"),
     "strategy": Optional(Options(names.STRATEGIES)),
     "devices": Integer(),
@@ -89,6 +101,7 @@ class TrainSettings:
     background: str = "white"
     checkpoint_every: str | None = None
     on_nan: str = "stop"
+    fit_prior: str | None = None
     model: str
     data: str
     image_shape: tuple[int, int, int] | None
@@ -172,8 +185,8 @@ class TrainSettings:
         Args:
             asked: The settings that the user asks for.
             typed_names: Names of those that the user has typed; the others are
-                defaults, which don't count. `epochs`, `on_nan` and
-                `checkpoint_every` may differ, and devices always may.
+                defaults, which don't count. `epochs`, `on_nan`, `checkpoint_every`
+                and `fit_prior` may differ, and devices always may.
             run: The run's directory, for messages.
 
         Raises:

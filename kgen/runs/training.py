@@ -20,12 +20,13 @@ from kgen.callbacks import (
     Guard,
     KLWarmUp,
     SampleProgress,
+    VAEWatch,
 )
 from kgen.data import Source
 from kgen.errors import InvalidArgument, say
 from kgen.models import checks, factory, outputs
 from kgen.parallel import strategies
-from kgen.runs import progress
+from kgen.runs import fit_prior, progress
 from kgen.runs.checkpoints import Interval
 from kgen.runs.data import (
     describe_change,
@@ -93,6 +94,12 @@ def train(
     with strategy.scope(), checked:
         model = build(settings, source, datasets["train"])
     is_chief = strategies.is_chief(strategy)
+    count = len(source.examples("train"))
+    if settings.fit_prior:
+        fit_prior.check(
+            model, settings.fit_prior, count, "kgen train --fit-prior"
+        )
+    checks.check_start_examples(model, count, "kgen train")
     _check_data(model, source, datasets, is_chief)
     callbacks = _callbacks(run, settings, model, datasets["train"], is_chief)
     _set_checkpoints(run, settings, model)
@@ -138,9 +145,10 @@ def train(
         # A worker may have died by now: what comes after the last checkpoint
         # must not need another one, as reading sums over workers would.
         strategies.by_chief(
-            strategy, lambda: _end(run, model, source, settings.epochs)
+            strategy, lambda: _end(run, model, source, settings)
         )
-    return model
+    # Of several devices, the model with a fitted prior is that of one.
+    return run.model() if settings.fit_prior and is_chief else model
 
 
 def _agree(
@@ -282,6 +290,10 @@ def _callbacks(
     if hasattr(model, "adversarial_loss"):
         _, x = first_examples(model, dataset, _COMPARED)
         callbacks.append(GANWatch(x, report=say))
+    elif hasattr(model, "posterior"):
+        inputs, x = first_examples(model, dataset, _COMPARED)
+        labels = np.asarray(inputs[1]) if model.conditional else None
+        callbacks.append(VAEWatch(x, labels, report=say))
     if hasattr(model, "sample") and plots.is_drawable(model.input_shapes[0]):
         callbacks.append(
             SampleProgress(run.path / "progress", run.path / "progress.png")
@@ -373,7 +385,7 @@ def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
             f"can't be resumed with --epochs {wanted}. Pass at least {least}."
         )
     by = ("strategy", "devices", "checkpoint_every", "on_nan")
-    changed = by if done < wanted else ()
+    changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
     run.extend(wanted, **{name: getattr(settings, name) for name in changed})
     run.history_file.trim(done)
     return done
@@ -444,7 +456,12 @@ def _diverged_message(
     )
 
 
-def _end(run: Run, model: keras.Model, source: Source, epochs: int) -> None:
+def _end(
+    run: Run, model: keras.Model, source: Source, settings: TrainSettings
+) -> None:
     """Saves the model, and draws what it does."""
-    save_model(run, model, epochs)
+    save_model(run, model, settings.epochs)
+    if settings.fit_prior:
+        model = run.model()
+        fit_prior.fit_and_save(run, model, source, settings.fit_prior)
     draw(run.path, model, source, run.history(), source.examples("train"))

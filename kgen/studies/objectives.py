@@ -12,7 +12,8 @@ from kgen.models.base import GenerativeModel
 
 # The options that change what a log or metric means, by its name: a study that
 # searches one of them can't be judged by it.
-_PARTS = {"corruption", "density", "free_bits", "importance_samples"} | {
+_PARTS = {"corruption", "density", "divergence", "free_bits"} | {
+    "importance_samples",
     "kl_weight",
     "likelihood",
     "threshold",

@@ -64,6 +64,12 @@ def test_start_and_fractions_of_an_epoch():
     assert seen == [1.0, 2.0]
 
 
+def test_cycles():
+    """It rises for an epoch, stays for one, and begins again."""
+    seen = weights_of(KLWarmUp(1, cycles=2), epochs=4)
+    assert seen == [0.0, 1.0, 2.0, 2.0, 0.0, 1.0, 2.0, 2.0]
+
+
 def test_a_resume_goes_on_where_it_was():
     seen = weights_of(KLWarmUp(4), epochs=3, initial_epoch=2)
     assert seen == [1.0, 1.25]

@@ -56,6 +56,49 @@ def test_few_examples_leave_out_only_what_needs_more():
     assert "2 or more" in left_out["elbo"]
 
 
+class Codes:
+    """A model whose codes are given, and its prior N(0, I)."""
+
+    conditional, latent_dim = False, 2
+    input_shapes = (SHAPE,)
+
+    def __init__(self, mean, stddev):
+        self.mean, self.stddev = mean, stddev
+
+    def log_prior(self, z):
+        return kgen.priors.NormalPrior().log_prob(z).numpy()
+
+    def sample_codes(self, batches, seed):
+        count = sum(map(len, batches))
+        noise = np.random.default_rng(count).normal(size=(count, 2))
+        return (self.mean + self.stddev * noise).astype("float32")
+
+
+def test_the_gap_between_codes_and_prior_is_the_kl():
+    """Of Gaussian codes, it has a closed form."""
+    model = Codes(mean=1.0, stddev=0.5)
+    own = evidence(model, pictures(2000), pictures(3000))
+    found = compute(own, ["marginal_kl"])[0]["marginal_kl"]
+    exact = 2 * (0.5 * (0.25 + 1.0 - 1.0) - np.log(0.5))
+    assert 0 < found.standard_error < 0.05
+    assert abs(found.value - exact) < 4 * found.standard_error
+    # Codes that are distributed as the prior have none.
+    own = evidence(Codes(0.0, 1.0), pictures(2000), pictures(3000))
+    found = compute(own, ["marginal_kl"])[0]["marginal_kl"]
+    assert abs(found.value) < 0.06  # what is lost by fitting ten Gaussians
+
+
+def test_a_fitted_prior_closes_the_gap():
+    model = contract.small_model("autoencoder", training=contract.EAGERLY)
+    own = evidence(model, pictures(60), pictures(200))
+    with pytest.raises(InvalidArgument, match="marginal_kl"):
+        compute(own, ["marginal_kl"])
+    model.fit(own.train.batches(batch_size=64), verbose=0)
+    model.fit_prior(own.train.batches(batch_size=64), "gaussian")
+    found = compute(own.for_model(model), ["marginal_kl"])[0]["marginal_kl"]
+    assert abs(found.value) < 1.0
+
+
 def test_what_a_vae_can_be_judged_by():
     model = small_model("vae")
     own = evidence(model, pictures(60), pictures(80, 2), importance_samples=5)

@@ -325,7 +325,8 @@ SAME_FIGURES = {
     *("adversarial_weight", "equilibrium_margin", "feature_layer"),
     *("feature_weight", "label_smoothing", "loss", "penalty"),
     "reconstruction_weight",
-    *("pooling", "prior", "rank", "shrinkage", "smoothing"),
+    *("latent_prior", "levels", "posterior", "prior"),
+    *("pooling", "rank", "shrinkage", "smoothing"),
 }
 
 

@@ -19,7 +19,8 @@ _PICTURES = {
     "samples": ("Samples", "New ones, from draws of the prior.", False),
     "latent": (
         "Latent map",
-        "Codes of test examples, by class where classes are known.",
+        "Codes of test examples, by class where classes are known; of two "
+        "dimensions with contours of the prior.",
         False,
     ),
     "nearest": (

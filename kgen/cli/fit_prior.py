@@ -1,0 +1,34 @@
+"""`kgen fit-prior`: what a trained model samples from."""
+
+import click
+
+from kgen.cli.startup import start_tensorflow
+
+
+@click.command("fit-prior")
+@click.argument("run", type=click.Path())
+@click.option(
+    "--prior",
+    default="mixture:10",
+    show_default=True,
+    help="gaussian, one Gaussian; mixture:10, as many Gaussians with full "
+    "covariances; flow:4, a normalising flow of as many coupling layers; or none, "
+    "to go back to the model as it was trained.",
+)
+def fit_prior(run: str, prior: str) -> None:
+    """Fits a density to the codes of RUN's training examples.
+
+    From then on its model samples from that density: an autoencoder can sample
+    by it, and samples of a VAE become better where its codes are not distributed
+    as its prior. RUN's model.keras and pictures are written anew; weights of the
+    networks stay as they are. Export it again to serve it.
+    """
+    start_tensorflow()
+    from kgen.runs import Run
+    from kgen.runs import fit_prior as fitting
+
+    run = Run(run)
+    fitting.fit(run, None if prior == "none" else prior)
+    click.echo(
+        f"Wrote {run.model_file}, with the prior {prior}, and its pictures."
+    )
