@@ -69,8 +69,10 @@ def batches(
                 x = _binarized(x, seed, epoch * size + start)
             return x if labels is None else (x, tf.gather(labels, index))
 
-        # One function does it all: each costs milliseconds in every epoch.
-        return _starts(size, batch_size).map(batch, num_parallel_calls=1)
+        # One function does it all: each costs milliseconds in every epoch. While a
+        # batch of files is decoded, the files of the next one are read.
+        calls = 1 if in_memory(images) else 2
+        return _starts(size, batch_size).map(batch, num_parallel_calls=calls)
 
     return _by_epochs(of_epoch, size, batch_size, shuffle)
 
