@@ -508,7 +508,7 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
         (run / "model.keras").read_bytes(),
     )
     assert before == after
-    assert "samples from mixture:2" in kgen(
+    assert "with the prior mixture:2" in kgen(
         "fit-prior", run, "--prior", "mixture:2"
     )
     assert (run / "samples.png").exists()
@@ -525,7 +525,9 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
     # A training that begins with the name ends in the same model.
     options = (*SMALL, "--epochs", 2, "--fit-prior", "mixture:2")
     kgen("train", "autoencoder", *options, "--out", "other")
-    assert_same_model(run, tmp_path / "other")
+    weights = [runs.Run(path).model().get_weights() for path in (run, "other")]
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_ctrl_c_leaves_a_model(tmp_path):

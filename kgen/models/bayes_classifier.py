@@ -253,14 +253,6 @@ class BayesClassifier(BayesRule):
         if self.density.closed_form and (self.counts or is_new):
             self.density.start()
 
-    @property
-    def num_start_examples(self) -> int:
-        return self.density.num_start_examples
-
-    def start_from(self, x: np.ndarray, labels: np.ndarray | None) -> None:
-        if labels is not None:  # `fit` needs them
-            self.density.start_from(x, labels)
-
     def _own_callbacks(self, callbacks):
         return [_Epochs(), *callbacks]
 

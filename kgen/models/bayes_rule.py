@@ -25,6 +25,14 @@ class BayesRule(GenerativeModel):
 
     needs_labels = True
 
+    @property
+    def num_start_examples(self) -> int:
+        return self.density.num_start_examples
+
+    def start_from(self, x: np.ndarray, labels: np.ndarray | None) -> None:
+        if labels is not None:  # `fit` needs them
+            self.density.start_from(x, labels)
+
     def _joint(self, x, mask=None, training=False):
         """log p(x, y) of each class, float64."""
         return self._with_prior(

@@ -1,6 +1,5 @@
 """What every model with an encoder and a decoder can do once trained."""
 
-import warnings
 from typing import Any
 
 import keras
@@ -8,20 +7,16 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import arrays
 from kgen.arrays import Labels
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import batches, outputs, paths
-from kgen.models.available import available_if
-from kgen.models.base import GenerativeModel
-from kgen.models.draws import new_seed
-from kgen.models.training import Traces, compiles
+from kgen.models.code_sampler import CodeSampler
+from kgen.models.training import compiles
 from kgen.models.updates import regularizers
-from kgen.params import SEED, Integer, Optional, Options, checked
-from kgen.priors import Prior, fitting
+from kgen.params import Integer, Optional, Options, checked
 
 
-class EncoderDecoder(GenerativeModel):
+class EncoderDecoder(CodeSampler):
     """Base of models that encode x and decode z, by one optimizer.
 
     A subclass gives its networks and likelihood to `_set_encoder_decoder`, and
@@ -175,186 +170,6 @@ class EncoderDecoder(GenerativeModel):
             self._encode, x, batch_size, any_range=self.encodes_any_range
         )
 
-    def sample_codes(
-        self, x: Any, batch_size: int = 1024, seed: int | None = None
-    ) -> np.ndarray:
-        """A code of each example: a draw from q(z|x) where it is a density.
-
-        Together they are draws from the aggregate posterior, the mean of q(z|x)
-        over the data. Of an autoencoder they are what `encode` gives.
-
-        Args:
-            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.
-            batch_size: For arrays: how many are encoded at a time.
-            seed: Integer for the draws, or None.
-
-        Returns:
-            Array of shape `(n, latent_dim)`.
-        """
-        return self.encode(x, batch_size)
-
-    @checked(seed=SEED)
-    def fit_prior(
-        self,
-        x: Any,
-        prior: str | None = "mixture:10",
-        seed: int = 0,
-        batch_size: int = 1024,
-    ) -> Prior | None:
-        """Fits a density to the codes of examples, and samples from it from now on.
-
-        Samples are poor where the prior has mass but no training example has its
-        code. So a density is fitted to the codes of a trained model, and takes the
-        prior's place in `sample`, and in `elbo`, `log_likelihood` and
-        `rate_distortion` of models that have these. An autoencoder, which has no
-        prior, can sample by it. Training does not use it; after more training, fit
-        it again. It is saved and exported with the model.
-
-        Args:
-            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset:
-                training examples.
-            prior: `"gaussian"`, one Gaussian; `"mixture:10"`, as many Gaussians
-                with full covariances; `"flow:4"`, a normalising flow of as many
-                coupling layers; or None, to go back to the model as it was
-                trained.
-            seed: Integer, of the draws of codes and of the fit.
-            batch_size: For arrays: how many are encoded at a time.
-
-        Returns:
-            The density, which is the attribute `fitted_prior`, too; or None.
-
-        Raises:
-            InvalidArgument: If the name is unknown, or there are too few examples.
-
-        Example:
-
-            ae = kgen.create_model("autoencoder", input_shape=(8, 8, 1))
-            ae.compile()
-            ae.fit(train)
-            ae.fit_prior(train, "mixture:10")
-            images = ae.sample(16, seed=0)
-
-        References:
-            Ghosh et al. (2020), From variational to deterministic autoencoders,
-            arXiv 1903.12436, section 4.
-        """
-        owner = f"{type(self).__name__}.fit_prior"
-        if not self.decodes_z_alone:
-            raise InvalidArgument(
-                f"`{owner}`: this decoder takes more than z, by its skip "
-                "connections, and can't sample. Use networks without them."
-            )
-        fitted = None
-        if prior is not None:
-            fitting.named(prior, owner)  # a wrong name is told before any work
-            if self.compiled and not self.optimizer.iterations.numpy():
-                warnings.warn(
-                    f"{owner}: this model has not been trained since it was "
-                    "compiled. A density of the codes of untrained networks is of "
-                    "no use.",
-                    stacklevel=2,
-                )
-            codes = self.sample_codes(x, batch_size, seed)
-            if not np.isfinite(codes).all():
-                raise InvalidArgument(
-                    f"`{owner}`: the codes are not finite numbers."
-                )
-            fitted = fitting.fit(prior, codes, seed, owner)
-        self._set_fitted_prior(fitted)
-        self.traces = Traces()  # they have the prior before
-        return self.fitted_prior
-
-    def _set_fitted_prior(self, prior):
-        """Sets the density that `fit_prior` has fitted, or None."""
-        before = getattr(self, "fitted_prior", None)
-        if before is not None:
-            self._tracker.untrack(before)  # else its weights would stay, unused
-        if (
-            prior is not None
-            and self.distribute_strategy.num_replicas_in_sync > 1
-        ):
-            prior = self._on_all_devices(prior)
-        if prior is not None:
-            prior.build_for(self)
-            prior.trainable = False  # also when it was loaded
-        self.fitted_prior = prior
-
-    def _on_all_devices(self, prior):
-        """The same prior, whose weights are those of several devices."""
-        values = prior.get_weights()
-        with self.distribute_strategy.scope():
-            prior = type(prior).from_config(prior.get_config())
-            prior.build_for(self)
-            prior.set_weights(values)
-        return prior
-
-    @property
-    def has_prior(self) -> bool:
-        """Whether there is a prior to sample from."""
-        return self.fitted_prior is not None
-
-    @property
-    def serving_prior(self) -> Prior:
-        """p(z) outside of training.
-
-        Raises:
-            AttributeError: If there is none.
-        """
-        if self.fitted_prior is None:
-            raise AttributeError(
-                f"`{type(self).__name__}` has no prior to sample from. Call "
-                "`fit_prior` first."
-            )
-        return self.fitted_prior
-
-    @available_if(lambda model: bool(model.serving_prior))
-    @checked(num_samples=Integer(1))
-    def sample(
-        self,
-        num_samples: int,
-        labels: Labels | None = None,
-        seed: int | None = None,
-    ) -> np.ndarray:
-        """Pictures from the model: E[x|z] for z from the prior.
-
-        It is there if there is a prior: always in a VAE and a VAE-GAN, after
-        `fit_prior` in an autoencoder.
-
-        Args:
-            num_samples: How many.
-            labels: Integer or `num_samples` integers, for a conditional model.
-            seed: Integer; the same one gives the same pictures, also from the
-                exported model. None for new ones at each call.
-
-        Returns:
-            Array of shape `(num_samples, *input_shape)`.
-        """
-        labels = self._labels_for(num_samples, labels, "sample")
-        z = self.serving_prior.sample(num_samples, new_seed(seed))
-        return self.decode(z, labels)
-
-    @available_if(lambda model: bool(model.serving_prior))
-    def log_prior(self, z: np.ndarray, batch_size: int = 1024) -> np.ndarray:
-        """log p(z) of codes, under what `sample` draws them from.
-
-        Args:
-            z: Array of shape `(n, latent_dim)`.
-            batch_size: How many are worked on at a time.
-
-        Returns:
-            Array of shape `(n,)`, nats.
-
-        Raises:
-            InvalidArgument: If the shape is wrong.
-        """
-        owner = f"{type(self).__name__}.log_prior"
-        z = self._checked_codes(z, owner)
-        inputs = batches.of_arrays(z, batch_size, owner)
-        return batches.apply(self, self._log_prior, inputs)
-
-    def _log_prior(self, z, number=0):
-        return self.serving_prior.log_prob(z)
-
     def decode(
         self,
         z: np.ndarray,
@@ -384,13 +199,6 @@ class EncoderDecoder(GenerativeModel):
         inputs = z if labels is None else (z, labels)
         inputs = batches.of_arrays(inputs, batch_size, owner)
         return batches.apply(self, self.decoded, inputs)
-
-    def _checked_codes(self, z, owner):
-        z = np.asarray(z)
-        if np.issubdtype(z.dtype, np.integer):
-            z = z.astype("float32")
-        arrays.check_array(z, (self.latent_dim,), None, owner, "z")
-        return z.astype("float32")
 
     def reconstruct(self, x: Any, batch_size: int = 1024) -> np.ndarray:
         """Pictures decoded from their codes, of the shape of x."""
@@ -449,9 +257,9 @@ class EncoderDecoder(GenerativeModel):
     # Files
 
     def endpoints(self) -> dict:
-        """Returns `serving_default`, `encode`; `decode`, if z is enough; `sample`.
+        """Returns `serving_default` and `encode`.
 
-        There is the last one if there is a prior.
+        And `decode`, if z is enough for it; and `sample`, if there is a prior.
         """
         z = tf.TensorSpec((None, self.latent_dim), "float32", "z")
         labels = self.label_specs()
@@ -465,23 +273,13 @@ class EncoderDecoder(GenerativeModel):
         def decode(z, labels=None):
             return {"images": self.decoded(self.with_labels(z, labels))}
 
-        def sample(num_samples, seed, labels=None):
-            z = self.serving_prior.sample(num_samples, seed)
-            return {"images": self.decoded(self.with_labels(z, labels))}
-
         signatures: dict[str, tuple] = {
             "serving_default": (serve, [self.image_spec(), *labels]),
             "encode": (encode, [self.image_spec(), *labels]),
         }
         if self.decodes_z_alone:
             signatures["decode"] = (decode, [z, *labels])
-        if self.has_prior:
-            numbers = [
-                tf.TensorSpec((), "int32", name)
-                for name in ("num_samples", "seed")
-            ]
-            signatures["sample"] = (sample, [*numbers, *labels])
-        return signatures
+        return {**signatures, **self._sample_endpoint()}
 
     def lite_endpoints(self) -> dict:
         """Returns `encode`, `decode` and `reconstruct`."""

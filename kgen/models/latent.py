@@ -80,6 +80,10 @@ class LatentGaussianModel(EncoderDecoder):
         return self.sampling.divergence
 
     @property
+    def needs_single_steps(self) -> bool:
+        return self.divergence is not None  # which looks at the whole batch
+
+    @property
     def posterior_flow(self) -> Flow | None:
         """The flow behind the Gaussian of q(z|x), or None."""
         return self.sampling.flow

@@ -192,6 +192,11 @@ class Trained(keras.Model):
 
         return function
 
+    @property
+    def needs_single_steps(self) -> bool:
+        """Whether several devices can do one step alone in a call to TensorFlow."""
+        return False
+
     def _make_loop(self, step_function):
         if not replicas.needs_own_loop(self.distribute_strategy):
             return super()._make_function(step_function)
@@ -200,6 +205,7 @@ class Trained(keras.Model):
             self.distribute_strategy,
             self.steps_per_execution,
             self.run_eagerly,
+            self.needs_single_steps,
         )
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):

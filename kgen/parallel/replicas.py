@@ -130,6 +130,9 @@ def all_sum(x: Tensor) -> Tensor:
 def gathered(x: Tensor) -> Tensor:
     """The rows of all replicas, in the batch's order, to be differentiated.
 
+    TensorFlow's sums over replicas keep their shape within a call, so that each
+    call must be a single step: see `needs_single_steps` of a model.
+
     Args:
         x: Tensor with one row for each example.
     """
@@ -292,6 +295,7 @@ def steps(
     strategy: tf.distribute.Strategy,
     number: int,
     eagerly: bool = False,
+    single: bool = False,
 ) -> Callable:
     """`number` steps in one call, on what a strategy has distributed.
 
@@ -301,6 +305,7 @@ def steps(
         strategy: `tf.distribute.Strategy`.
         number: How many steps, or fewer where the data ends.
         eagerly: Whether they run as plain Python.
+        single: Whether each is a call into TensorFlow of its own.
 
     Returns:
         Function of an iterator, as `keras.Model.train_function` is.
@@ -332,7 +337,7 @@ def steps(
     def function(iterator):
         is_distributed = isinstance(iterator, tf.distribute.DistributedIterator)
         following = None
-        if is_distributed and not eagerly:
+        if is_distributed and not (eagerly or single):
             following = _following(iterator, number)
         if following is not None:
             return run_steps(iterator, tf.constant(following, "int32"))

@@ -4,10 +4,13 @@ import os
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from kgen import arrays
 from kgen.data import Source
 from kgen.data.examples import AnyExamples, Examples, subset
+from kgen.errors import say
 from kgen.extractors import cache
 from kgen.models import checks
 
@@ -125,3 +128,50 @@ def checked_batches(
         labels=labels,
     )
     return dataset
+
+
+def check_training_data(
+    model: keras.Model,
+    source: Source,
+    datasets: dict[str, tf.data.Dataset | None],
+    is_chief: bool,
+) -> None:
+    """Raises if a model can't be trained on its data, or judged by it.
+
+    Args:
+        model: The model.
+        source: The data.
+        datasets: The batches of `train`, and of `validation` or None.
+        is_chief: Whether this process tells the user of what is odd.
+
+    Raises:
+        InvalidArgument: If it can't.
+    """
+    count = len(source.examples("train"))
+    checks.check_start_examples(model, count, "kgen train")
+    for name, dataset in datasets.items():
+        if dataset:
+            checks.check_data(
+                model,
+                dataset,
+                argument="--data",
+                owner="kgen train",
+                batch_size=0 if name == "train" else None,
+            )
+    # That was a batch of each; what is in memory is looked at as a whole.
+    for split in ("train", validation_split(source)):
+        images = getattr(split and source.examples(split), "images", None)
+        if isinstance(images, np.ndarray) and images.dtype != np.uint8:
+            arrays.check_array(
+                images,
+                model.input_shapes[0],
+                model.support,
+                "kgen train",
+                "--data",
+            )
+    if model.conditional and not model.needs_labels and is_chief:
+        text = checks.labels_from_1(
+            source.classes, source.num_classes, "kgen train"
+        )
+        if text:
+            say(text)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen import arrays, interrupts, locks, plots
+from kgen import interrupts, locks, plots
 from kgen.callbacks import (
     Diverged,
     EpochOrder,
@@ -24,11 +24,12 @@ from kgen.callbacks import (
 )
 from kgen.data import Source
 from kgen.errors import InvalidArgument, say
-from kgen.models import checks, factory, outputs
+from kgen.models import factory, outputs
 from kgen.parallel import strategies
 from kgen.runs import fit_prior, progress
 from kgen.runs.checkpoints import Interval
 from kgen.runs.data import (
+    check_training_data,
     describe_change,
     describe_examples,
     validation_split,
@@ -99,8 +100,7 @@ def train(
         fit_prior.check(
             model, settings.fit_prior, count, "kgen train --fit-prior"
         )
-    checks.check_start_examples(model, count, "kgen train")
-    _check_data(model, source, datasets, is_chief)
+    check_training_data(model, source, datasets, is_chief)
     callbacks = _callbacks(run, settings, model, datasets["train"], is_chief)
     _set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
@@ -231,41 +231,6 @@ def build(
             raise
         text = " ".join(f"{k}={v}" for k, v in settings.options.items())
         raise InvalidArgument(f"--set {text}: {error}") from error
-
-
-def _check_data(
-    model: keras.Model,
-    source: Source,
-    datasets: dict[str, tf.data.Dataset | None],
-    is_chief: bool,
-) -> None:
-    """Raises if the model can't be trained on the data, or judged by it."""
-    for name, dataset in datasets.items():
-        if dataset:
-            checks.check_data(
-                model,
-                dataset,
-                argument="--data",
-                owner="kgen train",
-                batch_size=0 if name == "train" else None,
-            )
-    # That was a batch of each; what is in memory is looked at as a whole.
-    for split in ("train", validation_split(source)):
-        images = getattr(split and source.examples(split), "images", None)
-        if isinstance(images, np.ndarray) and images.dtype != np.uint8:
-            arrays.check_array(
-                images,
-                model.input_shapes[0],
-                model.support,
-                "kgen train",
-                "--data",
-            )
-    if model.conditional and not model.needs_labels and is_chief:
-        text = checks.labels_from_1(
-            source.classes, source.num_classes, "kgen train"
-        )
-        if text:
-            say(text)
 
 
 def _callbacks(

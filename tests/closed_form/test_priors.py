@@ -77,7 +77,7 @@ def grid(limit, count):
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_a_density_of_two_dimensions_integrates_to_one(name):
-    points, area = grid(20, 1001)
+    points, area = grid(20, 501)
     p = np.exp(prior_of(name, 2).log_prob(points).numpy().astype("float64"))
     np.testing.assert_allclose(area * p.sum(), 1.0, rtol=1e-3)
 
@@ -85,7 +85,7 @@ def test_a_density_of_two_dimensions_integrates_to_one(name):
 @pytest.mark.parametrize("name", PRIORS)
 def test_draws_have_the_moments_of_the_density(name):
     """Mean and covariance, by integrals, within five standard errors."""
-    prior, (points, area) = prior_of(name, 2), grid(20, 1001)
+    prior, (points, area) = prior_of(name, 2), grid(20, 501)
     p = area * np.exp(prior.log_prob(points).numpy().astype("float64"))
     z = prior.sample(40_000, seed=1).numpy()
     for power in ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2)):
@@ -222,7 +222,7 @@ def test_a_vamp_prior_of_one_is_that_posterior(posterior, num_classes):
     u = vae.prior.pseudo_inputs.numpy()
     inputs = u if num_classes is None else [u, np.zeros(1, "int32")]
     q = vae.posterior_of(inputs)
-    points, area = grid(60, 1501)
+    points, area = grid(60, 401)
     p = vae.prior.log_prob(points).numpy()
     np.testing.assert_allclose(p, q.log_prob(points[:, None])[:, 0], rtol=1e-5)
     np.testing.assert_allclose(area * np.exp(p).sum(), 1.0, rtol=1e-3)
@@ -255,7 +255,7 @@ def test_importance_samples_find_the_integral(prior, levels):
     """log p(x) of a linear decoder, by quadrature over z."""
     known = Known(prior=prior, levels=levels)
     with_random_weights(known.vae.prior, 0.1)
-    points, area = grid(12, 801)
+    points, area = grid(12, 401)
     log_prior = known.vae.prior.log_prob(points).numpy().astype("float64")
     means = points @ known.w + known.b
     exact = [

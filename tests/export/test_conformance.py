@@ -53,6 +53,10 @@ CASES = {
     "low_rank": lambda: classifier("low_rank:2"),
 }
 MORE_CASES = {
+    "vamp and flow": lambda: player(
+        "vaegan", prior="vamp:4", posterior="flow:2"
+    ),
+    "two levels": lambda: contract.small_model("vae", levels=2, latent_dim=4),
     "vae density": lambda: classifier(
         "vae", network="dense", hidden_units=(8,), latent_dim=2
     ),

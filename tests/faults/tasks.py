@@ -147,6 +147,7 @@ def all_tasks(folder):
     )
     evaluate = "evaluate run --extractor pixels --num-samples 50"
     vae = train(folder, "vae", VECTORS)
+    coder = train(folder, "autoencoder", VECTORS)
     tasks = [
         dataclasses.replace(
             vae,
@@ -163,6 +164,16 @@ def all_tasks(folder):
         *(
             train(folder, model, PICTURES, name=f"{model}-pictures")
             for model in ("vae", "gan", "denoising_autoencoder")
+        ),
+        dataclasses.replace(
+            coder,
+            name="autoencoder-prior",
+            command=(*coder.command, "--fit-prior", "mixture:2"),
+        ),
+        Task(
+            "fit-prior",
+            ("fit-prior", RUN, "--prior", "mixture:2"),
+            inputs=(RUN,),
         ),
         tune,
         dataclasses.replace(

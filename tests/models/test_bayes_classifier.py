@@ -133,7 +133,7 @@ class TestObjective:
         )
         # No noise: what is left is a function of the weights.
         vae = model.density.models
-        vae.sampling.draw = lambda mean, log_var, shape=None: tf.zeros(shape)
+        vae.sampling.noise = tf.zeros
         return model
 
     def check_step(self, model, y, weight):
