@@ -115,7 +115,7 @@ def main():
     )
     add = parser.add_argument
     add("--data", required=True, help="the folder of the IDX files")
-    add("--minutes", type=float, default=6.0, help="of each training")
+    add("--minutes", type=float, default=3.0, help="of each training")
     add("--latent-dim", type=int, default=32)
     add("--filters", type=int, default=32)
     add("--seed", type=int, default=0)
