@@ -67,7 +67,8 @@ def open_pictures(
 
     images = Lazy(read, (len(paths), *image_shape), np.dtype("uint8"))
     if math.prod(images.shape) <= examples.IN_MEMORY_BYTES:
-        pixels = _read_all(images)
+        # While some are decoded, the next ones are read.
+        pixels = rows.read_all(images, for_each=in_threads)
         arrays.check_bytes(pixels, str(name) or "source")
         return pixels
     if not stored:
@@ -76,17 +77,6 @@ def open_pictures(
             _, _, others = _plain(paths[part], image_shape)
             in_threads(pictures.check_readable, paths[part][others])
     return images
-
-
-def _read_all(images):
-    """All pictures in memory: while some are decoded, the next ones are read."""
-    pixels = rows.empty(images.shape, images.dtype)
-
-    def fill(part):
-        pixels[part] = images[part]
-
-    in_threads(fill, list(rows.parts(images.shape, images.dtype)))
-    return rows.make_read_only(pixels)
 
 
 def _plain(paths, image_shape):

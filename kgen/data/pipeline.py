@@ -71,7 +71,7 @@ def batches(
 
         # One function does it all: each costs milliseconds in every epoch. While a
         # batch of files is decoded, the files of the next one are read.
-        calls = 1 if in_memory(images) else 2
+        calls = 1 if in_memory(_array_of(images)[0]) else 2
         return _starts(size, batch_size).map(batch, num_parallel_calls=calls)
 
     return _by_epochs(of_epoch, size, batch_size, shuffle)
@@ -161,9 +161,7 @@ def scale(images: tf.Tensor) -> tf.Tensor:
 
 def _reader(images: Any) -> Callable:
     """A function from positions to the images there, as a tensor."""
-    array, chosen = images, None
-    if isinstance(images, Lazy) and images.chosen:
-        array, chosen = images.chosen
+    array, chosen = _array_of(images)
     if in_memory(array):
         tensor = _shared(array)
         if chosen is None:
@@ -178,6 +176,13 @@ def _reader(images: Any) -> Callable:
         return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
     return read
+
+
+def _array_of(images):
+    """What rows are chosen from, and their positions there; None for all."""
+    if isinstance(images, Lazy) and images.chosen:
+        return images.chosen
+    return images, None
 
 
 def _shared(array):

@@ -113,13 +113,25 @@ def make_read_only(array: np.ndarray) -> np.ndarray:
 
 
 def read_all(
-    rows: np.ndarray | Lazy, dtype: np.dtype | None = None
+    rows: np.ndarray | Lazy,
+    dtype: np.dtype | None = None,
+    for_each: Callable = map,
 ) -> np.ndarray:
-    """All rows in memory, read a part at a time; they can't be changed."""
+    """All rows in memory, read a part at a time; they can't be changed.
+
+    Args:
+        rows: The rows.
+        dtype: The type that they get in memory; None for their own.
+        for_each: Function that calls another one with each of a list of parts,
+            such as `map`, or one that does so in several threads.
+    """
     array = empty(rows.shape, dtype or rows.dtype)
-    for part in parts(array.shape, array.dtype):
+
+    def fill(part):
         with np.errstate(over="ignore"):  # of what float32 can't hold
             array[part] = rows[part]
+
+    list(for_each(fill, list(parts(array.shape, array.dtype))))
     return make_read_only(array)
 
 

@@ -17,8 +17,9 @@ def _named(cls, **arguments):
     return Named(functools.partial(functools.partial, cls, **arguments))
 
 
-def _low_rank(*rank):
-    return functools.partial(LowRankGaussian, **dict(zip(["rank"], rank)))
+def _low_rank(rank=None):
+    given = {} if rank is None else {"rank": rank}
+    return functools.partial(LowRankGaussian, **given)
 
 
 # Each builds a function of the shape of one example and the number of classes.

@@ -130,9 +130,8 @@ def some(
     elif isinstance(x, (tuple, list)) or hasattr(x, "shape"):
         data = tuple(x) if isinstance(x, (tuple, list)) else (x, y)
         x, y = checks.parts_of(data, owner)
-        trained = int(
-            len(x) * (1.0 - (validation_split or 0.0))
-        )  # the first ones
+        # `fit` trains on the first ones.
+        trained = int(len(x) * (1.0 - (validation_split or 0.0)))
         order = np.random.default_rng(0).permutation(trained)[:count]
         parts = [
             (np.asarray(x)[order], y if y is None else np.asarray(y)[order])

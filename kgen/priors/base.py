@@ -74,6 +74,7 @@ class Prior(keras.layers.Layer):
             InvalidArgument: If the prior is one of codes of another size.
         """
         size = model.latent_dim if size is None else size
+        self._prepare(model, size, serving)
         if not self.built:
             self.build((None, size))
         if self.latent_dim != size:
@@ -83,6 +84,9 @@ class Prior(keras.layers.Layer):
                 f"a prior of codes of size {size}, as the encoder's are",
                 f"one of codes of size {self.latent_dim}",
             )
+
+    def _prepare(self, model, size, serving):
+        """Takes what `build` needs of a model; the arguments of `build_for`."""
 
     def start_from(self, x: Any, labels: Any) -> None:
         """Takes training examples for initial weights, before `fit` begins."""

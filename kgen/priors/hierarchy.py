@@ -56,13 +56,7 @@ class HierarchicalPrior(Prior):
     def num_start_examples(self) -> int:
         return self.top.num_start_examples
 
-    def build_for(
-        self,
-        model: keras.Model,
-        size: int | None = None,
-        serving: bool = False,
-    ) -> None:
-        size = model.latent_dim if size is None else size
+    def _prepare(self, model, size, serving):
         if size % 2:
             raise invalid(
                 "latent_dim",
@@ -71,7 +65,6 @@ class HierarchicalPrior(Prior):
                 size,
             )
         self.top.build_for(model, size // 2, serving)
-        super().build_for(model, size, serving)
 
     def build(self, input_shape: tuple) -> None:
         super().build(input_shape)

@@ -56,12 +56,7 @@ class VampPrior(Prior):
     def num_start_examples(self) -> int:
         return 0 if self.started.numpy() else self.num_components
 
-    def build_for(
-        self,
-        model: keras.Model,
-        size: int | None = None,
-        serving: bool = False,
-    ) -> None:
+    def _prepare(self, model, size, serving):
         if self.built:
             raise invalid(
                 "prior",
@@ -72,7 +67,6 @@ class VampPrior(Prior):
         # In a function: a model that is an attribute would be saved, too.
         self._model = lambda: model
         self._serving = serving
-        super().build_for(model, size, serving)
 
     def build(self, input_shape: tuple) -> None:
         model = self._model()
