@@ -111,7 +111,7 @@ def trained(name, seed, arguments, out):
 
 def test_pictures(folder):
     """The test pictures, each pixel drawn once."""
-    batches = kgen.data.load(folder, "test", seed=0, shuffle=False)
+    batches = kgen.data.load(folder, "test")
     x = np.concatenate(list(batches.as_numpy_iterator()))
     drawn = np.random.default_rng(0).random(x.shape) < x
     return drawn.astype("float32")

@@ -275,7 +275,11 @@ def checked(**constraints: Constraint) -> Callable[[Function], Function]:
 
         @functools.wraps(function)
         def call(*args, **kwargs):
-            bound = signature.bind(*args, **kwargs)
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                # Python's own message, which names the function.
+                return function(*args, **kwargs)
             owner = function.__name__
             if is_method:
                 owner = _owner(bound.arguments["self"], owner)
