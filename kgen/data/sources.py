@@ -19,10 +19,12 @@ from kgen.data import (
     idx,
     numpy_files,
     pictures,
+    table_files,
 )
 from kgen.data.examples import AnyExamples, Examples
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.params import Integer, checked
+from kgen.tables import Table, reading
 
 _ENDINGS = (".npy", ".npz", ".gz", *pictures.ENDINGS)
 
@@ -37,6 +39,7 @@ class Source:
         class_names: Names of the classes, `()` where the source has none.
         image_shape: What the pictures are brought to, or None.
         background: The colour on which transparent pictures are shown.
+        table: The table whose rows the examples are, or None.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Source:
     class_names: tuple = ()
     image_shape: tuple | None = None
     background: str = conversion.WHITE
+    table: Table | None = None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -189,6 +193,8 @@ def open_source(
     data_dir: str | os.PathLike | None = None,
     any_range: bool = False,
     background: str = conversion.WHITE,
+    table: Table | None = None,
+    **table_options: Any,
 ) -> Source:
     """Opens what `load` takes as `source`.
 
@@ -199,10 +205,21 @@ def open_source(
         any_range: Whether pictures in arrays may have values outside [0, 1],
             as noisy ones do.
         background: As in `load`.
+        table: As in `load`.
+        **table_options: Arguments of `Table.infer`, for a table that is not given.
 
     Returns:
         A `Source`.
     """
+    if _is_table(source):
+        return _open_table(source, image_shape, table, table_options)
+    if table is not None or any(table_options.values()):
+        raise invalid(
+            "table",
+            "load",
+            "None for what is no table: a DataFrame, CSV or Parquet file",
+            "one",
+        )
     if image_shape is not None:
         image_shape = conversion.check_image_shape(image_shape)
     look = (image_shape, conversion.check_background(background))
@@ -212,6 +229,30 @@ def open_source(
     if tuple(readers) == ("train",):  # a train split alone is no split
         readers = {"all": readers["train"]}
     return Source(name, readers, class_names, *look)
+
+
+def _is_table(source):
+    if reading.is_table(source):
+        return True
+    if not isinstance(source, (str, os.PathLike)) or source in ("", "digits"):
+        return False
+    return table_files.is_folder(pathlib.Path(os.path.expanduser(source)))
+
+
+def _open_table(source, image_shape, table, options):
+    if image_shape is not None:
+        expected = "None for a table: its rows are no pictures"
+        raise invalid("image_shape", "load", expected, image_shape)
+    name = "table"
+    if isinstance(source, (str, os.PathLike)):
+        source = pathlib.Path(os.path.expanduser(source))
+        files.check_regular(source)
+        name = source.resolve().name.partition(".")[0]
+    table, readers = table_files.find(source, table, options)
+    readers = {split: functools.cache(read) for split, read in readers.items()}
+    if tuple(readers) == ("train",):
+        readers = {"all": readers["train"]}
+    return Source(name, readers, table.class_names, table=table)
 
 
 def _open(source, data_dir, any_range, *look):
@@ -234,8 +275,8 @@ def _open(source, data_dir, any_range, *look):
     if path.is_file():
         if path.suffix not in (".npy", ".npz"):
             raise InvalidArgument(
-                f"{path} is a file of an unknown kind. Expected .npy, .npz, or "
-                "a folder."
+                f"{path} is a file of an unknown kind. Expected .npy, .npz, .csv, "
+                ".parquet, or a folder."
             )
         return path.stem, numpy_files.find(path, any_range), ()
     is_path_like = (
@@ -266,6 +307,7 @@ def load(
     data_dir: str | os.PathLike | None = None,
     binarize: bool = False,
     background: str = conversion.WHITE,
+    table: Table | None = None,
 ) -> tf.data.Dataset | tuple[tf.data.Dataset, ...]:
     """Loads pictures or vectors as batches of float32.
 
@@ -284,7 +326,9 @@ def load(
             the names of folders in it are classes, and `train`, `validation`
             and `test`, or names alike, are splits;
             a folder of IDX files, as MNIST's, plain or .gz;
-            a .npy or .npz file; an array, or a pair of images and labels.
+            a .npy or .npz file; an array, or a pair of images and labels;
+            a table: a pandas DataFrame, a CSV or Parquet file, or a folder of
+            `train.csv` and `test.csv`, whose rows are encoded by `table`.
         split: A split's name, or a tuple of them. Sources without splits have
             `"train"` and `"test"`, a fixed random fifth (of each class, if one
             would be missing in `"train"`), and `"all"`. Slices
@@ -302,6 +346,8 @@ def load(
             binarisation), else always the same.
         background: The colour on which transparent pictures are shown, unless
             `image_shape` has 4 channels: a name, or digits as in `"#ff8000"`.
+        table: The `kgen.data.Table` by which a table's rows are encoded; None to
+            infer one.
 
     Returns:
         A `tf.data.Dataset`, or a tuple of them if `split` is a tuple.
@@ -318,7 +364,9 @@ def load(
     References:
         Salakhutdinov & Murray (2008), section 5 (binarised pixels).
     """
-    opened = open_source(source, image_shape, data_dir, background=background)
+    opened = open_source(
+        source, image_shape, data_dir, background=background, table=table
+    )
     dataset = functools.partial(
         opened.dataset,
         labels=labels,

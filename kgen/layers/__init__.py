@@ -1,5 +1,6 @@
 """Layers that models and networks are built from."""
 
+from kgen.layers.columns import ColumnsOutput
 from kgen.layers.conditioning import ConcatenateLabels
 from kgen.layers.corruption import (
     GaussianCorruption,
@@ -14,6 +15,7 @@ from kgen.layers.spectral import SpectralNormalization, WeightClip
 
 __all__ = [
     "BatchNormalization",
+    "ColumnsOutput",
     "ConcatenateLabels",
     "Dense",
     "GatedDense",

@@ -16,6 +16,7 @@ from kgen.losses.adversarial import (
     Relativistic,
     Wasserstein,
 )
+from kgen.losses.columns import Columns
 from kgen.losses.divergences import gaussian_kl, gaussian_log_prob
 from kgen.losses.keras_losses import KerasLoss
 from kgen.losses.likelihoods import (
@@ -30,6 +31,7 @@ from kgen.losses.penalties import R1, Dragan, GradientPenalty, Penalty
 __all__ = [
     "AdversarialLoss",
     "Bernoulli",
+    "Columns",
     "ContinuousBernoulli",
     "Dragan",
     "Gaussian",

@@ -76,6 +76,10 @@ class Likelihood(keras.layers.Layer):
             return ops.sigmoid(parameters)
         return parameters
 
+    def example(self, parameters: Tensor) -> Tensor:
+        """What a discriminator compares with real examples: E[x|z]."""
+        return self.mean(parameters)
+
     def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         """A draw of x given z, of the shape of `parameters`.
 

@@ -21,6 +21,7 @@ from kgen.models import (
 from kgen.models.logs import LogMeans
 from kgen.models.training import Traces, Trained
 from kgen.parallel import replicas
+from kgen.tables import Table
 
 # Arguments that every Keras model has.
 _OF_ALL = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
@@ -39,6 +40,8 @@ class GenerativeModel(Trained):
     argument_attributes: ClassVar[dict[str, str]] = {}
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
+    # Of a model of a table: whether rows that it draws have gaps, as it learned.
+    draws_gaps = False
 
     def __init__(self, **kwargs: Any):
         known = [*saving.arguments_of(type(self)), *_OF_ALL]
@@ -104,6 +107,39 @@ class GenerativeModel(Trained):
 
     # Data
 
+    @property
+    def table(self) -> Table | None:
+        """The table whose rows, as it encodes them, the examples are; or None."""
+        return None
+
+    def encoded(self, x: Any, method: str) -> Any:
+        """The examples of a DataFrame; what is no DataFrame, as it is.
+
+        Args:
+            x: What a method was given.
+            method: Its name, for messages.
+
+        Returns:
+            float32 of shape `(n, *input_shape)`; for a conditional model a pair
+            with the labels.
+        """
+        if self.table is None or not hasattr(x, "iloc"):
+            return x
+        owner = f"{type(self).__name__}.{method}"
+        rows = self.table.encode(x, owner)
+        if not (self.conditional or (self.needs_labels and method == "fit")):
+            return rows
+        return rows, self.table.labels_of(x, owner)
+
+    def rows_of(self, x: np.ndarray, labels: np.ndarray | None = None) -> Any:
+        """What a method returns as examples: of a table's, a DataFrame.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`.
+            labels: `n` integers for the target, or None.
+        """
+        return x if self.table is None else self.table.decode(x, labels)
+
     def unpack(self, data: Any, values: bool = False) -> tuple[Any, tf.Tensor]:
         """Splits a batch into the networks' inputs and the examples.
 
@@ -157,6 +193,7 @@ class GenerativeModel(Trained):
         Raises:
             InvalidArgument: If they can't be used.
         """
+        inputs = self.encoded(inputs, "__call__")
         pair = isinstance(inputs, (tuple, list)) and self.conditional
         x, labels = inputs if pair else (inputs, None)
         x = self._checked_examples(x, any_range)
@@ -180,8 +217,14 @@ class GenerativeModel(Trained):
         inputs = batches.of(self, x, batch_size, any_range)
         return batches.apply(self, method, inputs, *extra, verbose=verbose)
 
-    def _labels_for(self, count, labels, method):
-        """`labels` of a method as `count` checked int32, or None."""
+    def labels_for(self, count, labels, method):
+        """`labels` of a method as `count` checked int32, or None.
+
+        Args:
+            count: How many there must be.
+            labels: Integer or `count` integers; None for no labels.
+            method: The method's name, for messages.
+        """
         owner = f"{type(self).__name__}.{method}"
         if not self.conditional:
             if labels is not None:

@@ -196,7 +196,7 @@ class BayesRule(GenerativeModel):
         if labels is None:
             draws = np.random.default_rng(seed)
             labels = draws.choice(self.num_classes, num_samples, p=prior)
-        labels = self._labels_for(num_samples, labels, "sample")
+        labels = self.labels_for(num_samples, labels, "sample")
         impossible = labels[prior[labels] == 0]
         if len(impossible):
             owner = f"{type(self).__name__}.sample"

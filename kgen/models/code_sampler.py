@@ -1,6 +1,8 @@
 """What a model with codes draws: codes from a prior, and pictures from these."""
 
+import functools
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,14 +10,14 @@ import tensorflow as tf
 
 from kgen import arrays
 from kgen.arrays import Labels
-from kgen.errors import InvalidArgument
-from kgen.models import batches
+from kgen.errors import InvalidArgument, invalid
+from kgen.models import batches, table_rows
 from kgen.models.available import available_if
 from kgen.models.base import GenerativeModel
 from kgen.models.draws import new_seed
 from kgen.models.saving import arguments_of
 from kgen.models.training import Traces
-from kgen.params import SEED, Integer, checked
+from kgen.params import SEED, Boolean, Integer, Optional, checked
 from kgen.priors import Prior, fitting
 
 
@@ -168,14 +170,16 @@ class CodeSampler(GenerativeModel):
         return self.fitted_prior
 
     @available_if(lambda model: bool(model.serving_prior))
-    @checked(num_samples=Integer(1))
+    @checked(num_samples=Integer(1), noise=Optional(Boolean()))
     def sample(
         self,
         num_samples: int,
         labels: Labels | None = None,
         seed: int | None = None,
-    ) -> np.ndarray:
-        """Pictures from the model: E[x|z] for z from the prior.
+        noise: bool | None = None,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """New examples: E[x|z] or a draw of x given z, for z from the prior.
 
         It is there if there is a prior: always in a VAE and a VAE-GAN, after
         `fit_prior` in an autoencoder.
@@ -183,15 +187,55 @@ class CodeSampler(GenerativeModel):
         Args:
             num_samples: How many.
             labels: Integer or `num_samples` integers, for a conditional model.
-            seed: Integer; the same one gives the same pictures, also from the
+            seed: Integer; the same one gives the same examples, also from the
                 exported model. None for new ones at each call.
+            noise: Whether x is drawn from p(x|z), so that examples are draws from
+                p(x); without it they are the means E[x|z], which have too small a
+                variance. None: for a table's rows, and not for other examples, of
+                which pictures look grainy with independent noise at each pixel.
+            conditions: For a table: dictionary from names of columns to a value, a
+                list of values, or for numbers a pair `(low, high)`. Only rows that
+                meet them are returned.
 
         Returns:
-            Array of shape `(num_samples, *input_shape)`.
+            Array of shape `(num_samples, *input_shape)`; of a table a DataFrame,
+            with gaps as frequent as in training.
+
+        Raises:
+            InvalidArgument: If a value can't be used, or almost no row meets the
+                conditions.
+
+        Example:
+
+            rows = vae.sample(100, conditions={"species": "Adelie"}, seed=0)
         """
-        labels = self._labels_for(num_samples, labels, "sample")
-        z = self.serving_prior.sample(num_samples, new_seed(seed))
-        return self.decode(z, labels)
+        if self.table is not None:
+            drawn = functools.partial(self._drawn, noise=noise is not False)
+            return table_rows.sample(
+                self, drawn, num_samples, labels, seed, conditions
+            )
+        if conditions is not None:
+            owner = f"{type(self).__name__}.sample"
+            raise invalid("conditions", owner, "None without a table", conditions)
+        labels = self.labels_for(num_samples, labels, "sample")
+        return self._drawn(num_samples, labels, new_seed(seed), bool(noise))
+
+    def _drawn(self, num_samples, labels, seed, noise):
+        """Examples for z from the prior, as arrays."""
+        z = self.serving_prior.sample(num_samples, seed)
+        inputs = z if labels is None else (z, labels)
+        inputs = batches.of_arrays(inputs, 1024, type(self).__name__)
+        if not noise:
+            return batches.apply(self, self.decoded, inputs)
+        # Another stream than that of z.
+        return batches.apply(
+            self, self._decoded_with_noise, inputs, tf.constant(seed)
+        )
+
+    def _decoded_with_noise(self, inputs, number, seed):
+        parameters = self.serving_decoder(inputs, training=False)
+        seed = tf.random.fold_in(tf.stack([seed, number]), 1)
+        return self.likelihood.sample(parameters, seed)
 
     @available_if(lambda model: bool(model.serving_prior))
     def log_prior(self, z: np.ndarray, batch_size: int = 1024) -> np.ndarray:

@@ -14,6 +14,7 @@ from kgen.models.code_sampler import CodeSampler
 from kgen.models.training import compiles
 from kgen.models.updates import regularizers
 from kgen.params import Integer, Optional, Options, checked
+from kgen.tables import Table
 
 
 class EncoderDecoder(CodeSampler):
@@ -82,6 +83,11 @@ class EncoderDecoder(CodeSampler):
             run_eagerly=run_eagerly,
             jit_compile=jit_compile,
         )
+
+    @property
+    def table(self) -> Table | None:
+        """The table whose rows the examples are: the likelihood's."""
+        return getattr(self.likelihood, "table", None)
 
     @property
     def serving_encoder(self) -> keras.Model:
@@ -175,8 +181,8 @@ class EncoderDecoder(CodeSampler):
         z: np.ndarray,
         labels: Labels | None = None,
         batch_size: int = 1024,
-    ) -> np.ndarray:
-        """E[x|z], of shape `(n, *input_shape)`.
+    ) -> Any:
+        """E[x|z], of shape `(n, *input_shape)`; of a table a DataFrame.
 
         Args:
             z: Array of shape `(n, latent_dim)`.
@@ -195,14 +201,28 @@ class EncoderDecoder(CodeSampler):
                 "or use networks without them."
             )
         z = self._checked_codes(z, owner)
-        labels = self._labels_for(len(z), labels, "decode")
+        labels = self.labels_for(len(z), labels, "decode")
         inputs = z if labels is None else (z, labels)
         inputs = batches.of_arrays(inputs, batch_size, owner)
-        return batches.apply(self, self.decoded, inputs)
+        return self.rows_of(batches.apply(self, self.decoded, inputs), labels)
 
-    def reconstruct(self, x: Any, batch_size: int = 1024) -> np.ndarray:
-        """Pictures decoded from their codes, of the shape of x."""
-        return self._apply(self._reconstruct, x, batch_size)
+    def reconstruct(self, x: Any, batch_size: int = 1024) -> Any:
+        """Examples decoded from their codes, of the shape of x.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset; of
+                a table, a DataFrame.
+            batch_size: For arrays: how many are worked on at a time.
+
+        Returns:
+            Array; of a table, a DataFrame, in which categories are the most
+            probable ones, and nothing is missing.
+        """
+        x = self.encoded(x, "reconstruct")
+        labels = x[1] if self.conditional and isinstance(x, tuple) else None
+        return self.rows_of(
+            self._apply(self._reconstruct, x, batch_size), labels
+        )
 
     @checked(steps=Integer(2), path=Optional(Options(paths.PATHS)))
     def interpolate(
@@ -251,7 +271,9 @@ class EncoderDecoder(CodeSampler):
         labels = None
         if self.conditional:
             labels = np.repeat(np.asarray(x1[1]), steps)
-        images = self.decode(z, labels, batch_size)
+        inputs = z if labels is None else (z, np.asarray(labels, "int32"))
+        inputs = batches.of_arrays(inputs, batch_size, owner)
+        images = batches.apply(self, self.decoded, inputs)
         return images.reshape(len(z1), steps, *self.input_shapes[0])
 
     # Files

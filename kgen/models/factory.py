@@ -8,7 +8,8 @@ import keras
 
 from kgen import densities, priors, registry
 from kgen.errors import check_keywords, invalid
-from kgen.losses import likelihoods
+from kgen.layers import ColumnsOutput
+from kgen.losses import Columns, likelihoods
 from kgen.models.autoencoder import Reconstructing
 from kgen.models.base import GenerativeModel
 from kgen.models.bayes_classifier import BayesClassifier
@@ -21,7 +22,8 @@ from kgen.models.saving import (  # noqa: F401
 )
 from kgen.models.vae_density import VAEDensity
 from kgen.networks import common, convolutional, dense, unet
-from kgen.params import Options
+from kgen.params import Instance, Options
+from kgen.tables import Table
 
 if TYPE_CHECKING:  # the registry has the paths of the models' classes
     from kgen.models import GAN, VAE, VAEGAN, Autoencoder, DenoisingAutoencoder
@@ -36,6 +38,7 @@ _GIVEN = {
     "num_classes",
     "latent_dim",
     "input_shape",
+    "table",
 }
 # Numbers that the encoder gives to a flow behind its Gaussian.
 _CONTEXT_DIM = 32
@@ -57,13 +60,13 @@ def builders_of(
 
 @overload
 def create_model(
-    name: Literal["autoencoder"], *, input_shape: Sequence[int], **options: Any
+    name: Literal["autoencoder"], *, input_shape: Sequence[int] | None = None, **options: Any
 ) -> "Autoencoder": ...
 @overload
 def create_model(
     name: Literal["bayes_classifier"],
     *,
-    input_shape: Sequence[int],
+    input_shape: Sequence[int] | None = None,
     **options: Any,
 ) -> BayesClassifier: ...
 @overload
@@ -75,27 +78,28 @@ def create_model(
 ) -> "DenoisingAutoencoder": ...
 @overload
 def create_model(
-    name: Literal["gan"], *, input_shape: Sequence[int], **options: Any
+    name: Literal["gan"], *, input_shape: Sequence[int] | None = None, **options: Any
 ) -> "GAN": ...
 @overload
 def create_model(
-    name: Literal["vae"], *, input_shape: Sequence[int], **options: Any
+    name: Literal["vae"], *, input_shape: Sequence[int] | None = None, **options: Any
 ) -> "VAE": ...
 @overload
 def create_model(
-    name: Literal["vaegan"], *, input_shape: Sequence[int], **options: Any
+    name: Literal["vaegan"], *, input_shape: Sequence[int] | None = None, **options: Any
 ) -> "VAEGAN": ...
 @overload
 def create_model(
-    name: str, *, input_shape: Sequence[int], **options: Any
+    name: str, *, input_shape: Sequence[int] | None = None, **options: Any
 ) -> GenerativeModel: ...
 def create_model(
     name: str,
     *,
-    input_shape: Sequence[int],
-    network: str = "conv",
+    input_shape: Sequence[int] | None = None,
+    network: str | None = None,
     latent_dim: int = 8,
     num_classes: int | None = None,
+    table: Table | None = None,
     **options: Any,
 ) -> GenerativeModel:
     """Builds a model with networks of kgen's own.
@@ -107,12 +111,17 @@ def create_model(
     Args:
         name: `"autoencoder"`, `"bayes_classifier"`,
             `"denoising_autoencoder"`, `"gan"`, `"vae"` or `"vaegan"`.
-        input_shape: Shape of one example, without the batch.
+        input_shape: Shape of one example, without the batch. A table has one of
+            its own.
         network: `"conv"` (pictures of any size), `"dense"` (any shape), or
-            `"unet"` (convolutional with skip connections, to denoise).
+            `"unet"` (convolutional with skip connections, to denoise). None: dense
+            for a table, else convolutional.
         latent_dim: Size of z, a positive integer.
         num_classes: If given, the model is conditional: its networks take
-            labels from 0 to `num_classes - 1`. A classifier needs it.
+            labels from 0 to `num_classes - 1`. A classifier needs it. Of a table
+            with a target, it is the number of its classes.
+        table: A `kgen.data.Table` whose rows are the examples; the likelihood is
+            `"columns"`. None for other examples.
         **options: Arguments of the networks' builders (such as `hidden_units`,
             `filters`, `activation`) and of the model's class (such as
             `likelihood`, `prior`, `kl_weight`). A classifier's are `prior`, that
@@ -138,9 +147,17 @@ def create_model(
         vae.compile()
         vae.fit(train)
     """
+    network = network or ("conv" if table is None else "dense")
     known = options_of(name, network)
-    own = ("input_shape", "network", "latent_dim", "num_classes")
+    own = ("input_shape", "network", "latent_dim", "num_classes", "table")
     check_keywords("create_model", [*own, *known], options)
+    if table is not None:
+        input_shape, num_classes = _of_table(
+            table, input_shape, network, num_classes
+        )
+        options = _with_table(name, table, options, known)
+    elif input_shape is None:
+        raise invalid("input_shape", "create_model", "a shape, or a table", None)
     cls = registry.MODELS[name].model_class
     if issubclass(cls, BayesClassifier):
         return _classifier(
@@ -176,6 +193,35 @@ def create_model(
     return call(cls, *(call(build) for build in builders_of(cls, network)))
 
 
+def _of_table(table, input_shape, network, num_classes):
+    """The shape of a table's rows, and the number of its classes or None."""
+    Instance(Table, "a kgen.data.Table").check("table", "create_model", table)
+    if network != "dense":
+        expected = '"dense" for a table: its rows are no pictures'
+        raise invalid("network", "create_model", expected, network)
+    if input_shape is not None and tuple(input_shape) != table.shape:
+        expected = f"{table.shape}, the table's, or None"
+        raise invalid("input_shape", "create_model", expected, input_shape)
+    classes = len(table.class_names) or None
+    if num_classes not in (None, classes):
+        expected = f"{classes}, as many as the table's target has, or None"
+        raise invalid("num_classes", "create_model", expected, num_classes)
+    return table.shape, classes
+
+
+def _with_table(name, table, options, known):
+    """The options of a model whose examples are a table's rows."""
+    if options.get("likelihood", "columns") != "columns":
+        expected = '"columns" for a table'
+        raise invalid("likelihood", name, expected, options["likelihood"])
+    if "likelihood" in known:
+        return {**options, "likelihood": Columns(table)}
+    if name == "gan":
+        output = ColumnsOutput(table)
+        return {"output_activation": output, **options, "table": table}
+    return options
+
+
 def _classifier(
     input_shape,
     network,
@@ -209,7 +255,11 @@ def _classifier(
 
 
 def compiled_model(
-    name: str, *, network: str = "conv", seed: int | None = None, **options: Any
+    name: str,
+    *,
+    network: str | None = None,
+    seed: int | None = None,
+    **options: Any,
 ) -> GenerativeModel:
     """`create_model` and `compile` at once, each with the options it knows.
 
@@ -228,7 +278,8 @@ def compiled_model(
     Raises:
         InvalidArgument: If a name is unknown or a value can't be used.
     """
-    known = options_of(name, network)
+    default = "conv" if options.get("table") is None else "dense"
+    known = options_of(name, network or default)
     of_compile = {
         option: options.pop(option)
         for option in compile_options_of(name)

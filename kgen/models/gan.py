@@ -1,6 +1,7 @@
 """The generative adversarial network."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -11,14 +12,15 @@ from keras.optimizers import Optimizer
 from kgen.arrays import Labels
 from kgen.errors import invalid
 from kgen.losses import AdversarialLoss, Penalty
-from kgen.models import adversarial, batches, outputs, paths
+from kgen.models import adversarial, batches, outputs, paths, table_rows
 from kgen.models.adversarial import Adversarial
 from kgen.models.draws import fixed_draws, new_seed
 from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, regularizers, update
 from kgen.parallel import replicas
-from kgen.params import SEED, Integer, Optional, Options, checked
+from kgen.params import SEED, Instance, Integer, Optional, Options, checked
 from kgen.priors.base import standard_normal
+from kgen.tables import Table
 
 _LOGS = (
     "loss",
@@ -76,6 +78,8 @@ class GAN(Adversarial):
             channels (or features) sees m examples at once (packing).
         latent_dim: Size of z; None for the size of the generator's input.
         seed: Integer for all draws, or None.
+        table: The `kgen.data.Table` whose rows the generator makes, with a
+            `kgen.layers.ColumnsOutput` at its end; or None.
 
     Raises:
         InvalidArgument: If networks don't fit together, or a value is out of
@@ -93,17 +97,26 @@ class GAN(Adversarial):
         Lin et al. (2018), arXiv 1712.04086 (PacGAN, packing).
     """
 
-    @checked(latent_dim=Optional(Integer(1)), seed=Optional(SEED))
+    argument_attributes: ClassVar = {"table": "rows_table"}
+    draws_gaps = True
+
+    @checked(
+        latent_dim=Optional(Integer(1)),
+        seed=Optional(SEED),
+        table=Optional(Instance(Table, "a kgen.data.Table")),
+    )
     def __init__(
         self,
         generator: keras.Model,
         discriminator: keras.Model,
         latent_dim: int | None = None,
         seed: int | None = None,
+        table: Table | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.seed = seed
+        self.rows_table = table
         self._set_networks(
             _LOGS, generator=generator, discriminator=discriminator
         )
@@ -278,7 +291,8 @@ class GAN(Adversarial):
         num_samples: int,
         labels: Labels | None = None,
         seed: int | None = None,
-    ) -> np.ndarray:
+        conditions: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Examples from the generator, by its averaged weights if there are any.
 
         Args:
@@ -286,13 +300,33 @@ class GAN(Adversarial):
             labels: Integer or `num_samples` integers, for a conditional model.
             seed: Integer; the same one gives the same examples, also from the
                 exported model. None for new ones at each call.
+            conditions: As in `VAE.sample`, for a table.
 
         Returns:
-            Array of shape `(num_samples, *input_shape)`.
+            Array of shape `(num_samples, *input_shape)`; of a table a DataFrame.
+
+        Raises:
+            InvalidArgument: As in `VAE.sample`.
         """
-        z = standard_normal(num_samples, self.latent_dim, new_seed(seed))
-        labels = self._labels_for(num_samples, labels, "sample")
+        if self.table is not None:
+            return table_rows.sample(
+                self, self._drawn, num_samples, labels, seed, conditions
+            )
+        if conditions is not None:
+            raise invalid(
+                "conditions", "GAN.sample", "None without a table", conditions
+            )
+        labels = self.labels_for(num_samples, labels, "sample")
+        return self._drawn(num_samples, labels, new_seed(seed))
+
+    def _drawn(self, num_samples, labels, seed):
+        z = standard_normal(num_samples, self.latent_dim, seed)
         return self._drawn_from(z, labels)
+
+    @property
+    def table(self) -> Table | None:
+        """The table whose rows the generator makes, or None."""
+        return self.rows_table
 
     @checked(
         num_ways=Integer(1), steps=Integer(2), path=Options(tuple(paths.PATHS))
@@ -328,7 +362,7 @@ class GAN(Adversarial):
         References:
             White (2016), arXiv 1609.04468, section 2.1.
         """
-        labels = self._labels_for(num_ways, labels, "interpolate")
+        labels = self.labels_for(num_ways, labels, "interpolate")
         if labels is not None:
             labels = np.repeat(labels, steps)
         z = standard_normal(

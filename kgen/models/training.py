@@ -260,6 +260,9 @@ class Trained(keras.Model):
         checks.refuse_weights(
             owner, class_weight=class_weight, sample_weight=sample_weight
         )
+        x, validation_data = (
+            self.encoded(data, "fit") for data in (x, validation_data)
+        )
         y = checks.labels_beside(x, y)
         is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
         checks.check_data(
@@ -352,6 +355,7 @@ class Trained(keras.Model):
         is_within_fit = kwargs.get("_use_cached_eval_dataset", False)
         if not is_within_fit:
             checks.refuse_weights(owner, sample_weight=sample_weight)
+            x = self.encoded(x, "evaluate")
             y = checks.labels_beside(x, y)
             checks.check_data(self, x, y, owner=owner)
         exact_steps = None if is_within_fit else steps

@@ -391,7 +391,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         code = self.decoder_inputs(z, inputs)
         parameters = self.decoder(code, training=training)
         decoder_regularization = regularizers(self.decoder, self.likelihood)
-        x1 = self.likelihood.mean(parameters)
+        x1 = self.likelihood.example(parameters)
         # z2 from p(z), and x2 = Dec(z2)
         x2 = self._decoded_prior(inputs, training)
         # D (as `d`), and G over both kinds of generated examples
@@ -453,7 +453,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         x, _ = self._split(inputs)
         z = self.prior.draw(ops.shape(x)[0], self.seed_generator)
         code = self.decoder_inputs(z, inputs)
-        return self.likelihood.mean(self.decoder(code, training=training))
+        return self.likelihood.example(self.decoder(code, training=training))
 
     def _gates(self, real, fakes):
         """Who plays, where there is a margin around the equilibrium."""

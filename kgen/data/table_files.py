@@ -1,0 +1,119 @@
+"""Examples out of tables: DataFrames, CSV and Parquet files."""
+
+import functools
+import os
+import pathlib
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from kgen.data import rows
+from kgen.data import examples as examples_module
+from kgen.data.examples import Examples
+from kgen.errors import InvalidArgument
+from kgen.tables import Table, reading
+
+_SPLITS = ("train", "validation", "test")
+
+
+def is_folder(path: pathlib.Path) -> bool:
+    """Whether a folder holds a table's splits, such as `train.csv`."""
+    return bool(_files_in(path))
+
+
+def _files_in(folder) -> dict[str, pathlib.Path]:
+    return {
+        split: folder / f"{split}{ending}"
+        for ending in reading.ENDINGS
+        for split in _SPLITS
+        if (folder / f"{split}{ending}").is_file()
+    }
+
+
+def find(
+    source: Any,
+    table: Table | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[Table, dict[str, Callable[[], Examples]]]:
+    """Opens a table.
+
+    Args:
+        source: A DataFrame, a file, or a folder of `train.csv`, `test.csv`, ...
+        table: The table that the rows are encoded by; None to infer it from the
+            source: of a folder, from its `train`.
+        options: Arguments of `Table.infer`.
+
+    Returns:
+        The table; and a dictionary from splits to functions that return their
+        `Examples`: one entry `"all"` where there are no splits.
+    """
+    is_path = isinstance(source, (str, os.PathLike))
+    splits = _files_in(pathlib.Path(source)) if is_path else {}
+    splits = splits or {"all": source}
+    if table is None:
+        first = splits.get("train", next(iter(splits.values())))
+        table = Table.infer(first, **(options or {}))
+    readers: dict[str, Callable[[], Examples]] = {
+        split: functools.partial(_read, part, table)
+        for split, part in splits.items()
+    }
+    return table, readers
+
+
+def _read(source, table):
+    """The rows of a source, encoded; in memory, or in a file if they are many."""
+    labels: list[np.ndarray] = []
+    # Linux keeps the bytes of a removed file until its map is closed.
+    with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
+        path = pathlib.Path(directory, "rows")
+        with open(path, "wb") as file:
+            for part in _encoded_parts(source, table, labels):
+                _check_room(directory, part.nbytes)
+                file.write(part.tobytes())
+        shape = (path.stat().st_size // (4 * table.shape[0]), *table.shape)
+        if path.stat().st_size <= examples_module.IN_MEMORY_BYTES:
+            found: Any = rows.empty(shape, np.dtype("float32"))
+            found[...] = np.fromfile(path, "float32").reshape(shape)
+            rows.make_read_only(found)
+        else:
+            found = rows.as_lazy_rows(
+                np.memmap(path, "float32", mode="r", shape=shape)
+            )
+    return Examples(found, np.concatenate(labels) if labels else None)
+
+
+def _encoded_parts(source, table, labels) -> Iterator[np.ndarray]:
+    left_out = 0
+    for frame in reading.frames(source, as_text=table.text_columns):
+        if table.target:
+            table.check_columns(frame, [table.target], "load")
+            known = frame[table.target].notna()
+            left_out += int((~known).sum())
+            frame = frame[known]
+            if not len(frame):
+                continue
+            labels.append(table.labels_of(frame, "load"))
+        yield table.encode(frame, "load")
+    if left_out:
+        warnings.warn(
+            f"{left_out} rows without a value of the target `{table.target}` are "
+            "left out.",
+            stacklevel=2,
+        )
+    if table.target and not labels:
+        raise InvalidArgument(
+            f"No row has a value of the target `{table.target}`."
+        )
+
+
+def _check_room(directory, size):
+    free = shutil.disk_usage(directory).free
+    if size > free:
+        raise InvalidArgument(
+            f"The table's rows, as numbers, need more room than the {free:,} bytes "
+            f"that are free in {tempfile.gettempdir()} (TMPDIR)."
+        )

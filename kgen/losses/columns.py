@@ -1,0 +1,321 @@
+"""The likelihood of a table's row: a product over its columns."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tensorflow import Tensor
+
+from kgen.losses.base import Likelihood
+from kgen.losses.divergences import bound_log_var, gaussian_log_prob
+from kgen.params import Instance, checked
+from kgen.tables import Table
+from kgen.tables.encodings import BOOLEAN, CATEGORY, COUNT, NUMBER
+
+# Where the standard deviation of numbers starts, and the least it can become: a
+# column that z tells exactly would have an infinite density.
+_FIRST_STDDEV, _LEAST_STDDEV = 0.3, 0.01
+
+
+class Place(NamedTuple):
+    """Where a part is in a row: its kind, its numbers, and the flag of gaps."""
+
+    kind: str
+    start: int
+    stop: int
+    flag: int
+
+
+def places(table: Table) -> Iterator[Place]:
+    """Where the parts of a table's columns are in its rows, in order."""
+    start = 0
+    for parts in table.layout:
+        flag = start + sum(part.size for part in parts)
+        for part in parts:
+            yield Place(part.kind, start, start + part.size, flag)
+            start += part.size
+        start = flag + 1
+
+
+def flags_of(table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """Which numbers of a row are flags, and which flag each number hangs on.
+
+    Returns:
+        float32 of shape `table.shape`, 1 for the flags of columns that had gaps in
+        training; and int32 of the same shape, for each number of a row the
+        position of its column's flag.
+    """
+    can_miss, owners, start = [], [], 0
+    for column in table.encoded:
+        flag = start + column.size - 1
+        can_miss += [0.0] * column.encoding.size + [float(column.gaps > 0)]
+        owners += [flag] * column.size
+        start = flag + 1
+    return np.array(can_miss, "float32"), np.array(owners, "int32")
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class Columns(Likelihood):
+    """A row of a table: independent columns, given z.
+
+    `log p(x|z)` is a sum over the columns whose value is known. What is missing
+    is thereby integrated out, and not filled in: `log p(x)` of a row with gaps is
+    that of its known values. For a number x, as it is encoded, it is
+    `log N(x; m, s^2)` with a standard deviation s that is learned for each column;
+    for one of K categories the logarithm of its probability, by a softmax of K
+    parameters; for a truth value the same by a sigmoid; and for a count k a negative
+    binomial with the mean `exp(parameter)` and a dispersion r that is learned for
+    each column,
+
+        log G(k + r) - log G(r) - log k! + r log(r / (r + mean))
+            + k log(mean / (r + mean))
+
+    with the gamma function G. Nats per row.
+
+    Args:
+        table: The `kgen.data.Table` whose rows x are, as it encodes them.
+
+    References:
+        Nazabal et al. (2020), Handling incomplete heterogeneous data using VAEs,
+        arXiv 1807.03653, section 2; Lopez et al. (2018), Deep generative modeling
+        for single-cell transcriptomics (the negative binomial).
+    """
+
+    @checked(table=Instance(Table, "a kgen.data.Table"))
+    def __init__(self, table: Table, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        found = list(places(table))
+        self._categories = [p for p in found if p.kind == CATEGORY]
+        self._at = {
+            kind: np.array([p.start for p in found if p.kind == kind], "int32")
+            for kind in (NUMBER, BOOLEAN, COUNT)
+        }
+        self._flags = {
+            kind: np.array([p.flag for p in found if p.kind == kind], "int32")
+            for kind in (NUMBER, BOOLEAN, COUNT)
+        }
+        self.log_var = self._weights_of(NUMBER, "log_var", _FIRST_STDDEV)
+        self.log_dispersion = self._weights_of(COUNT, "log_dispersion", 1.0)
+
+    def _weights_of(self, kind, name, stddev):
+        return self.add_weight(
+            name=name,
+            shape=(len(self._at[kind]),),
+            initializer=keras.initializers.Constant(2.0 * math.log(stddev)),
+        )
+
+    @property
+    def _number_log_var(self):
+        least = 2.0 * math.log(_LEAST_STDDEV)
+        # It comes back from below the bound, since the gradient passes.
+        log_var = bound_log_var(self.log_var)
+        return log_var + tf.stop_gradient(tf.nn.relu(least - log_var))
+
+    def log_prob(
+        self, x: Tensor, parameters: Tensor, batch_axes: int = 1
+    ) -> Tensor:
+        """log p(x|z) of each row; see `Likelihood.log_prob`.
+
+        Args:
+            x: Tensor of shape `(..., *table.shape)`.
+            parameters: Tensor of the same shape: what belongs to flags is ignored.
+            batch_axes: Ignored: rows have one axis.
+
+        Returns:
+            Tensor without the last axis, nats per row.
+        """
+        parameters = ops.cast(parameters, "float32")
+        x = ops.cast(x, "float32")
+        total = tf.reduce_sum(self._numbers_log_prob(x, parameters), axis=-1)
+        total += tf.reduce_sum(self._booleans_log_prob(x, parameters), axis=-1)
+        total += tf.reduce_sum(self._counts_log_prob(x, parameters), axis=-1)
+        for place in self._categories:
+            part = slice(place.start, place.stop)
+            log_probs = tf.nn.log_softmax(parameters[..., part])
+            # All are zero where the value is missing.
+            total += tf.reduce_sum(x[..., part] * log_probs, axis=-1)
+        return total
+
+    def _parts(self, x, parameters, kind):
+        """x, its parameters, and 1 where x is known, for the parts of a kind."""
+        known = 1.0 - tf.gather(x, self._flags[kind], axis=-1)
+        x, parameters = (
+            tf.gather(tensor, self._at[kind], axis=-1)
+            for tensor in (x, parameters)
+        )
+        return x, parameters, known
+
+    def _numbers_log_prob(self, x, parameters):
+        x, mean, known = self._parts(x, parameters, NUMBER)
+        return known * gaussian_log_prob(x, mean, self._number_log_var)
+
+    def _booleans_log_prob(self, x, parameters):
+        x, logits, known = self._parts(x, parameters, BOOLEAN)
+        return known * (x * logits - tf.nn.softplus(logits))
+
+    def _counts_log_prob(self, x, parameters):
+        x, log_mean, known = self._parts(x, parameters, COUNT)
+        count = tf.round(tf.math.expm1(x))
+        log_r = self.log_dispersion
+        r = tf.exp(log_r)
+        log_sum = tf.math.log(r + tf.exp(log_mean))
+        log_prob = (
+            tf.math.lgamma(count + r)
+            - tf.math.lgamma(r)
+            - tf.math.lgamma(count + 1.0)
+            + r * (log_r - log_sum)
+            + count * (log_mean - log_sum)
+        )
+        return known * log_prob
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """E[x|z]: means of numbers, probabilities of categories; no gaps."""
+        parameters = ops.cast(parameters, "float32")
+        rows = {
+            NUMBER: lambda part: part,
+            BOOLEAN: tf.sigmoid,
+            # As encoded: log(1 + count).
+            COUNT: lambda part: tf.nn.softplus(part),
+            CATEGORY: tf.nn.softmax,
+        }
+        return self._assembled(parameters, rows)
+
+    def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
+        """A row given z, of the shape of `parameters`; without gaps."""
+        parameters = ops.cast(parameters, "float32")
+        seeds = iter(tf.unstack(tf.random.split(seed, self._number_of_parts)))
+        deviations = iter(tf.unstack(tf.exp(0.5 * self._number_log_var)))
+        dispersions = iter(tf.unstack(tf.exp(self.log_dispersion)))
+
+        def number(mean):
+            noise = tf.random.stateless_normal(tf.shape(mean), next(seeds))
+            return mean + next(deviations) * noise
+
+        def boolean(logits):
+            uniform = tf.random.stateless_uniform(
+                tf.shape(logits), next(seeds)
+            )
+            return tf.cast(uniform < tf.sigmoid(logits), "float32")
+
+        def category(logits):
+            uniform = tf.random.stateless_uniform(
+                tf.shape(logits), next(seeds), minval=1e-20
+            )
+            gumbel = -tf.math.log(-tf.math.log(uniform))
+            return tf.one_hot(
+                tf.argmax(logits + gumbel, axis=-1), logits.shape[-1]
+            )
+
+        def count(log_mean):
+            one, other = tf.unstack(tf.random.split(next(seeds), 2))
+            r = next(dispersions)
+            shape = tf.shape(log_mean)
+            rate = tf.random.stateless_gamma(shape, one, alpha=r)
+            rate *= tf.exp(log_mean) / r
+            drawn = tf.random.stateless_poisson(shape, other, rate, "float32")
+            return tf.math.log1p(drawn)
+
+        draws = {
+            NUMBER: number,
+            BOOLEAN: boolean,
+            CATEGORY: category,
+            COUNT: count,
+        }
+        return self._assembled(parameters, draws)
+
+    @property
+    def _number_of_parts(self):
+        return len(self._categories) + sum(map(len, self._at.values()))
+
+    def _assembled(self, parameters, functions):
+        """A row made part by part, with flags that say that nothing is missing."""
+        return assembled(self.table, parameters, functions)
+
+    def example(self, parameters: Tensor) -> Tensor:
+        """A row that a discriminator can compare with real ones."""
+        return generated_rows(self.table, ops.cast(parameters, "float32"))
+
+    def get_config(self) -> dict:
+        table = keras.saving.serialize_keras_object(self.table)
+        return {**super().get_config(), "table": table}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Columns":
+        """Builds the likelihood that `get_config` described."""
+        config = dict(config)
+        table = keras.saving.deserialize_keras_object(config.pop("table"))
+        return cls(table, **config)
+
+
+def assembled(table: Table, parameters: Tensor, functions: dict) -> Tensor:
+    """A row that is made part by part, with flags that say that nothing is missing.
+
+    Args:
+        table: The table.
+        parameters: Tensor of shape `(..., *table.shape)`.
+        functions: By the kinds of parts, functions of a part's parameters to its
+            numbers.
+
+    Returns:
+        Tensor of the shape of `parameters`.
+    """
+    blocks, end = [], 0
+    for place in places(table):
+        for flag in range(end, place.start):  # of the columns before
+            blocks.append(tf.zeros_like(parameters[..., flag : flag + 1]))
+        part = parameters[..., place.start : place.stop]
+        blocks.append(functions[place.kind](part))
+        end = place.stop
+    blocks.append(tf.zeros_like(parameters[..., end:]))
+    return tf.concat(blocks, axis=-1)
+
+
+def generated_rows(table: Table, parameters: Tensor) -> Tensor:
+    """Makes numbers of a network to rows, as a table encodes real ones.
+
+    Categories become one-hot, truth values and flags of gaps 0 or 1, as they are in
+    real rows: a discriminator could tell probabilities from these. The gradient is
+    that of the softmax, or the sigmoid (the straight-through estimator). Where a
+    column had no gaps in training, its flag is 0.
+
+    Args:
+        table: The table.
+        parameters: Tensor of shape `(..., *table.shape)`.
+
+    Returns:
+        Tensor of the same shape.
+
+    References:
+        Bengio et al. (2013), arXiv 1308.3432, section 4.
+    """
+    functions = {
+        NUMBER: lambda part: part,
+        COUNT: tf.nn.softplus,  # log(1 + exp(parameter)): the encoded mean
+        BOOLEAN: _hard_sigmoid,
+        CATEGORY: _one_hot,
+    }
+    rows = assembled(table, parameters, functions)
+    can_miss, owners = flags_of(table)
+    flags = _hard_sigmoid(parameters) * can_miss
+    # What is missing has zeros, as in real rows.
+    missing = tf.gather(flags, owners, axis=-1)
+    return flags + rows * (1.0 - missing)
+
+
+def _hard_sigmoid(logits: Tensor) -> Tensor:
+    """1 where logits are above 0, else 0, with the gradient of the sigmoid."""
+    soft = tf.sigmoid(logits)
+    hard = tf.cast(logits > 0.0, soft.dtype)
+    return soft + tf.stop_gradient(hard - soft)
+
+
+def _one_hot(logits: Tensor) -> Tensor:
+    """1 for the largest logit, with the gradient of the softmax."""
+    soft = tf.nn.softmax(logits)
+    hard = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
+    return soft + tf.stop_gradient(tf.cast(hard, soft.dtype) - soft)

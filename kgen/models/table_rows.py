@@ -1,0 +1,160 @@
+"""What models of tables draw: rows of a DataFrame, on conditions."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kgen.errors import InvalidArgument, invalid, unknown_name
+from kgen.models.draws import new_seed
+
+if TYPE_CHECKING:  # slow to import
+    import pandas as pd
+
+    from kgen.models.base import GenerativeModel
+
+# Rows that are drawn for each row that is asked for, before it is given up.
+_MOST_DRAWS = 1000
+# The least and the most rows that are drawn at a time.
+_LEAST, _MOST = 1000, 100_000
+
+Draw = Callable[[int, Any, int], np.ndarray]
+
+
+def sample(
+    model: "GenerativeModel",
+    draw: Draw,
+    num_samples: int,
+    labels: Any,
+    seed: int | None,
+    conditions: Mapping[str, Any] | None,
+) -> "pd.DataFrame":
+    """Rows that a model draws, of those that meet the conditions.
+
+    Rows are drawn until enough of them meet the conditions, so that they are
+    draws from the model's distribution given the conditions.
+
+    Args:
+        model: The model, which has a table.
+        draw: Function of a number of rows, their labels and a seed, to rows as
+            they are encoded.
+        num_samples: How many.
+        labels: Integers, the rows' classes; or None.
+        seed: Integer, or None.
+        conditions: Dictionary from names of columns to a value, a list of values,
+            or a pair `(low, high)` of bounds; or None.
+
+    Raises:
+        InvalidArgument: If a condition can't be used, or almost no row meets it.
+    """
+    owner = f"{type(model).__name__}.sample"
+    seed = new_seed(seed)
+    conditions = dict(conditions or {})
+    _check(conditions, model.table, owner)
+    if labels is None and model.conditional:
+        labels = _target_label(conditions, model.table, owner)
+    if not conditions:
+        chosen = _labels(model, labels, num_samples, seed, owner)
+        rows = model.rows_of(draw(num_samples, chosen, seed), chosen)
+        return model.table.with_gaps(rows, seed) if _adds_gaps(model) else rows
+    import pandas as pd
+
+    if labels is not None and np.ndim(labels):
+        expected = "one for all rows, together with `conditions`"
+        raise invalid("labels", owner, expected, f"{len(labels)}")
+    found: list = []
+    have = drawn = 0
+    while have < num_samples:
+        if drawn > _MOST_DRAWS * max(num_samples, 100):
+            raise InvalidArgument(
+                f"`{owner}`: {have} of {drawn} rows that were drawn meet the "
+                f"conditions {conditions}. Ask for fewer rows, or for less."
+            )
+        share = have / drawn if have else 0.1
+        size = int(np.clip((num_samples - have) / share * 1.2, _LEAST, _MOST))
+        part_seed = int(np.random.default_rng([seed, drawn]).integers(2**31))
+        chosen = _labels(model, labels, size, part_seed, owner)
+        rows = model.rows_of(draw(size, chosen, part_seed), chosen)
+        found.append(rows[_meets(rows, conditions)])
+        have, drawn = have + len(found[-1]), drawn + size
+    return pd.concat(found, ignore_index=True).iloc[:num_samples]
+
+
+def _adds_gaps(model):
+    """Whether gaps are drawn beside the model: it has not learned them itself."""
+    return not model.draws_gaps
+
+
+def _labels(model, labels, count, seed, owner):
+    """`count` labels; drawn as frequent as in training where none are given."""
+    if not model.conditional:
+        if labels is not None:
+            raise invalid(
+                "labels", owner, "None: the model is not conditional", labels
+            )
+        return None
+    if labels is None:
+        shares = np.asarray(model.table.class_shares)
+        rng = np.random.default_rng(seed)
+        labels = rng.choice(len(shares), size=count, p=shares / shares.sum())
+    return model.labels_for(count, labels, "sample")
+
+
+def _target_label(conditions, table, owner):
+    """The class that a condition on the target asks for, taken out of these."""
+    if table.target not in conditions:
+        return None
+    value = conditions.pop(table.target)
+    text = str(value)
+    if text not in table.class_names:
+        raise unknown_name("conditions", owner, table.class_names, text)
+    return table.class_names.index(text)
+
+
+def _check(conditions, table, owner):
+    for name, wanted in conditions.items():
+        if name not in table.names:
+            raise unknown_name("conditions", owner, table.names, name)
+        column = next(c for c in table.columns if c.name == name)
+        is_pair = isinstance(wanted, tuple)
+        if is_pair and (column.encoding.is_text or len(wanted) != 2):
+            expected = (
+                f"one value or a list of values for the categories of `{name}`; a "
+                "pair is the bounds of numbers"
+            )
+            raise invalid("conditions", owner, expected, wanted)
+        if is_pair or not column.encoding.is_text:
+            continue
+        known = getattr(column.encoding, "values", ())
+        for value in wanted if isinstance(wanted, list) else [wanted]:
+            if known and str(value) not in known:
+                raise unknown_name("conditions", owner, known, str(value))
+
+
+def _meets(rows, conditions):
+    """Which rows meet all conditions: truth values of shape `(n,)`."""
+    meets = np.ones(len(rows), bool)
+    for name, wanted in conditions.items():
+        column = rows[name]
+        if isinstance(wanted, tuple):
+            low, high = wanted
+            with _comparable(name, wanted):
+                meets &= ((column >= low) & (column <= high)).to_numpy(bool)
+        else:
+            values = wanted if isinstance(wanted, list) else [wanted]
+            meets &= column.isin(values).to_numpy(bool)
+    return meets
+
+
+@contextlib.contextmanager
+def _comparable(name, wanted):
+    try:
+        yield
+    except TypeError as error:
+        raise invalid(
+            "conditions",
+            "sample",
+            f"bounds of the type of column `{name}`",
+            wanted,
+        ) from error

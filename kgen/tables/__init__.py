@@ -1,0 +1,5 @@
+"""Tables: the kinds of columns, and how rows become numbers and come back."""
+
+from kgen.tables.table import Table
+
+__all__ = ["Table"]

@@ -1,0 +1,127 @@
+"""One column of a table: its kind, and its values as pandas has them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import keras
+import numpy as np
+
+from kgen.errors import invalid
+from kgen.tables import forms
+from kgen.tables.encodings import Encoding, Part
+
+if TYPE_CHECKING:  # slow to import
+    import pandas as pd
+
+KINDS = ("numeric", "integer", "count", "category", "boolean", "datetime", "id")
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: Its name.
+        kind: One of `KINDS`.
+        dtype: Its type, as pandas names it.
+        encoding: How its values become numbers.
+        gaps: The share of values that are missing, from 0 to 1.
+        decimals: To how many decimals numbers are rounded; None for no rounding.
+        unit: Of a datetime: the seconds that all of its values are multiples of.
+        originals: What categories are in the table where they are no strings, by
+            their text.
+        categories: All categories of pandas' type `category`, in order.
+        ordered: Whether they are ordered.
+    """
+
+    name: str
+    kind: str
+    dtype: str
+    encoding: Encoding
+    gaps: float = 0.0
+    decimals: int | None = None
+    unit: float = 1.0
+    originals: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    categories: tuple | None = None
+    ordered: bool = False
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of a row that are the column's, without its flag of gaps."""
+        return self.encoding.parts
+
+    @property
+    def size(self) -> int:
+        """How many numbers of a row are the column's: the last one tells a gap."""
+        return self.encoding.size + 1
+
+    def values_of(self, series: "pd.Series", owner: str) -> np.ndarray:
+        """The values as `Encoding.encode` takes them; gaps are NaN or "".
+
+        Args:
+            series: The column of a DataFrame.
+            owner: Whose argument the DataFrame is, for the message.
+
+        Raises:
+            InvalidArgument: If a value is of another kind than the column's.
+        """
+        if self.encoding.is_text:
+            return forms.texts(series)
+        try:
+            if self.kind == "datetime":
+                return forms.seconds(series) / self.unit
+            return forms.numbers(series)
+        except (ValueError, TypeError) as error:
+            expected = f"values of the kind {self.kind} in column `{self.name}`"
+            raise invalid("x", owner, expected, error) from error
+
+    def series_of(self, values: np.ndarray) -> "pd.Series":
+        """A column of a DataFrame, of the type that it was of.
+
+        Args:
+            values: What `Encoding.decode` gave, with NaN or "" for gaps.
+        """
+        import pandas as pd
+
+        if self.encoding.is_text:
+            texts = [text.decode() for text in values]
+            made = pd.Series(
+                [self.originals.get(t, t) if t else None for t in texts],
+                dtype=object,
+            )
+        else:
+            if self.decimals is not None:
+                values = np.round(values, self.decimals)
+            if self.kind == "datetime":
+                return forms.datetimes(
+                    values * self.unit, self.dtype, self.name
+                )
+            made = pd.Series(values)
+            if self.kind == "boolean":
+                made = made.map({0.0: False, 1.0: True}).astype(object)
+        dtype: Any = self.dtype
+        if self.categories is not None:
+            dtype = pd.CategoricalDtype(list(self.categories), self.ordered)
+        elif dtype == "object":
+            made = made.astype(object).where(made.notna(), None)
+        return made.astype(dtype).rename(self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the fields, which JSON can hold."""
+        config = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+        }
+        encoding = keras.saving.serialize_keras_object(self.encoding)
+        return {**config, "encoding": encoding}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Builds the column that `get_config` described."""
+        config = dict(config)
+        encoding = keras.saving.deserialize_keras_object(config.pop("encoding"))
+        if config.get("categories") is not None:
+            config["categories"] = tuple(config["categories"])
+        return cls(encoding=encoding, **config)

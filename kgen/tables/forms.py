@@ -1,0 +1,137 @@
+"""The forms that a column's values take: numbers, seconds, text."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:  # slow to import
+    import pandas as pd
+
+NUMBER, BOOLEAN, DATETIME, TEXT, MIXED = (
+    "number",
+    "boolean",
+    "datetime",
+    "text",
+    "mixed",
+)
+# What pandas calls the values of an object column, by their form.
+_INFERRED = {
+    "boolean": BOOLEAN,
+    "integer": NUMBER,
+    "floating": NUMBER,
+    "mixed-integer-float": NUMBER,
+    "decimal": NUMBER,
+    "string": TEXT,
+    "datetime": DATETIME,
+    "datetime64": DATETIME,
+    "date": DATETIME,
+    "empty": None,
+}
+
+
+def form_of(series: "pd.Series") -> str | None:
+    """The form of a column's values, or None if all are missing.
+
+    Args:
+        series: The column.
+    """
+    from pandas.api import types
+
+    if not series.notna().any():
+        return None
+    if isinstance(series.dtype, _categorical()):
+        return TEXT
+    if types.is_bool_dtype(series.dtype):
+        return BOOLEAN
+    if types.is_numeric_dtype(series.dtype):
+        return NUMBER
+    if types.is_datetime64_any_dtype(series.dtype):
+        return DATETIME
+    return _INFERRED.get(types.infer_dtype(series, skipna=True), MIXED)
+
+
+def _categorical():
+    import pandas as pd
+
+    return pd.CategoricalDtype
+
+
+def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
+    """A column as float64; what is missing is NaN.
+
+    Args:
+        series: The column.
+        force: Whether text that is no number is missing, and no error.
+
+    Raises:
+        ValueError: If there is text that is no number.
+    """
+    import pandas as pd
+
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(object)
+    found = pd.to_numeric(series, errors="coerce" if force else "raise")
+    values = found.to_numpy("float64", na_value=np.nan)
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise ValueError(f"infinity in row {int(infinite.argmax())}")
+    return values
+
+
+def seconds(series: "pd.Series") -> np.ndarray:
+    """A column of dates or times as seconds since 1970, in UTC; NaN if missing.
+
+    Raises:
+        ValueError: If there is text that is no date in the form of ISO 8601.
+    """
+    import pandas as pd
+
+    times = series
+    if not pd.api.types.is_datetime64_any_dtype(series.dtype):
+        form = "ISO8601" if form_of(series) == TEXT else None
+        times = pd.to_datetime(series, format=form)
+    start = pd.Timestamp(0, tz=times.dt.tz)
+    return ((times - start) / pd.Timedelta(seconds=1)).to_numpy("float64")
+
+
+def datetimes(values: np.ndarray, dtype: str, name: str) -> "pd.Series":
+    """The column that `seconds` came from, to the microsecond.
+
+    Args:
+        values: Seconds since 1970; NaN if missing.
+        dtype: The type of the column.
+        name: Its name.
+    """
+    import pandas as pd
+
+    known = ~np.isnan(values)
+    whole = np.full(len(values), np.iinfo("int64").min)  # pandas' missing time
+    whole[known] = np.round(values[known] * 1e6).astype("int64")
+    times = pd.Series(whole.view("datetime64[us]"), name=name)
+    if "," in dtype:  # with a time zone
+        times = times.dt.tz_localize("UTC")
+    return times.astype(dtype)
+
+
+def texts(series: "pd.Series") -> np.ndarray:
+    """A column as an array of `str`; what is missing is "".
+
+    Whole numbers have no point, so that a column that has gaps, and hence floats,
+    has the categories of one without.
+    """
+    known = series.notna()
+    made = np.full(len(series), "", object)
+    made[known.to_numpy()] = [text_of(value) for value in series[known]]
+    return made
+
+
+def text_of(value: Any) -> str:
+    """A category as text."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: NumPy's numbers as Python's."""
+    return value.item() if isinstance(value, np.generic) else value

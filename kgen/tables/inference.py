@@ -1,0 +1,174 @@
+"""From what was seen of a column to its kind and its encoding."""
+
+import warnings
+
+import numpy as np
+
+from kgen.errors import InvalidArgument, invalid
+from kgen.tables import forms
+from kgen.tables.column import Column
+from kgen.tables.encodings import (
+    Boolean,
+    Categories,
+    Constant,
+    Count,
+    Encoding,
+    Levels,
+)
+from kgen.tables.numbers import NUMBERS
+from kgen.tables.summaries import Summary
+
+# Whole numbers of at most so many different values are encoded one by one.
+_LEVELS = 20
+# Text that differs in more than this share of the rows, and in more than so many
+# rows, names the rows.
+_ID_SHARE, _ID_ROWS = 0.9, 100
+# Units of time, in seconds: days, hours, minutes.
+_UNITS = (86400.0, 3600.0, 60.0)
+
+
+def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
+    """The column that a summary describes.
+
+    Args:
+        summary: What was seen of it.
+        numbers: A name out of `NUMBERS`.
+        max_categories: The most categories that are kept apart.
+
+    Raises:
+        InvalidArgument: If the column can't be of the kind that was asked for.
+    """
+    kind = summary.kind or _kind_of(summary)
+    column = Column(
+        name=summary.name,
+        kind=kind,
+        dtype=_dtype_of(summary),
+        encoding=Constant(),
+        gaps=summary.gaps / max(summary.rows, 1),
+        decimals=_decimals_of(summary, kind),
+        unit=_unit_of(summary) if kind == "datetime" else 1.0,
+        originals=summary.originals,
+    )
+    if summary.category_dtype is not None:
+        column = _replaced(
+            column,
+            categories=tuple(
+                map(forms.plain, summary.category_dtype.categories)
+            ),
+            ordered=bool(summary.category_dtype.ordered),
+        )
+    if kind == "id":
+        return column
+    encoding = _encoding_of(summary, column, numbers, max_categories)
+    return _replaced(column, encoding=encoding)
+
+
+def _replaced(column, **changes):
+    import dataclasses
+
+    return dataclasses.replace(column, **changes)
+
+
+def _kind_of(summary):
+    if summary.form == forms.BOOLEAN:
+        return "boolean"
+    if summary.form == forms.DATETIME:
+        return "datetime"
+    if summary.form == forms.TEXT:
+        return "id" if _names_rows(summary) else "category"
+    if summary.decimals == 0 and summary.form == forms.NUMBER:
+        is_count_of_rows = summary.is_sequence and summary.known > _LEVELS
+        return "id" if is_count_of_rows and not summary.gaps else "integer"
+    return "numeric"
+
+
+def _names_rows(summary):
+    if summary.category_dtype is not None:
+        return False
+    if summary.counts is None:
+        return True
+    differing = len(summary.counts)
+    return differing > max(_ID_ROWS, _ID_SHARE * summary.known)
+
+
+def _dtype_of(summary):
+    dtype = summary.dtype or "float64"
+    if summary.form == forms.DATETIME and not dtype.startswith("datetime64"):
+        return "datetime64[us]"  # it was text
+    if summary.form not in (forms.TEXT, None) and dtype in ("object", "str"):
+        return "float64" if summary.form == forms.NUMBER else "object"
+    return dtype
+
+
+def _decimals_of(summary, kind):
+    if kind in ("integer", "count"):
+        return 0
+    if kind == "datetime":
+        return None if _unit_of(summary) == 1.0 else 0
+    return summary.decimals if summary.decimals <= 6 else None
+
+
+def _unit_of(summary):
+    values = summary.values()
+    for unit in _UNITS:
+        if len(values) and not np.any(values % unit):
+            return unit
+    return 1.0
+
+
+def _encoding_of(summary, column, numbers, max_categories) -> Encoding:
+    if not summary.known:
+        warnings.warn(
+            f"Column `{summary.name}` has no values: nothing can be learned of it.",
+            stacklevel=2,
+        )
+        return Constant(text=summary.form == forms.TEXT)
+    if summary.form == forms.TEXT:
+        return _categories_of(summary, max_categories)
+    values = summary.values() / column.unit
+    low, high = values.min(), values.max()
+    if column.kind == "count":
+        if low < 0 or summary.decimals:
+            raise invalid(
+                "kinds",
+                "Table.infer",
+                f"whole numbers from 0 in column `{summary.name}` of counts",
+                f"values from {low:g} to {high:g}",
+            )
+        return Count(float(high))
+    if low == high:
+        return Constant(float(low))
+    if column.kind == "boolean":
+        if set(np.unique(values)) != {0.0, 1.0}:
+            raise InvalidArgument(
+                f"Column `{summary.name}` is to be boolean, but it has other "
+                "values than True and False. Leave its kind out, or take "
+                '"category".'
+            )
+        return Boolean()
+    if column.kind == "integer" and _has_levels(summary):
+        assert summary.counts is not None
+        return Levels(tuple(sorted(summary.counts)))
+    return NUMBERS[numbers].fit(values)
+
+
+def _has_levels(summary):
+    return summary.counts is not None and len(summary.counts) <= _LEVELS
+
+
+def _categories_of(summary, max_categories):
+    if summary.counts is None:
+        raise InvalidArgument(
+            f"Column `{summary.name}` has too many different values for "
+            f'categories. Leave it out: kinds={{"{summary.name}": "id"}}'
+        )
+    if "" in summary.counts:
+        raise InvalidArgument(
+            f"Column `{summary.name}` has empty text as a value, which marks what "
+            "is missing. Replace it by None, or by a word."
+        )
+    if len(summary.counts) == 1:
+        return Constant(next(iter(summary.counts)), text=True)
+    by_count = sorted(summary.counts, key=lambda x: (-summary.counts[x], x))
+    kept, others = by_count[:max_categories], by_count[max_categories:]
+    return Categories(tuple(sorted(kept)), others[0] if others else None)

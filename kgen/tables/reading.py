@@ -1,0 +1,182 @@
+"""Reads tables in parts: DataFrames, CSV and Parquet files."""
+
+import contextlib
+import csv
+import gzip
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kgen.errors import InvalidArgument, invalid
+
+if TYPE_CHECKING:  # slow to import
+    import pandas as pd
+
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+# Rows of a file that are read at a time.
+_ROWS = 50_000
+
+
+def is_table(source: Any) -> bool:
+    """Whether a source is a DataFrame, or the name of a file of a table."""
+    if isinstance(source, (str, os.PathLike)):
+        return str(source).lower().endswith(ENDINGS)
+    return hasattr(source, "columns") and hasattr(source, "dtypes")
+
+
+def frames(
+    source: Any,
+    columns: Sequence[str] | None = None,
+    as_text: Sequence[str] = (),
+) -> Iterator["pd.DataFrame"]:
+    """The rows of a table, part by part.
+
+    Args:
+        source: A DataFrame, or a CSV or Parquet file.
+        columns: Names of the columns to read; None for all.
+        as_text: Those of a CSV file that are read as text, whatever they hold.
+
+    Raises:
+        InvalidArgument: If the file can't be read as a table.
+        FileNotFoundError: If there is none.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        _check_frame(source)
+        yield source if columns is None else source[list(columns)]
+        return
+    path = pathlib.Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    read = _read_parquet if path.suffix == ".parquet" else _read_csv
+    found = 0
+    for frame in read(path, columns, dict.fromkeys(as_text, "str")):
+        found += len(frame)
+        yield frame
+    if not found:
+        raise InvalidArgument(f"{path} holds no rows.")
+
+
+def _check_frame(frame):
+    """Raises unless a DataFrame has rows, and names of columns that differ."""
+    if not len(frame) or not len(frame.columns):
+        raise invalid(
+            "source", "load", "rows and columns", f"shape {tuple(frame.shape)}"
+        )
+    _check_names([str(name) for name in frame.columns], "The DataFrame")
+    others = [name for name in frame.columns if not isinstance(name, str)]
+    if others:
+        raise invalid(
+            "source",
+            "load",
+            "columns whose names are text; `df.rename(columns=str)` makes them",
+            f"a column with the name {others[0]!r}",
+        )
+
+
+def _check_names(names, owner):
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidArgument(
+            f"{owner} has several columns with the name `{twice[0]}`. Rename them, "
+            "or leave all but one out."
+        )
+
+
+def _read_parquet(path, columns, dtypes):
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InvalidArgument(
+            f"{path}: Parquet files need pyarrow. Install it: pip install pyarrow"
+        ) from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            _check_names(file.schema_arrow.names, str(path))
+            wanted = None if columns is None else list(columns)
+            for batch in file.iter_batches(_ROWS, columns=wanted):
+                yield pyarrow.Table.from_batches([batch]).to_pandas()
+    except pyarrow.ArrowInvalid as error:
+        raise InvalidArgument(
+            f"{path} can't be read as Parquet: {error}"
+        ) from error
+
+
+def _read_csv(path, columns, dtypes):
+    import pandas as pd
+
+    with _in_words(path):
+        separator = _check_header(path)
+        reader = pd.read_csv(
+            path,
+            sep=separator,
+            usecols=columns,
+            dtype=dtypes,
+            chunksize=_ROWS,
+            encoding="utf-8-sig",
+            index_col=False,
+        )
+        with reader:
+            for frame in reader:
+                yield frame if columns is None else frame[list(columns)]
+
+
+@contextlib.contextmanager
+def _in_words(path):
+    """Says what is wrong with a CSV file in the words of this package."""
+    import pandas as pd
+
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(
+            f"{path} is not in UTF-8: the byte {error.object[error.start]:#x} at "
+            f"{error.start} is no text. Save it again in UTF-8, or read it by "
+            '`pandas.read_csv(path, encoding="latin-1")` and pass the DataFrame.'
+        ) from error
+    except pd.errors.EmptyDataError as error:
+        raise InvalidArgument(f"{path} is empty.") from error
+    except (pd.errors.ParserError, csv.Error) as error:
+        raise InvalidArgument(
+            f"{path} can't be read as a table; are all rows of one length? "
+            f"pandas says: {error}"
+        ) from error
+
+
+def _check_header(path) -> str:
+    """Returns what separates the columns, or raises without names of columns."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        line = file.readline()
+        second = file.readline()
+    if not line.strip():
+        raise InvalidArgument(f"{path} is empty.")
+    separator = max(",\t;|", key=line.count)
+    names = next(csv.reader([line], delimiter=separator))
+    if names and all(map(_is_number, filter(None, names))) and any(names):
+        raise InvalidArgument(
+            f"{path} has no header: its first line is {line.strip()[:60]!r}. Write "
+            "the columns' names in the first line."
+        )
+    first = next(csv.reader([second], delimiter=separator), names)
+    if len(first) > len(names) and second.count('"') % 2 == 0:
+        raise InvalidArgument(
+            f"{path}: the header has {len(names)} names, and the first row "
+            f"{len(first)} values. Expected rows of one length."
+        )
+    _check_names(names, str(path))
+    return separator
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def text_columns(kinds: Mapping[str, str]) -> list[str]:
+    """The columns of a CSV file that are read as text: asked-for categories."""
+    return [name for name, kind in kinds.items() if kind == "category"]

@@ -1,0 +1,195 @@
+"""What is kept of a column in one pass over a table of any length."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgen.errors import InvalidArgument
+from kgen.tables import forms
+
+if TYPE_CHECKING:  # slow to import
+    import pandas as pd
+
+# Numbers that are kept of a column, to fit its encoding to.
+_KEPT = 100_000
+# Different values that are counted; a column with more has no categories.
+_COUNTED = 20_000
+# The most decimals that numbers are seen to be rounded to.
+_DECIMALS = 8
+# Text that is shown in a message.
+_SHOWN = 40
+
+
+class Summary:
+    """Counts, bounds and a random part of a column's values.
+
+    Args:
+        name: The column's name.
+        kind: Its kind if the user has said so, or None.
+        rng: Random generator, for the part that is kept.
+    """
+
+    def __init__(
+        self, name: str, kind: str | None, rng: np.random.Generator
+    ) -> None:
+        self.name, self.kind, self._rng = name, kind, rng
+        self.form: str | None = None
+        self.dtype: str | None = None
+        self.category_dtype: pd.CategoricalDtype | None = None
+        self.rows = self.gaps = 0
+        self.counts: dict | None = {}
+        self.originals: dict = {}
+        self.low, self.high = np.inf, -np.inf
+        self.decimals = 0
+        self.is_sequence = True
+        self._values: list[np.ndarray] = []
+        self._keys: list[np.ndarray] = []
+
+    @property
+    def known(self) -> int:
+        """How many values are not missing."""
+        return self.rows - self.gaps
+
+    def update(self, series: "pd.Series") -> None:
+        """Takes the next rows.
+
+        Raises:
+            InvalidArgument: If values are of several forms.
+        """
+        self._take_dtype(series)
+        form = self._form_of(series)
+        self.rows += len(series)
+        self.gaps += int(series.isna().sum())
+        if form is None:
+            return
+        self._take_form(form, series)
+        if self.form == forms.TEXT:
+            self._count(forms.texts(series[series.notna()]))
+            self._take_originals(series)
+        else:
+            self._take_numbers(self._numbers_of(series))
+
+    def values(self) -> np.ndarray:
+        """The random part of the numbers, with the least and the greatest."""
+        kept = np.concatenate([*self._values, [self.low, self.high]])
+        # Where all values are kept, the bounds are among them.
+        return kept if self.known > len(kept) - 2 else kept[:-2]
+
+    def _take_dtype(self, series):
+        dtype = series.dtype
+        if self.dtype is None or self.form is None:
+            self.dtype = str(dtype)
+            if self.dtype == "category":
+                self.category_dtype = dtype
+        elif str(dtype) != self.dtype and series.notna().any():
+            # Another part of a file: whole numbers, and then some with gaps.
+            self.dtype = str(np.result_type(np.dtype(self.dtype), dtype))
+
+    def _form_of(self, series):
+        if self.kind == "category":
+            return forms.TEXT if series.notna().any() else None
+        form = forms.form_of(series)
+        if form is None or self.kind is None:
+            if form == forms.TEXT and self.form in (None, forms.DATETIME):
+                return forms.DATETIME if _are_dates(series) else forms.TEXT
+            return form
+        asked = {"datetime": forms.DATETIME, "boolean": forms.BOOLEAN}
+        return asked.get(self.kind, forms.NUMBER)
+
+    def _take_form(self, form, series):
+        if forms.MIXED in (form, self.form) or self.form not in (None, form):
+            raise self._mixed(series)
+        self.form = form
+
+    def _mixed(self, series):
+        known = series[series.notna()]
+        shown = list(dict.fromkeys(str(value)[:_SHOWN] for value in known))
+        return InvalidArgument(
+            f"Column `{self.name}` holds values of several kinds, such as "
+            f"{', '.join(map(repr, [*self.examples(), *shown][:4]))}. Say what it "
+            f'is: kinds={{"{self.name}": "category"}} takes all as text, '
+            f'"numeric" takes text that is no number as missing, "id" leaves the '
+            "column out."
+        )
+
+    def examples(self) -> list[str]:
+        """Some of the values seen so far, as text."""
+        if self.counts:
+            return [str(value) for value in list(self.counts)[:2]]
+        return [f"{x:g}" for part in self._values[:1] for x in part[:2]]
+
+    def _numbers_of(self, series):
+        force = self.kind in ("numeric", "integer", "count")
+        try:
+            if self.form == forms.DATETIME:
+                values = forms.seconds(series)
+            else:
+                values = forms.numbers(series, force)
+        except (ValueError, TypeError) as error:
+            raise InvalidArgument(
+                f"Column `{self.name}` can't be of the kind "
+                f"{self.kind or self.form}: {error}"
+            ) from error
+        found = np.isnan(values)
+        self.gaps += int(found.sum() - series.isna().sum())
+        return values[~found]
+
+    def _take_numbers(self, values):
+        if not len(values):
+            return
+        self._is_next(values)
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
+        while self.decimals <= _DECIMALS and not _are_round(
+            values, self.decimals
+        ):
+            self.decimals += 1
+        self._count(values.tolist())
+        self._keep(values)
+
+    def _is_next(self, values):
+        """Whether all rows so far count up by one, as numbers of rows do."""
+        first = self.high + 1 if self._values else values[0]
+        expected = first + np.arange(len(values))
+        self.is_sequence = self.is_sequence and np.array_equal(values, expected)
+
+    def _keep(self, values):
+        """Keeps those with the least of keys that are drawn for all values."""
+        self._values.append(values)
+        self._keys.append(self._rng.random(len(values)))
+        if sum(map(len, self._values)) > 2 * _KEPT:
+            kept, keys = map(np.concatenate, (self._values, self._keys))
+            chosen = np.sort(np.argpartition(keys, _KEPT)[:_KEPT])
+            self._values, self._keys = [kept[chosen]], [keys[chosen]]
+
+    def _count(self, values):
+        if self.counts is None:
+            return
+        found, counts = np.unique(np.asarray(values), return_counts=True)
+        for value, count in zip(found.tolist(), counts.tolist()):
+            self.counts[value] = self.counts.get(value, 0) + count
+        if len(self.counts) > _COUNTED:
+            self.counts = None
+
+    def _take_originals(self, series):
+        """Keeps what categories are, where they are no strings."""
+        for value in series[series.notna()].unique():
+            if not isinstance(value, str) and len(self.originals) <= _COUNTED:
+                self.originals[forms.text_of(value)] = forms.plain(value)
+
+
+def _are_round(values, decimals):
+    return np.allclose(np.round(values, decimals), values, rtol=1e-12, atol=0)
+
+
+def _are_dates(series):
+    """Whether all text of a column is dates of ISO 8601, such as 2024-03-01."""
+    import pandas as pd
+
+    known = series[series.notna()]
+    if not isinstance(series.dtype, pd.CategoricalDtype):
+        # Numbers alone, such as 20240301, are not meant.
+        if known.str.contains(r"^\d{4}-\d\d-\d\d", na=False).all():
+            times = pd.to_datetime(known, format="ISO8601", errors="coerce")
+            return bool(times.notna().all())
+    return False

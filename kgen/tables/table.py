@@ -1,0 +1,419 @@
+"""A table: its columns, and its rows as numbers that a model can learn."""
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from kgen.errors import InvalidArgument, invalid, unknown_name
+from kgen.params import SEED, Integer, Options, checked
+from kgen.tables import inference, reading
+from kgen.tables.column import KINDS, Column
+from kgen.tables.encodings import Categories, Part
+from kgen.tables.numbers import NUMBERS
+from kgen.tables.summaries import Summary
+
+if TYPE_CHECKING:  # slow to import
+    import pandas as pd
+
+# Patterns of gaps that are kept, the most frequent ones.
+_PATTERNS = 500
+# Rows that are encoded or decoded at a time.
+_ROWS = 20_000
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class Table:
+    """The columns of a table, and how its rows become numbers and come back.
+
+    A row is encoded as float32 numbers: for each column its parts (one number, or
+    one for each category), and behind them a flag that is 1 where the value is
+    missing or unknown. Then its parts are zeros. Models learn from such rows;
+    their likelihood is `"columns"`.
+
+    Make one by `Table.infer`.
+
+    Args:
+        columns: The columns, those of the kind `id` among them, which are left
+            out.
+        target: Name of the column whose categories are the labels of conditional
+            models, and no part of a row; or None.
+        patterns: Pairs of the names of columns that are missing together in a row,
+            and the share of such rows.
+        class_shares: The shares of the target's classes in training.
+
+    Example:
+
+        table = kgen.data.Table.infer("people.csv")
+        train, test = kgen.data.load("people.csv", ("train", "test"), table=table)
+        vae = kgen.create_model("vae", table=table)
+        vae.compile()
+        vae.fit(train, validation_data=test, epochs=100)
+        rows = vae.sample(1000, seed=0)  # a DataFrame
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        target: str | None = None,
+        patterns: Sequence[tuple[Sequence[str], float]] = (),
+        class_shares: Sequence[float] = (),
+    ) -> None:
+        self.columns = tuple(columns)
+        self.target = target
+        self.patterns = [(tuple(names), share) for names, share in patterns]
+        self.class_shares = tuple(class_shares)
+        used = [column for column in columns if column.kind != "id"]
+        self.encoded = tuple(c for c in used if c.name != target)
+        named = {column.name: column for column in used}
+        self.target_column = named[target] if target else None
+        if not any(column.parts for column in self.encoded):
+            raise InvalidArgument(
+                "There is no column to learn from: all are left out, constant, or "
+                "have no values."
+            )
+
+    @classmethod
+    @checked(numbers=Options(NUMBERS), max_categories=Integer(2), seed=SEED)
+    def infer(
+        cls,
+        source: Any,
+        kinds: Mapping[str, str] | None = None,
+        target: str | None = None,
+        numbers: str = "quantiles",
+        max_categories: int = 100,
+        seed: int = 0,
+    ) -> Self:
+        """Finds out the kinds of columns, and fits an encoding to each.
+
+        The source is read once, part by part: memory does not grow with its
+        length. The kinds are `"numeric"`, `"integer"`, `"category"`, `"boolean"`
+        and `"datetime"`; `"count"`, whole numbers from 0 with a negative binomial
+        distribution, is only used if asked for; `"id"` is left out, and found in
+        text that differs in nearly all rows, and in numbers of rows.
+
+        Args:
+            source: A pandas DataFrame, or the path of a CSV or Parquet file:
+                training rows.
+            kinds: Dictionary from names of columns to kinds, for those whose kind
+                is not to be inferred.
+            target: Name of the column with the classes, for conditional models
+                and classifiers; or None.
+            numbers: How numbers are encoded: `"quantiles"`, as normal scores;
+                `"standard"`, less their mean, in standard deviations; `"modes"`,
+                as one of several modes and the distance from it.
+            max_categories: The most categories of a column; others are merged to
+                one.
+            seed: Integer, for the part of a long column that encodings are fitted
+                to.
+
+        Returns:
+            A `Table`.
+
+        Raises:
+            InvalidArgument: If the source can't be read, or a name is unknown.
+        """
+        as_text = reading.text_columns(kinds or {})
+        kinds = {**({target: "category"} if target else {}), **(kinds or {})}
+        rng = np.random.default_rng(seed)
+        summaries: dict[str, Summary] = {}
+        patterns: collections.Counter = collections.Counter()
+        for frame in reading.frames(source, as_text=as_text):
+            if not summaries:
+                _check_kinds(kinds, target, list(frame.columns))
+                summaries = {
+                    name: Summary(name, kinds.get(name), rng)
+                    for name in frame.columns
+                }
+            for name, summary in summaries.items():
+                summary.update(frame[name])
+            patterns.update(_patterns_of(frame, patterns))
+        columns = [
+            inference.column_of(summary, numbers, max_categories)
+            for summary in summaries.values()
+        ]
+        rows = patterns.total()
+        shares = [(k, n / rows) for k, n in patterns.most_common(_PATTERNS)]
+        table = cls(columns, target, shares)
+        table._check_target()
+        if target:
+            counts = summaries[target].counts or {}
+            known = sum(counts.values())
+            table.class_shares = tuple(
+                counts[name] / known for name in table.class_names
+            )
+        return table
+
+    # Rows
+
+    @property
+    def shape(self) -> tuple[int]:
+        """The shape of one row, as it is encoded."""
+        return (sum(column.size for column in self.encoded),)
+
+    @property
+    def layout(self) -> tuple[tuple[Part, ...], ...]:
+        """The parts of each column of a row; behind them is its flag."""
+        return tuple(column.parts for column in self.encoded)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The target's classes as text, in the order of their numbers."""
+        if self.target_column is None:
+            return ()
+        return tuple(self.target_column.encoding.values)
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns of a CSV file that are text, though they may be digits."""
+        return [
+            column.name
+            for column in self.columns
+            if column.encoding.is_text and not column.originals
+        ]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, without those that are left out."""
+        return tuple(c.name for c in self.columns if c.kind != "id")
+
+    def encode(self, rows: Any, owner: str = "Table.encode") -> np.ndarray:
+        """Rows as numbers.
+
+        Args:
+            rows: DataFrame with the table's columns, in any order; others are
+                ignored, and so is the target.
+            owner: Whose argument it is, for messages.
+
+        Returns:
+            float32 of shape `(n, *shape)`.
+
+        Raises:
+            InvalidArgument: If a column is missing, or holds values of another
+                kind.
+        """
+        self.check_columns(rows, [c.name for c in self.encoded], owner)
+        parts = []
+        for start in range(0, len(rows), _ROWS):
+            part = rows.iloc[start : start + _ROWS]
+            parts.append(self.encode_tensors(self._tensors_of(part, owner)))
+        if not parts:
+            raise invalid("x", owner, "at least one row", "none")
+        return np.concatenate(parts)
+
+    def _tensors_of(self, rows, owner):
+        return {
+            column.name: tf.constant(
+                column.values_of(rows[column.name], owner),
+                "string" if column.encoding.is_text else "float64",
+            )
+            for column in self.encoded
+        }
+
+    def labels_of(self, rows: Any, owner: str = "Table.labels_of") -> np.ndarray:
+        """The numbers of the rows' classes.
+
+        Args:
+            rows: DataFrame with the target among its columns.
+            owner: Whose argument it is, for messages.
+
+        Returns:
+            int32 of shape `(n,)`.
+
+        Raises:
+            InvalidArgument: If there is no target, or a class is unknown or
+                missing.
+        """
+        if self.target_column is None:
+            raise invalid("table", owner, "one with a target", "none")
+        self.check_columns(rows, [self.target_column.name], owner)
+        column = self.target_column
+        texts = column.values_of(rows[column.name], owner)
+        positions = {text: n for n, text in enumerate(self.class_names)}
+        labels = np.array([positions.get(text, -1) for text in texts], "int32")
+        if len(labels) and labels.min() < 0:
+            first = texts[int((labels < 0).argmax())]
+            raise InvalidArgument(
+                f"`{owner}`: the target `{self.target}` is "
+                + (f"{first!r}" if first else "missing")
+                + " in a row, and can't be a class: known are "
+                f"{', '.join(map(repr, self.class_names[:20]))}. Leave such rows "
+                "out."
+            )
+        return labels
+
+    def decode(
+        self, x: np.ndarray, labels: np.ndarray | None = None
+    ) -> "pd.DataFrame":
+        """The rows that numbers stand for.
+
+        A column without gaps in training has none here.
+
+        Args:
+            x: Array of shape `(n, *shape)`.
+            labels: `n` integers, the classes of the target; None without them.
+
+        Returns:
+            DataFrame with the columns and types of the table.
+        """
+        import pandas as pd
+
+        values: dict[str, list] = {column.name: [] for column in self.encoded}
+        for start in range(0, max(len(x), 1), _ROWS):
+            part = tf.convert_to_tensor(x[start : start + _ROWS], "float32")
+            for name, tensor in self.decode_tensors(part).items():
+                values[name].append(tensor.numpy())
+        series = {
+            column.name: column.series_of(np.concatenate(values[column.name]))
+            for column in self.encoded
+        }
+        if self.target_column is not None and labels is not None:
+            names = np.array([name.encode() for name in self.class_names], "O")
+            target = self.target_column
+            series[target.name] = target.series_of(names[np.asarray(labels)])
+        return pd.DataFrame({n: series[n] for n in self.names if n in series})
+
+    def with_gaps(self, rows: "pd.DataFrame", seed: int) -> "pd.DataFrame":
+        """Rows with as many gaps, and in the same columns together, as training's.
+
+        Which rows they are in is drawn, independently of their values.
+
+        Args:
+            rows: DataFrame, as `decode` returns it.
+            seed: Integer.
+        """
+        if not any(names for names, _ in self.patterns):
+            return rows
+        shares = np.array([share for _, share in self.patterns])
+        rng = np.random.default_rng(seed)
+        drawn = rng.choice(
+            len(shares), size=len(rows), p=shares / shares.sum()
+        )
+        rows = rows.copy()
+        for number, (names, _) in enumerate(self.patterns):
+            present = [name for name in names if name in rows]
+            if present:
+                rows.loc[drawn == number, present] = None
+        return rows
+
+    # Tensors
+
+    def encode_tensors(self, columns: Mapping[str, Tensor]) -> Tensor:
+        """Rows as numbers, in a graph.
+
+        Args:
+            columns: Tensors of shape `(n,)` by the columns' names: strings, "" for
+                a gap, or float64, NaN for a gap.
+
+        Returns:
+            float32 of shape `(n, *shape)`.
+        """
+        blocks = []
+        for column in self.encoded:
+            values = columns[column.name]
+            known = column.encoding.known(values)[:, None]
+            parts = column.encoding.encode(values)
+            blocks.append(tf.where(known, parts, tf.zeros_like(parts)))
+            blocks.append(1.0 - tf.cast(known, "float32"))
+        return tf.concat(blocks, axis=1)
+
+    def decode_tensors(self, x: Tensor) -> dict[str, Tensor]:
+        """The values that numbers stand for, in a graph; see `encode_tensors`.
+
+        Args:
+            x: float32 of shape `(n, *shape)`.
+        """
+        values, start = {}, 0
+        for column in self.encoded:
+            end = start + column.encoding.size
+            decoded = column.encoding.decode(x[:, start:end])
+            if column.gaps:
+                empty = "" if column.encoding.is_text else float("nan")
+                missing = tf.constant(empty, decoded.dtype)
+                decoded = tf.where(x[:, end] > 0.5, missing, decoded)
+            values[column.name] = decoded
+            start = end + 1
+        return values
+
+    # Files
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of `__init__`, which JSON can hold."""
+        return {
+            "columns": [
+                keras.saving.serialize_keras_object(column)
+                for column in self.columns
+            ],
+            "target": self.target,
+            "class_shares": list(self.class_shares),
+            "patterns": [[list(names), share] for names, share in self.patterns],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Builds the table that `get_config` described."""
+        columns = [
+            keras.saving.deserialize_keras_object(column)
+            for column in config["columns"]
+        ]
+        return cls(
+            columns,
+            config["target"],
+            config["patterns"],
+            config["class_shares"],
+        )
+
+    def _check_target(self):
+        column = self.target_column
+        if column is None:
+            return
+        encoding = column.encoding
+        if not isinstance(encoding, Categories) or encoding.rare is not None:
+            raise invalid(
+                "target",
+                "Table.infer",
+                "a column of classes: two or more different values, and not more "
+                "than max_categories",
+                self.target,
+            )
+
+    def check_columns(
+        self, rows: Any, names: Sequence[str], owner: str
+    ) -> None:
+        """Raises unless rows are a DataFrame with the columns `names`."""
+        if not hasattr(rows, "columns") or not hasattr(rows, "iloc"):
+            raise invalid(
+                "x", owner, "a pandas DataFrame", f"a {type(rows).__name__}"
+            )
+        missing = [name for name in names if name not in rows.columns]
+        if missing:
+            raise InvalidArgument(
+                f"`{owner}`: the rows have no column `{missing[0]}`. Their columns "
+                f"are {', '.join(map(str, rows.columns))}."
+            )
+
+
+def _check_kinds(kinds, target, names):
+    for name, kind in kinds.items():
+        if name not in names:
+            raise unknown_name("kinds", "Table.infer", names, name)
+        Options(KINDS).check("kinds", "Table.infer", kind)
+    if target is not None and target not in names:
+        raise unknown_name("target", "Table.infer", names, target)
+
+
+def _patterns_of(frame, known):
+    """How often which columns are missing together; at most so many new ones."""
+    missing = frame.isna()
+    if not missing.to_numpy().any():
+        return {(): len(frame)}
+    counts = missing.value_counts()
+    names = np.array(list(frame.columns), "O")
+    found = {tuple(names[list(k)]): int(n) for k, n in counts.items()}
+    kept = sorted(found, key=found.get, reverse=True)[: 4 * _PATTERNS]
+    return {k: found[k] for k in kept}
+
