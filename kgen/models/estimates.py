@@ -14,6 +14,33 @@ _ROWS = 4096
 _NUMBERS = 4096 * 28 * 28
 
 
+def parameters_given(
+    model: keras.Model,
+    decoder: keras.Model,
+    z: Tensor,
+    inputs: Any,
+    training: bool = False,
+) -> Tensor:
+    """The likelihood's parameters for several codes of each example.
+
+    Args:
+        model: A `LatentGaussianModel`.
+        decoder: Its network to use.
+        z: Tensor of shape `(samples, batch, latent_dim)`.
+        inputs: x of shape `(batch, *input_shape)`, or `[x, labels]`.
+        training: Whether the decoder is being trained.
+
+    Returns:
+        Tensor of shape `(samples, batch, *input_shape)`.
+    """
+    samples, batch = ops.shape(z)[0], ops.shape(z)[1]
+    code = ops.reshape(z, (-1, model.latent_dim))
+    if model.conditional:
+        code = [code, ops.tile(inputs[1], [samples])]
+    parameters = decoder(code, training=training)
+    return ops.reshape(parameters, (samples, batch, *model.input_shapes[0]))
+
+
 def log_prob_given(
     model: keras.Model,
     decoder: keras.Model,
@@ -24,24 +51,38 @@ def log_prob_given(
     """log p(x|z) of several codes for each example.
 
     Args:
-        model: A `LatentGaussianModel`.
+        model: As in `parameters_given`, as all that follow.
         decoder: Its network to use.
         z: Tensor of shape `(samples, batch, latent_dim)`.
-        inputs: x of shape `(batch, *input_shape)`, or `[x, labels]`.
+        inputs: x, or `[x, labels]`.
         training: Whether the decoder is being trained.
 
     Returns:
         Tensor of shape `(samples, batch)`, nats per image.
     """
-    samples, batch = ops.shape(z)[0], ops.shape(z)[1]
-    x, code = inputs, ops.reshape(z, (-1, model.latent_dim))
-    if model.conditional:
-        x, labels = inputs
-        code = [code, ops.tile(labels, [samples])]
-    parameters = decoder(code, training=training)
-    shape = (samples, batch, *model.input_shapes[0])
-    parameters = ops.reshape(parameters, shape)
+    parameters = parameters_given(model, decoder, z, inputs, training)
+    x = inputs[0] if model.conditional else inputs
     return model.likelihood.log_prob(x, parameters, batch_axes=2)
+
+
+def importance_weights(
+    model: keras.Model, inputs: Any, z: Tensor, log_q: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The parameters for draws of z, and `log p(x, z) / q(z|x)` of these.
+
+    Args:
+        model: A `LatentGaussianModel`.
+        inputs: x, or `[x, labels]`.
+        z: Draws from q(z|x), of shape `(samples, batch, latent_dim)`.
+        log_q: `log q(z|x)` of these, of shape `(samples, batch)`.
+
+    Returns:
+        Tensors of shape `(samples, batch, *input_shape)` and `(samples, batch)`.
+    """
+    parameters = parameters_given(model, model.serving_decoder, z, inputs)
+    x = inputs[0] if model.conditional else inputs
+    log_lik = model.likelihood.log_prob(x, parameters, batch_axes=2)
+    return parameters, log_lik + model.serving_prior.log_prob(z) - log_q
 
 
 def rate_distortion(
@@ -109,8 +150,7 @@ def importance_sampling(
     posterior = model.posterior_of(inputs)
 
     def log_weight_sums(z, log_q):
-        log_lik = log_prob_given(model, model.serving_decoder, z, inputs)
-        log_weights = log_lik + model.serving_prior.log_prob(z) - log_q
+        _, log_weights = importance_weights(model, inputs, z, log_q)
         powers = [log_weights, 2.0 * log_weights]  # of w and of w^2
         return ops.stack([ops.logsumexp(x, axis=0) for x in powers])
 

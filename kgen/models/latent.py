@@ -11,12 +11,16 @@ from keras import ops
 from kgen.errors import invalid
 from kgen.layers import GaussianSampling
 from kgen.losses.divergences import bound_log_var
-from kgen.models import estimates
+from kgen.models import estimates, imputation
+from kgen.models.available import available_if
 from kgen.models.draws import new_seed
 from kgen.models.encoder_decoder import EncoderDecoder
 from kgen.models.outputs import check_log_var
-from kgen.params import Integer
+from kgen.params import Boolean, Integer, checked
 from kgen.priors import Divergence, Flow, NormalPrior, Posterior, Prior
+
+# Rows and draws for each that are decoded at a time, to fill gaps.
+_IMPUTED = 100_000
 
 
 class LatentGaussianModel(EncoderDecoder):
@@ -329,6 +333,70 @@ class LatentGaussianModel(EncoderDecoder):
             seed,
             verbose,
         )
+
+    @available_if(lambda model: model.table is not None)
+    @checked(num_samples=Integer(1), draw=Boolean())
+    def impute(
+        self,
+        x: Any,
+        num_samples: int = 500,
+        draw: bool = False,
+        seed: int | None = None,
+    ) -> Any:
+        """Fills the gaps of a table's rows; it is there in models of a table.
+
+        Each is filled by its expectation given the row's known values, of a
+        category by the most probable one; by importance sampling with
+        `num_samples` codes for each row.
+
+        Args:
+            x: DataFrame with gaps.
+            num_samples: Draws of z for each row.
+            draw: Whether each gap is filled by a draw of its value given the
+                known ones, as multiple imputation needs, and not by the
+                expectation.
+            seed: Integer for the draws, or None.
+
+        Returns:
+            DataFrame with the columns of the table, and the rows and known values
+            of x.
+
+        Raises:
+            InvalidArgument: If x is no DataFrame of such rows.
+
+        Example:
+
+            filled = vae.impute(rows, seed=0)
+
+        References:
+            Mattei & Frellsen (2019), MIWAE, arXiv 1812.02633, section 3.
+        """
+        owner = f"{type(self).__name__}.impute"
+        if not hasattr(x, "iloc"):
+            raise invalid("x", owner, "a DataFrame", f"a {type(x).__name__}")
+
+        def imputed(inputs, number, count, seed):
+            return imputation.imputed(self, inputs, number, count, seed, draw)
+
+        imputed.__name__ = f"imputed_{draw}"  # by which traces are kept
+        values = self._apply(
+            imputed,
+            x,
+            max(1, _IMPUTED // num_samples),
+            tf.constant(num_samples),
+            tf.constant(new_seed(seed)),
+        )
+        # Known values stay as they are, to the last digit.
+        filled = self.table.frame_of(values).set_axis(x.index)
+        for column in self.table.encoded:
+            known = x[column.name].notna()
+            if known.any():
+                filled[column.name] = filled[column.name].where(
+                    ~known, x[column.name]
+                )
+        if self.table.target and self.table.target in x:
+            filled[self.table.target] = x[self.table.target]
+        return filled
 
     def _estimate(
         self,

@@ -53,6 +53,11 @@ class Column:
         return self.encoding.parts
 
     @property
+    def is_number(self) -> bool:
+        """Whether the values between two of its values may be values, too."""
+        return self.kind in ("numeric", "integer", "count", "datetime")
+
+    @property
     def size(self) -> int:
         """How many numbers of a row are the column's: the last one tells a gap."""
         return self.encoding.size + 1

@@ -260,15 +260,29 @@ class Table:
         Returns:
             DataFrame with the columns and types of the table.
         """
-        import pandas as pd
-
         values: dict[str, list] = {column.name: [] for column in self.encoded}
         for start in range(0, max(len(x), 1), _ROWS):
             part = tf.convert_to_tensor(x[start : start + _ROWS], "float32")
             for name, tensor in self.decode_tensors(part).items():
                 values[name].append(tensor.numpy())
+        joined = {name: np.concatenate(parts) for name, parts in values.items()}
+        return self.frame_of(joined, labels)
+
+    def frame_of(
+        self,
+        values: Mapping[str, np.ndarray],
+        labels: np.ndarray | None = None,
+    ) -> "pd.DataFrame":
+        """The DataFrame of values in the form that `decode_tensors` gives them.
+
+        Args:
+            values: Arrays of shape `(n,)` by the columns' names.
+            labels: As in `decode`.
+        """
+        import pandas as pd
+
         series = {
-            column.name: column.series_of(np.concatenate(values[column.name]))
+            column.name: column.series_of(values[column.name])
             for column in self.encoded
         }
         if self.target_column is not None and labels is not None:
@@ -320,6 +334,18 @@ class Table:
             blocks.append(tf.where(known, parts, tf.zeros_like(parts)))
             blocks.append(1.0 - tf.cast(known, "float32"))
         return tf.concat(blocks, axis=1)
+
+    def flags(self, x: Tensor) -> list[Tensor]:
+        """For each column that is encoded, 1 where its value is missing.
+
+        Args:
+            x: float32 of shape `(n, *shape)`.
+
+        Returns:
+            Tensors of shape `(n,)`.
+        """
+        ends = np.cumsum([column.size for column in self.encoded]) - 1
+        return [x[:, int(end)] for end in ends]
 
     def decode_tensors(self, x: Tensor) -> dict[str, Tensor]:
         """The values that numbers stand for, in a graph; see `encode_tensors`.

@@ -1,0 +1,80 @@
+"""Fills the gaps of a table's rows by importance sampling, on tensors."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+from tensorflow import Tensor
+
+from kgen.models.estimates import importance_weights
+
+
+def imputed(
+    model: keras.Model,
+    inputs: Any,
+    number: Tensor,
+    num_samples: Tensor,
+    seed: Tensor,
+    is_draw: bool,
+) -> dict[str, Tensor]:
+    """The rows of a batch without gaps.
+
+    With draws z_k from q(z|x) and the weights `w_k = p(x, z_k) / q(z_k|x)`, where
+    the likelihood of x is that of its known values, `sum_k w_k f(z_k) / sum_k w_k`
+    tends to `E[f(z)|x]`. For numbers f is a draw of the value given z, in the units
+    of the column; for categories their probabilities.
+
+    Args:
+        model: A `LatentGaussianModel` of a table.
+        inputs: Rows as they are encoded, or `[rows, labels]`.
+        number: The number of the batch.
+        num_samples: K, the draws of z for each row.
+        seed: Integer tensor.
+        is_draw: Whether each gap is filled by a draw of its value given the known
+            ones, and not by its expectation or most probable category.
+
+    Returns:
+        Values by the columns' names, as `Table.decode_tensors` gives them; those
+        that are known are decoded from what they are encoded as.
+
+    References:
+        Mattei & Frellsen (2019), MIWAE, arXiv 1812.02633, equations 11 to 13.
+    """
+    table, x = model.table, inputs[0] if model.conditional else inputs
+    first, second, third = tf.unstack(
+        tf.random.split(tf.stack([seed, number]), 3)
+    )
+    posterior = model.posterior_of(inputs)
+    shape = tf.concat([[num_samples], tf.shape(posterior.mean)], axis=0)
+    z, log_q = posterior.draw(tf.random.stateless_normal(shape, first))
+    parameters, log_weights = importance_weights(model, inputs, z, log_q)
+    rows = model.likelihood.sample(parameters, second)
+    if is_draw:
+        chosen = tf.random.stateless_categorical(
+            tf.transpose(log_weights), 1, third
+        )[:, 0]
+        row = tf.gather(tf.transpose(rows, [1, 0, 2]), chosen, batch_dims=1)
+        filled = table.decode_tensors(row)
+    else:
+        weights = tf.nn.softmax(log_weights, axis=0)
+        filled = _expected(table, model.likelihood, parameters, rows, weights)
+    known = table.decode_tensors(x)
+    return {
+        column.name: tf.where(flag > 0.5, filled[column.name], known[column.name])
+        for column, flag in zip(table.encoded, table.flags(x))
+    }
+
+
+def _expected(table, likelihood, parameters, rows, weights):
+    """Expectations of numbers, and the most probable categories."""
+    mean = likelihood.mean(parameters)
+    most_probable = tf.reduce_sum(weights[..., None] * mean, axis=0)
+    filled = table.decode_tensors(most_probable)
+    draws = table.decode_tensors(ops.reshape(rows, (-1, *table.shape)))
+    weights = tf.cast(weights, "float64")
+    for column in table.encoded:
+        if column.is_number:
+            values = tf.reshape(draws[column.name], tf.shape(weights))
+            filled[column.name] = tf.reduce_sum(weights * values, axis=0)
+    return filled
