@@ -11,7 +11,17 @@ SOURCES = {
     "digits": "the UCI digits, 8x8, built in (the default)",
     "NAME": "any TensorFlow Datasets name, such as mnist",
     "FOLDER": "pictures (png, jpg, gif, webp, ...), or MNIST's IDX files",
-    "FILE": ".npy or .npz",
+    "FILE": ".npy or .npz; or a table: .csv or .parquet",
+}
+# What a column of a table can be.
+COLUMN_KINDS = {
+    "numeric": "numbers",
+    "integer": "whole numbers",
+    "count": "whole numbers from 0, with a negative binomial distribution",
+    "category": "one of several values",
+    "boolean": "true or false",
+    "datetime": "dates or times",
+    "id": "names of the rows, which are left out",
 }
 STRATEGIES = {
     "mirrored": "all GPUs of this machine, or --devices of them",

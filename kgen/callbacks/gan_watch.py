@@ -95,6 +95,7 @@ class GANWatch(keras.callbacks.Callback):
         count = len(self.x)
         labels = self.model.labels_in_turn(count)
         samples = self.model.sample(count, labels=labels, seed=0)
+        samples = self.model.as_array(samples)
         ratio = np.min(_distances(samples) / np.maximum(self._distances, 1e-12))
         text = _COLLAPSED.format(ratio=ratio)
         # An untrained generator's are alike, too: while that changes, it learns.

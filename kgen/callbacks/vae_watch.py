@@ -129,8 +129,8 @@ class VAEWatch(keras.callbacks.Callback):
 
     def _judge_deviation(self, epoch):
         log_var = getattr(self.model.likelihood, "log_var", None)
-        if log_var is None or not log_var.trainable:
-            return
+        if log_var is None or not log_var.trainable or log_var.shape.rank:
+            return  # of a table, each column has its own, with bounds
         log_var = float(log_var.numpy())
         advice = _TOO_SMALL if log_var < 0 else _TOO_LARGE
         stddev = math.exp(0.5 * log_var)

@@ -103,6 +103,7 @@ for command in (
     look.show,
     infer.sample,
     infer.reconstruct,
+    infer.impute,
     infer.denoise,
     infer.encode,
     infer.classify,

@@ -71,23 +71,49 @@ def _check_out(
         )
 
 
-@_writes(".png", ".npz")
-@_num(64)
+@_writes(".png", ".npz", ".csv", ".parquet")
+@_num(64, "How many.")
 @options.seed
 @click.option(
     "--label",
     type=int,
     help="The class, for a conditional model; default: all in turn.",
 )
+@click.option(
+    "--where",
+    "conditions",
+    type=options.Condition(),
+    multiple=True,
+    help="Of a table: only rows with this value, or with numbers from LOW to HIGH "
+    "(COLUMN=LOW..HIGH). May be repeated.",
+)
 def sample() -> None:
-    """Draws new pictures from the model of RUN."""
+    """Draws new pictures, or rows of a table, from the model of RUN."""
 
 
-@_writes(".png", ".npz")
+@_writes(".png", ".npz", ".csv", ".parquet")
 @options.other_data
-@_num(24)
+@_num(24, "How many.")
 def reconstruct() -> None:
     """Draws pictures of the test split above their reconstructions."""
+
+
+@_writes(".csv", ".parquet")
+@click.option(
+    "--data",
+    metavar="SRC",
+    required=True,
+    help="A CSV or Parquet file with gaps.",
+)
+@options.positive("--num-samples", 500, "Codes that are drawn for each row.")
+@click.option(
+    "--draw",
+    is_flag=True,
+    help="Fill gaps by draws given the known values, not by the expectation.",
+)
+@options.seed
+def impute() -> None:
+    """Fills the gaps of a table's rows, by the model of RUN."""
 
 
 @_writes(".npz", ".png")

@@ -72,6 +72,65 @@ class Setting(click.ParamType):
         return name.strip(), read
 
 
+class Kind(click.ParamType):
+    """COLUMN=KIND, as a pair."""
+
+    name = "COLUMN=KIND"
+
+    def get_metavar(
+        self, param: click.Parameter, ctx: click.Context | None = None
+    ) -> str:
+        return self.name
+
+    def convert(
+        self,
+        value: str | tuple[str, str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        column, _, kind = value.rpartition("=")
+        if not column or kind not in names.COLUMN_KINDS:
+            self.fail(
+                f"expected COLUMN=KIND with a kind out of "
+                f"{', '.join(names.COLUMN_KINDS)}, got {value!r}"
+            )
+        return column, kind
+
+
+class Condition(click.ParamType):
+    """COLUMN=VALUE or COLUMN=LOW..HIGH, as a pair."""
+
+    name = "COLUMN=VALUE"
+
+    def get_metavar(
+        self, param: click.Parameter, ctx: click.Context | None = None
+    ) -> str:
+        return self.name
+
+    def convert(
+        self,
+        value: str | tuple[str, Any],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        column, equals, text = value.partition("=")
+        if not column or not equals:
+            self.fail(
+                f"expected COLUMN=VALUE or COLUMN=LOW..HIGH, got {value!r}"
+            )
+        low, dots, high = text.partition("..")
+        if not dots:
+            return column, text
+        try:
+            return column, (float(low or "-inf"), float(high or "inf"))
+        except ValueError:
+            self.fail(f"expected numbers in COLUMN=LOW..HIGH, got {value!r}")
+
+
 class Shape(click.ParamType):
     """HxWxC."""
 

@@ -26,6 +26,20 @@ if TYPE_CHECKING:
 @options.seed
 @click.option("--conditional", is_flag=True, help="Networks take the labels.")
 @click.option(
+    "--target",
+    metavar="COLUMN",
+    help="Of a table: the column with the classes, which networks then take.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    type=options.Kind(),
+    multiple=True,
+    help="Of a table: what a column is, where that is not to be inferred: "
+    + "; ".join(f"{name} ({text})" for name, text in names.COLUMN_KINDS.items())
+    + ". May be repeated.",
+)
+@click.option(
     "--binarize", is_flag=True, help="Draw each pixel as 0 or 1, every epoch."
 )
 @click.option(
@@ -144,6 +158,9 @@ def train(
     chosen = {**values, **defaults, **best, **typed}
     fields = {name: chosen.pop(name) for name in values}
     fields["data"] = runs.data_name(fields["data"])
+    fields["kinds"] = dict(fields["kinds"])
+    if runs.is_table(fields["data"]) and "network" not in (*typed, *best):
+        fields["network"] = "dense"  # a table's rows are no pictures
     if fields["data_dir"]:
         fields["data_dir"] = os.path.abspath(fields["data_dir"])
     settings = runs.TrainSettings(

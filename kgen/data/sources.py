@@ -211,7 +211,7 @@ def open_source(
     Returns:
         A `Source`.
     """
-    if _is_table(source):
+    if is_table(source):
         return _open_table(source, image_shape, table, table_options)
     if table is not None or any(table_options.values()):
         raise invalid(
@@ -231,7 +231,8 @@ def open_source(
     return Source(name, readers, class_names, *look)
 
 
-def _is_table(source):
+def is_table(source: Any) -> bool:
+    """Whether a source is a table: a DataFrame, a file, or a folder of files."""
     if reading.is_table(source):
         return True
     if not isinstance(source, (str, os.PathLike)) or source in ("", "digits"):

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from kgen.data import rows
 from kgen.data import examples as examples_module
+from kgen.data import rows
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument
 from kgen.tables import Table, reading

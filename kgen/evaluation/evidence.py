@@ -275,6 +275,7 @@ class Evidence:
             stop = min(start + _CHUNK, self.num_samples)
             part = None if labels is None else labels[start:stop]
             x = self.model.sample(stop - start, labels=part, seed=int(seed))
+            x = self.model.as_array(x)
             check_finite("samples", x)
             # As a file of the picture would hold it.
             yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, part

@@ -197,9 +197,7 @@ class Columns(Likelihood):
             return mean + next(deviations) * noise
 
         def boolean(logits):
-            uniform = tf.random.stateless_uniform(
-                tf.shape(logits), next(seeds)
-            )
+            uniform = tf.random.stateless_uniform(tf.shape(logits), next(seeds))
             return tf.cast(uniform < tf.sigmoid(logits), "float32")
 
         def category(logits):

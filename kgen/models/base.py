@@ -140,6 +140,10 @@ class GenerativeModel(Trained):
         """
         return x if self.table is None else self.table.decode(x, labels)
 
+    def as_array(self, examples: Any) -> np.ndarray:
+        """Examples that a method returned, as an array: of rows, encoded."""
+        return examples if self.table is None else self.table.encode(examples)
+
     def unpack(self, data: Any, values: bool = False) -> tuple[Any, tf.Tensor]:
         """Splits a batch into the networks' inputs and the examples.
 

@@ -210,17 +210,19 @@ class CodeSampler(GenerativeModel):
             rows = vae.sample(100, conditions={"species": "Adelie"}, seed=0)
         """
         if self.table is not None:
-            drawn = functools.partial(self._drawn, noise=noise is not False)
+            drawn = functools.partial(self._draw_examples, noise=noise is not False)
             return table_rows.sample(
                 self, drawn, num_samples, labels, seed, conditions
             )
         if conditions is not None:
             owner = f"{type(self).__name__}.sample"
-            raise invalid("conditions", owner, "None without a table", conditions)
+            raise invalid(
+                "conditions", owner, "None without a table", conditions
+            )
         labels = self.labels_for(num_samples, labels, "sample")
-        return self._drawn(num_samples, labels, new_seed(seed), bool(noise))
+        return self._draw_examples(num_samples, labels, new_seed(seed), bool(noise))
 
-    def _drawn(self, num_samples, labels, seed, noise):
+    def _draw_examples(self, num_samples, labels, seed, noise):
         """Examples for z from the prior, as arrays."""
         z = self.serving_prior.sample(num_samples, seed)
         inputs = z if labels is None else (z, labels)

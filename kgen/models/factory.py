@@ -60,7 +60,10 @@ def builders_of(
 
 @overload
 def create_model(
-    name: Literal["autoencoder"], *, input_shape: Sequence[int] | None = None, **options: Any
+    name: Literal["autoencoder"],
+    *,
+    input_shape: Sequence[int] | None = None,
+    **options: Any,
 ) -> "Autoencoder": ...
 @overload
 def create_model(
@@ -78,15 +81,24 @@ def create_model(
 ) -> "DenoisingAutoencoder": ...
 @overload
 def create_model(
-    name: Literal["gan"], *, input_shape: Sequence[int] | None = None, **options: Any
+    name: Literal["gan"],
+    *,
+    input_shape: Sequence[int] | None = None,
+    **options: Any,
 ) -> "GAN": ...
 @overload
 def create_model(
-    name: Literal["vae"], *, input_shape: Sequence[int] | None = None, **options: Any
+    name: Literal["vae"],
+    *,
+    input_shape: Sequence[int] | None = None,
+    **options: Any,
 ) -> "VAE": ...
 @overload
 def create_model(
-    name: Literal["vaegan"], *, input_shape: Sequence[int] | None = None, **options: Any
+    name: Literal["vaegan"],
+    *,
+    input_shape: Sequence[int] | None = None,
+    **options: Any,
 ) -> "VAEGAN": ...
 @overload
 def create_model(
@@ -157,7 +169,9 @@ def create_model(
         )
         options = _with_table(name, table, options, known)
     elif input_shape is None:
-        raise invalid("input_shape", "create_model", "a shape, or a table", None)
+        raise invalid(
+            "input_shape", "create_model", "a shape, or a table", None
+        )
     cls = registry.MODELS[name].model_class
     if issubclass(cls, BayesClassifier):
         return _classifier(

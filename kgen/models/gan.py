@@ -310,18 +310,18 @@ class GAN(Adversarial):
         """
         if self.table is not None:
             return table_rows.sample(
-                self, self._drawn, num_samples, labels, seed, conditions
+                self, self._draw_examples, num_samples, labels, seed, conditions
             )
         if conditions is not None:
             raise invalid(
                 "conditions", "GAN.sample", "None without a table", conditions
             )
         labels = self.labels_for(num_samples, labels, "sample")
-        return self._drawn(num_samples, labels, new_seed(seed))
+        return self._draw_examples(num_samples, labels, new_seed(seed))
 
-    def _drawn(self, num_samples, labels, seed):
+    def _draw_examples(self, num_samples, labels, seed):
         z = standard_normal(num_samples, self.latent_dim, seed)
-        return self._drawn_from(z, labels)
+        return self._generated(z, labels)
 
     @property
     def table(self) -> Table | None:
@@ -369,10 +369,10 @@ class GAN(Adversarial):
             2 * num_ways, self.latent_dim, new_seed(seed)
         ).numpy()
         z = paths.between(z[:num_ways], z[num_ways:], steps, path)
-        images = self._drawn_from(z, labels)
+        images = self._generated(z, labels)
         return images.reshape(num_ways, steps, *self.input_shapes[0])
 
-    def _drawn_from(self, z, labels):
+    def _generated(self, z, labels):
         inputs = batches.of_arrays(
             z if labels is None else (z, labels), 1024, "GAN"
         )

@@ -61,7 +61,9 @@ def imputed(
         filled = _expected(table, model.likelihood, parameters, rows, weights)
     known = table.decode_tensors(x)
     return {
-        column.name: tf.where(flag > 0.5, filled[column.name], known[column.name])
+        column.name: tf.where(
+            flag > 0.5, filled[column.name], known[column.name]
+        )
         for column, flag in zip(table.encoded, table.flags(x))
     }
 

@@ -3,6 +3,7 @@
 from .archives import fingerprint as fingerprint
 from .data import data_name as data_name
 from .data import held_out_split as held_out_split
+from .data import is_table as is_table
 from .data import validation_split as validation_split
 from .directory import Run as Run
 from .directory import new_run as new_run

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen import arrays
-from kgen.data import Source
+from kgen.data import Source, sources
 from kgen.data.examples import AnyExamples, Examples, subset
 from kgen.errors import say
 from kgen.extractors import cache
@@ -21,6 +21,11 @@ def data_name(data: str) -> str:
     """A source as the settings of a run name it: the same from any folder."""
     is_path = data != "digits" and os.path.exists(data)
     return os.path.abspath(data) if is_path else data
+
+
+def is_table(data: str) -> bool:
+    """Whether the name of a source is that of a table: a file or a folder."""
+    return sources.is_table(data)
 
 
 def validation_split(source: Source) -> str | None:

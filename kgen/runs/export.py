@@ -237,7 +237,7 @@ def _data_of(run, model, quantize):
     settings = run.settings
     facts = {"source": settings.data, "split": "train"}
     try:
-        source = settings.source()
+        source = settings.source(table=model.table)
         train = source.examples("train")
         parts = {"examples": subset(train, _EXAMPLES)}
         if quantize:

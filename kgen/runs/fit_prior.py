@@ -50,7 +50,7 @@ def fit(run: Run, prior: str | None) -> None:
     """
     with locks.directory(run.path):
         model, settings = run.model(), run.settings
-        source = settings.source()
+        source = settings.source(table=model.table)
         train = source.examples("train")
         if prior is not None:
             check(model, prior, len(train), _OWNER)

@@ -29,13 +29,15 @@ class Result:
         summary: A few words about it.
     """
 
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, Any]
     title: str | None = None
     summary: str = ""
 
     def write(self, file: pathlib.Path) -> None:
-        """Writes the arrays as `.npz`, or draws them as `.png`."""
-        if file.suffix == ".npz":
+        """Writes the arrays as `.npz`, draws them, or writes a table's rows."""
+        if file.suffix in (".csv", ".parquet"):
+            write_rows(self.arrays["rows"], file)
+        elif file.suffix == ".npz":
             with files.new_file(file) as temporary:
                 # No array has the name of an argument.
                 np.savez(temporary, **self.arrays)  # type: ignore[arg-type]
@@ -82,6 +84,21 @@ def write(
             f"can't {method}.{hint}"
         )
     run.sweep_if_free()
+    if model.table is not None and method in _OF_ROWS:
+        if file and file.suffix not in (".csv", ".parquet"):
+            raise InvalidArgument(
+                f"--out {file}: rows of a table are written to a name that ends in "
+                ".csv or .parquet."
+            )
+        file = file or run.free_file(method, ".csv")
+        result = _FUNCTIONS[method](run, model, **options)
+        result.write(file)
+        return file, result.summary
+    if file and file.suffix in (".csv", ".parquet"):
+        raise InvalidArgument(
+            f"--out {file}: the model of {path} is of no table. Pass a name that "
+            f"ends in {' or '.join(_WITHOUT_ROWS)}."
+        )
     shape = model.input_shapes[0]
     can_draw = plots.is_drawable if method == "sample" else plots.is_picture
     drawable = can_draw(shape)
@@ -118,7 +135,7 @@ def held_out(
     Raises:
         InvalidArgument: If the model can't take the data.
     """
-    source = run.settings.source(data, any_range)
+    source = run.settings.source(data, any_range, model.table)
     if not data:
         run.tell_changed_data(source)
     examples = source.examples(held_out_split(source, bool(data)))
@@ -129,10 +146,39 @@ def held_out(
     )
 
 
+def write_rows(rows: Any, file: pathlib.Path) -> None:
+    """Writes a DataFrame as a CSV or Parquet file, whole or not at all."""
+    with files.new_file(file) as temporary:
+        if file.suffix == ".csv":
+            rows.to_csv(temporary, index=False)
+        else:
+            rows.to_parquet(temporary, index=False)
+
+
 def sample(
-    run: Run, model: keras.Model, num: int, seed: int, label: int | None
+    run: Run,
+    model: keras.Model,
+    num: int,
+    seed: int,
+    label: int | None,
+    conditions: tuple[tuple[str, Any], ...] = (),
 ) -> Result:
-    """New examples; of all classes in turn where no label is given."""
+    """New examples; of all classes in turn where no label is given.
+
+    A table's classes are as frequent as in training.
+    """
+    if model.table is not None:
+        rows = model.sample(
+            num,
+            labels=label,
+            seed=seed,
+            conditions=model.table.typed(dict(conditions)),
+        )
+        return Result({"rows": rows}, summary=f"{len(rows)} rows")
+    if conditions:
+        raise InvalidArgument(
+            f"--where: the model of {run.path} is of no table. Leave it out."
+        )
     labels = model.labels_in_turn(num) if label is None else label
     return Result({"images": model.sample(num, labels=labels, seed=seed)})
 
@@ -142,12 +188,46 @@ def reconstruct(
 ) -> Result:
     """`num` test examples, and their reconstructions."""
     _, dataset = held_out(run, model, data, num, batch_size=num)
-    _, originals = model.unpack(next(iter(dataset)))
+    inputs, originals = model.unpack(next(iter(dataset)))
+    if model.table is not None:
+        return Result({"rows": _reconstructed_rows(model, inputs, originals)})
     arrays = {
         "original": originals.numpy(),
         "reconstruction": model.reconstruct(dataset),
     }
     return Result(arrays, "Originals and their reconstructions")
+
+
+def _reconstructed_rows(model, inputs, originals):
+    """Each row above its reconstruction."""
+    import pandas as pd
+
+    labels = inputs[1].numpy() if model.conditional else None
+    given = (originals.numpy(), model(inputs).numpy())
+    names = ("original", "reconstruction")
+    parts = [model.rows_of(x, labels) for x in given]
+    for name, part in zip(names, parts):
+        part.insert(0, "row", range(len(part)))
+        part.insert(1, "of", name)
+    return pd.concat(parts).sort_values("row", kind="stable")
+
+
+def impute(
+    run: Run,
+    model: keras.Model,
+    data: str,
+    num_samples: int,
+    draw: bool,
+    seed: int,
+) -> Result:
+    """Rows of a table without their gaps."""
+    rows = model.table.read(data)
+    filled = model.impute(rows, num_samples, draw, seed)
+    gaps = int(rows[list(filled.columns)].isna().to_numpy().sum())
+    return Result(
+        {"rows": filled},
+        summary=f"{gaps} gaps in {len(filled)} rows are filled",
+    )
 
 
 def denoise(
@@ -217,7 +297,11 @@ def _labels_of(examples: AnyExamples) -> dict[str, np.ndarray]:
 _FUNCTIONS: dict[str, Callable[..., Result]] = {
     "sample": sample,
     "reconstruct": reconstruct,
+    "impute": impute,
     "denoise": denoise,
     "encode": encode,
     "classify": classify,
 }
+# What writes a table's rows, where the model is of a table.
+_OF_ROWS = ("sample", "reconstruct", "impute")
+_WITHOUT_ROWS = (".png", ".npz")

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from kgen import files, names, registry
-from kgen.data import Source, open_source
+from kgen.data import Source, Table, open_source
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.models import factory
 from kgen.params import (
@@ -46,6 +46,18 @@ class _Interval(Text):
         return value
 
 
+class _Kinds(Instance):
+    """Kinds of a table's columns, by their names."""
+
+    def __init__(self) -> None:
+        super().__init__(dict, "an object of columns' kinds")
+
+    def check(self, argument: str, owner: str, value: Any) -> dict[str, str]:
+        for kind in super().check(argument, owner, value).values():
+            Options(names.COLUMN_KINDS).check(argument, owner, kind)
+        return value
+
+
 class _FittedPrior(Text):
     """A density that is fitted to codes, by its name."""
 
@@ -62,6 +74,8 @@ _CONSTRAINTS = {
     "data": Text("the name of a source"),
     "image_shape": Optional(_Shape()),
     "data_dir": Optional(Text("nothing, or a directory")),
+    "target": Optional(Text("nothing, or the name of a column")),
+    "kinds": _Kinds(),
     "network": Options(names.NETWORKS),
     "latent_dim": Integer(),
     "epochs": Integer(),
@@ -89,7 +103,8 @@ class TrainSettings:
 
     Args:
         **settings: Each is an option of `kgen train`, whose help explains it;
-            `conditional` is always true for a classifier. `options` are the
+            `conditional` is always true for a classifier, and where a table has a
+            `target`. `options` are the
             names and values of `--set`. `strategy` and `devices` say what a
             run was trained by.
 
@@ -102,6 +117,8 @@ class TrainSettings:
     checkpoint_every: str | None = None
     on_nan: str = "stop"
     fit_prior: str | None = None
+    target: str | None = None
+    kinds: dict[str, str] = dataclasses.field(default_factory=dict)
     model: str
     data: str
     image_shape: tuple[int, int, int] | None
@@ -122,7 +139,8 @@ class TrainSettings:
         for name, constraint in _CONSTRAINTS.items():
             value = constraint.check(name, _OWNER, getattr(self, name))
             object.__setattr__(self, name, value)
-        if registry.MODELS[self.model].model_class.needs_labels:
+        needs_labels = registry.MODELS[self.model].model_class.needs_labels
+        if needs_labels or self.target:
             object.__setattr__(self, "conditional", True)
 
     def check_options(self) -> None:
@@ -160,7 +178,10 @@ class TrainSettings:
         return {name: getattr(self, name) for name in _CONSTRAINTS}
 
     def source(
-        self, data: str | None = None, any_range: bool = False
+        self,
+        data: str | None = None,
+        any_range: bool = False,
+        table: Table | None = None,
     ) -> Source:
         """Opens the data.
 
@@ -168,13 +189,18 @@ class TrainSettings:
             data: Other data in the same shape, as `source` in
                 `kgen.data.load`; or None.
             any_range: Whether pictures may have values outside [0, 1].
+            table: The table of the trained model, which its rows are encoded by;
+                None before there is one.
         """
+        of_table = {"target": self.target, "kinds": self.kinds}
         return open_source(
             data or self.data,
             self.image_shape,
             self.data_dir,
             any_range,
             self.background,
+            table,
+            **({} if table else of_table),
         )
 
     def resumed(
@@ -223,7 +249,7 @@ _DEFAULTS = {
     field.name: field.default
     for field in dataclasses.fields(TrainSettings)
     if field.default is not dataclasses.MISSING
-}
+} | {"kinds": {}}
 
 
 def read(file: os.PathLike) -> tuple[TrainSettings, dict[str, Any]]:

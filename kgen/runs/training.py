@@ -218,6 +218,7 @@ def build(
         return factory.compiled_model(
             settings.model,
             input_shape=tuple(spec.shape[1:]),
+            table=source.table,
             network=settings.network,
             latent_dim=settings.latent_dim,
             num_classes=num_classes,

@@ -14,8 +14,6 @@ from kgen.tables.encodings import Encoding, Part
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
 
-KINDS = ("numeric", "integer", "count", "category", "boolean", "datetime", "id")
-
 
 @keras.saving.register_keras_serializable(package="kgen")
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Column:
 
     Args:
         name: Its name.
-        kind: One of `KINDS`.
+        kind: One of `kgen.names.COLUMN_KINDS`.
         dtype: Its type, as pandas names it.
         encoding: How its values become numbers.
         gaps: The share of values that are missing, from 0 to 1.
@@ -61,6 +59,19 @@ class Column:
     def size(self) -> int:
         """How many numbers of a row are the column's: the last one tells a gap."""
         return self.encoding.size + 1
+
+    def typed(self, value: Any) -> Any:
+        """A value that was typed as text, as the column has it."""
+        if not isinstance(value, str) or self.kind == "datetime":
+            return value
+        if self.encoding.is_text:
+            return self.originals.get(value, value)
+        if self.kind == "boolean":
+            return {"true": True, "false": False}.get(value.lower(), value)
+        try:
+            return float(value)
+        except ValueError:
+            return value
 
     def values_of(self, series: "pd.Series", owner: str) -> np.ndarray:
         """The values as `Encoding.encode` takes them; gaps are NaN or "".

@@ -1,5 +1,6 @@
 """From what was seen of a column to its kind and its encoding."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -50,7 +51,7 @@ def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
         originals=summary.originals,
     )
     if summary.category_dtype is not None:
-        column = _replaced(
+        column = dataclasses.replace(
             column,
             categories=tuple(
                 map(forms.plain, summary.category_dtype.categories)
@@ -60,13 +61,7 @@ def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
     if kind == "id":
         return column
     encoding = _encoding_of(summary, column, numbers, max_categories)
-    return _replaced(column, encoding=encoding)
-
-
-def _replaced(column, **changes):
-    import dataclasses
-
-    return dataclasses.replace(column, **changes)
+    return dataclasses.replace(column, encoding=encoding)
 
 
 def _kind_of(summary):
@@ -146,14 +141,10 @@ def _encoding_of(summary, column, numbers, max_categories) -> Encoding:
                 '"category".'
             )
         return Boolean()
-    if column.kind == "integer" and _has_levels(summary):
-        assert summary.counts is not None
-        return Levels(tuple(sorted(summary.counts)))
+    counts = summary.counts
+    if column.kind == "integer" and counts and len(counts) <= _LEVELS:
+        return Levels(tuple(sorted(counts)))
     return NUMBERS[numbers].fit(values)
-
-
-def _has_levels(summary):
-    return summary.counts is not None and len(summary.counts) <= _LEVELS
 
 
 def _categories_of(summary, max_categories):

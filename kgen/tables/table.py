@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
+from kgen import names
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.params import SEED, Integer, Options, checked
 from kgen.tables import inference, reading
-from kgen.tables.column import KINDS, Column
+from kgen.tables.column import Column
 from kgen.tables.encodings import Categories, Part
 from kgen.tables.numbers import NUMBERS
 from kgen.tables.summaries import Summary
@@ -214,7 +215,9 @@ class Table:
             for column in self.encoded
         }
 
-    def labels_of(self, rows: Any, owner: str = "Table.labels_of") -> np.ndarray:
+    def labels_of(
+        self, rows: Any, owner: str = "Table.labels_of"
+    ) -> np.ndarray:
         """The numbers of the rows' classes.
 
         Args:
@@ -304,12 +307,10 @@ class Table:
             return rows
         shares = np.array([share for _, share in self.patterns])
         rng = np.random.default_rng(seed)
-        drawn = rng.choice(
-            len(shares), size=len(rows), p=shares / shares.sum()
-        )
+        drawn = rng.choice(len(shares), size=len(rows), p=shares / shares.sum())
         rows = rows.copy()
-        for number, (names, _) in enumerate(self.patterns):
-            present = [name for name in names if name in rows]
+        for number, (missing, _) in enumerate(self.patterns):
+            present = [name for name in missing if name in rows]
             if present:
                 rows.loc[drawn == number, present] = None
         return rows
@@ -376,7 +377,9 @@ class Table:
             ],
             "target": self.target,
             "class_shares": list(self.class_shares),
-            "patterns": [[list(names), share] for names, share in self.patterns],
+            "patterns": [
+                [list(names), share] for names, share in self.patterns
+            ],
         }
 
     @classmethod
@@ -407,6 +410,29 @@ class Table:
                 self.target,
             )
 
+    def read(self, source: Any) -> "pd.DataFrame":
+        """All rows of a source, with the table's columns as they are in it.
+
+        Args:
+            source: DataFrame, or the path of a CSV or Parquet file.
+        """
+        import pandas as pd
+
+        parts = list(reading.frames(source, as_text=self.text_columns))
+        return pd.concat(parts, ignore_index=True)
+
+    def typed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values that were typed as text, as the columns have them.
+
+        Args:
+            values: By the columns' names. What is no text, or of no column, stays.
+        """
+        columns = {column.name: column for column in self.columns}
+        return {
+            name: columns[name].typed(value) if name in columns else value
+            for name, value in values.items()
+        }
+
     def check_columns(
         self, rows: Any, names: Sequence[str], owner: str
     ) -> None:
@@ -423,13 +449,13 @@ class Table:
             )
 
 
-def _check_kinds(kinds, target, names):
+def _check_kinds(kinds, target, found):
     for name, kind in kinds.items():
-        if name not in names:
-            raise unknown_name("kinds", "Table.infer", names, name)
-        Options(KINDS).check("kinds", "Table.infer", kind)
-    if target is not None and target not in names:
-        raise unknown_name("target", "Table.infer", names, target)
+        if name not in found:
+            raise unknown_name("kinds", "Table.infer", found, name)
+        Options(names.COLUMN_KINDS).check("kinds", "Table.infer", kind)
+    if target is not None and target not in found:
+        raise unknown_name("target", "Table.infer", found, target)
 
 
 def _patterns_of(frame, known):
@@ -442,4 +468,3 @@ def _patterns_of(frame, known):
     found = {tuple(names[list(k)]): int(n) for k, n in counts.items()}
     kept = sorted(found, key=found.get, reverse=True)[: 4 * _PATTERNS]
     return {k: found[k] for k in kept}
-
