@@ -1,6 +1,6 @@
 """Checks inside the exported graph: a wrong request gets an error, not a crash."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import tensorflow as tf
 
@@ -10,6 +10,7 @@ def guarded(
     max_batch: int,
     support: tuple[float, float] | None = None,
     num_classes: int | None = None,
+    may_miss: Collection[str] = (),
 ) -> dict:
     """Signatures that check what they are given before they do anything.
 
@@ -18,6 +19,7 @@ def guarded(
         max_batch: The most examples of one request.
         support: Bounds of the numbers in `images`, or None.
         num_classes: How many classes there are, if known.
+        may_miss: Names of inputs in which NaN marks what is missing.
 
     Returns:
         Dictionary of the same form.
@@ -31,7 +33,7 @@ def guarded(
             }
             checks = [
                 *_count_checks(given, max_batch),
-                *_value_checks(given, support, num_classes),
+                *_value_checks(given, support, num_classes, may_miss),
             ]
             return function(*after(checks, list(given.values())))
 
@@ -96,9 +98,14 @@ def _count_checks(given, max_batch):
             yield expect(same, name, f"as many as `{first}`")
 
 
-def _value_checks(given, support, num_classes):
+def _value_checks(given, support, num_classes, may_miss):
     """Checks of the numbers."""
     for name, tensor in given.items():
+        if name in may_miss:
+            if tensor.dtype.is_floating:
+                fits = tf.logical_not(tf.math.is_inf(tensor))
+                yield expect(tf.reduce_all(fits), name, "finite numbers or NaN")
+            continue
         low, high = None, None
         if name == "images" and tensor.dtype.is_floating and support:
             low, high = support

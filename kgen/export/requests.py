@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +21,7 @@ def inputs(
     images: np.ndarray,
     labels: np.ndarray | None,
     seed: int = 0,
+    columns: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Arrays that a signature may be given, by the names of its inputs.
 
@@ -31,6 +32,7 @@ def inputs(
             over where there are too few.
         labels: `count` labels, or None.
         seed: Integer, for draws of z.
+        columns: Of a table: `count` values for each column's input, by its name.
     """
     images = np.resize(images, (count, *images.shape[1:]))
 
@@ -42,6 +44,8 @@ def inputs(
         shape = [count if size is None else size for size in spec.shape]
         if spec.name == "z":
             return np.random.default_rng(seed).normal(size=shape)
+        if columns and spec.name in columns:
+            return columns[spec.name]
         given = {"images": images, "labels": labels, "num_samples": count}
         return given.get(spec.name, np.zeros(shape))
 
@@ -65,6 +69,9 @@ def rest_body(
     """
     plain = {}
     for name, array in arrays.items():
+        if array.dtype == object and not name.endswith("_bytes"):
+            plain[name] = [string.decode() for string in array]
+            continue
         if array.dtype == object:
             encoded = [base64.b64encode(string).decode() for string in array]
             plain[name] = [{"b64": text} for text in encoded]

@@ -12,9 +12,10 @@ import numpy as np
 
 from kgen import files
 from kgen.errors import invalid
-from kgen.export import card, formats, guards, lite, requests
+from kgen.export import card, columns, formats, guards, lite, requests
 from kgen.export.versions import MODEL
 from kgen.params import Integer
+from kgen.tables import Table
 
 # A directory that TF Serving passes over, except for the warm-up requests.
 EXTRA = "assets.extra"
@@ -40,6 +41,7 @@ class Endpoints:
         num_classes: How many classes there are, if known.
         labels: Function from a count to as many labels for requests, or to
             None.
+        table: The table whose rows the examples are, or None.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Endpoints:
     support: tuple[float, float] | None
     num_classes: int | None
     labels: Callable[[int], np.ndarray | None]
+    table: Table | None = None
 
 
 def write(
@@ -91,11 +94,22 @@ def write(
     max_examples = Integer(1).check("max_examples", owner, max_examples)
     lite.check_kind(endpoints, quantize, examples, held_out, owner)
     facts = {"model": endpoints.model, **card.check_facts(facts, owner)}
-    signatures = formats.converted(
-        endpoints.signatures, image_format, endpoints.image_shape
-    )
+    may_miss = ()
+    if endpoints.table is None:
+        signatures = formats.converted(
+            endpoints.signatures, image_format, endpoints.image_shape
+        )
+    else:
+        signatures = columns.converted(endpoints.signatures, endpoints.table)
+        specs_of_columns = columns.specs_of(endpoints.table).values()
+        may_miss = tuple(spec.name for spec in specs_of_columns)
+        facts |= {"table": columns.described(endpoints.table)}
     signatures = guards.guarded(
-        signatures, max_examples, endpoints.support, endpoints.num_classes
+        signatures,
+        max_examples,
+        endpoints.support,
+        endpoints.num_classes,
+        may_miss,
     )
     request = functools.partial(_request, endpoints, examples)
     with files.new_directory(filepath, overwrite) as temporary:
@@ -181,4 +195,8 @@ def _request(endpoints, examples, specs, count, seed=0):
     elif isinstance(examples, tuple):
         examples, labels = examples
         labels = np.resize(labels, count)
-    return requests.inputs(specs, count, examples, labels, seed)
+    rows = {}
+    if endpoints.table is not None:
+        few = np.resize(examples, (count, *examples.shape[1:]))
+        rows = columns.request(endpoints.table, few)
+    return requests.inputs(specs, count, examples, labels, seed, rows)

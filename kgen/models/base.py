@@ -127,7 +127,8 @@ class GenerativeModel(Trained):
             return x
         owner = f"{type(self).__name__}.{method}"
         rows = self.table.encode(x, owner)
-        if not (self.conditional or (self.needs_labels and method == "fit")):
+        trains = self.needs_labels and method in ("fit", "evaluate")
+        if not (self.conditional or trains):
             return rows
         return rows, self.table.labels_of(x, owner)
 
@@ -337,6 +338,7 @@ class GenerativeModel(Trained):
             support=None if self.encodes_any_range else self.support,
             num_classes=self.num_classes,
             labels=self.labels_in_turn,
+            table=self.table,
         )
         savedmodel.write(
             endpoints,

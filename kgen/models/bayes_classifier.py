@@ -270,6 +270,7 @@ class BayesClassifier(BayesRule):
             InvalidArgument: As in every model; if a class has too few examples
                 for its density; or if `steps_per_epoch` leaves examples out.
         """
+        x = self.encoded(x, "fit")
         if self.compiled and (self.counts or self.prior is None):
             part = kwargs.get("validation_split", 0.0)
             steps = kwargs.get("steps_per_epoch")

@@ -15,6 +15,7 @@ from kgen.models import batches, checks, graph_checks
 from kgen.models.base import GenerativeModel
 from kgen.models.draws import new_seed
 from kgen.params import Integer, checked
+from kgen.tables import Table
 
 
 class BayesRule(GenerativeModel):
@@ -73,7 +74,8 @@ class BayesRule(GenerativeModel):
 
     def checked_inputs(self, inputs: Any, any_range: bool = False) -> Any:
         """Checks the examples that a method is given; labels are left out."""
-        return self._checked_examples(_without_labels(inputs), any_range)
+        inputs = _without_labels(self.encoded(inputs, "__call__"))
+        return self._checked_examples(inputs, any_range)
 
     def check_labels(self, labels: Any, count: int, owner: str) -> None:
         """Raises unless `labels` are classes, or -1."""
@@ -178,7 +180,7 @@ class BayesRule(GenerativeModel):
         num_samples: int,
         labels: Labels | None = None,
         seed: int | None = None,
-    ) -> np.ndarray:
+    ) -> Any:
         """Examples from the model: y from P(y), x from p(x|y).
 
         Args:
@@ -189,7 +191,7 @@ class BayesRule(GenerativeModel):
 
         Returns:
             Array of shape `(num_samples, *input_shape)`. Pictures are clipped
-            to [0, 1].
+            to [0, 1]. Of a table, a DataFrame.
         """
         seed = new_seed(seed)
         prior = np.exp(self.class_prior.log_prior.numpy())
@@ -202,7 +204,13 @@ class BayesRule(GenerativeModel):
             owner = f"{type(self).__name__}.sample"
             expected = "classes that the prior allows for"
             raise invalid("labels", owner, expected, impossible[0])
-        return self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
+        drawn = self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
+        return self.rows_of(drawn, labels)
+
+    @property
+    def table(self) -> Table | None:
+        """The table whose rows the examples are, or None."""
+        return getattr(self.density, "table", None)
 
     def _drawn(self, labels, seed):
         images = self.density.draw(labels, seed)

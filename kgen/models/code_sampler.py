@@ -20,6 +20,9 @@ from kgen.models.training import Traces
 from kgen.params import SEED, Boolean, Integer, Optional, checked
 from kgen.priors import Prior, fitting
 
+# Rows of a table that are decoded at a time.
+_ROWS = 50_000
+
 
 class CodeSampler(GenerativeModel):
     """Base of models that sample by drawing a code, and decoding it.
@@ -210,7 +213,9 @@ class CodeSampler(GenerativeModel):
             rows = vae.sample(100, conditions={"species": "Adelie"}, seed=0)
         """
         if self.table is not None:
-            drawn = functools.partial(self._draw_examples, noise=noise is not False)
+            drawn = functools.partial(
+                self._draw_examples, noise=noise is not False
+            )
             return table_rows.sample(
                 self, drawn, num_samples, labels, seed, conditions
             )
@@ -220,22 +225,26 @@ class CodeSampler(GenerativeModel):
                 "conditions", owner, "None without a table", conditions
             )
         labels = self.labels_for(num_samples, labels, "sample")
-        return self._draw_examples(num_samples, labels, new_seed(seed), bool(noise))
+        return self._draw_examples(
+            num_samples, labels, new_seed(seed), bool(noise)
+        )
 
     def _draw_examples(self, num_samples, labels, seed, noise):
         """Examples for z from the prior, as arrays."""
         z = self.serving_prior.sample(num_samples, seed)
         inputs = z if labels is None else (z, labels)
-        inputs = batches.of_arrays(inputs, 1024, type(self).__name__)
+        # Of rows, many at a time, so that an exported model draws the same.
+        size = 1024 if self.table is None else _ROWS
+        inputs = batches.of_arrays(inputs, size, type(self).__name__)
         if not noise:
             return batches.apply(self, self.decoded, inputs)
-        # Another stream than that of z.
         return batches.apply(
             self, self._decoded_with_noise, inputs, tf.constant(seed)
         )
 
     def _decoded_with_noise(self, inputs, number, seed):
         parameters = self.serving_decoder(inputs, training=False)
+        # Another stream than that of z.
         seed = tf.random.fold_in(tf.stack([seed, number]), 1)
         return self.likelihood.sample(parameters, seed)
 
@@ -275,7 +284,10 @@ class CodeSampler(GenerativeModel):
 
         def sample(num_samples, seed, labels=None):
             z = self.serving_prior.sample(num_samples, seed)
-            return {"images": self.decoded(self.with_labels(z, labels))}
+            code = self.with_labels(z, labels)
+            if self.table is not None:  # rows are draws from p(x), as in Python
+                return {"images": self._decoded_with_noise(code, 0, seed)}
+            return {"images": self.decoded(code)}
 
         counts = [
             tf.TensorSpec((), "int32", name) for name in ("num_samples", "seed")

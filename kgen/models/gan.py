@@ -321,7 +321,7 @@ class GAN(Adversarial):
 
     def _draw_examples(self, num_samples, labels, seed):
         z = standard_normal(num_samples, self.latent_dim, seed)
-        return self._generated(z, labels)
+        return self._generate_all(z, labels)
 
     @property
     def table(self) -> Table | None:
@@ -369,10 +369,10 @@ class GAN(Adversarial):
             2 * num_ways, self.latent_dim, new_seed(seed)
         ).numpy()
         z = paths.between(z[:num_ways], z[num_ways:], steps, path)
-        images = self._generated(z, labels)
+        images = self._generate_all(z, labels)
         return images.reshape(num_ways, steps, *self.input_shapes[0])
 
-    def _generated(self, z, labels):
+    def _generate_all(self, z, labels):
         inputs = batches.of_arrays(
             z if labels is None else (z, labels), 1024, "GAN"
         )

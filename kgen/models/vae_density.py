@@ -13,6 +13,7 @@ from kgen.models import estimates
 from kgen.models.vae import VAE
 from kgen.params import SEED, Integer, checked
 from kgen.priors.base import noise
+from kgen.tables import Table
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -91,6 +92,11 @@ class VAEDensity(Density):
         self.seed = seed
         self.support = found[0].support
         self.bits = found[0].likelihood.bits
+
+    @property
+    def table(self) -> Table | None:
+        """The table whose rows x are, or None."""
+        return self._all[0].table
 
     @property
     def _all(self):

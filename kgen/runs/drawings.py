@@ -105,7 +105,8 @@ def draw_codes(
         title=f"Codes of {len(z)} examples",
         log_prior=getattr(model, "log_prior", None),
     )
-    if isinstance(model, kgen.Autoencoder) and train is not None:
+    compares = model.table is None and train is not None
+    if isinstance(model, kgen.Autoencoder) and compares:
         draw_errors(model, train, dataset, directory / "errors.png")
     if not plots.is_picture(model.input_shapes[0]):
         return

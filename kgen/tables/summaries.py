@@ -57,6 +57,8 @@ class Summary:
             InvalidArgument: If values are of several forms.
         """
         self._take_dtype(series)
+        if self.kind == "id":
+            return
         form = self._form_of(series)
         self.rows += len(series)
         self.gaps += int(series.isna().sum())
@@ -81,9 +83,16 @@ class Summary:
             self.dtype = str(dtype)
             if self.dtype == "category":
                 self.category_dtype = dtype
-        elif str(dtype) != self.dtype and series.notna().any():
+        elif str(dtype) != self.dtype and self.form == forms.form_of(series):
             # Another part of a file: whole numbers, and then some with gaps.
-            self.dtype = str(np.result_type(np.dtype(self.dtype), dtype))
+            is_numpy = (
+                isinstance(dtype, np.dtype) and self.dtype in np.sctypeDict
+            )
+            self.dtype = (
+                str(np.result_type(np.dtype(self.dtype), dtype))
+                if is_numpy
+                else str(dtype)
+            )
 
     def _form_of(self, series):
         if self.kind == "category":

@@ -1,0 +1,106 @@
+"""Gaps of a linear Gaussian model against its conditional distribution."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import integrate, stats
+
+import kgen
+from kgen.data import Table
+
+STDDEV = 0.6
+WEIGHTS = np.array([[1.0, -0.8, 0.5], [0.3, 0.9, 1.1]])
+BIAS = np.array([0.1, -0.2, 0.0])
+COVARIANCE = WEIGHTS.T @ WEIGHTS + STDDEV**2 * np.eye(3)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Columns whose encoding leaves numbers as they are, but for a scale."""
+    # Rows that are drawn stay in the range of training, which is wide here.
+    x = np.concatenate([[-100.0], np.linspace(-1, 1, 999), [100.0]])
+    return Table.infer(
+        pd.DataFrame({"a": x, "b": x, "c": x}), numbers="standard"
+    )
+
+
+@pytest.fixture(scope="module")
+def vae(table):
+    """p(x) is N(BIAS, COVARIANCE), in the units in which rows are encoded."""
+    size = table.shape[0]
+    x = keras.Input((size,))
+    mean = keras.layers.Dense(2, kernel_initializer="zeros")(x)
+    log_var = keras.layers.Dense(2, kernel_initializer="zeros")(x)
+    z = keras.Input((2,))
+    end = keras.layers.Dense(size)
+    decoder = keras.Model(z, end(z))
+    kernel, bias = np.zeros((2, size)), np.zeros(size)
+    kernel[:, ::2], bias[::2] = WEIGHTS, BIAS
+    end.set_weights([kernel, bias])
+    vae = kgen.VAE(
+        keras.Model(x, [mean, log_var]), decoder, kgen.losses.Columns(table)
+    )
+    vae.likelihood.log_var.assign([2 * np.log(STDDEV)] * 3)
+    vae.compile()
+    return vae
+
+
+def in_units(rows, table):
+    """Rows as they are encoded, in the columns' units."""
+    x = np.zeros((len(rows), *table.shape), "float32")
+    x[:, ::2] = np.nan_to_num(rows)
+    frame = table.decode(x)
+    return frame.mask(np.isnan(rows))
+
+
+ROW = np.array([[0.8, np.nan, -0.5]])
+
+
+def conditional():
+    """The mean and variance of the gap in `ROW`."""
+    seen, gap = [0, 2], 1
+    inverse = np.linalg.inv(COVARIANCE[np.ix_(seen, seen)])
+    weights = COVARIANCE[gap, seen] @ inverse
+    mean = BIAS[gap] + weights @ (ROW[0, seen] - BIAS[seen])
+    return mean, COVARIANCE[gap, gap] - weights @ COVARIANCE[seen, gap]
+
+
+def test_a_gap_is_filled_by_its_conditional_mean(vae, table):
+    mean, variance = conditional()
+    rows = in_units(np.repeat(ROW, 64, axis=0), table)
+    filled = vae.impute(rows, num_samples=2000, seed=0)
+    pd.testing.assert_frame_equal(filled[["a", "c"]], rows[["a", "c"]])
+    found = table.encode(filled)[:, 2]
+    error = np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found) - mean) < 4 * error
+    assert error < 0.02 * np.sqrt(variance)
+
+
+def test_draws_have_the_conditional_distribution(vae, table):
+    mean, variance = conditional()
+    rows = in_units(np.repeat(ROW, 2000, axis=0), table)
+    filled = vae.impute(rows, num_samples=500, draw=True, seed=0)
+    found = table.encode(filled)[:, 2]
+    deviation = np.sqrt(variance)
+    assert stats.kstest((found - mean) / deviation, "norm").pvalue > 1e-3
+
+
+def test_log_prob_of_a_row_with_a_gap_is_the_integral_over_it(vae, table):
+    rows = in_units(ROW, table)
+    marginal = stats.multivariate_normal(
+        BIAS[[0, 2]], COVARIANCE[np.ix_([0, 2], [0, 2])]
+    )
+    exact = marginal.logpdf(ROW[0, [0, 2]])
+    whole = stats.multivariate_normal(BIAS, COVARIANCE)
+    integral, _ = integrate.quad(
+        lambda b: whole.pdf([ROW[0, 0], b, ROW[0, 2]]), -10, 10
+    )
+    np.testing.assert_allclose(np.log(integral), exact, rtol=1e-6)
+    estimates = [
+        vae.log_likelihood(rows, 20_000, seed=seed, verbose=0)[0]
+        for seed in range(8)
+    ]
+    error = np.std(estimates) / np.sqrt(len(estimates))
+    assert abs(np.mean(estimates) - exact) < 4 * error + 1e-3
+    assert error < 0.02

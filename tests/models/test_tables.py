@@ -1,0 +1,206 @@
+"""Models of tables: rows go in and come out as DataFrames."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import kgen
+from kgen.data import Table
+from kgen.errors import InvalidArgument
+
+ROWS = 240
+SMALL = {"hidden_units": (16,), "latent_dim": 3}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """A number and a category that hang together, and a class."""
+    rng = np.random.default_rng(0)
+    city = rng.choice(["Bonn", "Ulm"], ROWS, p=[0.7, 0.3])
+    age = np.round(rng.normal(40, 5, ROWS) + 20 * (city == "Ulm"))
+    income = np.where(rng.random(ROWS) < 0.2, None, rng.gamma(2.0, size=ROWS))
+    return pd.DataFrame(
+        {
+            "city": city,
+            "age": age.astype("int64"),
+            "income": income.astype("float64"),
+            "vote": np.where(rng.random(ROWS) < 0.4, "yes", "no"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def table(frame):
+    return Table.infer(frame)
+
+
+def trained(name, table, frame, **options):
+    model = kgen.create_model(name, table=table, seed=0, **SMALL, **options)
+    model.compile()
+    model.fit(frame, epochs=2, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def models(table, frame):
+    """A trained model of each kind."""
+    made = {
+        name: trained(name, table, frame) for name in ("vae", "vaegan", "gan")
+    }
+    ae = kgen.create_model("autoencoder", table=table, **SMALL)
+    ae.compile()
+    ae.fit(frame, epochs=2, verbose=0)
+    ae.fit_prior(frame, "gaussian")
+    return {**made, "autoencoder": ae}
+
+
+NAMES = ["vae", "vaegan", "gan", "autoencoder"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_are_drawn_with_their_types_ranges_and_gaps(models, frame, name):
+    rows = models[name].sample(500, seed=0)
+    assert list(rows) == list(frame) and len(rows) == 500
+    assert (rows.dtypes == frame.dtypes).all()
+    assert rows["age"].between(frame["age"].min(), frame["age"].max()).all()
+    assert set(rows["city"]) <= set(frame["city"])
+    if name != "gan":  # which learns gaps itself
+        share = frame["income"].isna().mean()
+        error = np.sqrt(share * (1 - share) / 500)
+        assert abs(rows["income"].isna().mean() - share) < 4 * error
+    pd.testing.assert_frame_equal(rows, models[name].sample(500, seed=0))
+    assert not rows.equals(models[name].sample(500, seed=1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saved_models_draw_the_same(models, name, tmp_path):
+    model = models[name]
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras")
+    pd.testing.assert_frame_equal(
+        copy.sample(20, seed=3), model.sample(20, seed=3)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_conditions_are_met(models, name):
+    conditions = {"city": "Bonn", "age": (35, 60)}
+    rows = models[name].sample(30, seed=0, conditions=conditions)
+    assert len(rows) == 30 and (rows["city"] == "Bonn").all()
+    assert rows["age"].between(35, 60).all()
+
+
+def test_rows_on_conditions_are_draws_from_the_conditional(models):
+    """Of many rows, those that meet the condition have the same distribution."""
+    vae = models["vae"]
+    all_rows = vae.sample(20_000, seed=1)
+    expected = all_rows[all_rows["city"] == "Ulm"]["age"]
+    found = vae.sample(5000, seed=0, conditions={"city": "Ulm"})["age"]
+    error = np.sqrt(expected.var() / len(expected) + found.var() / len(found))
+    assert abs(found.mean() - expected.mean()) < 4 * error
+
+
+def test_means_have_less_variance_than_draws(models):
+    vae = models["vae"]
+    means = vae.sample(2000, seed=0, noise=False)
+    draws = vae.sample(2000, seed=0)
+    assert means["age"].std() < 0.9 * draws["age"].std()
+
+
+def test_methods_take_rows(models, table, frame):
+    vae, x = models["vae"], table.encode(frame)
+    for method in (vae.encode, vae.reconstruct):
+        given, encoded = method(frame[:9]), method(x[:9])
+        assert np.asarray(given == encoded).all()
+    np.testing.assert_allclose(
+        vae.elbo(frame[:9], seed=0), vae.elbo(x[:9], seed=0)
+    )
+    assert list(vae.reconstruct(frame[:5])) == list(frame)
+    assert vae.evaluate(frame, verbose=0, return_dict=True)["loss"] > 0
+    assert len(vae.decode(np.zeros((4, 3), "float32"))) == 4
+
+
+def test_gaps_are_filled_and_all_else_stays(models, frame):
+    rows = frame[:50].copy()
+    rows.loc[10:20, ["city", "age"]] = None
+    rows.index = rows.index + 100
+    filled = models["vae"].impute(rows, num_samples=20, seed=0)
+    assert not filled.isna().any(axis=None)
+    assert (filled.index == rows.index).all()
+    known = rows.notna()
+    assert (filled[known] == rows[known])[known].all(
+        axis=None
+    ) or np.array_equal(
+        filled.to_numpy()[known.to_numpy()], rows.to_numpy()[known.to_numpy()]
+    )
+    assert not hasattr(models["autoencoder"], "impute")
+
+
+def test_a_target_makes_a_model_conditional(frame):
+    table = Table.infer(frame, target="vote")
+    vae = trained("vae", table, frame)
+    assert vae.conditional and vae.num_classes == 2
+    rows = vae.sample(2000, seed=0)
+    share = (frame["vote"] == "yes").mean()
+    assert list(rows) == list(frame)
+    assert abs((rows["vote"] == "yes").mean() - share) < 0.05
+    assert (vae.sample(9, labels=1, seed=0)["vote"] == "yes").all()
+    rows = vae.sample(9, seed=0, conditions={"vote": "no", "city": "Ulm"})
+    assert (rows["vote"] == "no").all() and (rows["city"] == "Ulm").all()
+    assert list(vae.reconstruct(frame[:5])["vote"]) == list(frame["vote"][:5])
+
+
+def test_a_classifier_takes_rows(frame):
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model("bayes_classifier", table=table, **SMALL)
+    model.compile()
+    model.fit(frame, epochs=2, verbose=0)
+    assert model.classify(frame[:7]).shape == (7,)
+
+
+def test_bad_conditions(models, frame):
+    vae = models["vae"]
+    for conditions, message in (
+        ({"town": "Ulm"}, "'city'"),
+        ({"city": "Ulmm"}, "did you mean 'Ulm'"),
+        ({"city": ("Bonn", "Ulm")}, "a list of values"),
+        ({"age": ("a", "b")}, "bounds of the type"),
+    ):
+        with pytest.raises(InvalidArgument, match=message):
+            vae.sample(3, conditions=conditions)
+    with pytest.raises(InvalidArgument, match="0 of .* rows"):
+        vae.sample(1, conditions={"age": (1000, 2000)})
+    pictures = kgen.create_model("vae", input_shape=(4,), network="dense")
+    with pytest.raises(InvalidArgument, match="without a table"):
+        pictures.sample(1, conditions={"city": "Ulm"})
+
+
+def test_bad_models(table, frame):
+    with pytest.raises(InvalidArgument, match='"dense" for a table'):
+        kgen.create_model("vae", table=table, network="conv")
+    with pytest.raises(InvalidArgument, match="the table's"):
+        kgen.create_model("vae", table=table, input_shape=(3,))
+    with pytest.raises(InvalidArgument, match='"columns" for a table'):
+        kgen.create_model("vae", table=table, likelihood="bernoulli")
+    with pytest.raises(InvalidArgument, match="a shape, or a table"):
+        kgen.create_model("vae")
+    with pytest.raises(InvalidArgument, match="kgen.data.Table"):
+        kgen.create_model("vae", table=frame)
+    model = kgen.create_model("vae", table=table, **SMALL)
+    model.compile()
+    with pytest.raises(InvalidArgument, match="no column `age`"):
+        model.fit(frame.drop(columns="age"))
+
+
+def test_noise_of_other_examples_is_the_likelihoods():
+    vae = kgen.create_model(
+        "vae",
+        input_shape=(6,),
+        network="dense",
+        likelihood="bernoulli",
+        **SMALL,
+    )
+    assert set(np.unique(vae.sample(50, seed=0, noise=True))) == {0.0, 1.0}
+    means = vae.sample(50, seed=0)
+    assert ((means > 0) & (means < 1)).all()

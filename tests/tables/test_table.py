@@ -1,0 +1,289 @@
+"""A table's columns: what kind they are, and that rows come back as they were."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kgen
+from kgen.data import Table
+
+ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """A column of each type that pandas has, with and without gaps."""
+    rng = np.random.default_rng(0)
+
+    def with_gaps(values):
+        return np.where(rng.random(ROWS) < 0.2, None, values)
+
+    return pd.DataFrame(
+        {
+            "int8": rng.integers(-5, 5, ROWS).astype("int8"),
+            "int64": rng.integers(0, 10_000, ROWS),
+            "uint16": rng.integers(0, 60_000, ROWS).astype("uint16"),
+            "nullable": pd.array(
+                [None if n % 7 == 0 else n % 50 for n in range(ROWS)], "Int64"
+            ),
+            "float32": rng.normal(size=ROWS).astype("float32"),
+            "price": np.exp(rng.normal(size=ROWS)).round(2),
+            "gaps": with_gaps(rng.normal(size=ROWS)).astype("float64"),
+            "bool": rng.random(ROWS) < 0.3,
+            "boolean": pd.array(with_gaps(rng.random(ROWS) < 0.5), "boolean"),
+            "objects": with_gaps(rng.random(ROWS) < 0.5),
+            "text": rng.choice(["a", "b c", "\u00fc"], ROWS),
+            "text_gaps": with_gaps(rng.choice(["p", "q"], ROWS)),
+            "string": pd.array(rng.choice(["k", "l"], ROWS), "string"),
+            "category": pd.Categorical(
+                rng.choice([3, 1, 2], ROWS), [3, 2, 1, 9], ordered=True
+            ),
+            "day": pd.date_range("2020-01-01", periods=ROWS, freq="D"),
+            "zone": pd.date_range(
+                "2020-01-01", periods=ROWS, freq="37min", tz="Europe/Berlin"
+            ),
+            "constant": 7,
+            "word": "only",
+            "none": [None] * ROWS,
+            "nan": [np.nan] * ROWS,
+        }
+    )
+
+
+def infer(frame, **options):
+    if "none" in frame:
+        with pytest.warns(UserWarning, match="has no values"):
+            return Table.infer(frame, **options)
+    return Table.infer(frame, **options)
+
+
+@pytest.mark.parametrize("numbers", ["quantiles", "standard", "modes"])
+def test_rows_of_each_type_come_back_as_they_were(frame, numbers):
+    table = infer(frame, numbers=numbers)
+    back = table.decode(table.encode(frame))
+    # Floats that are not rounded have the digits of float32.
+    pd.testing.assert_frame_equal(back, frame, rtol=1e-4, atol=1e-5)
+    exact = frame.columns.difference(["float32", "gaps"])
+    pd.testing.assert_frame_equal(back[exact], frame[exact])
+
+
+def test_a_row_and_a_saved_table_are_encoded_alike(frame):
+    table = infer(frame)
+    copy = Table.from_config(json.loads(json.dumps(table.get_config())))
+    x = table.encode(frame)
+    assert x.shape == (ROWS, *table.shape) and np.isfinite(x).all()
+    np.testing.assert_array_equal(copy.encode(frame), x)
+    np.testing.assert_array_equal(copy.encode(frame[5:6]), x[5:6])
+
+
+def test_kinds_are_inferred():
+    n = 200
+    frame = pd.DataFrame(
+        {
+            "row": np.arange(n),
+            "name": [f"person {i}" for i in range(n)],
+            "number": np.linspace(0, 1, n),
+            "whole": np.arange(n) % 150,
+            "level": np.arange(n) % 5,
+            "city": np.where(np.arange(n) % 3, "Bonn", "Ulm"),
+            "yes": np.arange(n) % 2 == 0,
+            "when": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
+        }
+    )
+    table = Table.infer(frame)
+    kinds = {column.name: column.kind for column in table.columns}
+    assert kinds == {
+        "row": "id",
+        "name": "id",
+        "number": "numeric",
+        "whole": "integer",
+        "level": "integer",
+        "city": "category",
+        "yes": "boolean",
+        "when": "datetime",
+    }
+    assert list(table.decode(table.encode(frame))) == list(frame)[2:]
+    kinds = {"level": "category", "whole": "count", "city": "id"}
+    table = Table.infer(frame, kinds=kinds)
+    assert {c.name: c.kind for c in table.columns} | kinds == {
+        c.name: c.kind for c in table.columns
+    }
+
+
+def test_normal_scores_of_a_skewed_column_are_normal():
+    from scipy import stats
+
+    x = np.random.default_rng(0).lognormal(sigma=2.0, size=5000)
+    table = Table.infer(pd.DataFrame({"x": x}))
+    scores = table.encode(pd.DataFrame({"x": x}))[:, 0]
+    assert stats.kstest(scores, "norm").statistic < 0.005
+    # Normal numbers come back as numbers of the column's distribution.
+    normal = np.random.default_rng(1).normal(size=(5000, 1)).astype("float32")
+    drawn = table.decode(np.pad(normal, ((0, 0), (0, 1))))["x"]
+    assert stats.ks_2samp(drawn, x).pvalue > 0.01
+    assert drawn.between(x.min(), x.max()).all()
+
+
+def test_a_frequent_value_takes_its_share_of_scores():
+    x = np.concatenate([np.zeros(600), np.linspace(1, 2, 400)])
+    table = Table.infer(pd.DataFrame({"x": x}))
+    normal = np.random.default_rng(0).normal(size=(20_000, 1))
+    drawn = table.decode(np.pad(normal, ((0, 0), (0, 1))))["x"]
+    share = (drawn == 0).mean()
+    assert abs(share - 0.6) < 4 * np.sqrt(0.6 * 0.4 / 20_000)
+
+
+def test_numbers_beyond_training_stay_beyond():
+    table = Table.infer(pd.DataFrame({"x": np.linspace(0, 1, 100)}))
+    rows = pd.DataFrame({"x": [-5.0, 0.0, 1.0, 6.0]})
+    scores = table.encode(rows)[:, 0]
+    assert scores[0] < scores[1] - 10 and scores[3] > scores[2] + 10
+
+
+def test_rare_and_unseen_categories():
+    values = ["a"] * 50 + ["b"] * 30 + ["c"] * 2 + ["d"]
+    frame = pd.DataFrame({"x": values, "y": np.arange(len(values)) % 9})
+    table = Table.infer(frame, max_categories=2)
+    back = table.decode(table.encode(frame))["x"]
+    assert back.tolist() == ["a"] * 50 + ["b"] * 30 + ["c"] * 3
+    table = Table.infer(frame)
+    x = table.encode(pd.DataFrame({"x": ["never seen", "b"], "y": [1, 2]}))
+    # It is unknown, as if it were missing.
+    np.testing.assert_array_equal(x[0, :5], [0, 0, 0, 0, 1])
+    np.testing.assert_array_equal(x[1, :5], [0, 1, 0, 0, 0])
+
+
+def test_gaps_are_drawn_as_frequent_and_together_as_in_training():
+    n = 1000
+    both = np.arange(n) % 4 == 0
+    frame = pd.DataFrame({"x": np.linspace(0, 1, n), "y": np.linspace(1, 2, n)})
+    frame.loc[both, ["x", "y"]] = None
+    table = Table.infer(frame)
+    full = pd.DataFrame({"x": np.zeros(8000), "y": np.ones(8000)})
+    rows = table.with_gaps(full, seed=0)
+    assert (rows["x"].isna() == rows["y"].isna()).all()
+    assert abs(rows["x"].isna().mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 8000)
+    pd.testing.assert_frame_equal(rows, table.with_gaps(full, seed=0))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".parquet"])
+def test_files_are_read_part_by_part(frame, tmp_path, monkeypatch, ending):
+    monkeypatch.setattr("kgen.tables.reading._ROWS", 70)
+    frame = frame[["int8", "price", "gaps", "text", "text_gaps", "bool", "day"]]
+    path = tmp_path / f"rows{ending}"
+    if ending == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if "tsv" in ending else ",")
+    table = Table.infer(path)
+    whole = Table.infer(frame)
+    assert [c.kind for c in table.columns] == [c.kind for c in whole.columns]
+    x = np.concatenate(list(kgen.data.load(path, "all", table=table)))
+    np.testing.assert_allclose(x, table.encode(table.read(path)), atol=1e-6)
+    pd.testing.assert_frame_equal(
+        table.decode(x)[["price", "text"]], frame[["price", "text"]]
+    )
+
+
+def test_load_has_splits_labels_and_folders(frame, tmp_path):
+    frame = frame[["int8", "price", "text"]]
+    table = Table.infer(frame, target="text")
+    assert table.class_names == ("a", "b c", "\u00fc")
+    train, test = kgen.data.load(
+        frame, ("train", "test"), table=table, labels=True
+    )
+    sizes = [sum(len(y) for _, y in part) for part in (train, test)]
+    assert sizes == [240, 60]
+    for name, part in (("train", frame[:200]), ("test", frame[200:])):
+        part.to_csv(tmp_path / f"{name}.csv", index=False)
+    source = kgen.data.open_source(tmp_path, target="text")
+    assert source.splits == ("train", "test")
+    x, y = next(iter(source.dataset("test", labels=True, batch_size=100)))
+    np.testing.assert_array_equal(y, table.labels_of(frame[200:]))
+    assert x.shape == (100, *table.shape)
+
+
+def test_what_is_large_is_read_from_a_file(frame, monkeypatch):
+    frame = frame[["int8", "price", "text"]]
+    table = Table.infer(frame)
+    before = np.concatenate(list(kgen.data.load(frame, "all", table=table)))
+    monkeypatch.setattr("kgen.data.examples.IN_MEMORY_BYTES", 1000)
+    after = np.concatenate(list(kgen.data.load(frame, "all", table=table)))
+    np.testing.assert_array_equal(after, before)
+
+
+def test_a_column_of_one_row_is_constant():
+    frame = pd.DataFrame({"x": [1.5], "y": ["a"]})
+    with pytest.raises(kgen.errors.InvalidArgument, match="no column to learn"):
+        Table.infer(frame)
+
+
+BAD_FILES = {
+    "empty": ("", "is empty"),
+    "no rows": ("a,b\n", "no rows"),
+    "no header": ("1,2\n3,4\n", "has no header"),
+    "ragged": ("a,b\n1,2\n3,4,5\n", "one length"),
+    "long first row": ("a,b\n1,2,3\n", "one length"),
+    "names twice": ("a,b,a\n1,2,3\n", "several columns with the name `a`"),
+    "mixed": ("a,b\n" + "1,2\n" * 60_000 + "x,2\n", "several kinds"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_files_that_are_no_tables(tmp_path, name):
+    text, message = BAD_FILES[name]
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    with pytest.raises(kgen.errors.InvalidArgument, match=message):
+        kgen.data.load(path)
+
+
+def test_a_file_in_another_encoding(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes("a,b\nM\u00fcller,1\n".encode("latin-1"))
+    with pytest.raises(kgen.errors.InvalidArgument, match="not in UTF-8"):
+        Table.infer(path)
+
+
+def test_mixed_columns_can_be_taken_in_several_ways():
+    frame = pd.DataFrame({"x": [1, 2, "many"] * 10, "y": np.arange(30) % 7})
+    with pytest.raises(kgen.errors.InvalidArgument, match="several kinds"):
+        Table.infer(frame)
+    table = Table.infer(frame, kinds={"x": "category"})
+    assert (
+        table.decode(table.encode(frame))["x"].tolist() == [1, 2, "many"] * 10
+    )
+    table = Table.infer(frame, kinds={"x": "numeric"})
+    back = table.decode(table.encode(frame[:2]))
+    assert back["x"].tolist() == [1, 2]
+    assert table.columns[0].gaps == pytest.approx(1 / 3)
+
+
+def test_bad_arguments(frame):
+    frame = frame[["int8", "price", "text"]]
+    with pytest.raises(
+        kgen.errors.InvalidArgument, match="did you mean 'text'"
+    ):
+        Table.infer(frame, target="test")
+    with pytest.raises(kgen.errors.InvalidArgument, match="'price'"):
+        Table.infer(frame, kinds={"prize": "numeric"})
+    with pytest.raises(kgen.errors.InvalidArgument, match="'category'"):
+        Table.infer(frame, kinds={"text": "categories"})
+    with pytest.raises(kgen.errors.InvalidArgument, match="column of classes"):
+        Table.infer(frame, target="price", max_categories=5)
+    table = Table.infer(frame)
+    with pytest.raises(kgen.errors.InvalidArgument, match="no column `price`"):
+        table.encode(frame.drop(columns="price"))
+    with pytest.raises(kgen.errors.InvalidArgument, match="column `price`"):
+        table.encode(frame.assign(price="cheap"))
+    with pytest.raises(kgen.errors.InvalidArgument, match="DataFrame"):
+        table.encode(frame.to_numpy())
+    with pytest.raises(kgen.errors.InvalidArgument, match="empty text"):
+        Table.infer(frame.assign(text=["", "a", "b"] * 100))
+    with pytest.raises(kgen.errors.InvalidArgument, match="no table"):
+        kgen.data.load(np.zeros((4, 2), "float32"), table=table)
+    labelled = Table.infer(frame, target="text")
+    with pytest.raises(kgen.errors.InvalidArgument, match="can't be a class"):
+        labelled.labels_of(frame.assign(text="z"))
