@@ -62,6 +62,11 @@ class OutlierScorer(GenerativeModel):
         """The score above which `is_outlier` is true; None until it is fitted."""
         return None if self._threshold is None else self._threshold.value
 
+    @property
+    def threshold_options(self) -> dict[str, Any]:
+        """The arguments of `outlier_score` that `is_outlier` takes."""
+        return {} if self._threshold is None else dict(self._threshold.options)
+
     @checked(quantile=Number(0.0, maximum=1.0))
     def fit_threshold(
         self,
@@ -130,16 +135,16 @@ class OutlierScorer(GenerativeModel):
                 f"`{type(self).__name__}.is_outlier`: there is no threshold yet. "
                 "Call `fit_threshold` with held-out examples first."
             )
-        options = self._threshold.options
-        scores = self.outlier_score(x, batch_size=batch_size, **options)
+        scores = self.outlier_score(
+            x, batch_size=batch_size, **self.threshold_options
+        )
         return scores > self._threshold.value
 
     # Files
 
     def _outlier_endpoint(self):
         """The signature `outlier_score`; with `is_outlier` if there is a threshold."""
-        threshold = self._threshold
-        options = {} if threshold is None else threshold.options
+        threshold, options = self.threshold, self.threshold_options
 
         def outlier_score(images, labels=None):
             inputs = images
@@ -148,7 +153,7 @@ class OutlierScorer(GenerativeModel):
             scores = self._outlier_score(inputs, **options)
             found = {"outlier_score": tf.cast(scores, "float32")}
             if threshold is not None:
-                found["is_outlier"] = scores > threshold.value
+                found["is_outlier"] = scores > threshold
             return found
 
         labels = [] if self.needs_labels else self.label_specs()

@@ -43,7 +43,7 @@ _RUN_FILES = (
 )
 # What the commands on a run write beside it.
 _COMMAND_OUTPUTS = re.compile(
-    r"(sample|reconstruct|denoise|encode|classify)-\d+\.(png|npz)"
+    r"(sample|reconstruct|denoise|encode|classify|detect)-\d+\.(png|npz|csv)"
     r"|history\.csv\.(damaged|before)(-\d+)?"
 )
 # What the holder of the lock alone writes in the folders of a run.

@@ -1,5 +1,6 @@
 """What the commands on a trained run compute: samples, codes, classes, ..."""
 
+import csv
 import dataclasses
 import os
 import pathlib
@@ -10,12 +11,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen import files, plots
+from kgen import files, locks, plots
 from kgen.data.examples import AnyExamples, subset
 from kgen.errors import InvalidArgument
 from kgen.runs.data import checked_batches, held_out_split
-from kgen.runs.directory import Run
+from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
+
+# A threshold of outliers is the quantile of so many held-out examples at most.
+_QUANTILE = 0.99
+_HELD_OUT = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +39,18 @@ class Result:
     summary: str = ""
 
     def write(self, file: pathlib.Path) -> None:
-        """Writes the arrays as `.npz`, or draws them as `.png`."""
-        if file.suffix == ".npz":
+        """Writes the arrays as `.npz` or `.csv`, or draws them as `.png`."""
+        if file.suffix == ".csv":
+            with (
+                files.new_file(file) as temporary,
+                open(temporary, "w", newline="") as lines,
+            ):
+                table = csv.writer(lines)
+                table.writerow(self.arrays)
+                table.writerows(
+                    zip(*(array.tolist() for array in self.arrays.values()))
+                )
+        elif file.suffix == ".npz":
             with files.new_file(file) as temporary:
                 # No array has the name of an argument.
                 np.savez(temporary, **self.arrays)  # type: ignore[arg-type]
@@ -73,7 +88,7 @@ def write(
     """
     run = Run(path)
     model = run.model()
-    if not hasattr(model, method):
+    if not hasattr(model, _NEEDED.get(method, method)):
         hint = ""
         if method == "sample" and getattr(model, "decodes_z_alone", False):
             hint = f" Fit a density to its codes first: kgen fit-prior {path}"
@@ -86,7 +101,8 @@ def write(
     can_draw = plots.is_drawable if method == "sample" else plots.is_picture
     drawable = can_draw(shape)
     if not file:
-        file = run.free_file(method, endings[0] if drawable else ".npz")
+        usual, *_ = [x for x in endings if drawable or x != ".png"]
+        file = run.free_file(method, usual)
     if file.suffix == ".png" and not drawable:
         raise InvalidArgument(
             f"Examples of shape {tuple(shape)} can't be drawn. Pass --out with a "
@@ -209,6 +225,56 @@ def classify(run: Run, model: keras.Model, data: str | None) -> Result:
     return Result(arrays, summary=f"{len(joint)} examples")
 
 
+def detect(
+    run: Run,
+    model: keras.Model,
+    data: str,
+    quantile: float | None,
+    num_samples: int | None,
+    save_threshold: bool,
+) -> Result:
+    """Scores of the examples of `data`, and which of them are outliers."""
+    labels = model.conditional and not model.needs_labels
+    _, dataset = held_out(run, model, data, labels=labels)
+    if save_threshold:
+        with locks.directory(run.path):
+            model = run.model()  # as it is now
+            threshold = _set_threshold(
+                run, model, labels, quantile, num_samples
+            )
+            progress = run.training_progress()
+            save_model(
+                run,
+                model,
+                progress.get("epochs", run.settings.epochs),
+                progress.get("interrupted", False),
+            )
+    else:
+        threshold = _set_threshold(run, model, labels, quantile, num_samples)
+    scores = model.outlier_score(dataset, **model.threshold_options)
+    found = scores > model.threshold
+    return Result(
+        {"outlier_score": scores, "is_outlier": found},
+        summary=f"{found.sum()} of {len(found)} examples are outliers, with scores "
+        f"above {model.threshold:.6g} nats, {threshold}",
+    )
+
+
+def _set_threshold(run, model, labels, quantile, num_samples):
+    """Fits a threshold if there is none, or another one is asked for.
+
+    Returns:
+        Where it comes from, in words.
+    """
+    options = {} if num_samples is None else {"num_samples": num_samples}
+    if model.threshold is not None and quantile is None and not options:
+        return "the model's threshold"
+    quantile = _QUANTILE if quantile is None else quantile
+    examples, dataset = held_out(run, model, num=_HELD_OUT, labels=labels)
+    model.fit_threshold(dataset, quantile, **options)
+    return f"the {quantile:g} quantile of {len(examples)} examples of the run"
+
+
 def _labels_of(examples: AnyExamples) -> dict[str, np.ndarray]:
     labels = examples.read_labels()
     return {} if labels is None else {"labels": labels}
@@ -220,4 +286,7 @@ _FUNCTIONS: dict[str, Callable[..., Result]] = {
     "denoise": denoise,
     "encode": encode,
     "classify": classify,
+    "detect": detect,
 }
+# The models' method that a function needs, where it has another name.
+_NEEDED = {"detect": "outlier_score"}
