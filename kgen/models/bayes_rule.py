@@ -171,9 +171,9 @@ class BayesRule(OutlierScorer):
         those of held-out data on both sides.
 
         Args:
-            x: As in `log_joint`, as all that follow.
-            mask: None, or where x was seen. Scores of fewer numbers are lower, and
-                not to be compared with a threshold.
+            x: As in `log_joint`.
+            mask: As in `log_joint`. Scores of a part of the numbers can't be
+                compared with a threshold, which is for all of them.
             batch_size: For arrays: how many are worked on at a time.
 
         Returns:

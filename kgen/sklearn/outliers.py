@@ -28,7 +28,7 @@ class _Scorer(Constraint):
             if issubclass(entry.model_class, OutlierScorer)
             and not entry.model_class.needs_labels
         ]
-        first = value.partition(":")[0] if isinstance(value, str) else value
+        first, _, _ = str(value).partition(":")
         if value not in names and first not in DENSITIES:
             raise unknown_name(argument, owner, [*names, *DENSITIES], value)
         return value
@@ -123,7 +123,7 @@ class OutlierDetector(OutlierMixin, Estimator):
 
     @property
     def _is_density(self):
-        return self.model not in registry.MODELS
+        return self.model not in list(registry.MODELS)
 
     @property
     def _model(self):
