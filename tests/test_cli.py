@@ -530,6 +530,59 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_outliers_are_detected(autoencoder, tmp_path):
+    """The threshold is of the run's test split, and may be kept with the run."""
+    run = tmp_path / "run"
+    shutil.copytree(autoencoder, run)
+    test = data.load("digits", "test", batch_size=1000)
+    x = next(iter(test)).numpy()
+    white = np.ones((5, 8, 8, 1), "float32")
+    np.save("mixed.npy", np.concatenate([x[:20], white]))
+    before = (run / "model.keras").read_bytes()
+    text = kgen("detect", run, "--data", "mixed.npy", "--quantile", 0.9)
+    with open(run / "detect-1.csv", newline="") as lines:
+        table = list(csv.DictReader(lines))
+    model = runs.Run(run).model()
+    scores = model.outlier_score(np.load("mixed.npy"))
+    threshold = np.quantile(model.outlier_score(x), 0.9)
+    found = [float(row["outlier_score"]) for row in table]
+    np.testing.assert_allclose(found, scores, rtol=1e-5)
+    expected = [str(score > threshold) for score in scores]
+    assert [row["is_outlier"] for row in table] == expected
+    assert expected[-5:] == ["True"] * 5 and expected.count("False") > 10
+    assert f"detect-1.csv: {expected.count('True')} of 25 examples" in text
+    assert f"{threshold:.5g}"[:4] in text
+    assert "the 0.9 quantile of 360 examples of the run" in text
+    assert (run / "model.keras").read_bytes() == before
+    keep = ("--quantile", 0.5, "--save-threshold", "--out", "x.csv")
+    kgen("detect", run, "--data", "mixed.npy", *keep)
+    kept = runs.Run(run).model().threshold
+    middle = np.median(model.outlier_score(x))
+    np.testing.assert_allclose(kept, middle, rtol=1e-5)
+    trained = runs.Run(run).training_progress()
+    assert trained == {"epochs": 1, "interrupted": False}
+    text = kgen("detect", run, "--data", "mixed.npy", "--out", "y.csv")
+    assert "nats, the model's threshold" in text
+    assert (
+        pathlib.Path("x.csv").read_bytes() == pathlib.Path("y.csv").read_bytes()
+    )
+    kgen("export", run, "--to", "to")
+    signatures = tf.saved_model.load("to/autoencoder/1").signatures
+    outputs = signatures["outlier_score"].structured_outputs
+    assert set(outputs) == {"outlier_score", "is_outlier"}
+    line = refused("detect", run, "--data", "mixed.npy", "--num-samples", 3)
+    assert "`num_samples` of `Autoencoder.fit_threshold`" in line
+
+
+def test_outliers_by_other_models(gan, classifier, conditional):
+    line = refused("detect", gan, "--data", "digits")
+    assert "model gan, which can't detect" in line
+    for number, run in enumerate((classifier, conditional)):
+        options = ("--data", "digits", "--out", f"{number}.csv")
+        text = kgen("detect", run, *options)
+        assert "of 360 examples are outliers" in text
+
+
 def test_ctrl_c_leaves_a_model(tmp_path):
     """Wherever a training in a process of its own is."""
     run = tmp_path / "run"
@@ -905,7 +958,7 @@ def test_a_vaegan_s_run(vaegan):
     kgen("export", vaegan, "--to", "to")
     signatures = tf.saved_model.load("to/vaegan/1").signatures
     names = {"serving_default", "encode", "decode", "sample", "discriminate"}
-    assert set(signatures) == names
+    assert set(signatures) == names | {"outlier_score"}
 
 
 def test_a_conditional_gan_s_run():

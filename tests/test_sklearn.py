@@ -5,7 +5,9 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.base import clone
+from sklearn.covariance import EllipticEnvelope
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
@@ -23,6 +25,7 @@ import kgen
 from kgen.sklearn import (
     AutoencoderTransformer,
     GenerativeClassifier,
+    OutlierDetector,
     VAETransformer,
 )
 from tests.eager import train_eagerly
@@ -61,7 +64,11 @@ def eagerly(monkeypatch):
 # transformers are one class with two models, and the VAE draws, too.
 @pytest.mark.usefixtures("eagerly")
 @parametrize_with_checks(
-    [quick(VAETransformer, epochs=1), GenerativeClassifier()]
+    [
+        quick(VAETransformer, epochs=1),
+        GenerativeClassifier(),
+        quick(OutlierDetector, epochs=1),
+    ]
 )
 def test_conventions_of_scikit_learn(estimator, check):
     check(estimator)
@@ -76,6 +83,8 @@ def test_conventions_of_scikit_learn(estimator, check):
         quick(AutoencoderTransformer, epochs=1),
         GenerativeClassifier("low_rank"),
         by_vae(),
+        quick(OutlierDetector, model="autoencoder", epochs=1),
+        OutlierDetector("low_rank"),
     ]
 )
 def test_conventions_with_other_densities(estimator, check):
@@ -294,7 +303,7 @@ def test_the_rank_stays_below_the_number_of_features(density, options, rank):
 
 def test_a_rank_needs_two_features():
     model = GenerativeClassifier("low_rank")
-    with pytest.raises(ValueError, match='n_features=1. Pass density="full"'):
+    with pytest.raises(ValueError, match='n_features=1. Pass "full"'):
         model.fit(X[:, :1], Y)
 
 
@@ -388,3 +397,69 @@ def test_samples_by_random_state():
 def test_bad_arguments_of_the_classifier(options, message):
     with pytest.raises(ValueError, match=message):
         GenerativeClassifier(**options).fit(X, Y)
+
+
+# The detector of outliers
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(
+    "model", ["vae", "vaegan", "autoencoder", "denoising_autoencoder", "full"]
+)
+def test_outliers_by_each_model(model):
+    detector = quick(OutlierDetector, model=model, random_state=0).fit(NEAR)
+    scores = detector.score_samples(NEAR)
+    found = detector.model_.outlier_score(NEAR)
+    np.testing.assert_allclose(scores, -found, rtol=1e-5)
+    assert detector.offset_ == np.quantile(scores, 0.1)
+    decision = detector.decision_function(NEAR)
+    np.testing.assert_array_equal(decision, scores - detector.offset_)
+    predicted = detector.predict(NEAR)
+    np.testing.assert_array_equal(predicted, np.where(decision < 0, -1, 1))
+    assert (predicted == -1).sum() == 9
+    far = NEAR + 100.0
+    assert set(detector.predict(far)) == {-1}
+    copy = pickle.loads(pickle.dumps(detector))
+    np.testing.assert_array_equal(predicted, copy.predict(NEAR))
+
+
+def test_a_gaussian_s_scores_are_those_of_scipy():
+    """The density of the maximum of likelihood, as in an elliptic envelope."""
+    detector = OutlierDetector("full", contamination=0.2).fit(NEAR)
+    rows = NEAR.astype("float64")
+    density = stats.multivariate_normal(
+        rows.mean(axis=0), np.cov(rows, rowvar=False, bias=True)
+    )
+    np.testing.assert_allclose(
+        detector.score_samples(NEAR), density.logpdf(rows), rtol=1e-4
+    )
+    theirs = EllipticEnvelope(contamination=0.2, support_fraction=1.0)
+    expected = theirs.fit(rows).predict(rows)
+    np.testing.assert_array_equal(detector.predict(NEAR), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "gan"}, "'vae'"),
+        ({"model": "bayes_classifier"}, "Expected one of 'autoencoder'"),
+        ({"model": "autoencodr"}, "did you mean 'autoencoder'"),
+        ({"model": None}, "Expected one of"),
+        ({"model": ["vae"]}, "Expected one of"),
+        ({"contamination": 0.6}, "a number from 0 to 0.5"),
+        ({"contamination": "auto"}, "a number from 0 to 0.5"),
+        ({"model": "low_rank:x"}, "rank=x"),
+        ({"epochs": 0}, "epochs"),
+        ({"options": {"contamination": 0.1}}, "and the estimator's own"),
+    ],
+)
+def test_bad_arguments_of_the_detector(options, message):
+    with pytest.raises(ValueError, match=message):
+        OutlierDetector(**options).fit(X)
+
+
+def test_pickles_of_before_find_their_classes():
+    """They were in one module, whose name the pickles have."""
+    for cls in (AutoencoderTransformer, GenerativeClassifier, VAETransformer):
+        old = f"ckgen.sklearn\n{cls.__name__}\n."
+        assert pickle.loads(old.encode()) is cls

@@ -19,6 +19,7 @@ from kgen.models.base import GenerativeModel
 from kgen.sklearn import (
     AutoencoderTransformer,
     GenerativeClassifier,
+    OutlierDetector,
     VAETransformer,
 )
 
@@ -153,6 +154,14 @@ def classifiers(x: np.ndarray, vae: kgen.VAE) -> None:
     kgen.BayesClassifier(kgen.densities.NaiveGaussian((8, 8, 1), 10))
 
 
+def outliers(x: np.ndarray, vae: kgen.VAE, ae: kgen.Autoencoder) -> None:
+    assert_type(vae.outlier_score(x, num_samples=100, seed=1), np.ndarray)
+    assert_type(ae.outlier_score(x), np.ndarray)
+    assert_type(ae.threshold, float | None)
+    assert_type(vae.fit_threshold(x, quantile=0.99, num_samples=100), float)
+    assert_type(vae.is_outlier(x), np.ndarray)
+
+
 def any_model(name: str) -> None:
     model = kgen.create_model(name, input_shape=(64,), network="dense")
     assert_type(model, GenerativeModel)
@@ -218,6 +227,10 @@ def tables(x: np.ndarray, y: np.ndarray) -> None:
     assert_type(classifier.predict(x), np.ndarray)
     assert_type(classifier.predict_proba(x), np.ndarray)
     assert_type(classifier.sample(5), tuple[np.ndarray, np.ndarray])
+    detector = OutlierDetector("full", contamination=0.05).fit(x)
+    assert_type(detector, OutlierDetector)
+    assert_type(detector.decision_function(x), np.ndarray)
+    assert_type(detector.predict(x), np.ndarray)
 
 
 def tuning() -> None:

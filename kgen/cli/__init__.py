@@ -107,6 +107,7 @@ for command in (
     infer.denoise,
     infer.encode,
     infer.classify,
+    infer.detect,
     fit_prior.fit_prior,
     evaluate.evaluate,
     evaluate.compare,

@@ -1,4 +1,4 @@
-"""`kgen sample`, `reconstruct`, `denoise`, `encode`, `classify`.
+"""`kgen sample`, `reconstruct`, `denoise`, `encode`, `classify`, `detect`.
 
 Each writes a file of what a run's model does. A function here declares the
 command; the function of the same name in `kgen.runs.inference` does it.
@@ -144,4 +144,36 @@ def classify() -> None:
     """Writes the classes of the test split, with their probabilities.
 
     These are log P(y|x) and log p(x), in nats.
+    """
+
+
+@_writes(".csv")
+@click.option(
+    "--data",
+    metavar="SRC",
+    required=True,
+    help="Where outliers are looked for, as in `kgen train`.",
+)
+@click.option(
+    "--quantile",
+    type=click.FloatRange(0, 1),
+    help="An example is an outlier if its score is above this quantile of the scores "
+    "of RUN's test split; default: the threshold that was saved, or 0.99.",
+)
+@click.option(
+    "--num-samples",
+    type=click.IntRange(1),
+    help="Of VAEs: draws of z by which log p(x) is estimated; default: scores are "
+    "-ELBO.",
+)
+@click.option(
+    "--save-threshold",
+    is_flag=True,
+    help="Keep the threshold in RUN's model.keras; its export tells outliers, then.",
+)
+def detect() -> None:
+    """Finds examples that are unlike those RUN was trained on.
+
+    Writes a table with a row for each example, in their order: outlier_score, in
+    nats, higher for what is more of an outlier, and is_outlier.
     """

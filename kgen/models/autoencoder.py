@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -75,6 +76,31 @@ class Reconstructing(EncoderDecoder):
             mse=ops.mean(ops.square(ops.cast(x, "float32") - estimate)),
         )
         return losses, estimate
+
+    def outlier_score(self, x: Any, *, batch_size: int = 1024) -> np.ndarray:
+        """How unlike the data each example is: its error of reconstruction.
+
+        That is -log p(x|z) for the code z of x, or the sum over the pixels of a Keras
+        loss: what training has made small for the data. With a Gaussian likelihood, it
+        orders examples as the squared error does. A denoising autoencoder takes x as
+        it is.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.
+            batch_size: For arrays: how many are worked on at a time.
+
+        Returns:
+            Array of shape `(n,)`, nats per image; higher for outliers.
+
+        References:
+            Hawkins et al. (2002), Outlier detection using replicator neural networks.
+        """
+        return self._apply(self._outlier_score, x, batch_size)
+
+    def _outlier_score(self, inputs, number=0):
+        x = inputs[0] if self.conditional else inputs
+        parameters = self.reconstruction_parameters(inputs)
+        return -self.likelihood.log_prob(x, parameters)
 
 
 @keras.saving.register_keras_serializable(package="kgen")

@@ -12,13 +12,13 @@ from kgen.arrays import Labels
 from kgen.errors import invalid
 from kgen.export import guards
 from kgen.models import batches, checks, graph_checks
-from kgen.models.base import GenerativeModel
 from kgen.models.draws import new_seed
+from kgen.models.outliers import OutlierScorer
 from kgen.params import Integer, checked
 from kgen.tables import Table
 
 
-class BayesRule(GenerativeModel):
+class BayesRule(OutlierScorer):
     """Base of `BayesClassifier`: P(y|x) = p(x|y) P(y) / p(x).
 
     A subclass sets `density` and `class_prior`, and implements the training.
@@ -166,13 +166,25 @@ class BayesRule(GenerativeModel):
     def outlier_score(
         self, x: Any, mask: np.ndarray | None = None, batch_size: int = 1024
     ) -> np.ndarray:
-        """-log p(x), of shape `(n,)`: larger for what is unlike the data.
+        """How unlike the data each example is: -log p(x).
 
         Densities of pixels may find what is simpler than the data likelier than
         the data (Nalisnick et al. 2019, arXiv 1810.09136); compare scores with
         those of held-out data on both sides.
+
+        Args:
+            x: As in `log_joint`.
+            mask: As in `log_joint`. Scores of a part of the numbers can't be
+                compared with a threshold, which is for all of them.
+            batch_size: For arrays: how many are worked on at a time.
+
+        Returns:
+            Array of shape `(n,)`, float64, nats per image; higher for outliers.
         """
         return -self.log_prob(x, mask, batch_size)
+
+    def _outlier_score(self, inputs, number=0):
+        return -tf.reduce_logsumexp(self._joint(inputs), axis=1)
 
     @checked(num_samples=Integer(1))
     def sample(
@@ -257,7 +269,10 @@ class BayesRule(GenerativeModel):
         return batches.of_arrays({"x": x, "mask": mask}, batch_size, owner)
 
     def endpoints(self) -> dict:
-        """Returns `serving_default` (P(y|x)), `log_joint`, and `sample`."""
+        """Returns `serving_default` (P(y|x)), `log_joint`, and `sample`.
+
+        And `outlier_score`.
+        """
         images = [self.image_spec()]
         scalar = tf.TensorSpec((), "int32", "num_samples")
         seed = tf.TensorSpec((), "int32", "seed")
@@ -281,6 +296,7 @@ class BayesRule(GenerativeModel):
             "serving_default": (serve, images),
             "log_joint": (log_joint, images),
             "sample": (sample, [scalar, seed, *self.label_specs()]),
+            **self._outlier_endpoint(),
         }
 
 

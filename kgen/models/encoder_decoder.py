@@ -11,17 +11,18 @@ from kgen.arrays import Labels
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import batches, outputs, paths
 from kgen.models.code_sampler import CodeSampler
+from kgen.models.outliers import OutlierScorer
 from kgen.models.training import compiles
 from kgen.models.updates import regularizers
 from kgen.params import Integer, Optional, Options, checked
 from kgen.tables import Table
 
 
-class EncoderDecoder(CodeSampler):
+class EncoderDecoder(CodeSampler, OutlierScorer):
     """Base of models that encode x and decode z, by one optimizer.
 
     A subclass gives its networks and likelihood to `_set_encoder_decoder`, and
-    implements `_code`, what it decodes.
+    implements `_code`, what it decodes, and the scores of `OutlierScorer`.
     """
 
     @property
@@ -279,7 +280,7 @@ class EncoderDecoder(CodeSampler):
     # Files
 
     def endpoints(self) -> dict:
-        """Returns `serving_default` and `encode`.
+        """Returns `serving_default`, `encode` and `outlier_score`.
 
         And `decode`, if z is enough for it; and `sample`, if there is a prior.
         """
@@ -298,6 +299,7 @@ class EncoderDecoder(CodeSampler):
         signatures: dict[str, tuple] = {
             "serving_default": (serve, [self.image_spec(), *labels]),
             "encode": (encode, [self.image_spec(), *labels]),
+            **self._outlier_endpoint(),
         }
         if self.decodes_z_alone:
             signatures["decode"] = (decode, [z, *labels])

@@ -170,6 +170,36 @@ def importance_sampling(
     return log_sum - tf.math.log(count), tf.clip_by_value(size, 1.0, count)
 
 
+def log_prob(
+    model: keras.Model,
+    inputs: Any,
+    num_samples: int,
+    seed: int | Tensor,
+    bound: bool,
+) -> Tensor:
+    """log p(x), or its bound, as a function of x and the seed alone.
+
+    The draws are the same for all examples, so that what stands beside x in a batch,
+    or in a request, changes nothing.
+
+    Args:
+        model: A `LatentGaussianModel`.
+        inputs: As in `rate_distortion`.
+        num_samples: How many draws of z.
+        seed: Integer for them.
+        bound: Whether it is the ELBO, or else the importance-sampled log p(x).
+
+    Returns:
+        Tensor of shape `(batch,)`, nats per image.
+    """
+    draws = (tf.constant(num_samples), [seed, 0])
+    if bound:
+        rate, distortion = rate_distortion(model, inputs, *draws, common=True)
+        return -distortion - rate
+    log_prob, _ = importance_sampling(model, inputs, *draws, common=True)
+    return log_prob
+
+
 def _over_draws(
     model, function, combine, start, posterior, num_samples, seed, common
 ):

@@ -15,10 +15,12 @@ from kgen.models import estimates, imputation
 from kgen.models.available import available_if
 from kgen.models.draws import new_seed
 from kgen.models.encoder_decoder import EncoderDecoder
-from kgen.models.outputs import check_log_var
-from kgen.params import Boolean, Integer, checked
+from kgen.models.network_checks import check_posterior
+from kgen.params import SEED, Boolean, Integer, Optional, checked
 from kgen.priors import Divergence, Flow, NormalPrior, Posterior, Prior
 
+# Draws of z for the ELBO of an outlier's score.
+_SCORE_DRAWS = 8
 # Rows and draws for each that are decoded at a time, to fill gaps.
 _IMPUTED = 100_000
 
@@ -33,6 +35,7 @@ class LatentGaussianModel(EncoderDecoder):
 
     # Its argument `posterior` has the name of a method.
     argument_attributes: ClassVar = {"posterior": "posterior_flow"}
+    _score_options = ("num_samples", "seed")
 
     def _build_latents(self):
         """Makes the weights of the prior and of the posterior's flow."""
@@ -398,6 +401,43 @@ class LatentGaussianModel(EncoderDecoder):
             filled[self.table.target] = x[self.table.target]
         return filled
 
+    @checked(num_samples=Optional(Integer(1)), seed=SEED)
+    def outlier_score(
+        self,
+        x: Any,
+        num_samples: int | None = None,
+        batch_size: int = 1024,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """How unlike the data each example is: -ELBO, or -log p(x).
+
+        The draws of z are the same for all examples, so that a score is a function of
+        x and the seed alone, also in the exported model. Scores by other draws, or by
+        another `num_samples`, can't be compared with these. As to densities of pixels
+        see `BayesClassifier.outlier_score`.
+
+        Args:
+            x: As in `posterior`.
+            num_samples: None for -ELBO, by 8 draws; or K, for -log p(x) by importance
+                sampling with as many, as in `log_likelihood`.
+            batch_size: For arrays: how many are worked on at a time.
+            seed: Integer for the draws.
+
+        Returns:
+            Array of shape `(n,)`, nats per image; higher for outliers.
+        """
+
+        def method(inputs, number, seed):
+            return self._outlier_score(inputs, number, num_samples, seed)
+
+        method.__name__ = f"outlier_score_{num_samples}"  # as in `_estimate`
+        return self._apply(method, x, batch_size, tf.constant(seed))
+
+    def _outlier_score(self, inputs, number=0, num_samples=None, seed=0):
+        bound = num_samples is None
+        count = _SCORE_DRAWS if bound else num_samples
+        return -estimates.log_prob(self, inputs, count, seed, bound)
+
     def _estimate(
         self,
         function: Callable,
@@ -468,26 +508,3 @@ class LatentGaussianModel(EncoderDecoder):
             return parts
 
         return {**signatures, "encode": (encode, specs)}
-
-
-def check_posterior(
-    owner: str, encoder: keras.Model, flow: Flow | None = None
-) -> None:
-    """Raises unless the encoder ends in what the posterior needs.
-
-    Args:
-        owner: Name of the model, for the message.
-        encoder: The encoder.
-        flow: The flow behind the Gaussian, to which the encoder may give a
-            context, or None.
-    """
-    outputs = encoder.outputs
-    most = 2 if flow is None else 3
-    if not 2 <= len(outputs) <= most or outputs[0].shape != outputs[1].shape:
-        expected = "two outputs of one shape, (mean, log_var)"
-        if flow is not None:
-            expected += ", and perhaps a third one, the flow's context"
-        raise invalid(
-            "encoder", owner, expected, [output.shape for output in outputs]
-        )
-    check_log_var(owner, encoder)

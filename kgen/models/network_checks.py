@@ -6,6 +6,7 @@ import keras
 
 from kgen.errors import InvalidArgument, invalid
 from kgen.models import outputs
+from kgen.priors import Flow
 
 
 def check_network(name: str, owner: str, network: Any) -> None:
@@ -164,3 +165,24 @@ def check_discriminator(
             "discriminator", owner, "no packing with labels", f"packs {pack}"
         )
     return pack
+
+
+def check_posterior(
+    owner: str, encoder: keras.Model, flow: Flow | None = None
+) -> None:
+    """Raises unless the encoder ends in what the posterior needs.
+
+    Args:
+        owner: Name of the model, for the message.
+        encoder: The encoder.
+        flow: The flow behind the Gaussian, to which the encoder may give a
+            context, or None.
+    """
+    shapes = [output.shape for output in encoder.outputs]
+    most = 2 if flow is None else 3
+    if not 2 <= len(shapes) <= most or shapes[0] != shapes[1]:
+        expected = "two outputs of one shape, (mean, log_var)"
+        if flow is not None:
+            expected += ", and perhaps a third one, the flow's context"
+        raise invalid("encoder", owner, expected, shapes)
+    outputs.check_log_var(owner, encoder)

@@ -194,13 +194,10 @@ class VAEDensity(Density):
     def _estimate(self, model, labels, x):
         """log p(x|y), not to be differentiated."""
         inputs = model.with_labels(x, labels)
-        count = tf.constant(self.importance_samples)
-        draws = (model, inputs, count, [self.seed, 0])
-        if self.importance_samples == 1:
-            rate, distortion = estimates.rate_distortion(*draws, common=True)
-            return -distortion - rate
-        log_prob, _ = estimates.importance_sampling(*draws, common=True)
-        return log_prob
+        count = self.importance_samples
+        return estimates.log_prob(
+            model, inputs, count, self.seed, bound=count == 1
+        )
 
     @property
     def num_start_examples(self) -> int:

@@ -43,7 +43,7 @@ _RUN_FILES = (
 )
 # What the commands on a run write beside it.
 _COMMAND_OUTPUTS = re.compile(
-    r"(sample|reconstruct|impute|denoise|encode|classify)"
+    r"(sample|reconstruct|impute|denoise|encode|classify|detect)"
     r"-\d+\.(png|npz|csv|parquet)"
     r"|history\.csv\.(damaged|before)(-\d+)?"
 )

@@ -10,12 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen import files, plots
+from kgen import files, locks, plots
 from kgen.data.examples import AnyExamples, subset
 from kgen.errors import InvalidArgument
 from kgen.runs.data import checked_batches, held_out_split
-from kgen.runs.directory import Run
+from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
+
+# A threshold of outliers is the quantile of so many held-out examples at most.
+_QUANTILE = 0.99
+_HELD_OUT = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +37,18 @@ class Result:
     title: str | None = None
     summary: str = ""
 
+    @property
+    def frame(self) -> Any:
+        """The result as a DataFrame: rows of a table, or a column an array."""
+        import pandas as pd
+
+        rows = self.arrays.get("rows")
+        return pd.DataFrame(self.arrays) if rows is None else rows
+
     def write(self, file: pathlib.Path) -> None:
-        """Writes the arrays as `.npz`, draws them, or writes a table's rows."""
+        """Writes the arrays as `.npz`, `.csv` or `.parquet`, or draws them."""
         if file.suffix in (".csv", ".parquet"):
-            write_rows(self.arrays["rows"], file)
+            write_rows(self.frame, file)
         elif file.suffix == ".npz":
             with files.new_file(file) as temporary:
                 # No array has the name of an argument.
@@ -75,7 +87,7 @@ def write(
     """
     run = Run(path)
     model = run.model()
-    if not hasattr(model, method):
+    if not hasattr(model, _NEEDED.get(method, method)):
         hint = ""
         if method == "sample" and getattr(model, "decodes_z_alone", False):
             hint = f" Fit a density to its codes first: kgen fit-prior {path}"
@@ -84,26 +96,20 @@ def write(
             f"can't {method}.{hint}"
         )
     run.sweep_if_free()
-    if model.table is not None and method in _OF_ROWS:
-        if file and file.suffix not in (".csv", ".parquet"):
-            raise InvalidArgument(
-                f"--out {file}: rows of a table are written to a name that ends in "
-                ".csv or .parquet."
-            )
-        file = file or run.free_file(method, ".csv")
-        result = _FUNCTIONS[method](run, model, **options)
-        result.write(file)
-        return file, result.summary
-    if file and file.suffix in (".csv", ".parquet"):
-        raise InvalidArgument(
-            f"--out {file}: the model of {path} is of no table. Pass a name that "
-            f"ends in {' or '.join(_WITHOUT_ROWS)}."
-        )
+    if method in _OF_ROWS:
+        endings = [x for x in endings if _fits(x, model.table)]
     shape = model.input_shapes[0]
     can_draw = plots.is_drawable if method == "sample" else plots.is_picture
     drawable = can_draw(shape)
     if not file:
-        file = run.free_file(method, endings[0] if drawable else ".npz")
+        usual, *_ = [x for x in endings if drawable or x != ".png"]
+        file = run.free_file(method, usual)
+    if file.suffix not in endings:
+        what = "a table" if model.table is not None else "no table"
+        raise InvalidArgument(
+            f"--out {file}: the model of {path} is of {what}. Pass a name that ends "
+            f"in {' or '.join(endings)}."
+        )
     if file.suffix == ".png" and not drawable:
         raise InvalidArgument(
             f"Examples of shape {tuple(shape)} can't be drawn. Pass --out with a "
@@ -289,6 +295,56 @@ def classify(run: Run, model: keras.Model, data: str | None) -> Result:
     return Result(arrays, summary=f"{len(joint)} examples")
 
 
+def detect(
+    run: Run,
+    model: keras.Model,
+    data: str,
+    quantile: float | None,
+    num_samples: int | None,
+    save_threshold: bool,
+) -> Result:
+    """Scores of the examples of `data`, and which of them are outliers."""
+    labels = model.conditional and not model.needs_labels
+    _, dataset = held_out(run, model, data, labels=labels)
+    if save_threshold:
+        with locks.directory(run.path):
+            model = run.model()  # as it is now
+            threshold = _set_threshold(
+                run, model, labels, quantile, num_samples
+            )
+            progress = run.training_progress()
+            save_model(
+                run,
+                model,
+                progress.get("epochs", run.settings.epochs),
+                progress.get("interrupted", False),
+            )
+    else:
+        threshold = _set_threshold(run, model, labels, quantile, num_samples)
+    scores = model.outlier_score(dataset, **model.threshold_options)
+    found = scores > model.threshold
+    return Result(
+        {"outlier_score": scores, "is_outlier": found},
+        summary=f"{found.sum()} of {len(found)} examples are outliers, with scores "
+        f"above {model.threshold:.6g} nats, {threshold}",
+    )
+
+
+def _set_threshold(run, model, labels, quantile, num_samples):
+    """Fits a threshold if there is none, or another one is asked for.
+
+    Returns:
+        Where it comes from, in words.
+    """
+    options = {} if num_samples is None else {"num_samples": num_samples}
+    if model.threshold is not None and quantile is None and not options:
+        return "the model's threshold"
+    quantile = _QUANTILE if quantile is None else quantile
+    examples, dataset = held_out(run, model, num=_HELD_OUT, labels=labels)
+    model.fit_threshold(dataset, quantile, **options)
+    return f"the {quantile:g} quantile of {len(examples)} examples of the run"
+
+
 def _labels_of(examples: AnyExamples) -> dict[str, np.ndarray]:
     labels = examples.read_labels()
     return {} if labels is None else {"labels": labels}
@@ -301,7 +357,15 @@ _FUNCTIONS: dict[str, Callable[..., Result]] = {
     "denoise": denoise,
     "encode": encode,
     "classify": classify,
+    "detect": detect,
 }
 # What writes a table's rows, where the model is of a table.
 _OF_ROWS = ("sample", "reconstruct", "impute")
-_WITHOUT_ROWS = (".png", ".npz")
+_ENDINGS_OF_ROWS = (".csv", ".parquet")
+
+
+def _fits(ending, table):
+    """Whether examples of a model with or without a table go into such a file."""
+    return (ending in _ENDINGS_OF_ROWS) == (table is not None)
+# The models' method that a function needs, where it has another name.
+_NEEDED = {"detect": "outlier_score"}

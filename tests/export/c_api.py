@@ -16,7 +16,14 @@ import time
 
 import numpy as np
 
-DTYPES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 9: "int64"}
+DTYPES = {
+    1: "float32",
+    2: "float64",
+    3: "int32",
+    4: "uint8",
+    9: "int64",
+    10: "bool",
+}
 NUMBERS = {name: number for number, name in DTYPES.items()}
 STRING, STRING_SIZE = 7, 24
 

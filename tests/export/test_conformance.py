@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 import kgen
-from tests.export.agreement import check_agreement, inputs_for
+from tests.export.agreement import SCORED, check_agreement, inputs_for
 from tests.export.server import Model
 from tests.models import contract
 
@@ -39,12 +39,19 @@ def player(name, **options):
     return model
 
 
+def with_threshold(model, **options):
+    model.fit_threshold(contract.X, quantile=0.5, **options)
+    return model
+
+
 CASES = {
     "autoencoder": lambda: contract.small_model("autoencoder"),
     "denoising": lambda: contract.small_model(
         "denoising_autoencoder", network="unet"
     ),
-    "vae": lambda: contract.small_model("vae"),
+    "vae with a threshold": lambda: with_threshold(
+        contract.small_model("vae"), **SCORED
+    ),
     "conditional vae": lambda: contract.small_model(
         "vae", conditional=True, network="conv"
     ),

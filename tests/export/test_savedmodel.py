@@ -17,6 +17,7 @@ SIGNATURES = {
     "encode": ({"images"}, {"mean", "log_var"}),
     "decode": ({"z"}, {"images"}),
     "sample": ({"num_samples", "seed"}, {"images"}),
+    "outlier_score": ({"images"}, {"outlier_score"}),
 }
 
 

@@ -170,7 +170,8 @@ def test_noisy_and_clean_pairs_are_refused():
 
 def test_signatures(tmp_path, server):
     model = build(network="unet")
-    assert set(model.endpoints()) == {"serving_default", "encode", "denoise"}
+    names = {"serving_default", "encode", "denoise", "outlier_score"}
+    assert set(model.endpoints()) == names
     model.export(tmp_path / "1")
     noisy = 2 * X
     served = Model(server, tmp_path / "1")("denoise", images=noisy)

@@ -1,0 +1,12 @@
+"""kgen's models with scikit-learn's interface, for rows of a table."""
+
+from kgen.sklearn.classifier import GenerativeClassifier
+from kgen.sklearn.outliers import OutlierDetector
+from kgen.sklearn.transformers import AutoencoderTransformer, VAETransformer
+
+__all__ = [
+    "AutoencoderTransformer",
+    "GenerativeClassifier",
+    "OutlierDetector",
+    "VAETransformer",
+]
