@@ -197,6 +197,7 @@ def with_few_labels():
         density="full",
         pooling=0.6,
         shrinkage=0.1,
+        standardize=False,  # codes have one unit
         unlabelled_weight=0.003,
         epochs=3,
     )

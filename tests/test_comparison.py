@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from kgen import cli, comparison, locks
 from kgen.comparison import classifiers, judging
+from kgen.comparison import data as comparison_data
 from kgen.data import Source
 from kgen.data.examples import Examples, StreamedExamples
 from kgen.errors import InvalidArgument
@@ -131,6 +132,25 @@ def test_figures_are_scikit_learn_s(found, name, peer):
     assert {name: row[name] for name in expected} == pytest.approx(
         expected, rel=1e-4
     )
+
+
+@pytest.mark.parametrize("name", ["naive Bayes, Gaussian", "pPCA-Bayes"])
+def test_columns_of_a_table_may_have_any_scale(name):
+    x, y = load_wine(return_X_y=True)
+    units = np.float32(2.0) ** np.resize([-20, 0, 20], x.shape[1])
+    settings = comparison.CompareSettings(
+        **{"data": None, "image_shape": None, "data_dir": None, "limit": 178},
+        **{"network": "dense", "latent_dim": 3, "epochs": 2},
+        **{"batch_size": 64, "seed": 0},
+    )
+    found = []
+    for rows in (x.astype("float32"), x.astype("float32") * units):
+        data = comparison_data.Data(
+            "wine", "features", rows, y, rows, y, len(y), ["a", "b", "c"]
+        )
+        made = classifiers.FAMILIES["generative"][name](data, settings)
+        found.append(made.fit(rows, y).predict_proba(rows))
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-6)
 
 
 def test_calibration_leaves_the_svm_s_decisions(found):

@@ -247,11 +247,13 @@ def test_each_density_classifies(model):
 
 
 def lda(**options):
-    return LinearDiscriminantAnalysis("lsqr", shrinkage=0.1, **options)
+    lda = LinearDiscriminantAnalysis("lsqr", shrinkage=0.1, **options)
+    return make_pipeline(StandardScaler(), lda)
 
 
 def naive(**options):
-    return GaussianNB(var_smoothing=0.02, **options)
+    naive = GaussianNB(var_smoothing=0.02, **options)
+    return make_pipeline(StandardScaler(), naive)
 
 
 # LDA with priors weights the classes' covariances by them, not by their sizes.

@@ -100,8 +100,13 @@ def _generative(density, settings, **options):
     )
 
 
+def _has_units(data):
+    """Whether each number of an example has a unit of its own."""
+    return data.kind == "features"
+
+
 def _naive_gaussian(data, settings):
-    options = {}
+    options = {"standardize": _has_units(data)}
     if data.kind == "pixels":
         # The density's default for pictures, which it does not see in rows.
         options["smoothing"] = 0.01
@@ -119,7 +124,12 @@ def _ppca(data, settings):
     # Half of what a class shows is left to tell the noise. A little shrinkage,
     # since a class may have two examples.
     rank = min(_RANK, int(counts.min()) // 2)
-    return _generative(f"low_rank:{rank}", settings, shrinkage=0.01)
+    return _generative(
+        f"low_rank:{rank}",
+        settings,
+        shrinkage=0.01,
+        standardize=_has_units(data),
+    )
 
 
 def _svm(data, settings):

@@ -160,9 +160,13 @@ class ClosedForm(Density):
         super().__init__(input_shape, num_classes, **kwargs)
         self._sums = Sums()
 
-    def _parameter(self, name, *shape):
+    def _parameter(self, name, *shape, trainable=True):
         return self.add_weight(
-            name=name, shape=shape, initializer="zeros", autocast=False
+            name=name,
+            shape=shape,
+            initializer="zeros",
+            trainable=trainable,
+            autocast=False,
         )
 
     def _statistics(self):

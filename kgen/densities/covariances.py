@@ -3,8 +3,8 @@
 The pixels of a picture share one unit, and some of them may be constant: the
 covariance of pictures is shrunk towards a multiple of the identity. The columns
 of a table have different units, and a change of units must not change P(y|x):
-`regularized_for_columns` works with correlations, and returns covariances that
-can be inverted unchanged.
+`shrunk` takes each column in units of its own, and `regularized_for_columns` works
+with correlations, and returns covariances that can be inverted unchanged.
 """
 
 import numpy as np
@@ -26,11 +26,22 @@ _SHARE = 0.1
 _LEAST_WITHIN = 1e-4
 
 
-def isotropic(covariance: np.ndarray, share: float) -> np.ndarray:
-    """The shrunk covariance `(1 - share) * S + share * (tr(S) / size) * I`."""
-    size = len(covariance)
-    spread = np.trace(covariance) / size
-    return (1.0 - share) * covariance + share * spread * np.eye(size)
+def shrunk(
+    covariance: np.ndarray, share: float, units: np.ndarray
+) -> np.ndarray:
+    """The covariance `(1 - share) * S + share * (tr(S) / size) * I` of x / units.
+
+    Args:
+        covariance: Array of shape `(size, size)`, of x.
+        share: From 0 to 1.
+        units: Array of shape `(size,)`, above 0.
+
+    Returns:
+        Array of shape `(size, size)`, of x.
+    """
+    spread = np.mean(np.diag(covariance) / np.square(units))
+    target = np.diag(spread * np.square(units))
+    return (1.0 - share) * covariance + share * target
 
 
 def correlations(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,6 +95,24 @@ def total(
     return within + (shares[:, None] * shift).T @ shift
 
 
+def column_deviations(
+    means: np.ndarray, counts: np.ndarray, variances: np.ndarray
+) -> np.ndarray:
+    """The columns' standard deviations in all the data; 0 of a constant column.
+
+    Args:
+        means: Array of shape `(classes, size)`.
+        counts: Array of shape `(classes,)`; the classes' sizes.
+        variances: Array of shape `(size,)`, those within the classes.
+
+    Returns:
+        Array of shape `(size,)`.
+    """
+    found = np.sqrt(total(means, counts, variances))
+    resolution = _RESOLUTION * np.abs(means).max(axis=0)
+    return np.where(found > resolution, found, 0.0)
+
+
 def regularized_for_columns(
     covariances: np.ndarray,
     means: np.ndarray,
@@ -112,11 +141,9 @@ def regularized_for_columns(
         Array of shape `(n, size, size)`.
     """
     covariance = total(means, counts, within)
-    variances = np.diag(covariance)
-    resolution = _RESOLUTION * np.abs(means).max(axis=0)
-    varies = variances > np.square(resolution)
-    deviations = np.sqrt(np.where(varies, variances, 1.0))
-    units = np.outer(deviations, deviations)
+    spread = column_deviations(means, counts, np.diag(within))
+    varies = spread > 0.0
+    units = np.outer(*2 * [np.where(varies, spread, 1.0)])
     both = varies[:, None] & varies
     values, vectors = np.linalg.eigh(np.where(both, covariance / units, 0.0))
     unused = vectors[:, values <= TOLERANCE]
@@ -124,6 +151,6 @@ def regularized_for_columns(
     covariances = covariances + units * (unused @ unused.T)
     if not any(is_singular(each) for each in covariances):
         return covariances
-    target = np.maximum(np.diag(within), _LEAST_WITHIN * variances)
+    target = np.maximum(np.diag(within), _LEAST_WITHIN * np.square(spread))
     target = np.diag(np.where(varies, target, 1.0))
     return (1.0 - _SHARE) * covariances + _SHARE * target

@@ -12,15 +12,17 @@ from tensorflow import Tensor
 from kgen.densities import moments
 from kgen.densities.base import ClosedForm
 from kgen.densities.covariances import (
+    column_deviations,
     is_singular,
-    isotropic,
     regularized_for_columns,
+    shrunk,
 )
 from kgen.errors import InvalidArgument, invalid
 from kgen.params import Boolean, Number, Optional, checked
 
 LOG_2_PI = math.log(2 * math.pi)
 SHARE = Number(maximum=1.0)
+STANDARDIZE = Optional(Boolean())
 
 # The default shrinkage of pictures, whose pixels may be constant in a class.
 _PICTURES = 0.05
@@ -34,6 +36,10 @@ class GaussianBase(ClosedForm):
         num_classes: How many classes there are.
         covariance_type: As in scikit-learn's `GaussianMixture`: `"diag"`,
             `"full"`, or `"tied"` for one covariance that all classes share.
+        standardize: Whether what is fitted is the density of features that were
+            each divided by their standard deviation in all the data, as by
+            scikit-learn's `StandardScaler`. None: where examples are columns of a
+            table, but not for pictures (whose shape has two axes or more).
     """
 
     def __init__(
@@ -41,10 +47,12 @@ class GaussianBase(ClosedForm):
         input_shape: Sequence[int],
         num_classes: int,
         covariance_type: str,
+        standardize: bool | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(input_shape, num_classes, **kwargs)
         self._covariance_type = covariance_type
+        self.standardize = standardize
         self.mean = self._parameter("mean", self.num_classes, self.size)
 
     def _statistics(self):
@@ -61,6 +69,27 @@ class GaussianBase(ClosedForm):
 
     def observe(self, x: Tensor, weights: Tensor) -> None:
         moments.add(self._sums, self._rows(x), weights)
+
+    @property
+    def _of_pictures(self):
+        """Whether examples are pictures, whose pixels share one unit."""
+        return len(self.input_shape) > 1
+
+    def _units(self, sums):
+        """What features are divided by, of shape `(size,)`."""
+        standardize = self.standardize
+        if standardize is None:
+            standardize = not self._of_pictures
+        if not standardize:
+            return np.ones(self.size)
+        found = self._deviations(sums)
+        return np.where(found > 0.0, found, 1.0)
+
+    def _deviations(self, sums):
+        """Standard deviations in all the data, 0 of a constant feature."""
+        within = sums["scatter"].sum(axis=0) / sums["count"].sum()
+        variances = within if within.ndim == 1 else np.diag(within)
+        return column_deviations(sums["mean"], sums["count"], variances)
 
     def _centred(self, x, mask):
         """x - mean of shape `(batch, classes, size)`, 0 where not seen."""
@@ -101,7 +130,8 @@ class FullGaussian(GaussianBase):
     `LinearDiscriminantAnalysis()` with the counted prior (both divide by the
     count since version 1.9). With a number as `shrinkage`, it is
     `QuadraticDiscriminantAnalysis(solver="eigen")` and
-    `LinearDiscriminantAnalysis(solver="lsqr")` with that `shrinkage`.
+    `LinearDiscriminantAnalysis(solver="lsqr")` with that `shrinkage`; for columns,
+    behind a `StandardScaler`.
 
     With a mask, every example takes factorisations of its own, which is slow for
     many hundreds of features; `LowRankGaussian` is quicker.
@@ -111,18 +141,22 @@ class FullGaussian(GaussianBase):
         num_classes: How many classes there are.
         shared: Whether all classes have one covariance.
         shrinkage: From 0 to 1: how far a covariance S is shrunk towards one that is
-            the same in all directions, `(1 - a) S + a tr(S) / size I`. With 0, a
-            class needs more examples than features, and no constant ones. None
-            for 0.05 where examples are pictures (their shape has two axes or
-            more), whose numbers share one unit. For columns, None leaves
-            covariances as they are where they can be inverted; where they can't
-            be, `(1 - a) S + a diag(S_within)` with a = 0.1 in all classes, by
-            the columns' own variances. So P(y|x) does not depend on the
-            columns' units. Columns that are constant in all the data, or copies
-            or sums of others, count for nothing.
+            the same in all directions, `(1 - a) S + a tr(S) / size I`; for
+            columns, that of standardised ones. With 0, a class needs more examples
+            than features, and no constant ones. None for 0.05 where examples are
+            pictures (their shape has two axes or more), whose numbers share one
+            unit. For columns, None leaves covariances as they are where they can
+            be inverted; where they can't be, `(1 - a) S + a diag(S_within)` with
+            a = 0.1 in all classes, by the columns' own variances. So P(y|x) does
+            not depend on the columns' units. Columns that are constant in all the
+            data, or copies or sums of others, count for nothing.
         pooling: From 0 to 1: how far, before that, the classes' own covariances
             are shrunk towards the one that they would share,
             `(1 - b) S_class + b S`; for few examples of a class.
+        standardize: Whether a number as shrinkage acts on features divided by
+            their standard deviation in all the data, as by scikit-learn's
+            `StandardScaler`. None: for columns, but not for pictures. False for
+            columns of one unit, such as pixels that are given as rows.
 
     References:
         Hastie et al. (2009), The Elements of Statistical Learning, 4.3, and
@@ -130,7 +164,12 @@ class FullGaussian(GaussianBase):
         analysis, 1989).
     """
 
-    @checked(shared=Boolean(), shrinkage=Optional(SHARE), pooling=SHARE)
+    @checked(
+        shared=Boolean(),
+        shrinkage=Optional(SHARE),
+        pooling=SHARE,
+        standardize=STANDARDIZE,
+    )
     def __init__(
         self,
         input_shape: Sequence[int],
@@ -138,10 +177,13 @@ class FullGaussian(GaussianBase):
         shared: bool = False,
         shrinkage: float | None = None,
         pooling: float = 0.0,
+        standardize: bool | None = None,
         **kwargs: Any,
     ) -> None:
         covariance_type = "tied" if shared else "full"
-        super().__init__(input_shape, num_classes, covariance_type, **kwargs)
+        super().__init__(
+            input_shape, num_classes, covariance_type, standardize, **kwargs
+        )
         if shared and pooling:
             raise invalid(
                 "pooling", "FullGaussian", "0 where all is shared", pooling
@@ -248,10 +290,11 @@ class FullGaussian(GaussianBase):
             covariances = (1.0 - self.pooling) * covariances
             covariances += self.pooling * within
         shrinkage = self.shrinkage
-        if shrinkage is None and len(self.input_shape) > 1:
+        if shrinkage is None and self._of_pictures:
             shrinkage = _PICTURES
         if shrinkage is not None:
-            return [isotropic(each, shrinkage) for each in covariances]
+            units = self._units(sums)
+            return [shrunk(each, shrinkage, units) for each in covariances]
         self._check_counts(sums["count"])
         return regularized_for_columns(covariances, mean, count, within)
 

@@ -11,8 +11,8 @@ from tensorflow import Tensor
 
 from kgen.densities.base import ClosedForm
 from kgen.densities.covariances import total
-from kgen.densities.gaussian import GaussianBase
-from kgen.errors import InvalidArgument
+from kgen.densities.gaussian import STANDARDIZE, GaussianBase
+from kgen.errors import InvalidArgument, say_once
 from kgen.losses import gaussian_log_prob
 from kgen.params import Number, Optional, checked
 
@@ -24,33 +24,41 @@ _PICTURES, _COLUMNS = 0.01, 1e-9
 class NaiveGaussian(GaussianBase):
     """Each feature is Gaussian in each class, independent of the others.
 
-    Fitted by maximum likelihood; then `smoothing` times the largest variance of
-    a feature in all the data is added to each variance, as `var_smoothing` in
-    scikit-learn's `GaussianNB`.
+    Fitted by maximum likelihood; then each variance is made larger by `smoothing`
+    times the feature's variance in all the data; or, unless standardised, times the
+    largest variance of all features, as by `var_smoothing` of scikit-learn's
+    `GaussianNB`.
 
     Args:
         input_shape: Shape of one example.
         num_classes: How many classes there are.
         smoothing: Number >= 0. None for `GaussianNB`'s default, 1e-9, where
-            examples are columns of a table: the smallest columns are smoothed
-            by the largest, so standardise columns whose standard deviations
-            differ by a factor above 1000. For pictures (whose shape has two
+            examples are columns of a table. For pictures (whose shape has two
             axes or more), None is 0.01: pixels that hardly vary in a class need
             it, and all have one unit.
+        standardize: Whether each feature is smoothed by its own variance, as by
+            `GaussianNB` behind a `StandardScaler`: then P(y|x) does not depend on
+            the columns' units. None: with a number as smoothing, for columns, but
+            not for pictures. With the default smoothing, None is `GaussianNB()`
+            alone: columns whose standard deviation is below 1/30,000 of the
+            largest count for little.
 
     References:
         Hastie et al. (2009), The Elements of Statistical Learning, 6.6.3.
     """
 
-    @checked(smoothing=Optional(Number()))
+    @checked(smoothing=Optional(Number()), standardize=STANDARDIZE)
     def __init__(
         self,
         input_shape: Sequence[int],
         num_classes: int,
         smoothing: float | None = None,
+        standardize: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(input_shape, num_classes, "diag", **kwargs)
+        super().__init__(
+            input_shape, num_classes, "diag", standardize, **kwargs
+        )
         self.smoothing = smoothing
         self.log_var = self._parameter("log_var", self.num_classes, self.size)
 
@@ -72,11 +80,7 @@ class NaiveGaussian(GaussianBase):
     def _solve(self, sums, seen):
         count, mean = sums["count"], sums["mean"]
         var = sums["scatter"] / np.maximum(count, 1e-300)[:, None]
-        within = sums["scatter"].sum(axis=0) / count.sum()
-        smoothing = self.smoothing
-        if smoothing is None:
-            smoothing = _PICTURES if len(self.input_shape) > 1 else _COLUMNS
-        var = var + smoothing * total(mean, count, within).max()
+        var = var + self._smoothing_of(sums)
         if var[seen].min() <= 0.0:
             raise InvalidArgument(
                 "`NaiveGaussian`: a feature has one value only in a class, and "
@@ -85,6 +89,29 @@ class NaiveGaussian(GaussianBase):
             )
         log_var = np.log(np.where(var > 0.0, var, 1.0))
         return [(self.mean, mean), (self.log_var, log_var)]
+
+    def _smoothing_of(self, sums):
+        """What is added to the variances of each feature."""
+        within = sums["scatter"].sum(axis=0) / sums["count"].sum()
+        variances = total(sums["mean"], sums["count"], within)
+        smoothing, units = self.smoothing, self._units(sums)
+        if smoothing is None:
+            smoothing = _PICTURES if self._of_pictures else _COLUMNS
+            if not self.standardize:  # as scikit-learn's default
+                self._tell_of_drowned(sums, smoothing * variances.max())
+                return smoothing * variances.max()
+        return smoothing * np.max(variances / units**2) * units**2
+
+    def _tell_of_drowned(self, sums, added):
+        """Says so where smoothing hides what some columns of a table tell."""
+        variances = np.square(self._deviations(sums))
+        drowned = np.count_nonzero((variances > 0.0) & (variances < added))
+        if drowned and not self._of_pictures:
+            say_once(
+                f"NaiveGaussian: {drowned} of {self.size} columns count for little, "
+                "since the smoothing by the largest column's variance is above "
+                "theirs. Pass standardize=True, by which each has its own."
+            )
 
 
 @keras.saving.register_keras_serializable(package="kgen")

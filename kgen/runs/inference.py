@@ -362,10 +362,10 @@ _FUNCTIONS: dict[str, Callable[..., Result]] = {
 # What writes a table's rows, where the model is of a table.
 _OF_ROWS = ("sample", "reconstruct", "impute")
 _ENDINGS_OF_ROWS = (".csv", ".parquet")
+# The models' method that a function needs, where it has another name.
+_NEEDED = {"detect": "outlier_score"}
 
 
 def _fits(ending, table):
     """Whether examples of a model with or without a table go into such a file."""
     return (ending in _ENDINGS_OF_ROWS) == (table is not None)
-# The models' method that a function needs, where it has another name.
-_NEEDED = {"detect": "outlier_score"}

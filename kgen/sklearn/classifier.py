@@ -20,11 +20,13 @@ from kgen.sklearn.base import COUNTED_AT_ONCE, FLOATS, Estimator, new_seed
 class GenerativeClassifier(ClassifierMixin, Estimator):
     """`kgen.BayesClassifier` as a scikit-learn classifier.
 
-    It has a density of the rows of each class, and Bayes' rule. `"full"` and
-    `"shared"` do not depend on the features' units by default. For the other
-    densities, and with a `shrinkage`, features of different scales should be
-    standardised first, in a `Pipeline`. So should features far from 0, since
-    rows are rounded to float32.
+    It has a density of the rows of each class, and Bayes' rule. Features may have
+    any scale: `"full"`, `"shared"` and `"low_rank"` do not depend on their units,
+    and `"naive_gaussian"` does not with the option `{"standardize": True}`, without
+    which it is `GaussianNB`. Where all features share one unit, as pixels do,
+    `{"standardize": False}` keeps it. For `"vae"`, features of different scales
+    should be standardised first, in a `Pipeline`; so should features far from 0, for
+    all densities, since rows are rounded to float32.
 
     Densities in closed form are counted, in one pass. A VAE is trained by
     gradient, and so is, from there, what was counted, if there is a
@@ -51,7 +53,7 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
             takes.
         batch_size: Rows for each step by gradient.
         options: Dictionary of further arguments of `kgen.create_model`: the
-            density's, such as `{"shrinkage": 0.1}` or `{"smoothing": 1e-9}`, or
+            density's, such as `{"shrinkage": 0.1}` or `{"smoothing": 0.01}`, or
             `{"importance_samples": 50}` of `"vae"`.
         random_state: Integer, `RandomState` or None.
         verbose: 1 shows progress bars.

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import special, stats
-from sklearn.datasets import load_digits, load_wine
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    load_wine,
+)
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
@@ -12,6 +18,8 @@ from sklearn.discriminant_analysis import (
 )
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import kgen
 from kgen import densities
@@ -41,12 +49,12 @@ def fitted(density, x=X_TRAIN, y=Y_TRAIN, **options):
     [
         (
             "naive_gaussian",
-            {"smoothing": 1e-3},
+            {"smoothing": 1e-3, "standardize": False},
             GaussianNB(var_smoothing=1e-3),
         ),
         (
             "naive_gaussian",
-            {"smoothing": 1e-9},
+            {"smoothing": 1e-9, "standardize": False},
             GaussianNB(var_smoothing=1e-9),
         ),
         (
@@ -56,12 +64,12 @@ def fitted(density, x=X_TRAIN, y=Y_TRAIN, **options):
         ),
         (
             "full",
-            {"shrinkage": 0.1},
+            {"shrinkage": 0.1, "standardize": False},
             QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1),
         ),
         (
             "shared",
-            {"shrinkage": 0.1},
+            {"shrinkage": 0.1, "standardize": False},
             LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1),
         ),
     ],
@@ -97,20 +105,21 @@ def posterior(name, x, y, at=None, **options):
     return special.log_softmax(log_prob + np.log(counts / len(y)), axis=1)
 
 
-class ByPCA:
+class ByPCA(ClassifierMixin, BaseEstimator):
     """Bayes' rule by scikit-learn's probabilistic PCA of each class."""
 
     def fit(self, x, y):
-        self.log_prior = np.log(np.bincount(y) / len(y))
-        self.parts = [
+        self.classes_ = np.unique(y)
+        self.log_prior_ = np.log(np.bincount(y) / len(y))
+        self.parts_ = [
             PCA(2, svd_solver="full").fit(x[y == label])
-            for label in range(len(self.log_prior))
+            for label in self.classes_
         ]
         return self
 
     def predict_proba(self, x):
-        scores = [pca.score_samples(x) for pca in self.parts]
-        return special.softmax(np.stack(scores, 1) + self.log_prior, axis=1)
+        scores = [pca.score_samples(x) for pca in self.parts_]
+        return special.softmax(np.stack(scores, 1) + self.log_prior_, axis=1)
 
 
 def columns(units=(1e-3, 1.0, 1e4, 1e-20), offset=3.0):
@@ -122,33 +131,117 @@ def columns(units=(1e-3, 1.0, 1e4, 1e-20), offset=3.0):
     return (x * units).astype("float32"), y
 
 
+def table(load, units=(1.0,)):
+    """A real table in float32, its columns multiplied by `units` in turn."""
+    x, y = load(return_X_y=True)
+    return (x * np.resize(units, x.shape[1])).astype("float32"), y
+
+
+TABLES = {
+    "of many scales": columns(),
+    "far from 0": columns([1.0] * 4, offset=1e4),
+    "large": columns([1e15] * 4),
+    "wine": table(load_wine),
+    "breast cancer": table(load_breast_cancer),
+    "iris": table(load_iris),
+    "wine, rescaled": table(load_wine, [1e3, 1.0, 1e-3]),
+    "breast cancer, rescaled": table(load_breast_cancer, [1e3, 1e-3, 1.0]),
+    "iris, rescaled": table(load_iris, [1e-3, 1e3]),
+}
+
+
+def assert_agree(density, reference, x, y, **options):
+    """The same P(y|x) as scikit-learn's of the same float32 numbers."""
+    exact = x.astype("float64")
+    expected = reference.fit(exact, y).predict_proba(exact)
+    found = np.exp(posterior(density, x, y, **options))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "density, reference",
     [
         ("naive_gaussian", GaussianNB()),
         ("full", QuadraticDiscriminantAnalysis(tol=0.0)),
         ("shared", LinearDiscriminantAnalysis()),
-        ("low_rank:2", ByPCA()),
+        ("low_rank:2", make_pipeline(StandardScaler(), ByPCA())),
     ],
 )
-@pytest.mark.parametrize(
-    "x, y",
-    [
-        columns(),
-        columns([1.0] * 4, offset=1e4),
-        columns([1e15] * 4),
-        load_wine(return_X_y=True),
-    ],
-    ids=["of many scales", "far from 0", "large", "wine"],
-)
+@pytest.mark.parametrize("x, y", TABLES.values(), ids=TABLES)
 def test_defaults_are_those_of_scikit_learn_for_columns(
     density, reference, x, y
 ):
-    x = x.astype("float32")
-    found = np.exp(posterior(density, x, y))
-    exact = x.astype("float64")
-    expected = reference.fit(exact, y).predict_proba(exact)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    assert_agree(density, reference, x, y)
+
+
+@pytest.mark.parametrize(
+    "density, options, reference",
+    [
+        ("naive_gaussian", {"smoothing": 0.02}, GaussianNB(var_smoothing=0.02)),
+        ("naive_gaussian", {"standardize": True}, GaussianNB()),
+        (
+            "full",
+            {"shrinkage": 0.1},
+            QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1),
+        ),
+        (
+            "shared",
+            {"shrinkage": 0.1},
+            LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1),
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", [name for name in TABLES if "," in name])
+def test_numbers_act_on_standardised_columns(density, options, reference, name):
+    reference = make_pipeline(StandardScaler(), reference)
+    assert_agree(density, reference, *TABLES[name], **options)
+
+
+@pytest.mark.parametrize(
+    "density, options",
+    [
+        ("naive_gaussian", {"standardize": True}),
+        ("naive_gaussian", {"smoothing": 0.02}),
+        ("full", {}),
+        ("full", {"shrinkage": 0.1}),
+        ("shared", {}),
+        ("low_rank:2", {}),
+        ("low_rank:2", {"shrinkage": 0.1}),
+    ],
+)
+def test_units_of_columns_change_nothing(density, options):
+    """Powers of 2 about 1e-6, 1 and 1e6, which float32 multiplies exactly."""
+    x, y = TABLES["breast cancer"]
+    units = np.float32(2.0) ** np.resize([-20, 0, 20], x.shape[1])
+    found = [posterior(density, rows, y, **options) for rows in (x, x * units)]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6, atol=1e-6)
+    assert np.mean(found[1].argmax(axis=1) == y) > 0.92
+
+
+def test_log_densities_are_of_the_columns_as_given():
+    """By the factor of the change of variables, x to x / units."""
+    x, y = table(load_wine)
+    density = densities.get("low_rank:2", (13,), 3)
+    fit_density(density, x, y)
+    scaler = StandardScaler().fit(x.astype("float64"))
+    standard = scaler.transform(x.astype("float64"))
+    expected = [
+        PCA(2).fit(standard[y == label]).score_samples(standard)
+        for label in range(3)
+    ]
+    expected = np.stack(expected, axis=1) - np.log(scaler.scale_).sum()
+    found = density.log_prob(tf.constant(x))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_small_columns_that_smoothing_hides_are_told_of(capsys):
+    x, y = table(load_iris, [1e-6, 1.0, 1e6, 1e6])
+    x[:, 0] = 0.1  # says nothing, with or without smoothing
+    posterior("naive_gaussian", x, y)
+    assert "1 of 4 columns count for little" in capsys.readouterr().err
+    posterior("naive_gaussian", x, y, standardize=True)
+    posterior("naive_gaussian", 1e3 * x.reshape(-1, 2, 2), y)  # pictures
+    assert not capsys.readouterr().err
 
 
 def test_bits_by_default_are_those_of_scikit_learn():
@@ -157,6 +250,36 @@ def test_bits_by_default_are_those_of_scikit_learn():
     found = np.exp(posterior("naive_bernoulli", bits, y))
     expected = BernoulliNB().fit(bits, y).predict_proba(bits)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "density, options, reference",
+    [
+        ("naive_gaussian", {}, GaussianNB()),
+        (
+            "naive_gaussian",
+            {"standardize": True},
+            make_pipeline(StandardScaler(), GaussianNB()),
+        ),
+        ("shared", {}, LinearDiscriminantAnalysis()),
+        (
+            "full",
+            {"shrinkage": 0.1},
+            make_pipeline(
+                StandardScaler(),
+                QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1),
+            ),
+        ),
+        ("low_rank:2", {}, make_pipeline(StandardScaler(), ByPCA())),
+    ],
+)
+@pytest.mark.parametrize("value", [0.1, 3.3e5])
+def test_a_constant_column_does_as_scikit_learn_s(
+    density, options, reference, value
+):
+    x, y = columns([1e-2, 1.0, 100.0, 1.0])
+    x[:, 2] = value
+    assert_agree(density, reference, x, y, **options)
 
 
 @pytest.mark.parametrize("density", ["full", "shared"])
@@ -247,6 +370,30 @@ def test_a_number_and_none_are_saved_as_they_were_given(density):
         assert getattr(copy, name) == given.get(name)
 
 
+def test_low_rank_of_before_there_were_units_loads():
+    """A model file of then has no such weight, and no such argument."""
+    x, y = TABLES["wine"]
+    before = densities.get("low_rank:2", (13,), 3, standardize=False)
+    fit_density(before, x, y)
+    config, store = before.get_config(), {}
+    before.save_own_variables(store)
+    del config["standardize"], store["3"]
+    loaded = densities.LowRankGaussian.from_config(config)
+    fit_density(loaded, x, y)  # has other units, which must not stay
+    loaded.load_own_variables(store)
+    np.testing.assert_array_equal(
+        loaded.log_prob(tf.constant(x)), before.log_prob(tf.constant(x))
+    )
+    store = {}
+    fit_density(loaded, x, y)
+    loaded.save_own_variables(store)
+    copy = densities.LowRankGaussian.from_config(loaded.get_config())
+    copy.load_own_variables(store)
+    np.testing.assert_array_equal(
+        copy.log_prob(tf.constant(x)), loaded.log_prob(tf.constant(x))
+    )
+
+
 def test_without_shrinkage_on_what_has_full_rank():
     """The default solver of scikit-learn's, by singular values."""
     pca = PCA(20).fit(X_TRAIN)
@@ -263,7 +410,7 @@ def test_without_shrinkage_on_what_has_full_rank():
 
 
 def test_low_rank_is_the_score_of_pca_class_by_class():
-    model = fitted("low_rank:8")
+    model = fitted("low_rank:8", standardize=False)
     prior = np.log(np.bincount(Y_TRAIN) / len(Y_TRAIN))
     expected = [
         PCA(8).fit(X_TRAIN[label == Y_TRAIN]).score_samples(X_TEST)
@@ -281,7 +428,8 @@ def test_gaussian_is_scipys(options):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(90, 3)) @ rng.normal(size=(3, 3))
     y = np.repeat([0, 1, 2], [20, 30, 40])
-    density = densities.FullGaussian((3,), 3, shrinkage=0.2, **options)
+    options = {"shrinkage": 0.2, "standardize": False, **options}
+    density = densities.FullGaussian((3,), 3, **options)
     fit_density(density, x, y)
     covariances = [np.cov(x[y == c].T, bias=True) for c in range(3)]
     pooled = np.average(covariances, axis=0, weights=[20, 30, 40])
@@ -303,7 +451,9 @@ def covariance_of(density, label):
     if isinstance(density, densities.LowRankGaussian):
         loadings = density.loadings.numpy()[label]
         noise = np.exp(density.log_noise.numpy()[label])
-        return loadings @ loadings.T + noise * np.eye(len(loadings))
+        units = np.exp(density.log_units.numpy()[0])
+        covariance = loadings @ loadings.T + noise * np.eye(len(loadings))
+        return covariance * np.outer(units, units)
     if isinstance(density, densities.NaiveGaussian):
         return np.diag(np.exp(density.log_var.numpy()[label]))
     factor = density.factor.numpy()[0 if density.shared else label]
@@ -441,7 +591,7 @@ def test_samples_have_the_moments_of_their_class(name):
         distance = own.mean(axis=0) - x[y == label].mean(axis=0)
         # Smoothing moves the mean of bits a little.
         assert np.all(np.abs(distance) < 5 * error + 0.01)
-        if name == "full":
+        if name in ("full", "low_rank:3"):
             np.testing.assert_allclose(
                 np.cov(own.T), covariance_of(model.density, label), atol=0.01
             )

@@ -326,7 +326,7 @@ SAME_FIGURES = {
     *("feature_weight", "label_smoothing", "loss", "penalty"),
     "reconstruction_weight",
     *("latent_prior", "levels", "posterior", "prior"),
-    *("pooling", "rank", "shrinkage", "smoothing"),
+    *("pooling", "rank", "shrinkage", "smoothing", "standardize"),
 }
 
 
