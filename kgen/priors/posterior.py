@@ -59,7 +59,7 @@ class Posterior(NamedTuple):
             rows: Integer tensor of shape `(n,)`.
         """
         parameters = (ops.take(x, rows, axis=0) for x in self.parameters)
-        return Posterior(*parameters)._replace(flow=self.flow)
+        return Posterior(*parameters, flow=self.flow)
 
     def draw(self, eps: Tensor) -> tuple[Tensor, Tensor]:
         """Draws z by reparameterisation.
