@@ -137,8 +137,8 @@ class LatentGaussianModel(EncoderDecoder):
         return Posterior(
             ops.cast(mean, "float32"),
             bound_log_var(log_var),
+            sampling.flow,
             *(ops.cast(x, "float32") for x in context),
-            flow=sampling.flow,
         )
 
     def _code(self, inputs, training=False):

@@ -47,7 +47,7 @@ class VampPrior(Prior):
     """
 
     needs_uniform = True
-    _model: Callable | None = None  # gives the model whose encoder is used
+    _get_model: Callable | None = None
 
     @checked(num_components=Count())
     def __init__(self, num_components: int = 500, **kwargs: Any):
@@ -67,15 +67,19 @@ class VampPrior(Prior):
                 self,
             )
         # In a function: a model that is an attribute would be saved, too.
-        self._model = lambda: model
+        self._get_model = lambda: model
         self._serving = serving
 
-    def build(self, input_shape: tuple) -> None:
-        if self._model is None:
+    def _model(self):
+        """The model whose encoder is used."""
+        if self._get_model is None:
             raise InvalidArgument(
                 "`VampPrior`: its density is made by a model's encoder. Give it to the "
                 "model, which builds it."
             )
+        return self._get_model()
+
+    def build(self, input_shape: tuple) -> None:
         model = self._model()
         count = self.num_components
         low, high = model.support or (0.0, 1.0)

@@ -103,6 +103,21 @@ def test_a_prior_of_one_s_own(tmp_path):
     np.testing.assert_array_equal(loaded.elbo(X, seed=0), vae.elbo(X, seed=0))
 
 
+class Unsummed(priors.Prior):
+    """One whose density is that of each dimension, which is wrong."""
+
+    def log_prob(self, z):
+        return -keras.ops.square(z)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_a_density_of_each_dimension_is_refused(latent_dim):
+    """With one dimension it would broadcast, and train on nonsense."""
+    vae = small_vae(prior=Unsummed(), latent_dim=latent_dim)
+    with pytest.raises(InvalidArgument, match="summed over the dimensions"):
+        vae.fit(X, verbose=0)
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
