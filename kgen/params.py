@@ -16,7 +16,7 @@ import inspect
 import operator
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from kgen.errors import InvalidArgument, invalid, one_line, unknown_name
 
@@ -301,6 +301,24 @@ def checked(**constraints: Constraint) -> Callable[[Function], Function]:
 def _owner(instance, method):
     name = type(instance).__name__
     return name if method == "__init__" else f"{name}.{method}"
+
+
+class Described:
+    """Base of objects that Keras saves by the arguments of their `__init__`.
+
+    Each argument is an attribute of the same name. A subclass is registered as
+    serialisable.
+    """
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        names = inspect.signature(type(self)).parameters
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Builds the object that `get_config` described."""
+        return cls(**config)
 
 
 def is_boolean(value: Any) -> bool:

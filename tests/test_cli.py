@@ -516,6 +516,7 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
         "epochs": 1,
         "interrupted": False,
     }
+    assert config(run)["fit_prior"] == "mixture:2"
     kgen("sample", run, "--num", 4, "--out", "one.npz")
     fitted = runs.Run(run).model().fitted_prior
     assert "can't sample" not in kgen("export", run)
@@ -525,9 +526,18 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
     # A training that begins with the name ends in the same model.
     options = (*SMALL, "--epochs", 2, "--fit-prior", "mixture:2")
     kgen("train", "autoencoder", *options, "--out", "other")
+    assert config(tmp_path / "other")["fit_prior"] == "mixture:2"
     weights = [runs.Run(path).model().get_weights() for path in (run, "other")]
     for ours, theirs in zip(*weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    # And back to the model as it was trained, by either command.
+    assert "as it was trained" in kgen("fit-prior", run, "--prior", "none")
+    resumed = ("train", "autoencoder", "--resume", "--epochs", 2)
+    kgen(*resumed, "--out", "other", "--fit-prior", "none")
+    for path in (run, tmp_path / "other"):
+        assert runs.Run(path).model().fitted_prior is None
+        assert config(path)["fit_prior"] is None
+        assert not (path / "samples.png").exists()
 
 
 def test_outliers_are_detected(autoencoder, tmp_path):

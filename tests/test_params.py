@@ -10,6 +10,7 @@ from kgen.params import (
     SEED,
     Boolean,
     Built,
+    Described,
     Each,
     Instance,
     Integer,
@@ -204,3 +205,16 @@ def test_a_name_stands_for_what_its_entry_builds():
 )
 def test_other_names_and_values_are_refused(identifier, said):
     assert message(resolve, "n", "f", TABLE, identifier, ["more"]) == said
+
+
+class _Scaled(Described):
+    def __init__(self, scale, kind="round"):
+        self.scale, self.kind = scale, kind
+
+
+def test_an_object_is_described_by_the_arguments_of_its_class():
+    config = _Scaled(2).get_config()
+    assert config == {"scale": 2, "kind": "round"}
+    copy = _Scaled.from_config({**config, "kind": "square"})
+    assert (copy.scale, copy.kind) == (2, "square")
+    assert Described.from_config(Described().get_config()).get_config() == {}

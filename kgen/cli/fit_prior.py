@@ -2,6 +2,7 @@
 
 import click
 
+from kgen.cli import options
 from kgen.cli.startup import start_tensorflow
 
 
@@ -10,12 +11,13 @@ from kgen.cli.startup import start_tensorflow
 @click.option(
     "--prior",
     default="mixture:10",
+    callback=options.none_as_nothing,
     show_default=True,
     help="gaussian, one Gaussian; mixture:10, as many Gaussians with full "
     "covariances; flow:4, a normalising flow of as many coupling layers; or none, "
     "to go back to the model as it was trained.",
 )
-def fit_prior(run: str, prior: str) -> None:
+def fit_prior(run: str, prior: str | None) -> None:
     """Fits a density to the codes of RUN's training examples.
 
     From then on its model samples from that density: an autoencoder can sample
@@ -28,7 +30,6 @@ def fit_prior(run: str, prior: str) -> None:
     from kgen.runs import fit_prior as fitting
 
     run = Run(run)
-    fitting.fit(run, None if prior == "none" else prior)
-    click.echo(
-        f"Wrote {run.model_file}, with the prior {prior}, and its pictures."
-    )
+    fitting.fit(run, prior)
+    state = f"with the prior {prior}" if prior else "as it was trained"
+    click.echo(f"Wrote {run.model_file}, {state}, and its pictures.")

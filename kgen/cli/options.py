@@ -155,6 +155,13 @@ class Shape(click.ParamType):
         return tuple(int(part) for part in parts)
 
 
+def none_as_nothing(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> str | None:
+    """Returns None where `none` was typed; the callback of an option."""
+    return None if value == "none" else value
+
+
 def typed_names(ctx: click.Context) -> set[str]:
     """Names of the parameters that stand on the command line."""
     typed = click.core.ParameterSource.COMMANDLINE

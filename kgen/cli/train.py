@@ -52,8 +52,10 @@ if TYPE_CHECKING:
 @click.option(
     "--fit-prior",
     metavar="PRIOR",
+    callback=options.none_as_nothing,
     help="Afterwards, fit a density to the codes, from which the model then "
-    "samples: gaussian, mixture:10 or flow:4. See also `kgen fit-prior`.",
+    "samples: gaussian, mixture:10 or flow:4; or none, the default. See also "
+    "`kgen fit-prior`.",
 )
 @click.option(
     "--on-nan",

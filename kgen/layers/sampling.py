@@ -102,8 +102,7 @@ class GaussianSampling(keras.layers.Layer):
         self, inputs: Sequence[Tensor], return_kl: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
         mean, log_var, *context = inputs
-        posterior = Posterior(mean, bound_log_var(log_var), *context)
-        posterior = posterior._replace(flow=self.flow)
+        posterior = Posterior(mean, bound_log_var(log_var), self.flow, *context)
         z, log_q = posterior.draw(self.noise(ops.shape(mean)))
         kl, per_dim = posterior.kl(self.prior, z, log_q)
         if self.divergence is None:

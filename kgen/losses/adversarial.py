@@ -5,20 +5,18 @@ logistic function, and E the mean over the batch. `softplus(-r) = -log s(r)` and
 `softplus(f) = -log(1 - s(f))`.
 """
 
-from typing import Self
-
 import keras
 from keras import ops
 from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.parallel import replicas
-from kgen.params import Named, Number, checked, resolve
+from kgen.params import Described, Named, Number, checked, resolve
 
 _SMOOTHING = Number(below=1.0)
 
 
-class AdversarialLoss:
+class AdversarialLoss(Described):
     """Base of the losses.
 
     A subclass implements `discriminator_loss` and `generator_loss`, both to be
@@ -55,15 +53,6 @@ class AdversarialLoss:
         """
         raise NotImplementedError
 
-    def get_config(self) -> dict:
-        """The arguments of `__init__`."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict) -> Self:
-        """Builds the loss that `get_config` described."""
-        return cls(**config)
-
 
 def _total(function, fakes):
     """The sum over kinds of the mean of a function of their logits."""
@@ -81,9 +70,6 @@ class _Smoothed(AdversarialLoss):
     @checked(label_smoothing=_SMOOTHING)
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
-
-    def get_config(self) -> dict:
-        return {"label_smoothing": self.label_smoothing}
 
     def _is_real(self, logits):
         """Cross-entropy against the target 1 - label_smoothing."""

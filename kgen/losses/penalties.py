@@ -1,19 +1,17 @@
 """Penalties on a discriminator's gradient by its input."""
 
-from typing import Self
-
 import keras
 from keras import ops
 from tensorflow import Tensor
 
 from kgen.parallel import replicas
-from kgen.params import Named, Number, Optional, checked, resolve
+from kgen.params import Described, Named, Number, Optional, checked, resolve
 
 # Added to a squared norm, since the derivative of the root at 0 would be NaN.
 _EPSILON = 1e-12
 
 
-class Penalty:
+class Penalty(Described):
     """Base of the penalties: where the gradient is judged, and how.
 
     A subclass implements `points` and `__call__`.
@@ -55,15 +53,6 @@ class Penalty:
             Scalar.
         """
         raise NotImplementedError
-
-    def get_config(self) -> dict:
-        """The arguments of `__init__`."""
-        return {"weight": self.weight}
-
-    @classmethod
-    def from_config(cls, config: dict) -> Self:
-        """Builds the penalty that `get_config` described."""
-        return cls(**config)
 
 
 def _square_norm(gradient):

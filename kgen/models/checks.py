@@ -136,23 +136,6 @@ def refuse_weights(owner: str, **weights: Any) -> None:
             )
 
 
-def check_start_examples(model: Any, count: int, owner: str) -> None:
-    """Raises if a model wants to start from more training examples than there are.
-
-    Args:
-        model: A `GenerativeModel`.
-        count: The number of training examples.
-        owner: Whose data they are, for the message.
-    """
-    if model.num_start_examples > count:
-        raise invalid(
-            "prior",
-            owner,
-            f"at most as many pseudo-inputs as training examples, {count}",
-            model.num_start_examples,
-        )
-
-
 @contextlib.contextmanager
 def no_pass(dataset: tf.data.Dataset) -> Iterator[None]:
     """Within it, a look at a dataset is no pass: kgen's datasets count those."""

@@ -17,9 +17,10 @@ from kgen.models.base import GenerativeModel
 from kgen.models.draws import new_seed
 from kgen.models.saving import arguments_of
 from kgen.models.training import Traces
-from kgen.params import SEED, Boolean, Integer, Optional, checked
+from kgen.params import SEED, Boolean, Instance, Integer, Optional, checked
 from kgen.priors import Prior, fitting
 
+_FITTED = Optional(Instance(Prior, "None: `fit_prior` makes it"))
 # Rows of a table that are decoded at a time.
 _ROWS = 50_000
 
@@ -126,11 +127,12 @@ class CodeSampler(GenerativeModel):
                 )
             fitted = fitting.fit(prior, codes, seed, owner)
         self._set_fitted_prior(fitted)
-        self.traces = Traces()  # they have the prior before
+        self.traces = Traces()  # the old ones have the prior before
         return self.fitted_prior
 
     def _set_fitted_prior(self, prior):
         """Sets the density that `fit_prior` has fitted, or None."""
+        prior = _FITTED.check("fitted_prior", type(self).__name__, prior)
         if self.fitted_prior is not None:
             # Else its weights would stay, unused.
             self._tracker.untrack(self.fitted_prior)
@@ -172,6 +174,7 @@ class CodeSampler(GenerativeModel):
             )
         return self.fitted_prior
 
+    # Not by `has_prior`: the error of `serving_prior` tells users why it is not there.
     @available_if(lambda model: bool(model.serving_prior))
     @checked(num_samples=Integer(1), noise=Optional(Boolean()))
     def sample(

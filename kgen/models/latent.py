@@ -50,9 +50,11 @@ class LatentGaussianModel(EncoderDecoder):
 
     def _build_sampling(self, sampling, serving=False):
         sampling.prior.build_for(self, serving=serving)
-        if sampling.flow is not None and not sampling.flow.built:
-            shapes = [output.shape for output in self.encoder.outputs]
-            sampling.flow.build(shapes[0], *shapes[2:])
+        if sampling.flow is not None:
+            code, _, *context = (
+                output.shape for output in self.encoder.outputs
+            )
+            sampling.flow.build_for(type(self).__name__, code, *context)
 
     @property
     def prior(self) -> Prior:
@@ -142,8 +144,9 @@ class LatentGaussianModel(EncoderDecoder):
         return Posterior(
             ops.cast(mean, "float32"),
             bound_log_var(log_var),
+            sampling.flow,
             *(ops.cast(x, "float32") for x in context),
-        )._replace(flow=sampling.flow)
+        )
 
     def _code(self, inputs, training=False):
         return self.posterior_of(inputs, not training, training).code

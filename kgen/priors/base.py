@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from tensorflow import Tensor
 
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.parallel import replicas
 
 
@@ -15,7 +15,8 @@ class Prior(keras.layers.Layer):
 
     A subclass implements `log_prob` and `transform`, makes its weights in
     `build`, and is registered as serialisable. It computes in float32 under every
-    dtype policy.
+    dtype policy. The model that a prior is given to builds it; without a model,
+    `prior.build((None, latent_dim))` does.
 
     Call arguments:
         z: Tensor of shape `(batch, latent_dim)`.
@@ -34,7 +35,9 @@ class Prior(keras.layers.Layer):
                 p = 0.5 * tf.math.erfc(tf.abs(normal) / math.sqrt(2.0))
                 return -tf.sign(normal) * tf.math.log(2.0 * p)
 
-        vae = kgen.create_model("vae", input_shape=(64,), prior=Laplace())
+        vae = kgen.create_model(
+            "vae", input_shape=(64,), network="dense", prior=Laplace()
+        )
     """
 
     # Whether `transform` needs a uniform number for each draw.
@@ -74,16 +77,18 @@ class Prior(keras.layers.Layer):
             InvalidArgument: If the prior is one of codes of another size.
         """
         size = model.latent_dim if size is None else size
-        self._prepare(model, size, serving)
-        if not self.built:
-            self.build((None, size))
-        if self.latent_dim != size:
+        if self.built and self.latent_dim != size:
+            whole = size == model.latent_dim
+            whose = "the encoder's" if whole else "the upper level's"
             raise invalid(
                 "prior",
                 type(model).__name__,
-                f"a prior of codes of size {size}, as the encoder's are",
+                f"a prior of codes of size {size}, as {whose} are",
                 f"one of codes of size {self.latent_dim}",
             )
+        self._prepare(model, size, serving)
+        if not self.built:
+            self.build((None, size))
 
     def _prepare(self, model, size, serving):
         """Takes what `build` needs of a model; the arguments of `build_for`."""
@@ -145,7 +150,15 @@ class Prior(keras.layers.Layer):
 
         Returns:
             Tensor of shape `(num_samples, latent_dim)`.
+
+        Raises:
+            InvalidArgument: If the prior is not built, so that it has no size.
         """
+        if not self.built:
+            raise InvalidArgument(
+                f"`{type(self).__name__}`: the size of the codes is not known yet. "
+                "Give the prior to a model, or call `build((None, latent_dim))`."
+            )
         return self.transform(*noise(num_samples, self.latent_dim, seed))
 
     def draw(

@@ -1,7 +1,5 @@
 """What may take the place of the KL divergence in a VAE's loss."""
 
-from typing import Self
-
 import keras
 from keras import ops
 from tensorflow import Tensor
@@ -9,15 +7,15 @@ from tensorflow import Tensor
 from kgen.errors import InvalidArgument
 from kgen.losses.divergences import gaussian_log_prob
 from kgen.parallel import replicas
-from kgen.params import Named, Number, checked, resolve
+from kgen.params import Described, Named, Number, checked, resolve
 from kgen.priors.base import Prior
 from kgen.priors.posterior import Posterior
 
-# Widths of the kernels, as multiples of that of a standard normal prior.
-_WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+# The s of the kernels, as in the Wasserstein autoencoder's own code.
+_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class Divergence:
+class Divergence(Described):
     """Base of the divergences between codes and the prior.
 
     A subclass implements `__call__`, and is registered as serialisable. It sees
@@ -54,15 +52,6 @@ class Divergence:
         """
         raise NotImplementedError
 
-    def get_config(self) -> dict:
-        """The arguments of `__init__`."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict) -> Self:
-        """Builds the divergence that `get_config` described."""
-        return cls(**config)
-
 
 @keras.saving.register_keras_serializable(package="kgen")
 class MMD(Divergence):
@@ -70,7 +59,8 @@ class MMD(Divergence):
 
     It asks that the codes of all examples *together* are distributed as the prior
     is, as in the Wasserstein autoencoder. The kernel is a sum of inverse
-    multiquadratic ones, `c / (c + |z - z'|^2)`, c being 2 d times several widths.
+    multiquadratic ones, `c / (c + |z - z'|^2)` with c = 2 d s for each s of 0.1, 0.2,
+    0.5, 1, 2, 5 and 10; 2 d is the mean squared distance of two draws from N(0, I).
     It has no unit; it is far smaller than the KL, and needs a greater weight.
 
     References:
@@ -86,12 +76,19 @@ class MMD(Divergence):
 def mmd(one: Tensor, other: Tensor) -> Tensor:
     """The unbiased estimate of the squared maximum mean discrepancy.
 
+    With the kernel k of `MMD`, it is `mean k(x_i, x_j) + mean k(y_i, y_j)`, both over
+    i != j, less `2 mean k(x_i, y_j)` over all i and j.
+
     Args:
-        one: Tensor of shape `(n, d)`.
-        other: Tensor of shape `(n, d)`.
+        one: Tensor of shape `(n, d)`: the x.
+        other: Tensor of shape `(n, d)`: the y.
 
     Returns:
-        Scalar, which may be below 0.
+        Scalar, which may be below 0. Of one example, which makes no pair, it is the
+        last part alone.
+
+    References:
+        Gretton et al. (2012), A kernel two-sample test, lemma 6.
     """
     count, size = ops.cast(ops.shape(one)[0], "float32"), one.shape[-1]
 
@@ -99,12 +96,12 @@ def mmd(one: Tensor, other: Tensor) -> Tensor:
         squares = ops.sum(
             ops.square(ops.expand_dims(x, 1) - ops.expand_dims(y, 0)), axis=-1
         )
-        scales = (2.0 * size * width for width in _WIDTHS)
-        return sum(scale / (scale + squares) for scale in scales)
+        constants = (2.0 * size * scale for scale in _SCALES)
+        return sum(c / (c + squares) for c in constants)
 
     def within(x):
-        # A point is no pair with itself, where the kernel is 1 for each width.
-        total = ops.sum(kernel(x, x)) - count * len(_WIDTHS)
+        # A point is no pair with itself, where the kernel is 1 for each s.
+        total = ops.sum(kernel(x, x)) - count * len(_SCALES)
         return total / ops.maximum(count * (count - 1.0), 1.0)
 
     return within(one) + within(other) - 2.0 * ops.mean(kernel(one, other))
@@ -145,9 +142,6 @@ class TotalCorrelation(Divergence):
             )
         )
         return ops.mean(kl) + (self.beta - 1.0) * correlation
-
-    def get_config(self) -> dict:
-        return {"beta": self.beta}
 
 
 def total_correlation(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:

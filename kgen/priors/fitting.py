@@ -67,14 +67,15 @@ def check(identifier: str, latent_dim: int, count: int, owner: str) -> None:
         raise invalid("x", owner, expected, count)
 
 
-def named(identifier: str, owner: str) -> Prior:
+def named(identifier: str, owner: str, argument: str = "prior") -> Prior:
     """What a name stands for, not yet built nor fitted; raises if it is unknown.
 
     Args:
         identifier: As in `fit`.
         owner: Whose argument it is, for the message.
+        argument: Its name, for the message.
     """
-    return resolve("prior", owner, FITTED, identifier)
+    return resolve(argument, owner, FITTED, identifier)
 
 
 def _fit_mixture(prior, codes, seed):
@@ -87,6 +88,7 @@ def _fit_mixture(prior, codes, seed):
     mixture = GaussianMixture(
         prior.num_components, max_iter=500, random_state=seed
     ).fit((codes - mean) / scale)
+    # Of (z - mean) / scale it is P what of z is diag(1 / scale) P.
     prior.set_parameters(
         mixture.weights_,
         mean + scale * mixture.means_,
@@ -99,7 +101,8 @@ def _fit_flow(prior, codes, seed):
     codes = codes[rng.permutation(len(codes))]
     prior.shift.assign(codes.mean(axis=0))
     prior.log_scale.assign(np.log(_scales(codes)))
-    for coupling in prior.flow.couplings:  # its other weights begin as zeros
+    # By the seed, too, and not by Keras's global random state; all others are zeros.
+    for coupling in prior.flow.couplings:
         kernel = coupling.hidden.kernel
         limit = np.sqrt(6.0 / sum(kernel.shape))
         kernel.assign(rng.uniform(-limit, limit, kernel.shape))
@@ -135,8 +138,13 @@ def _scales(codes):
     return np.maximum(codes.std(axis=0), 1e-6)
 
 
+# Keras would number the names of layers, which are saved, by what the process has
+# made before.
+_NAME = "fitted_prior"
 FITTED = {
-    "gaussian": Named(lambda: MixturePrior(1, "full")),
-    "mixture": Named(lambda k: MixturePrior(k, "full"), ("COMPONENTS",)),
-    "flow": Named(FlowPrior, ("LAYERS",)),
+    "gaussian": Named(lambda: MixturePrior(1, "full", name=_NAME)),
+    "mixture": Named(
+        lambda k: MixturePrior(k, "full", name=_NAME), ("COMPONENTS",)
+    ),
+    "flow": Named(lambda layers: FlowPrior(layers, name=_NAME), ("LAYERS",)),
 }

@@ -14,7 +14,11 @@ from kgen.priors.flows import Flow
 
 @keras.saving.register_keras_serializable(package="kgen")
 class FlowPrior(Prior):
-    """The density of `z = f(eps)`, eps from N(0, I), f a flow and then a scaling.
+    """The density of `z = shift + exp(log_scale) * f(eps)`, eps from N(0, I).
+
+    f is a `Flow`; shift and log_scale have a number for each dimension. So
+    `log p(z) = log N(eps; 0, I) - log |det df/deps| - sum log_scale`, in which eps
+    is what leads to z.
 
     Args:
         num_layers: L, the number of coupling layers.

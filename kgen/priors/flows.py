@@ -10,24 +10,25 @@ from tensorflow import Tensor
 from kgen.errors import invalid
 from kgen.params import Count, Integer, Options, checked
 
-# Beyond this, a coupling layer's log-scale is bent: one layer scales by e^2 at
-# most, so that training does not overflow.
+# B in `B tanh(s / B)`, which takes the place of a coupling layer's s: one layer scales
+# by e^2 at most, so that training does not overflow.
 _LOG_SCALE_BOUND = 2.0
 
 
 class _Coupling(layers.Layer):
-    """`z <- z + mask * (z * (exp(s) - 1) + t)`, s and t of the other half of z.
+    """`z <- z * exp(mask * s) + mask * t`, s and t functions of `(1 - mask) * z`.
 
-    s and t are the sum of an affine function and of a network with one hidden
-    layer, so that a linear flow is among what can be learned. Both are 0 at
-    first: the layer begins as the identity.
+    The mask is 1 for the dimensions that change, 0 for the others. `(s, t)` is the sum
+    of an affine function and of a network with one hidden layer, so that a linear flow
+    is among what can be learned. Both are 0 at first: the layer begins as the identity.
     """
 
     def __init__(self, mask, hidden_units, **kwargs):
         super().__init__(**kwargs)
         self.mask = mask
         size = len(mask)
-        # What is loaded as not trainable passes that on by these arguments alone.
+        # Keras gives a layer that it loads its `trainable` as an argument, and the
+        # layers within it learn of it here alone.
         own = {"dtype": "float32", "trainable": self.trainable}
         self.hidden = layers.Dense(hidden_units, "relu", **own)
         self.nonlinear, self.linear = (
@@ -121,7 +122,35 @@ class Flow(layers.Layer):
         ]
         for coupling in self.couplings:
             coupling.build((None, width))
+        self.sizes = (size, width - size)
         self.built = True
+
+    def build_for(
+        self, owner: str, z_shape: tuple, context_shape: tuple | None = None
+    ) -> None:
+        """Makes the flow one of a model's codes.
+
+        Args:
+            owner: Name of the model, for the message.
+            z_shape: That of the codes.
+            context_shape: That of the encoder's context, or None.
+
+        Raises:
+            InvalidArgument: If the flow is one of other sizes.
+        """
+        if not self.built:
+            self.build(z_shape, context_shape)
+        sizes = (z_shape[-1], context_shape[-1] if context_shape else 0)
+        if self.sizes != sizes:
+            raise invalid(
+                "posterior",
+                owner,
+                "a flow of codes of size {} with a context of size {}, as the "
+                "encoder's are".format(*sizes),
+                "one of codes of size {} with a context of size {}".format(
+                    *self.sizes
+                ),
+            )
 
     def call(
         self, z: Tensor, context: Tensor | None = None
@@ -156,7 +185,7 @@ class Flow(layers.Layer):
         }
 
     def _masks(self, size):
-        """Which dimensions each layer changes: 1 for these, 0 for the others."""
+        """The mask of each layer."""
         if self.split == "halves":
             second = (np.arange(size) >= size // 2).astype("float32")
             return [second] * self.num_layers

@@ -26,7 +26,10 @@ class MixturePrior(Prior):
     """`p(z) = sum_k w_k N(z; m_k, S_k)`, with learned weights, means and covariances.
 
     What is learned of a covariance S is the inverse of its Cholesky factor, as in
-    scikit-learn's `GaussianMixture`: the matrix P with `P P^T = S^-1`.
+    scikit-learn's `GaussianMixture`: the upper triangular matrix P with
+    `P P^T = S^-1`. `log_scales` are minus the logarithms of its diagonal, which of a
+    diagonal covariance are those of the standard deviations; `above` is what P has
+    above its diagonal.
 
     Args:
         num_components: K, the number of Gaussians.
@@ -70,7 +73,6 @@ class MixturePrior(Prior):
             ),
             name="log_scales",
         )
-        # What is right of the diagonal of P.
         self.above = None
         if self.covariance == "full":
             self.above = self.add_weight(
@@ -85,9 +87,8 @@ class MixturePrior(Prior):
         Args:
             weights: Array of shape `(K,)`, which sums to 1.
             means: Array of shape `(K, latent_dim)`.
-            factors: Array of shape `(K, latent_dim, latent_dim)`, the upper
-                triangular matrices P, or of shape `(K, latent_dim)`, their
-                diagonals.
+            factors: Array of shape `(K, latent_dim, latent_dim)`, the matrices P;
+                with diagonal covariances of shape `(K, latent_dim)`, their diagonals.
         """
         diagonals = factors
         if self.above is not None:

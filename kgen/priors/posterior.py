@@ -6,6 +6,7 @@ import keras
 from keras import ops
 from tensorflow import Tensor
 
+from kgen.errors import InvalidArgument
 from kgen.losses.divergences import (
     gaussian_log_prob,
     gaussian_log_prob_of_all,
@@ -19,14 +20,14 @@ class Posterior(NamedTuple):
     Args:
         mean: Tensor of shape `(batch, latent_dim)`, that of the Gaussian.
         log_var: Tensor of the same shape, the logarithm of its variance.
-        context: Tensor of shape `(batch, c)` on which the flow depends, or None.
         flow: The `Flow` that a draw from the Gaussian goes through, or None.
+        context: Tensor of shape `(batch, c)` on which the flow depends, or None.
     """
 
     mean: Tensor
     log_var: Tensor
-    context: Tensor | None = None
     flow: keras.layers.Layer | None = None
+    context: Tensor | None = None
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -58,8 +59,10 @@ class Posterior(NamedTuple):
         Args:
             rows: Integer tensor of shape `(n,)`.
         """
-        parameters = (ops.take(x, rows, axis=0) for x in self.parameters)
-        return Posterior(*parameters)._replace(flow=self.flow)
+        mean, log_var, *context = (
+            ops.take(x, rows, axis=0) for x in self.parameters
+        )
+        return Posterior(mean, log_var, self.flow, *context)
 
     def draw(self, eps: Tensor) -> tuple[Tensor, Tensor]:
         """Draws z by reparameterisation.
@@ -122,12 +125,22 @@ class Posterior(NamedTuple):
             Tensor of shape `(batch,)`, and its parts by dimension, of shape
             `(batch, latent_dim)`; or, where the KL is estimated, a tensor of the
             shape of `log_q`, and None.
+
+        Raises:
+            InvalidArgument: If a prior of the user's gives no number for each z.
         """
         per_dim = None
         if self.flow is None:
             per_dim = prior.kl(self.mean, self.log_var)
         if per_dim is None:
-            return log_q - prior.log_prob(z), None
+            log_p = prior.log_prob(z)
+            if len(log_p.shape) != len(log_q.shape):  # else it may broadcast
+                raise InvalidArgument(
+                    f"`{type(prior).__name__}.log_prob`: expected a tensor of shape "
+                    "(...) for z of shape (..., latent_dim), summed over the "
+                    f"dimensions. Received: one of shape {tuple(log_p.shape)}"
+                )
+            return log_q - log_p, None
         return ops.sum(per_dim, axis=-1), per_dim
 
     def _through_flow(self, z):

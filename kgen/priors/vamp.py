@@ -1,6 +1,7 @@
 """The VampPrior: a mixture of posteriors of learned pseudo-inputs."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 from keras import ops
 from tensorflow import Tensor
 
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.params import Count, checked
 from kgen.priors.base import Prior
 from kgen.priors.mixture import chosen
@@ -46,6 +47,7 @@ class VampPrior(Prior):
     """
 
     needs_uniform = True
+    _get_model: Callable | None = None
 
     @checked(num_components=Count())
     def __init__(self, num_components: int = 500, **kwargs: Any):
@@ -65,8 +67,17 @@ class VampPrior(Prior):
                 self,
             )
         # In a function: a model that is an attribute would be saved, too.
-        self._model = lambda: model
+        self._get_model = lambda: model
         self._serving = serving
+
+    def _model(self):
+        """The model whose encoder is used."""
+        if self._get_model is None:
+            raise InvalidArgument(
+                "`VampPrior`: its density is made by a model's encoder. Give it to the "
+                "model, which builds it."
+            )
+        return self._get_model()
 
     def build(self, input_shape: tuple) -> None:
         model = self._model()
@@ -108,21 +119,14 @@ class VampPrior(Prior):
             InvalidArgument: If there are fewer examples than pseudo-inputs.
         """
         count = self.num_components
-        if len(x) < count:
-            raise invalid(
-                "prior",
-                type(self._model()).__name__,
-                f"at most as many pseudo-inputs as there are training examples, "
-                f"{len(x)}",
-                f"vamp:{count}",
-            )
+        check_start_examples(count, len(x), type(self._model()).__name__)
         self.started.assign(1)
         self.pseudo_inputs.assign(x[:count])
         if labels is not None and self.labels is not None:
             self.labels.assign(labels[:count])
 
     def _posteriors(self):
-        """q(z|u) of all pseudo-inputs."""
+        """q(z|u) of all pseudo-inputs; of two levels, that of z2, as p(z2) is this."""
         inputs = ops.convert_to_tensor(self.pseudo_inputs)
         if self.labels is not None:
             inputs = [inputs, ops.convert_to_tensor(self.labels)]
@@ -144,3 +148,23 @@ class VampPrior(Prior):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "num_components": self.num_components}
+
+
+def check_start_examples(wanted: int, count: int, owner: str) -> None:
+    """Raises if there are fewer training examples than pseudo-inputs.
+
+    Args:
+        wanted: The number of pseudo-inputs, or of examples for several priors.
+        count: The number of training examples.
+        owner: Whose prior it is, for the message.
+
+    Raises:
+        InvalidArgument: If there are fewer.
+    """
+    if count < wanted:
+        raise invalid(
+            "prior",
+            owner,
+            f"at most as many pseudo-inputs as training examples, {count}",
+            f"vamp:{wanted}",
+        )

@@ -13,6 +13,7 @@ from kgen.data.examples import AnyExamples, Examples, subset
 from kgen.errors import say
 from kgen.extractors import cache
 from kgen.models import checks
+from kgen.priors import vamp
 
 _HASHED = 256  # examples of each split
 
@@ -153,7 +154,7 @@ def check_training_data(
         InvalidArgument: If it can't.
     """
     count = len(source.examples("train"))
-    checks.check_start_examples(model, count, "kgen train")
+    vamp.check_start_examples(model.num_start_examples, count, "kgen train")
     for name, dataset in datasets.items():
         if dataset:
             checks.check_data(

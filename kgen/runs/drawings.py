@@ -57,6 +57,8 @@ def draw(
         labels = model.labels_in_turn(count)
         images = model.sample(count, labels=labels, seed=0)
         plots.samples(images, directory / "samples.png")
+    else:  # it could, perhaps, before its fitted prior was taken away
+        (directory / "samples.png").unlink(missing_ok=True)
     if hasattr(model, "encode"):
         draw_codes(directory, model, source, split, train)
     elif hasattr(model, "interpolate") and plots.is_picture(shape):

@@ -17,7 +17,7 @@ def check(model: keras.Model, prior: str, count: int, owner: str) -> None:
 
     Args:
         model: The model.
-        prior: As in `EncoderDecoder.fit_prior`.
+        prior: As in `CodeSampler.fit_prior`.
         count: The number of training examples.
         owner: The command, for the message.
 
@@ -42,7 +42,7 @@ def fit(run: Run, prior: str | None) -> None:
 
     Args:
         run: A run whose training has finished.
-        prior: As in `EncoderDecoder.fit_prior`.
+        prior: As in `CodeSampler.fit_prior`.
 
     Raises:
         FileNotFoundError: If there is no run, or its training has not finished.
@@ -57,8 +57,6 @@ def fit(run: Run, prior: str | None) -> None:
         run.sweep()
         run.tell_changed_data(source, "the density is fitted to other examples")
         fit_and_save(run, model, source, prior)
-        if not hasattr(model, "sample"):
-            (run.path / "samples.png").unlink(missing_ok=True)
         draw(run.path, model, source, run.history(), train)
 
 
@@ -71,7 +69,7 @@ def fit_and_save(
         run: The run, which has a model.
         model: That model, loaded from its file: it is that of one device.
         source: Its data.
-        prior: As in `EncoderDecoder.fit_prior`.
+        prior: As in `CodeSampler.fit_prior`.
     """
     settings, progress = run.settings, run.training_progress()
     train = source.examples("train").batches(

@@ -62,7 +62,7 @@ class _FittedPrior(Text):
     """A density that is fitted to codes, by its name."""
 
     def check(self, argument: str, owner: str, value: Any) -> str:
-        fitting.named(super().check(argument, owner, value), owner)
+        fitting.named(super().check(argument, owner, value), owner, argument)
         return value
 
 

@@ -144,11 +144,14 @@ def train(
             raise
         # A worker may have died by now: what comes after the last checkpoint
         # must not need another one, as reading sums over workers would.
-        strategies.by_chief(
-            strategy, lambda: _end(run, model, source, settings)
-        )
-    # Of several devices, the model with a fitted prior is that of one.
-    return run.model() if settings.fit_prior and is_chief else model
+        finished = model
+
+        def end():
+            nonlocal finished
+            finished = _end(run, model, source, settings)
+
+        strategies.by_chief(strategy, end)
+    return finished
 
 
 def _agree(
@@ -424,10 +427,15 @@ def _diverged_message(
 
 def _end(
     run: Run, model: keras.Model, source: Source, settings: TrainSettings
-) -> None:
-    """Saves the model, and draws what it does."""
+) -> keras.Model:
+    """Saves the model, and draws what it does.
+
+    Returns:
+        The model; with a fitted prior, which is of one device, what was saved.
+    """
     save_model(run, model, settings.epochs)
     if settings.fit_prior:
         model = run.model()
         fit_prior.fit_and_save(run, model, source, settings.fit_prior)
     draw(run.path, model, source, run.history(), source.examples("train"))
+    return model

@@ -60,7 +60,11 @@ class Command:
     """
 
     def __init__(self, folder, arguments, **fault):
-        self._folder, self._begun = folder, time.monotonic()
+        self._log = folder.with_name(f"{folder.name}.log")
+        self._log.write_text(
+            ""
+        )  # a signal may come before the process opens it
+        self._begun = time.monotonic()
         self._process = _context().Process(
             target=child.run, args=(str(folder), arguments), kwargs=fault
         )
@@ -97,8 +101,7 @@ class Command:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.members()} have outlived kgen")
             time.sleep(0.1)
-        text = self._folder.with_name(f"{self._folder.name}.log").read_text()
-        return Ended(self._process.exitcode, text, seconds)
+        return Ended(self._process.exitcode, self._log.read_text(), seconds)
 
 
 def _session(path):

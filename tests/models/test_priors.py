@@ -1,6 +1,7 @@
 """Models with other priors, posteriors and divergences, and `fit_prior`."""
 
 import functools
+import json
 
 import keras
 import numpy as np
@@ -102,6 +103,21 @@ def test_a_prior_of_one_s_own(tmp_path):
     np.testing.assert_array_equal(loaded.elbo(X, seed=0), vae.elbo(X, seed=0))
 
 
+class Unsummed(priors.Prior):
+    """One whose density is that of each dimension, which is wrong."""
+
+    def log_prob(self, z):
+        return -keras.ops.square(z)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_a_density_of_each_dimension_is_refused(latent_dim):
+    """With one dimension it would broadcast, and train on nonsense."""
+    vae = small_vae(prior=Unsummed(), latent_dim=latent_dim)
+    with pytest.raises(InvalidArgument, match="summed over the dimensions"):
+        vae.fit(X, verbose=0)
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
@@ -135,12 +151,64 @@ def test_a_prior_of_another_size_or_model_is_refused():
     prior.build((None, 5))
     with pytest.raises(InvalidArgument, match="codes of size 5"):
         small_vae(prior=prior)
+    upper = priors.MixturePrior(2)
+    upper.build((None, 4))
+    with pytest.raises(InvalidArgument, match="of size 2, as the upper"):
+        small_vae(prior=upper, levels=2, latent_dim=4)
+    both = priors.HierarchicalPrior()
+    both.build((None, 6))
+    with pytest.raises(InvalidArgument, match="of size 4, as the encoder"):
+        small_vae(prior=both, levels=2, latent_dim=4)
     vamp = priors.VampPrior(2)
     small_vae(prior=vamp)
     with pytest.raises(InvalidArgument, match="another model"):
         small_vae(prior=vamp)
     with pytest.raises(InvalidArgument, match="70"):
         small_vae(prior="vamp:71").fit(X, verbose=0)
+
+
+@pytest.mark.parametrize("shapes", [[(None, 5)], [(None, 3), (None, 2)]])
+def test_a_flow_of_other_sizes_is_refused(shapes):
+    flow = priors.Flow(2)
+    flow.build(*shapes)
+    words = "of codes of size 3 with a context of size 32, as the encoder's"
+    with pytest.raises(InvalidArgument, match=words):
+        small_vae(posterior=flow, latent_dim=3)
+
+
+@pytest.mark.parametrize(
+    "prior", [priors.NormalPrior(), priors.MixturePrior(2)]
+)
+def test_a_prior_without_a_size_is_not_drawn_from(prior):
+    with pytest.raises(InvalidArgument, match="Give the prior to a model"):
+        prior.sample(3, seed=0)
+    prior.build((None, 2))
+    assert prior.sample(3, seed=0).shape == (3, 2)
+
+
+def test_a_vampprior_without_a_model_is_not_built():
+    with pytest.raises(InvalidArgument, match="a model's encoder"):
+        priors.VampPrior(2).build((None, 3))
+
+
+def test_a_text_is_no_fitted_prior():
+    ae = contract.small_model("autoencoder", training=contract.EAGERLY)
+    with pytest.raises(
+        InvalidArgument, match="`fitted_prior` of `Autoencoder`"
+    ):
+        kgen.Autoencoder(ae.encoder, ae.decoder, fitted_prior="mixture:3")
+
+
+def test_a_second_fit_leaves_the_same_file():
+    """Whatever layers the process has made before."""
+    vae = small_vae()
+    vae.fit(X, verbose=0)
+    configs = []
+    for prior in ("gaussian", "flow:2", "gaussian"):
+        vae.fit_prior(X, prior)
+        configs.append(json.dumps(vae.get_config()["fitted_prior"]))
+    assert configs[0] == configs[2] != configs[1]
+    assert vae.fitted_prior.name == "fitted_prior"
 
 
 def test_a_regularised_autoencoder_minimises_what_its_paper_does():
