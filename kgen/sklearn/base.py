@@ -70,7 +70,7 @@ class Estimator(BaseEstimator):
         seed = new_seed(check_random_state(self.random_state))
         with np.errstate(over="ignore"):  # which is found by the check
             X = X.astype("float32")
-        with _seeded(seed):
+        with seeded(seed):
             model = create_model(
                 self._model,
                 input_shape=X.shape[1:],
@@ -169,7 +169,7 @@ def new_seed(generator: np.random.RandomState) -> int:
 
 
 @contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seeds Keras; Python's and NumPy's generators are restored afterwards."""
     states = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
