@@ -12,7 +12,7 @@ LEVELS = [
     {"caches", "errors", "interrupts", "names", "registry"},
     {"files", "params"},
     {"locks"},
-    {"arrays", "parallel"},
+    {"arrays", "frames", "parallel"},
     {"losses"},
     {"priors"},
     {"layers", "export", "optimizers"},
