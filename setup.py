@@ -34,6 +34,7 @@ setup(
         "lazy_loader>=0.4",
         "matplotlib>=3.9",
         "numpy>=2.0",
+        "pandas>=2.2.2",  # the first one for NumPy 2
         "pillow>=12.3",  # older ones have faults that a picture can use
         "scikit-learn>=1.8",
         "scipy>=1.14",

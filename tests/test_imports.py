@@ -12,7 +12,7 @@ LEVELS = [
     {"caches", "errors", "interrupts", "names", "registry"},
     {"files", "params"},
     {"locks"},
-    {"arrays", "parallel", "tables"},
+    {"arrays", "frames", "parallel", "tables"},
     {"losses"},
     {"priors"},
     {"layers", "export", "optimizers"},

@@ -5,11 +5,12 @@ TensorFlow's and Keras's types, what is theirs is of type Any.
 """
 
 import pathlib
-from typing import assert_type
+from typing import Any, assert_type
 
 import keras
 import keras_tuner
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 import kgen
@@ -231,6 +232,25 @@ def tables(x: np.ndarray, y: np.ndarray) -> None:
     assert_type(detector, OutlierDetector)
     assert_type(detector.decision_function(x), np.ndarray)
     assert_type(detector.predict(x), np.ndarray)
+
+
+def synthetic_rows(train: pd.DataFrame, test: pd.DataFrame) -> None:
+    kinds = {"age": "integer", "vote": "category"}
+    judged = kgen.metrics.tables
+    assert_type(
+        judged.table_figures(train, test, test, kinds, "vote"), dict[str, Any]
+    )
+    assert_type(judged.column_shapes(train, test, kinds), dict[str, Any])
+    assert_type(judged.pair_trends(train, test, kinds), dict[str, Any])
+    copies = judged.copies(train, test, test, kinds)
+    assert_type(copies, dict[str, dict[str, float]])
+    assert_type(judged.validity(train, test, kinds), dict[str, Any])
+    assert_type(judged.telling_apart(train, test, kinds, seed=0), float)
+    assert_type(judged.closest_distances(test, train, kinds), np.ndarray)
+    kgen.plots.marginals(train, test, kinds, "marginals.png")
+    matrix = judged.correlations(train, kinds)
+    kgen.plots.correlations(matrix, matrix, pathlib.Path("correlations.png"))
+    kgen.plots.gaps(train, test, "gaps.png")
 
 
 def tuning() -> None:

@@ -1,5 +1,6 @@
 """Figures that judge models: of pictures, codes, samples, probabilities."""
 
+from kgen.metrics import tables
 from kgen.metrics.classification import calibration_error, inception_score
 from kgen.metrics.codes import active_units, probe
 from kgen.metrics.frechet import FeatureStatistics, frechet_distance
@@ -34,4 +35,5 @@ __all__ = [
     "psnr",
     "sharpness",
     "ssim",
+    "tables",
 ]

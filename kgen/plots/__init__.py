@@ -14,16 +14,20 @@ from kgen.plots.pictures import (
     progress,
     samples,
 )
+from kgen.plots.tables import correlations, gaps, marginals
 
 __all__ = [
     "classifiers",
     "confusion",
+    "correlations",
     "errors",
+    "gaps",
     "image_grid",
     "is_drawable",
     "is_picture",
     "latent",
     "losses",
+    "marginals",
     "pairs",
     "progress",
     "samples",
