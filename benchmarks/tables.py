@@ -83,7 +83,11 @@ def judged(folder, target, methods, arguments):
     script = pathlib.Path(__file__).with_name("tables_judge.py")
     command = [arguments.peers_python, str(script), str(folder), target]
     process = subprocess.run(
-        [*command, *methods], stdout=subprocess.PIPE, text=True, check=True
+        [*command, *methods],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=tables_process.environment(arguments.threads),
     )
     return [json.loads(line) for line in process.stdout.splitlines()]
 

@@ -67,6 +67,18 @@ def serve(methods):
     (asked.folder / "cost.json").write_text(json.dumps(cost) + "\n")
 
 
+def environment(threads):
+    """The environment of a process whose libraries use so many threads.
+
+    Threads that wait for each other on a busy machine count as working: with two,
+    ten times the CPU seconds have been seen.
+    """
+    libraries = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM")
+    libraries += ("TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+    names = [f"{library}_THREADS" for library in libraries]
+    return os.environ | dict.fromkeys(names, str(threads))
+
+
 def run(python, script, asked, options, limit, threads):
     """Runs a method in a process of its own.
 
@@ -77,8 +89,7 @@ def run(python, script, asked, options, limit, threads):
             their target and the seed.
         options: Further arguments of the command line.
         limit: CPU seconds after which the process is ended.
-        threads: How many threads a library may use. Those that wait for each
-            other on a busy machine count as working.
+        threads: See `environment`.
 
     Returns:
         What is in cost.json; where there are no rows, only `error`, a text.
@@ -88,14 +99,12 @@ def run(python, script, asked, options, limit, threads):
     (folder / "rows.csv").unlink(missing_ok=True)
     path = pathlib.Path(__file__).with_name(script)
     command = [python, path, *asked, limit, *options]
-    names = ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
-    names = [f"{n}_THREADS" if "TF" in n else f"{n}_NUM_THREADS" for n in names]
     with open(folder / "log.txt", "w+") as log:
         code = subprocess.run(
             [str(part) for part in command],
             stdout=log,
             stderr=log,
-            env=os.environ | dict.fromkeys(names, str(threads)),
+            env=environment(threads),
         ).returncode
         log.seek(0)
         lines = log.read().strip().splitlines() or ["no message"]
