@@ -218,6 +218,27 @@ class Evidence:
             both, self.train.batches(batch_size=_CHUNK)
         )
 
+    @functools.cached_property
+    def rows(self) -> tuple[Any, Any, Any]:
+        """Training, held-out and synthetic rows of a table, as DataFrames.
+
+        At most `num_samples` of each; of the synthetic ones as many as of training
+        rows.
+        """
+        train, test = (
+            self.cached((name, "rows"), functools.partial(self._rows, name))
+            for name in ("train", "test")
+        )
+        drawn = self.model.sample(len(train), seed=self.seed)
+        return train, test, drawn
+
+    def _rows(self, split):
+        """Some examples of a split, as the table decodes them."""
+        found = subset(getattr(self, split), self.num_samples, self.seed)
+        batches = found.batches(batch_size=_CHUNK).as_numpy_iterator()
+        x = np.concatenate(list(batches))
+        return self.model.table.decode(x, found.labels)
+
     def for_model(
         self, model: keras.Model, binarize: bool | None = None
     ) -> "Evidence":
@@ -238,7 +259,7 @@ class Evidence:
         return other
 
     def _forget_samples(self):
-        for name in ("samples", "first_samples", "nearest"):
+        for name in ("samples", "first_samples", "nearest", "rows"):
             vars(self).pop(name, None)
 
     def _summary_of_data(self, split, parts):

@@ -45,13 +45,18 @@ class Group:
     obstacles: tuple[Callable, ...]
     obstacles_of: Mapping[str, Callable]
     uses: tuple[str, ...]
+    of_tables: bool
 
     def suits(self, model: keras.Model) -> bool:
         """Whether models of this kind can have the metrics."""
+        if self.of_tables and model.table is None:
+            return False
         return hasattr(model, self.method)
 
     def misfit(self, model: keras.Model) -> str:
         """Why a model that the group does not suit can't have the metrics."""
+        if self.of_tables and model.table is None:
+            return f"this {type(model).__name__} is of no table"
         return f"a {type(model).__name__} has no method `{self.method}`"
 
     def obstacle(self, evidence: Evidence, name: str) -> str | None:
@@ -69,6 +74,7 @@ def group(
     obstacles: tuple[Callable, ...] = (),
     obstacles_of: Mapping[str, Callable] | None = None,
     uses: tuple[str, ...] = (),
+    of_tables: bool = False,
     **metrics: Metric,
 ) -> Callable[[Callable], Group]:
     """Decorates a function that computes metrics; makes a `Group` of it.
@@ -84,11 +90,12 @@ def group(
         uses: `"features"`, `"probabilities"` or both, if the metrics are of what
             an extractor makes of samples and examples. It runs for what is used
             alone, and is not built (no classifier is trained) where none is.
+        of_tables: Whether the metrics are of the rows of a table.
         **metrics: What to tell of each metric, by name.
     """
 
     def decorate(compute):
-        needs = obstacles, obstacles_of or {}, uses
+        needs = obstacles, obstacles_of or {}, uses, of_tables
         return Group(metrics, compute, method, *needs)
 
     return decorate

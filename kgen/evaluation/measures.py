@@ -16,6 +16,7 @@ from kgen.evaluation import (
     likelihood,
     reconstructions,
     samples,
+    tables,
 )
 from kgen.evaluation.estimates import Estimate
 from kgen.evaluation.evidence import Evidence
@@ -33,6 +34,7 @@ GROUPS = (
     samples.sharpness,
     samples.diversity,
     samples.memorization,
+    tables.tables,
     reconstructions.denoising,
     reconstructions.reconstructions,
     codes.active_units,

@@ -52,6 +52,8 @@ def draw(
     if history and not (counted and len(history["epoch"]) == 1):
         plots.losses(history, directory / "losses.png")
     shape = model.input_shapes[0]
+    if hasattr(model, "sample") and model.table is not None:
+        draw_rows(directory, model, source, split)
     if hasattr(model, "sample") and plots.is_drawable(shape):
         count = 36 if plots.is_picture(shape) else 2000
         labels = model.labels_in_turn(count)
@@ -68,6 +70,27 @@ def draw(
         _draw_ways(between, path, "From one sample to another")
     if model.needs_labels and source.examples(split).labels is not None:
         draw_confusion(directory, model, source, split)
+
+
+def draw_rows(
+    directory: pathlib.Path, model: keras.Model, source: Source, split: str
+) -> None:
+    """Draws the columns of held-out rows beside those of synthetic ones."""
+    examples = subset(source.examples(split), _CLASSIFIED)
+    x = _all(examples.batches(batch_size=256))
+    real = model.table.decode(x, examples.labels)
+    synthetic = model.sample(len(real), seed=0)
+    kinds = model.table.figured_kinds
+    plots.marginals(real, synthetic, kinds, directory / "marginals.png")
+    plots.correlations(
+        *(
+            metrics.tables.correlations(rows, kinds)
+            for rows in (real, synthetic)
+        ),
+        directory / "correlations.png",
+    )
+    if real.isna().any(axis=None) or synthetic.isna().any(axis=None):
+        plots.gaps(real, synthetic, directory / "gaps.png")
 
 
 def draw_confusion(

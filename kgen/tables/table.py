@@ -178,6 +178,15 @@ class Table:
         ]
 
     @property
+    def figured_kinds(self) -> dict[str, str]:
+        """The kind of each column that varies, as figures of rows take them."""
+        return {
+            column.name: "integer" if column.kind == "count" else column.kind
+            for column in self.columns
+            if column.parts
+        }
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The columns' names, without those that are left out."""
         return tuple(c.name for c in self.columns if c.kind != "id")

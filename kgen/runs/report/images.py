@@ -17,6 +17,17 @@ _END = b"IEND\xaeB`\x82"  # of a file that was written to its end
 _PICTURES = {
     "losses": ("Training", "The logs by epoch.", True),
     "samples": ("Samples", "New ones, from draws of the prior.", False),
+    "marginals": (
+        "Columns",
+        "The distribution of each column, of test rows and of synthetic ones.",
+        True,
+    ),
+    "correlations": (
+        "Correlations",
+        "How columns go together, in test rows and in synthetic ones.",
+        True,
+    ),
+    "gaps": ("Gaps", "The share of gaps in each column.", False),
     "latent": (
         "Latent map",
         "Codes of test examples, by class where classes are known; of two "

@@ -1,0 +1,104 @@
+"""Synthetic rows of a table, beside held-out real ones."""
+
+from typing import Any
+
+from kgen.evaluation.estimates import Estimate
+from kgen.evaluation.evidence import Evidence
+from kgen.evaluation.groups import COMPARED, Metric, group, too_few
+from kgen.metrics.tables import table_figures
+
+_LEAST = 10  # rows of each
+
+
+def _no_training_rows(evidence):
+    if evidence.train is None:
+        return "no training rows to compare with"
+    return None
+
+
+@group(
+    method="sample",
+    of_tables=True,
+    obstacles=(_no_training_rows, too_few(_LEAST, *COMPARED)),
+    column_shapes=Metric(
+        "Shapes of columns",
+        "higher",
+        "",
+        "How far the distribution of each column agrees with that of the training "
+        "rows, from 0 to 1, in the mean over columns; the floor is that of "
+        "held-out rows.",
+    ),
+    gaps=Metric(
+        "Shares of gaps",
+        "higher",
+        "",
+        "How far the share of gaps in each column agrees with that of the training "
+        "rows, from 0 to 1.",
+    ),
+    pair_trends=Metric(
+        "Trends of pairs",
+        "higher",
+        "",
+        "How far each pair of columns goes together as in the training rows, from 0 "
+        "to 1, in the mean over pairs.",
+    ),
+    learned_accuracy=Metric(
+        "Accuracy learned of synthetic rows",
+        "higher",
+        "",
+        "Of gradient boosting that is trained on synthetic rows to tell the target, "
+        "on held-out rows; the floor is that of training rows.",
+    ),
+    learned_f1=Metric(
+        "F1 learned of synthetic rows",
+        "higher",
+        "",
+        "As the accuracy; the mean over the target's classes.",
+    ),
+    telling_apart=Metric(
+        "Telling rows apart",
+        "lower",
+        "AUC",
+        "How well gradient boosting tells synthetic rows from held-out ones: 0.5 "
+        "where it can't. The floor has training rows in place of synthetic ones.",
+    ),
+    exact_copies=Metric(
+        "Copies of training rows",
+        None,
+        "",
+        "The share of rows that equal a training row in all columns; well above the "
+        "floor, that of held-out rows, the model repeats what it has seen.",
+    ),
+    near_copies=Metric(
+        "Rows near to training rows",
+        None,
+        "",
+        "The share that is nearer to a training row than 99 % of the held-out rows "
+        "are.",
+    ),
+    valid_rows=Metric(
+        "Valid rows",
+        "higher",
+        "",
+        "The share without a category or a value outside of what training rows "
+        "have.",
+    ),
+)
+def tables(evidence: Evidence) -> dict[str, Estimate]:
+    table = evidence.model.table
+    found = table_figures(
+        *evidence.rows, table.figured_kinds, table.target, evidence.seed
+    )
+    names = {"accuracy": "learned_accuracy", "macro_f1": "learned_f1"}
+    return {
+        names.get(name, name): _estimate(figure)
+        for name, figure in found["figures"].items()
+        if figure["value"] is not None and names.get(name, name) in _KNOWN
+    }
+
+
+_KNOWN = set(tables.metrics)
+
+
+def _estimate(figure: dict[str, Any]) -> Estimate:
+    return Estimate(figure["value"], floor=figure["floor"])
