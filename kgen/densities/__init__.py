@@ -1,6 +1,7 @@
 """Densities p(x|y) of examples given their class, for Bayes' rule."""
 
 from kgen.densities.base import ClosedForm, Density
+from kgen.densities.columns import NaiveColumns
 from kgen.densities.factory import get, options
 from kgen.densities.gaussian import FullGaussian
 from kgen.densities.low_rank import LowRankGaussian
@@ -14,6 +15,7 @@ __all__ = [
     "FullGaussian",
     "LowRankGaussian",
     "NaiveBernoulli",
+    "NaiveColumns",
     "NaiveGaussian",
     "get",
     "options",

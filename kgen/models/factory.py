@@ -139,7 +139,8 @@ def create_model(
             `likelihood`, `prior`, `kl_weight`). A classifier's are `prior`, that
             of the classes, `density` (`"vae"`, the default, or a name that
             `kgen.densities.get` takes, whose networks, if it has any, and
-            arguments are among the options), `latent_prior`, the p(z) of its
+            arguments are among the options; of a table `"vae"` or `"columns"`,
+            naive Bayes), `latent_prior`, the p(z) of its
             VAE, and `seed`.
 
     Returns:
@@ -175,7 +176,7 @@ def create_model(
     cls = registry.MODELS[name].model_class
     if issubclass(cls, BayesClassifier):
         return _classifier(
-            input_shape, network, latent_dim, num_classes, **options
+            input_shape, network, latent_dim, num_classes, table, **options
         )
     gaussian = issubclass(cls, LatentGaussianModel)
     options = {"num_classes": num_classes, "gaussian": gaussian, **options}
@@ -228,6 +229,8 @@ def _with_table(name, table, options, known):
     if options.get("likelihood", "columns") != "columns":
         expected = '"columns" for a table'
         raise invalid("likelihood", name, expected, options["likelihood"])
+    if name == "bayes_classifier":  # its density takes the table
+        return options
     if "likelihood" in known:
         return {**options, "likelihood": Columns(table)}
     if name == "gan":
@@ -241,6 +244,7 @@ def _classifier(
     network,
     latent_dim,
     num_classes,
+    table=None,
     density="vae",
     prior=None,
     seed=None,
@@ -258,9 +262,15 @@ def _classifier(
             num_classes=num_classes,
             seed=seed,
             prior=options.pop("latent_prior", "normal"),
+            table=table,
             **options,
         )
         density = VAEDensity(vae, importance_samples, seed=seed or 0)
+    elif table is not None:
+        Options(["vae", "columns"]).check("density", "create_model", density)
+        density = densities.NaiveColumns(
+            input_shape, num_classes, table, **options
+        )
     else:
         density = densities.get(
             density, common.check_shape(input_shape), num_classes, **options

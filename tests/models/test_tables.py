@@ -204,3 +204,54 @@ def test_noise_of_other_examples_is_the_likelihoods():
     assert set(np.unique(vae.sample(50, seed=0, noise=True))) == {0.0, 1.0}
     means = vae.sample(50, seed=0)
     assert ((means > 0) & (means < 1)).all()
+
+
+def test_naive_bayes_of_columns_counts_what_is_known(frame):
+    """Against SciPy, gaps left out; and by the kinds of columns."""
+    from scipy import stats
+
+    frame = frame.assign(visits=np.arange(ROWS) ** 2 % 7)
+    table = Table.infer(
+        frame, target="vote", numbers="standard", kinds={"visits": "count"}
+    )
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    encoded = table.encode(frame)
+    expected = np.zeros((ROWS, 2))
+    for y, name in enumerate(table.class_names):
+        rows = (frame["vote"] == name).to_numpy()
+        expected[:, y] += np.log(rows.mean())
+        cities = pd.get_dummies(frame["city"])
+        shares = (cities[rows].sum() + 1) / (rows.sum() + 2)
+        expected[:, y] += (cities * np.log(shares)).sum(axis=1)
+        for place in (3, 5):  # age and income, and behind each its flag
+            known = encoded[:, place + 1] == 0
+            x = encoded[known & rows, place].astype("float64")
+            log_prob = stats.norm.logpdf(encoded[:, place], x.mean(), x.std())
+            expected[:, y] += np.where(known, log_prob, 0.0)
+        visits = frame["visits"][rows]
+        mean, variance = visits.mean(), visits.var(ddof=0)
+        r = mean**2 / (variance - mean) if variance > mean else 1e6
+        expected[:, y] += stats.nbinom.logpmf(
+            frame["visits"], r, r / (r + mean)
+        )
+    np.testing.assert_allclose(model.log_joint(frame), expected, rtol=1e-4)
+    rows = model.sample(500, seed=0)
+    assert list(rows)[:3] == ["city", "age", "income"]
+    with pytest.raises(InvalidArgument, match="'columns'"):
+        kgen.create_model("bayes_classifier", table=table, density="full")
+
+
+def test_naive_bayes_of_columns_is_saved(frame, tmp_path):
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(copy.log_joint(frame), model.log_joint(frame))

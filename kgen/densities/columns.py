@@ -1,0 +1,240 @@
+"""Naive Bayes for a table's rows: columns that are independent in each class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
+
+from kgen.densities.base import ClosedForm
+from kgen.errors import invalid
+from kgen.losses import gaussian_log_prob
+from kgen.losses.columns import flags_of, places
+from kgen.params import Instance, Number, Optional, checked
+from kgen.tables import Table
+from kgen.tables.encodings import BOOLEAN, CATEGORY, COUNT, NUMBER
+
+# The least variance of numbers, as they are encoded: of a column with one value
+# only in a class.
+_LEAST_VARIANCE = 1e-4
+# The dispersion of counts that vary less than a Poisson distribution does.
+_POISSON = 1e6
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class NaiveColumns(ClosedForm):
+    """Each column of a table has a distribution of its own in each class.
+
+    Numbers, as the table encodes them, are Gaussian; categories and truth values
+    have the shares of the class's rows, to which `smoothing` rows of each value are
+    added; counts are negative binomial with the mean and variance of the class's.
+    What is missing is left out, which integrates over it: in fitting, too.
+
+    Args:
+        input_shape: Shape of one row, as it is encoded.
+        num_classes: How many classes there are.
+        table: The `kgen.data.Table` whose rows these are.
+        smoothing: Number >= 0: how many rows of each category are added.
+
+    References:
+        Hastie et al. (2009), The Elements of Statistical Learning, 6.6.3.
+    """
+
+    marginalises = False  # a mask: gaps are marked in the rows themselves
+
+    @checked(
+        table=Optional(Instance(Table, "a kgen.data.Table")), smoothing=Number()
+    )
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        table: Table | None = None,
+        smoothing: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(input_shape, num_classes, **kwargs)
+        if table is None or table.shape != self.input_shape:
+            expected = f"a table whose rows have the shape {self.input_shape}"
+            shape = None if table is None else table.shape
+            raise invalid("table", "NaiveColumns", expected, shape)
+        self.table = table
+        self.smoothing = smoothing
+        self._places = list(places(table))
+        _, self._flags = flags_of(table)
+        self._at = {
+            kind: np.array(
+                [
+                    at
+                    for place in self._places
+                    if place.kind == kind
+                    for at in range(place.start, place.stop)
+                ],
+                "int32",
+            )
+            for kind in (NUMBER, CATEGORY, BOOLEAN, COUNT)
+        }
+        # By the kind of a number in the row: a mean, the logarithm of a
+        # probability, a logit, the logarithm of a mean.
+        self.parameters = self._parameter(
+            "parameters", self.num_classes, self.size
+        )
+        # Of a number the logarithm of the variance, of a count of the dispersion.
+        self.spreads = self._parameter("spreads", self.num_classes, self.size)
+
+    def log_prob(
+        self, x: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
+        x = self._rows(x)
+        known = 1.0 - tf.gather(x, self._flags, axis=1)
+        log_prob = tf.zeros((tf.shape(x)[0], self.num_classes), "float64")
+        functions = {
+            NUMBER: gaussian_log_prob,
+            CATEGORY: lambda x, log_p, _: x * log_p,
+            BOOLEAN: lambda x, logit, _: x * logit - tf.nn.softplus(logit),
+            COUNT: _count_log_prob,
+        }
+        for kind, function in functions.items():
+            at = self._at[kind]
+            parameters, spreads = self._of_kind(kind)
+            each = function(
+                tf.gather(x, at, axis=1)[:, None], parameters, spreads
+            )
+            seen = tf.gather(known, at, axis=1)[:, None]
+            log_prob += tf.reduce_sum(each * seen, axis=-1)
+        return log_prob
+
+    def _of_kind(self, kind):
+        return (
+            tf.gather(weight.value, self._at[kind], axis=1)
+            for weight in (self.parameters, self.spreads)
+        )
+
+    def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
+        parameters, spreads = (
+            tf.gather(weight.value, labels)
+            for weight in (self.parameters, self.spreads)
+        )
+        rows = [tf.zeros_like(parameters[:, 0])] * self.size
+        for number, place in enumerate(self._places):
+            part = slice(place.start, place.stop)
+            drawn = _DRAWS[place.kind](
+                parameters[:, part], spreads[:, part], tf.stack([seed, number])
+            )
+            rows[part] = tf.unstack(drawn, axis=1)
+        return self._shaped(tf.stack(rows, axis=1))
+
+    # Fitting
+
+    def _statistics(self):
+        shape = (self.num_classes, self.size)
+        names = ("known", "sum", "squares")
+        return {"count": (self.num_classes,), **dict.fromkeys(names, shape)}
+
+    def observe(self, x: Tensor, weights: Tensor) -> None:
+        x = self._rows(x)
+        known = 1.0 - tf.gather(x, self._flags, axis=1)
+        is_count = np.isin(np.arange(self.size), self._at[COUNT])
+        values = known * tf.where(is_count, tf.math.expm1(x), x)
+        self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
+        sums = {"known": known, "sum": values, "squares": tf.square(values)}
+        for name, part in sums.items():
+            self._sums[name].assign_add(
+                tf.matmul(weights, part, transpose_a=True)
+            )
+
+    def _solve(self, sums, seen):
+        known = np.maximum(sums["known"], 1e-300)
+        mean = sums["sum"] / known
+        variance = np.maximum(sums["squares"] / known - mean**2, 0.0)
+        parameters, spreads = np.zeros_like(mean), np.zeros_like(mean)
+        at = self._at[NUMBER]
+        parameters[:, at] = mean[:, at]
+        spreads[:, at] = np.log(np.maximum(variance[:, at], _LEAST_VARIANCE))
+        for place in self._places:
+            if place.kind == CATEGORY:
+                part = slice(place.start, place.stop)
+                shares = sums["sum"][:, part] + self.smoothing
+                total = shares.sum(axis=1, keepdims=True)
+                # A class of which all values are missing tells nothing.
+                even = np.full_like(shares, 1.0 / shares.shape[1])
+                shares = np.divide(shares, total, even, where=total > 0)
+                parameters[:, part] = np.log(np.maximum(shares, 1e-300))
+        at = self._at[BOOLEAN]
+        ones = sums["sum"][:, at] + self.smoothing
+        zeros = np.maximum(sums["known"][:, at] - sums["sum"][:, at], 0.0)
+        zeros = zeros + self.smoothing
+        parameters[:, at] = np.log(np.maximum(ones, 1e-300)) - np.log(
+            np.maximum(zeros, 1e-300)
+        )
+        at = self._at[COUNT]
+        parameters[:, at] = np.log(np.maximum(mean[:, at], 1e-6))
+        spread = np.maximum(variance[:, at] - mean[:, at], 1e-300)
+        spreads[:, at] = np.log(
+            np.minimum(mean[:, at] ** 2 / spread, _POISSON) + 1e-6
+        )
+        return [(self.parameters, parameters), (self.spreads, spreads)]
+
+    def get_config(self) -> dict:
+        table = keras.saving.serialize_keras_object(self.table)
+        return {**super().get_config(), "table": table}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "NaiveColumns":
+        """Builds the density that `get_config` described."""
+        config = dict(config)
+        config["table"] = keras.saving.deserialize_keras_object(config["table"])
+        return cls(**config)
+
+
+def _count_log_prob(x, log_mean, log_r):
+    """log p of counts k, x = log(1 + k): negative binomial."""
+    k, r = tf.round(tf.math.expm1(x)), tf.exp(log_r)
+    log_sum = tf.math.log(r + tf.exp(log_mean))
+    return (
+        tf.math.lgamma(k + r)
+        - tf.math.lgamma(r)
+        - tf.math.lgamma(k + 1.0)
+        + r * (log_r - log_sum)
+        + k * (log_mean - log_sum)
+    )
+
+
+def _draw_number(mean, log_var, seed):
+    noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype="float64")
+    return mean + tf.exp(0.5 * log_var) * noise
+
+
+def _draw_category(log_p, _, seed):
+    uniform = tf.random.stateless_uniform(
+        tf.shape(log_p), seed, minval=1e-300, dtype="float64"
+    )
+    chosen = tf.argmax(log_p - tf.math.log(-tf.math.log(uniform)), axis=1)
+    return tf.one_hot(chosen, log_p.shape[1], dtype="float64")
+
+
+def _draw_boolean(logit, _, seed):
+    uniform = tf.random.stateless_uniform(
+        tf.shape(logit), seed, dtype="float64"
+    )
+    return tf.cast(uniform < tf.sigmoid(logit), "float64")
+
+
+def _draw_count(log_mean, log_r, seed):
+    one, other = tf.unstack(tf.random.split(seed, 2))
+    shape, r = tf.shape(log_mean), tf.exp(log_r)
+    rate = tf.random.stateless_gamma(shape, one, alpha=r, dtype="float64")
+    rate = rate * tf.exp(log_mean) / r
+    return tf.math.log1p(
+        tf.random.stateless_poisson(shape, other, rate, "float64")
+    )
+
+
+_DRAWS = {
+    NUMBER: _draw_number,
+    CATEGORY: _draw_category,
+    BOOLEAN: _draw_boolean,
+    COUNT: _draw_count,
+}
