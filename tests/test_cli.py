@@ -489,7 +489,7 @@ def test_a_finished_training_goes_on(tmp_path):
     assert trained == {"epochs": 4, "interrupted": False}
 
 
-def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
+def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path, monkeypatch):
     """Its model samples; also after more training, by a new fit."""
     run = tmp_path / "run"
     shutil.copytree(autoencoder, run)
@@ -525,7 +525,13 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path):
     assert not np.array_equal(fitted.means, again.means)  # the codes have moved
     # A training that begins with the name ends in the same model.
     options = (*SMALL, "--epochs", 2, "--fit-prior", "mixture:2")
-    kgen("train", "autoencoder", *options, "--out", "other")
+    loads, load = [], runs.Run.model
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            runs.Run, "model", lambda run: loads.append(run) or load(run)
+        )
+        kgen("train", "autoencoder", *options, "--out", "other")
+    assert len(loads) == 1  # what is fitted and drawn is what is returned
     assert config(tmp_path / "other")["fit_prior"] == "mixture:2"
     weights = [runs.Run(path).model().get_weights() for path in (run, "other")]
     for ours, theirs in zip(*weights, strict=True):
