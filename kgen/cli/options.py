@@ -126,9 +126,10 @@ class Condition(click.ParamType):
         if not dots:
             return column, text
         try:
-            return column, (float(low or "-inf"), float(high or "inf"))
+            bounds = float(low or "-inf"), float(high or "inf")
         except ValueError:
             self.fail(f"expected numbers in COLUMN=LOW..HIGH, got {value!r}")
+        return column, bounds
 
 
 class Shape(click.ParamType):

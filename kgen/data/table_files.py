@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ def is_folder(path: pathlib.Path) -> bool:
     return bool(_files_in(path))
 
 
-def _files_in(folder) -> dict[str, pathlib.Path]:
+def _files_in(folder):
     return {
         split: folder / f"{split}{ending}"
         for ending in reading.ENDINGS
@@ -66,7 +66,7 @@ def find(
 
 def _read(source, table):
     """The rows of a source, encoded; in memory, or in a file if they are many."""
-    labels: list[np.ndarray] = []
+    labels = []
     # Linux keeps the bytes of a removed file until its map is closed.
     with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
         path = pathlib.Path(directory, "rows")
@@ -76,7 +76,7 @@ def _read(source, table):
                 file.write(part.tobytes())
         shape = (path.stat().st_size // (4 * table.shape[0]), *table.shape)
         if path.stat().st_size <= examples_module.IN_MEMORY_BYTES:
-            found: Any = rows.empty(shape, np.dtype("float32"))
+            found = rows.empty(shape, np.dtype("float32"))
             found[...] = np.fromfile(path, "float32").reshape(shape)
             rows.make_read_only(found)
         else:
@@ -86,7 +86,7 @@ def _read(source, table):
     return Examples(found, np.concatenate(labels) if labels else None)
 
 
-def _encoded_parts(source, table, labels) -> Iterator[np.ndarray]:
+def _encoded_parts(source, table, labels):
     left_out = 0
     for frame in reading.frames(source, as_text=table.text_columns):
         if table.target:

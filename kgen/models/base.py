@@ -222,7 +222,9 @@ class GenerativeModel(Trained):
         inputs = batches.of(self, x, batch_size, any_range)
         return batches.apply(self, method, inputs, *extra, verbose=verbose)
 
-    def labels_for(self, count, labels, method):
+    def labels_for(
+        self, count: int, labels: arrays.Labels | None, method: str
+    ) -> np.ndarray | None:
         """`labels` of a method as `count` checked int32, or None.
 
         Args:

@@ -210,7 +210,7 @@ class BayesRule(OutlierScorer):
         if labels is None:
             draws = np.random.default_rng(seed)
             labels = draws.choice(self.num_classes, num_samples, p=prior)
-        labels = self.labels_for(num_samples, labels, "sample")
+        labels = np.asarray(self.labels_for(num_samples, labels, "sample"))
         impossible = labels[prior[labels] == 0]
         if len(impossible):
             owner = f"{type(self).__name__}.sample"

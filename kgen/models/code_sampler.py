@@ -220,7 +220,7 @@ class CodeSampler(GenerativeModel):
                 self._draw_examples, noise=noise is not False
             )
             return table_rows.sample(
-                self, drawn, num_samples, labels, seed, conditions
+                self, self.table, drawn, num_samples, labels, seed, conditions
             )
         if conditions is not None:
             owner = f"{type(self).__name__}.sample"

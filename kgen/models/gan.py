@@ -310,7 +310,13 @@ class GAN(Adversarial):
         """
         if self.table is not None:
             return table_rows.sample(
-                self, self._draw_examples, num_samples, labels, seed, conditions
+                self,
+                self.table,
+                self._draw_examples,
+                num_samples,
+                labels,
+                seed,
+                conditions,
             )
         if conditions is not None:
             raise invalid(

@@ -378,7 +378,8 @@ class LatentGaussianModel(EncoderDecoder):
             Mattei & Frellsen (2019), MIWAE, arXiv 1812.02633, section 3.
         """
         owner = f"{type(self).__name__}.impute"
-        if not hasattr(x, "iloc"):
+        table = self.table
+        if table is None or not hasattr(x, "iloc"):
             raise invalid("x", owner, "a DataFrame", f"a {type(x).__name__}")
 
         def imputed(inputs, number, count, seed):
@@ -393,15 +394,15 @@ class LatentGaussianModel(EncoderDecoder):
             tf.constant(new_seed(seed)),
         )
         # Known values stay as they are, to the last digit.
-        filled = self.table.frame_of(values).set_axis(x.index)
-        for column in self.table.encoded:
+        filled = table.frame_of(values).set_axis(x.index)
+        for column in table.encoded:
             known = x[column.name].notna()
             if known.any():
                 filled[column.name] = filled[column.name].where(
                     ~known, x[column.name]
                 )
-        if self.table.target and self.table.target in x:
-            filled[self.table.target] = x[self.table.target]
+        if table.target and table.target in x:
+            filled[table.target] = x[table.target]
         return filled
 
     @checked(num_samples=Optional(Integer(1)), seed=SEED)

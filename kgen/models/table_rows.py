@@ -8,6 +8,7 @@ import numpy as np
 
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.models.draws import new_seed
+from kgen.tables import Table
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -24,6 +25,7 @@ Draw = Callable[[int, Any, int], np.ndarray]
 
 def sample(
     model: "GenerativeModel",
+    table: Table,
     draw: Draw,
     num_samples: int,
     labels: Any,
@@ -36,7 +38,8 @@ def sample(
     draws from the model's distribution given the conditions.
 
     Args:
-        model: The model, which has a table.
+        model: The model.
+        table: Its table.
         draw: Function of a number of rows, their labels and a seed, to rows as
             they are encoded.
         num_samples: How many.
@@ -51,18 +54,28 @@ def sample(
     owner = f"{type(model).__name__}.sample"
     seed = new_seed(seed)
     conditions = dict(conditions or {})
-    _check(conditions, model.table, owner)
+    _check(conditions, table, owner)
     if labels is None and model.conditional:
-        labels = _target_label(conditions, model.table, owner)
-    if not conditions:
-        chosen = _labels(model, labels, num_samples, seed, owner)
-        rows = model.rows_of(draw(num_samples, chosen, seed), chosen)
-        return model.table.with_gaps(rows, seed) if _adds_gaps(model) else rows
-    import pandas as pd
+        labels = _target_label(conditions, table, owner)
 
+    def rows(count, seed):
+        chosen = _labels(model, table, labels, count, seed, owner)
+        drawn = table.decode(draw(count, chosen, seed), chosen)
+        # A model that has learned gaps itself needs no others.
+        return drawn if model.draws_gaps else table.with_gaps(drawn, seed)
+
+    if not conditions:
+        return rows(num_samples, seed)
     if labels is not None and np.ndim(labels):
         expected = "one for all rows, together with `conditions`"
         raise invalid("labels", owner, expected, f"{len(labels)}")
+    return _until_met(rows, num_samples, seed, conditions, owner)
+
+
+def _until_met(rows, num_samples, seed, conditions, owner):
+    """Draws rows until enough of them meet the conditions."""
+    import pandas as pd
+
     found: list = []
     have = drawn = 0
     while have < num_samples:
@@ -74,19 +87,13 @@ def sample(
         share = have / drawn if have else 0.1
         size = int(np.clip((num_samples - have) / share * 1.2, _LEAST, _MOST))
         part_seed = int(np.random.default_rng([seed, drawn]).integers(2**31))
-        chosen = _labels(model, labels, size, part_seed, owner)
-        rows = model.rows_of(draw(size, chosen, part_seed), chosen)
-        found.append(rows[_meets(rows, conditions)])
+        part = rows(size, part_seed)
+        found.append(part[_meets(part, conditions)])
         have, drawn = have + len(found[-1]), drawn + size
     return pd.concat(found, ignore_index=True).iloc[:num_samples]
 
 
-def _adds_gaps(model):
-    """Whether gaps are drawn beside the model: it has not learned them itself."""
-    return not model.draws_gaps
-
-
-def _labels(model, labels, count, seed, owner):
+def _labels(model, table, labels, count, seed, owner):
     """`count` labels; drawn as frequent as in training where none are given."""
     if not model.conditional:
         if labels is not None:
@@ -95,7 +102,7 @@ def _labels(model, labels, count, seed, owner):
             )
         return None
     if labels is None:
-        shares = np.asarray(model.table.class_shares)
+        shares = np.asarray(table.class_shares)
         rng = np.random.default_rng(seed)
         labels = rng.choice(len(shares), size=count, p=shares / shares.sum())
     return model.labels_for(count, labels, "sample")

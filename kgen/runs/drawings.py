@@ -83,10 +83,8 @@ def draw_rows(
     kinds = model.table.figured_kinds
     plots.marginals(real, synthetic, kinds, directory / "marginals.png")
     plots.correlations(
-        *(
-            metrics.tables.correlations(rows, kinds)
-            for rows in (real, synthetic)
-        ),
+        metrics.tables.correlations(real, kinds),
+        metrics.tables.correlations(synthetic, kinds),
         directory / "correlations.png",
     )
     if real.isna().any(axis=None) or synthetic.isna().any(axis=None):
@@ -130,8 +128,8 @@ def draw_codes(
         title=f"Codes of {len(z)} examples",
         log_prior=getattr(model, "log_prior", None),
     )
-    compares = model.table is None and train is not None
-    if isinstance(model, kgen.Autoencoder) and compares:
+    is_autoencoder = isinstance(model, kgen.Autoencoder)
+    if is_autoencoder and train is not None and model.table is None:
         draw_errors(model, train, dataset, directory / "errors.png")
     if not plots.is_picture(model.input_shapes[0]):
         return

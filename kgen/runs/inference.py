@@ -51,8 +51,7 @@ class Result:
             write_rows(self.frame, file)
         elif file.suffix == ".npz":
             with files.new_file(file) as temporary:
-                # No array has the name of an argument.
-                np.savez(temporary, **self.arrays)  # type: ignore[arg-type]
+                np.savez(temporary, **self.arrays)
         elif self.title:
             plots.pairs(self.arrays, file, self.title)
         else:

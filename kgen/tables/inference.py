@@ -13,7 +13,6 @@ from kgen.tables.encodings import (
     Categories,
     Constant,
     Count,
-    Encoding,
     Levels,
 )
 from kgen.tables.numbers import NUMBERS
@@ -111,7 +110,7 @@ def _unit_of(summary):
     return 1.0
 
 
-def _encoding_of(summary, column, numbers, max_categories) -> Encoding:
+def _encoding_of(summary, column, numbers, max_categories):
     if not summary.known:
         warnings.warn(
             f"Column `{summary.name}` has no values: nothing can be learned of it.",

@@ -60,10 +60,14 @@ class Quantiles(Encoding):
         # A value that occurs once is a point of a continuous distribution.
         half = 0.5 * (counts - 1) / len(values)
         kept = _knots(middle, counts / len(values))
-        scores = [ndtri(p[kept]) for p in (middle - half, middle + half)]
+        lower, upper = (
+            tuple(ndtri(ranks[kept]).tolist())
+            for ranks in (middle - half, middle + half)
+        )
         return cls(
-            tuple(points[kept].tolist()),
-            *(tuple(score.tolist()) for score in scores),
+            values=tuple(points[kept].tolist()),
+            lower=lower,
+            upper=upper,
             slope=1.0 / float(np.std(values)),
         )
 
@@ -219,17 +223,14 @@ class Modes(Encoding):
             random_state=0,
         ).fit((some[:, None] - mean) / stddev)
         kept = mixture.weights_ > 0.005
+        means = mean + stddev * mixture.means_[kept, 0]
+        stddevs = stddev * np.sqrt(mixture.covariances_[kept, 0, 0])
         return cls(
-            *(
-                tuple(part[kept].tolist())
-                for part in (
-                    np.log(mixture.weights_),
-                    mean + stddev * mixture.means_[:, 0],
-                    stddev * np.sqrt(mixture.covariances_[:, 0, 0]),
-                )
-            ),
-            float(values.min()),
-            float(values.max()),
+            log_weights=tuple(np.log(mixture.weights_[kept]).tolist()),
+            means=tuple(means.tolist()),
+            stddevs=tuple(stddevs.tolist()),
+            low=float(values.min()),
+            high=float(values.max()),
         )
 
     @property
@@ -259,4 +260,8 @@ class Modes(Encoding):
 
 
 # What the numbers of a table can be encoded by.
-NUMBERS = {"quantiles": Quantiles, "standard": Standard, "modes": Modes}
+NUMBERS: dict[str, type[Quantiles] | type[Standard] | type[Modes]] = {
+    "quantiles": Quantiles,
+    "standard": Standard,
+    "modes": Modes,
+}

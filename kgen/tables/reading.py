@@ -144,7 +144,7 @@ def _in_words(path):
         ) from error
 
 
-def _check_header(path) -> str:
+def _check_header(path):
     """Returns what separates the columns, or raises without names of columns."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:

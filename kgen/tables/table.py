@@ -166,7 +166,7 @@ class Table:
         """The target's classes as text, in the order of their numbers."""
         if self.target_column is None:
             return ()
-        return tuple(self.target_column.encoding.values)
+        return tuple(getattr(self.target_column.encoding, "values", ()))
 
     @property
     def text_columns(self) -> list[str]:
