@@ -42,6 +42,7 @@ setup(
         "tensorflow>=2.21",
         "tensorflow-datasets>=4.9.10",
         "tensorflow-serving-api>=2.21",
+        "threadpoolctl>=3.5",  # scikit-learn needs it, too
     ],
     extras_require={
         "test": [
