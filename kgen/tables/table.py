@@ -1,6 +1,8 @@
 """A table: its columns, and its rows as numbers that a model can learn."""
 
 import collections
+import functools
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -376,6 +378,17 @@ class Table:
         return values
 
     # Files
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other one encodes the same columns alike."""
+        return isinstance(other, Table) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @functools.cached_property
+    def _text(self):
+        return json.dumps(self.get_config(), sort_keys=True, default=str)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of `__init__`, which JSON can hold."""
