@@ -91,7 +91,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         numbers: str = "quantiles",
         latent_dim: int = 16,
         hidden_units: tuple[int, ...] = (256, 256),
-        kl_weight: float = 0.1,
+        kl_weight: float = 0.3,
         prior: str | None = "mixture:20",
         learning_rate: float = 2e-3,
         epochs: int = 100,

@@ -134,7 +134,9 @@ class Table:
                 }
             for name, summary in summaries.items():
                 summary.update(frame[name])
-            patterns.update(_patterns_of(frame, patterns))
+            # Rows without a class are left out.
+            others = frame.drop(columns=target) if target else frame
+            patterns.update(_patterns_of(others))
         columns = [
             inference.column_of(summary, numbers, max_categories)
             for summary in summaries.values()
@@ -480,7 +482,7 @@ def _check_kinds(kinds, target, found):
         raise unknown_name("target", "Table.infer", found, target)
 
 
-def _patterns_of(frame, known):
+def _patterns_of(frame):
     """How often which columns are missing together; at most so many new ones."""
     missing = frame.isna()
     if not missing.to_numpy().any():
