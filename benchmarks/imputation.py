@@ -140,7 +140,7 @@ class Kgen:
         import kgen
 
         options = {} if epochs is None else {"epochs": epochs}
-        self.model = kgen.sklearn.TableSynthesizer(seed=seed, **options)
+        self.model = kgen.sklearn.TableSynthesizer(random_state=seed, **options)
 
     def fill(self, rows, columns):
         return self.model.fit(rows).impute(rows)

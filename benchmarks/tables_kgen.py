@@ -16,10 +16,10 @@ class Kgen:
         import kgen
 
         self.seed = seed
-        self.model = kgen.sklearn.TableSynthesizer(seed=seed, **options)
+        self.model = kgen.sklearn.TableSynthesizer(random_state=seed, **options)
 
     def fit(self, rows, columns, target):
-        self.model.fit(rows, target=target)
+        self.model.fit(rows)
 
     def sample(self, count):
         return self.model.sample(count, seed=self.seed)
