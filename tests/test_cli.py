@@ -1571,3 +1571,72 @@ def test_a_run_behind_a_link_and_with_an_odd_name(plain):
     kgen("train", "vae", "--resume", "--out", "link", "--epochs", 2)
     kgen("sample", name, "--out", f"{name}.npz")
     assert not pathlib.Path("link", locks.NAME).exists()
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A table's file, and a run of it."""
+    folder = tmp_path_factory.mktemp("people")
+    rng = np.random.default_rng(0)
+    with open(folder / "people.csv", "w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["city", "age", "income"])
+        for _ in range(200):
+            city = rng.choice(["Bonn", "Ulm"])
+            income = "" if rng.random() < 0.2 else f"{rng.gamma(2.0):.2f}"
+            lines.writerow([city, rng.integers(18, 80), income])
+    source = ("--data", folder / "people.csv", "--out", folder / "run")
+    with quick.pictures():
+        kgen("train", "vae", *SMALL[2:], *source, "--epochs", 2)
+    return folder
+
+
+def rows_of(file):
+    with open(file, newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_a_table_is_trained_sampled_and_filled(people):
+    run, out = people / "run", people / "rows.csv"
+    assert config(run)["network"] == "dense"
+    assert (run / "marginals.png").exists()
+    options = ("--where", "city=Ulm", "--where", "age=30..50")
+    kgen("sample", run, "--num", 20, "--out", out, *options)
+    rows = rows_of(out)
+    assert len(rows) == 20 and {row["city"] for row in rows} == {"Ulm"}
+    assert all(30 <= int(row["age"]) <= 50 for row in rows)
+    filled = people / "filled.csv"
+    text = kgen("impute", run, "--data", people / "people.csv", "--out", filled)
+    before, after = rows_of(people / "people.csv"), rows_of(filled)
+    gaps = sum(not row["income"] for row in before)
+    assert f"{gaps} gaps in 200 rows" in text
+    assert all(row["income"] for row in after)
+    assert [row["age"] for row in after] == [row["age"] for row in before]
+    line = refused("sample", run, "--out", people / "rows.png")
+    assert "is of a table" in line and ".csv" in line
+
+
+def test_a_table_is_judged(people):
+    kgen(
+        "evaluate",
+        people / "run",
+        "--num-samples",
+        160,
+        "--extractor",
+        "pixels",
+    )
+    metrics = json.loads((people / "run" / "metrics.json").read_text())
+    found = metrics[0]["metrics"]
+    assert 0 < found["column_shapes"]["value"] <= 1
+    assert found["telling_apart"]["floor"] < 0.8
+    assert found["valid_rows"]["value"] == 1
+
+
+def test_tables_are_refused_in_words(people, tmp_path):
+    data = ("--data", people / "people.csv")
+    line = refused("train", "vae", *data, "--target", "town")
+    assert "'city'" in line
+    line = refused("train", "vae", *data, "--network", "conv")
+    assert '"dense" for a table' in line
+    line = refused("train", "vae", "--target", "city")
+    assert "no table" in line

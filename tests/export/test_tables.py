@@ -1,0 +1,143 @@
+"""Exports of models of tables: a tensor for each column, by its name."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kgen
+from kgen.data import Table
+from tests.export.server import Model
+
+ROWS = 120
+SMALL = {"hidden_units": (8,), "latent_dim": 2}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "city": rng.choice(["Bonn", "K\u00f6ln"], ROWS),
+            # Names that are no names of tensors, or those of other inputs.
+            "status quo (x)": np.where(
+                rng.random(ROWS) < 0.2, np.nan, rng.normal(size=ROWS)
+            ),
+            "labels": rng.integers(0, 1000, ROWS),
+            "1st": pd.date_range("2024-01-01", periods=ROWS, freq="D"),
+            "member": rng.random(ROWS) < 0.5,
+        }
+    )
+
+
+INPUTS = {
+    "city": "city",
+    "status quo (x)": "status_quo__x_",
+    "labels": "labels_",
+    "1st": "column_1st",
+    "member": "member",
+}
+
+
+@pytest.fixture(scope="module")
+def vae(frame):
+    vae = kgen.create_model("vae", table=Table.infer(frame), seed=0, **SMALL)
+    vae.compile()
+    vae.fit(frame, epochs=2, verbose=0)
+    return vae
+
+
+@pytest.fixture(scope="module")
+def served(vae, frame, server, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "1"
+    vae.export(path, examples=frame)
+    return Model(server, path)
+
+
+def given(frame):
+    """The inputs of a request, as a client would make them."""
+    return {
+        "city": np.array([x.encode() for x in frame["city"]], object),
+        "status_quo__x_": frame["status quo (x)"].to_numpy("float64"),
+        "labels_": frame["labels"].to_numpy("float64"),
+        "column_1st": np.array(
+            [(day - pd.Timestamp(0)).days for day in frame["1st"]], "float64"
+        ),
+        "member": frame["member"].to_numpy("float64"),
+    }
+
+
+def test_it_answers_as_python_does(vae, served, frame):
+    inputs = served.signatures["serving_default"].inputs
+    assert set(inputs) == set(INPUTS.values())
+    found = served("encode", **given(frame[:9]))
+    mean, log_var = vae.posterior(frame[:9])
+    np.testing.assert_allclose(found["mean"], mean, atol=1e-5)
+    np.testing.assert_allclose(found["log_var"], log_var, atol=1e-5)
+    found = served("serving_default", **given(frame[:9]))
+    rebuilt = vae.reconstruct(frame[:9])
+    assert [x.decode() for x in found["city"]] == list(rebuilt["city"])
+    np.testing.assert_allclose(found["labels_"], rebuilt["labels"], atol=0.51)
+
+
+def test_rows_are_drawn_as_in_python(vae, served):
+    found = served("sample", num_samples=np.int32(50), seed=np.int32(3))
+    rows = vae.sample(50, seed=3)
+    assert [x.decode() for x in found["city"]] == list(rows["city"])
+    np.testing.assert_array_equal(found["member"] > 0.5, rows["member"])
+    known = rows["status quo (x)"].notna()  # Python adds the gaps
+    np.testing.assert_allclose(
+        found["status_quo__x_"][known], rows["status quo (x)"][known], rtol=1e-4
+    )
+
+
+def test_gaps_and_what_is_unknown(vae, served, frame):
+    row = frame[:1].assign(**{"city": "Ulm", "status quo (x)": np.nan})
+    inputs = given(row)
+    found = served("encode", **inputs)["mean"]
+    np.testing.assert_allclose(found, vae.posterior(row)[0], atol=1e-5)
+    inputs["city"] = np.array([b""], object)
+    np.testing.assert_allclose(
+        served("encode", **inputs)["mean"], found, atol=1e-6
+    )
+    inputs["labels_"] = np.array([np.inf])
+    with pytest.raises(RuntimeError, match="finite numbers or NaN"):
+        served("encode", **inputs)
+
+
+def test_the_request_and_the_card_tell_of_columns(served):
+    body = json.loads(
+        (served.path / "assets.extra" / "request.json").read_text()
+    )
+    assert set(body["inputs"]) == set(INPUTS.values())
+    assert body["inputs"]["city"][0] in ("Bonn", "K\u00f6ln")
+    card = json.loads((served.path / "model.json").read_text())
+    columns = {x["column"]: x for x in card["table"]["columns"]}
+    assert {name: x["input"] for name, x in columns.items()} == INPUTS
+    assert columns["city"]["values"] == ["Bonn", "K\u00f6ln"]
+    assert columns["1st"]["unit"] == "86400 seconds since 1970, in UTC"
+
+
+def test_a_classifier_and_a_generator(frame, server, tmp_path):
+    table = Table.infer(frame, target="city")
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    model.export(tmp_path / "classifier")
+    inputs = given(frame[:9])
+    del inputs["city"]
+    found = Model(server, tmp_path / "classifier")("serving_default", **inputs)
+    np.testing.assert_allclose(
+        found["probabilities"],
+        np.exp(model.predict_log_proba(frame[:9])),
+        atol=1e-5,
+    )
+    gan = kgen.create_model("gan", table=Table.infer(frame), **SMALL)
+    gan.export(tmp_path / "gan")
+    served = Model(server, tmp_path / "gan")
+    found = served("sample", num_samples=np.int32(20), seed=np.int32(1))
+    cities = [x.decode() for x in found["city"]]
+    assert cities == list(gan.sample(20, seed=1)["city"])
