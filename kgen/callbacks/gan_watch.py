@@ -7,6 +7,7 @@ import numpy as np
 
 from kgen.callbacks.examples import check_model, checked_examples
 from kgen.callbacks.messages import Messages
+from kgen.models import table_rows
 from kgen.params import Integer, Number, checked
 
 _WON = (
@@ -95,7 +96,7 @@ class GANWatch(keras.callbacks.Callback):
         count = len(self.x)
         labels = self.model.labels_in_turn(count)
         samples = self.model.sample(count, labels=labels, seed=0)
-        samples = self.model.as_array(samples)
+        samples = table_rows.as_array(self.model, samples)
         ratio = np.min(_distances(samples) / np.maximum(self._distances, 1e-12))
         text = _COLLAPSED.format(ratio=ratio)
         # An untrained generator's are alike, too: while that changes, it learns.

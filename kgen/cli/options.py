@@ -123,13 +123,11 @@ class Condition(click.ParamType):
                 f"expected COLUMN=VALUE or COLUMN=LOW..HIGH, got {value!r}"
             )
         low, dots, high = text.partition("..")
-        if not dots:
-            return column, text
-        try:
-            bounds = float(low or "-inf"), float(high or "inf")
-        except ValueError:
-            self.fail(f"expected numbers in COLUMN=LOW..HIGH, got {value!r}")
-        return column, bounds
+        if dots and not (low and high):
+            self.fail(
+                f"expected both bounds in COLUMN=LOW..HIGH, got {value!r}"
+            )
+        return column, (low, high) if dots else text
 
 
 class Shape(click.ParamType):

@@ -194,6 +194,7 @@ def open_source(
     any_range: bool = False,
     background: str = conversion.WHITE,
     table: Table | None = None,
+    every_row: bool = False,
     **table_options: Any,
 ) -> Source:
     """Opens what `load` takes as `source`.
@@ -206,13 +207,15 @@ def open_source(
             as noisy ones do.
         background: As in `load`.
         table: As in `load`.
+        every_row: Of a table with a target: whether rows without a class are
+            examples, too, with the label -1.
         **table_options: Arguments of `Table.infer`, for a table that is not given.
 
     Returns:
         A `Source`.
     """
     if is_table(source):
-        return _open_table(source, image_shape, table, table_options)
+        return _open_table(source, image_shape, table, table_options, every_row)
     if table is not None or any(table_options.values()):
         raise invalid(
             "table",
@@ -240,7 +243,7 @@ def is_table(source: Any) -> bool:
     return table_files.is_folder(pathlib.Path(os.path.expanduser(source)))
 
 
-def _open_table(source, image_shape, table, options):
+def _open_table(source, image_shape, table, options, every_row):
     if image_shape is not None:
         expected = "None for a table: its rows are no pictures"
         raise invalid("image_shape", "load", expected, image_shape)
@@ -249,7 +252,7 @@ def _open_table(source, image_shape, table, options):
         source = pathlib.Path(os.path.expanduser(source))
         files.check_regular(source)
         name = source.resolve().name.partition(".")[0]
-    table, readers = table_files.find(source, table, options)
+    table, readers = table_files.find(source, table, options, every_row)
     readers = {split: functools.cache(read) for split, read in readers.items()}
     if tuple(readers) == ("train",):
         readers = {"all": readers["train"]}

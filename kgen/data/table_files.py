@@ -21,23 +21,35 @@ _SPLITS = ("train", "validation", "test")
 
 
 def is_folder(path: pathlib.Path) -> bool:
-    """Whether a folder holds a table's splits, such as `train.csv`."""
+    """Whether a folder holds a table's splits, such as `train.csv`, alone.
+
+    A folder of pictures may have a table of their labels beside them.
+    """
+    if not path.is_dir() or any(part.is_dir() for part in path.iterdir()):
+        return False
     return bool(_files_in(path))
 
 
 def _files_in(folder):
-    return {
-        split: folder / f"{split}{ending}"
-        for ending in reading.ENDINGS
-        for split in _SPLITS
-        if (folder / f"{split}{ending}").is_file()
-    }
+    found = {}
+    for split in _SPLITS:
+        paths = [folder / f"{split}{ending}" for ending in reading.ENDINGS]
+        there = [path for path in paths if path.is_file()]
+        if len(there) > 1:
+            raise InvalidArgument(
+                f"{there[0]} and {there[1]} are both the split {split}. Move one of "
+                "them away."
+            )
+        if there:
+            (found[split],) = there
+    return found
 
 
 def find(
     source: Any,
     table: Table | None = None,
     options: Mapping[str, Any] | None = None,
+    every_row: bool = False,
 ) -> tuple[Table, dict[str, Callable[[], Examples]]]:
     """Opens a table.
 
@@ -46,6 +58,9 @@ def find(
         table: The table that the rows are encoded by; None to infer it from the
             source: of a folder, from its `train`.
         options: Arguments of `Table.infer`.
+        every_row: Whether rows without a class of the target are examples, too,
+            with the label -1, and the target may be lacking; else rows without it
+            are left out, since nothing can be trained on them.
 
     Returns:
         The table; and a dictionary from splits to functions that return their
@@ -58,20 +73,20 @@ def find(
         first = splits.get("train", next(iter(splits.values())))
         table = Table.infer(first, **(options or {}))
     readers: dict[str, Callable[[], Examples]] = {
-        split: functools.partial(_read, part, table)
+        split: functools.partial(_read, part, table, every_row)
         for split, part in splits.items()
     }
     return table, readers
 
 
-def _read(source, table):
+def _read(source, table, every_row):
     """The rows of a source, encoded; in memory, or in a file if they are many."""
     labels = []
     # Linux keeps the bytes of a removed file until its map is closed.
     with tempfile.TemporaryDirectory(prefix="kgen-") as directory:
         path = pathlib.Path(directory, "rows")
         with open(path, "wb") as file:
-            for part in _encoded_parts(source, table, labels):
+            for part in _encoded_parts(source, table, labels, every_row):
                 _check_room(directory, part.nbytes)
                 file.write(part.tobytes())
         shape = (path.stat().st_size // (4 * table.shape[0]), *table.shape)
@@ -86,10 +101,13 @@ def _read(source, table):
     return Examples(found, np.concatenate(labels) if labels else None)
 
 
-def _encoded_parts(source, table, labels):
+def _encoded_parts(source, table, labels, every_row):
     left_out = 0
     for frame in reading.frames(source, as_text=table.text_columns):
-        if table.target:
+        if every_row:
+            if table.target in frame.columns:
+                labels.append(table.labels_of(frame, "load", any_class=True))
+        elif table.target:
             table.check_columns(frame, [table.target], "load")
             known = frame[table.target].notna()
             left_out += int((~known).sum())
@@ -104,7 +122,7 @@ def _encoded_parts(source, table, labels):
             "left out.",
             stacklevel=2,
         )
-    if table.target and not labels:
+    if table.target and not labels and not every_row:
         raise InvalidArgument(
             f"No row has a value of the target `{table.target}`."
         )

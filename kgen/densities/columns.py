@@ -11,7 +11,7 @@ from tensorflow import Tensor
 from kgen.densities.base import ClosedForm
 from kgen.errors import invalid
 from kgen.losses import gaussian_log_prob
-from kgen.losses.columns import flags_of, places
+from kgen.losses.columns import count_log_prob, flags_of, places
 from kgen.params import Instance, Number, Optional, checked
 from kgen.tables import Table
 from kgen.tables.encodings import BOOLEAN, CATEGORY, COUNT, NUMBER
@@ -94,7 +94,7 @@ class NaiveColumns(ClosedForm):
             NUMBER: gaussian_log_prob,
             CATEGORY: lambda x, log_p, _: x * log_p,
             BOOLEAN: lambda x, logit, _: x * logit - tf.nn.softplus(logit),
-            COUNT: _count_log_prob,
+            COUNT: count_log_prob,
         }
         for kind, function in functions.items():
             at = self._at[kind]
@@ -187,19 +187,6 @@ class NaiveColumns(ClosedForm):
         config = dict(config)
         config["table"] = keras.saving.deserialize_keras_object(config["table"])
         return cls(**config)
-
-
-def _count_log_prob(x, log_mean, log_r):
-    """log p of counts k, x = log(1 + k): negative binomial."""
-    k, r = tf.round(tf.math.expm1(x)), tf.exp(log_r)
-    log_sum = tf.math.log(r + tf.exp(log_mean))
-    return (
-        tf.math.lgamma(k + r)
-        - tf.math.lgamma(r)
-        - tf.math.lgamma(k + 1.0)
-        + r * (log_r - log_sum)
-        + k * (log_mean - log_sum)
-    )
 
 
 def _draw_number(mean, log_var, seed):

@@ -21,6 +21,7 @@ from kgen.data.examples import (
 from kgen.errors import invalid
 from kgen.evaluation.estimates import check_finite
 from kgen.extractors import Extractor
+from kgen.models import table_rows
 from kgen.params import SEED, Instance, Integer, Optional, checked
 
 _CHUNK = 1000  # samples at a time
@@ -296,7 +297,7 @@ class Evidence:
             stop = min(start + _CHUNK, self.num_samples)
             part = None if labels is None else labels[start:stop]
             x = self.model.sample(stop - start, labels=part, seed=int(seed))
-            x = self.model.as_array(x)
+            x = table_rows.as_array(self.model, x)
             check_finite("samples", x)
             # As a file of the picture would hold it.
             yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, part

@@ -49,13 +49,12 @@ class Group:
 
     def suits(self, model: keras.Model) -> bool:
         """Whether models of this kind can have the metrics."""
-        if self.of_tables and model.table is None:
-            return False
-        return hasattr(model, self.method)
+        has_table = getattr(model, "table", None) is not None
+        return hasattr(model, self.method) and (has_table or not self.of_tables)
 
     def misfit(self, model: keras.Model) -> str:
         """Why a model that the group does not suit can't have the metrics."""
-        if self.of_tables and model.table is None:
+        if hasattr(model, self.method):
             return f"this {type(model).__name__} is of no table"
         return f"a {type(model).__name__} has no method `{self.method}`"
 

@@ -58,6 +58,34 @@ def flags_of(table: Table) -> tuple[np.ndarray, np.ndarray]:
     return np.array(can_miss, "float32"), np.array(owners, "int32")
 
 
+def count_log_prob(x: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
+    """log p of counts under a negative binomial.
+
+    In float64: of large counts, large numbers are subtracted from each other.
+
+    Args:
+        x: Tensor, `log(1 + count)`.
+        log_mean: Tensor, the logarithm of the mean.
+        log_r: Tensor, that of the dispersion r; the variance is
+            `mean + mean^2 / r`.
+
+    Returns:
+        Tensor of the shape to which these broadcast, float64, nats.
+    """
+    x, log_mean, log_r = (
+        tf.cast(each, "float64") for each in (x, log_mean, log_r)
+    )
+    k, r = tf.round(tf.math.expm1(x)), tf.exp(log_r)
+    log_sum = ops.logaddexp(log_r, log_mean)
+    return (
+        tf.math.lgamma(k + r)
+        - tf.math.lgamma(r)
+        - tf.math.lgamma(k + 1.0)
+        + r * (log_r - log_sum)
+        + k * (log_mean - log_sum)
+    )
+
+
 @keras.saving.register_keras_serializable(package="kgen")
 class Columns(Likelihood):
     """A row of a table: independent columns, given z.
@@ -160,18 +188,8 @@ class Columns(Likelihood):
 
     def _counts_log_prob(self, x, parameters):
         x, log_mean, known = self._parts(x, parameters, COUNT)
-        count = tf.round(tf.math.expm1(x))
-        log_r = self.log_dispersion
-        r = tf.exp(log_r)
-        log_sum = tf.math.log(r + tf.exp(log_mean))
-        log_prob = (
-            tf.math.lgamma(count + r)
-            - tf.math.lgamma(r)
-            - tf.math.lgamma(count + 1.0)
-            + r * (log_r - log_sum)
-            + count * (log_mean - log_sum)
-        )
-        return known * log_prob
+        log_prob = count_log_prob(x, log_mean, self.log_dispersion)
+        return known * tf.cast(log_prob, "float32")
 
     def mean(self, parameters: Tensor) -> Tensor:
         """E[x|z]: means of numbers, probabilities of categories; no gaps."""

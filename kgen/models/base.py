@@ -127,8 +127,9 @@ class GenerativeModel(Trained):
             return x
         owner = f"{type(self).__name__}.{method}"
         rows = self.table.encode(x, owner)
-        trains = self.needs_labels and method in ("fit", "evaluate")
-        if not (self.conditional or trains):
+        # A classifier is only given classes to learn them, or to be judged.
+        wants = method in ("fit", "evaluate") or not self.needs_labels
+        if not (self.conditional and wants):
             return rows
         return rows, self.table.labels_of(x, owner)
 
@@ -140,10 +141,6 @@ class GenerativeModel(Trained):
             labels: `n` integers for the target, or None.
         """
         return x if self.table is None else self.table.decode(x, labels)
-
-    def as_array(self, examples: Any) -> np.ndarray:
-        """Examples that a method returned, as an array: of rows, encoded."""
-        return examples if self.table is None else self.table.encode(examples)
 
     def unpack(self, data: Any, values: bool = False) -> tuple[Any, tf.Tensor]:
         """Splits a batch into the networks' inputs and the examples.

@@ -1,6 +1,7 @@
 """What a density of each class and P(y) can do once they are known."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from kgen import arrays
 from kgen.arrays import Labels
 from kgen.errors import invalid
 from kgen.export import guards
-from kgen.models import batches, checks, graph_checks
+from kgen.models import batches, checks, graph_checks, table_rows
 from kgen.models.draws import new_seed
 from kgen.models.outliers import OutlierScorer
 from kgen.params import Integer, checked
@@ -192,6 +193,7 @@ class BayesRule(OutlierScorer):
         num_samples: int,
         labels: Labels | None = None,
         seed: int | None = None,
+        conditions: Mapping[str, Any] | None = None,
     ) -> Any:
         """Examples from the model: y from P(y), x from p(x|y).
 
@@ -200,12 +202,29 @@ class BayesRule(OutlierScorer):
             labels: Integer or `num_samples` integers; None to draw them.
             seed: Integer; the same one gives the same examples, also from the
                 exported model. None for new ones at each call.
+            conditions: As in `VAE.sample`, for a table.
 
         Returns:
             Array of shape `(num_samples, *input_shape)`. Pictures are clipped
             to [0, 1]. Of a table, a DataFrame.
         """
+        table_rows.check_conditions(self, conditions)
+        if self.table is not None:
+            return table_rows.sample(
+                self,
+                self.table,
+                self._draw_examples,
+                num_samples,
+                labels,
+                seed,
+                conditions,
+            )
         seed = new_seed(seed)
+        labels = self._classes(num_samples, labels, seed)
+        return self._draw_examples(num_samples, labels, seed)
+
+    def _classes(self, num_samples, labels, seed):
+        """The classes of samples, drawn from P(y) where none are given."""
         prior = np.exp(self.class_prior.log_prior.numpy())
         if labels is None:
             draws = np.random.default_rng(seed)
@@ -216,8 +235,10 @@ class BayesRule(OutlierScorer):
             owner = f"{type(self).__name__}.sample"
             expected = "classes that the prior allows for"
             raise invalid("labels", owner, expected, impossible[0])
-        drawn = self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
-        return self.rows_of(drawn, labels)
+        return labels
+
+    def _draw_examples(self, num_samples, labels, seed):
+        return self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
 
     @property
     def table(self) -> Table | None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kgen import arrays
 from kgen.arrays import Labels
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument
 from kgen.models import batches, table_rows
 from kgen.models.available import available_if
 from kgen.models.base import GenerativeModel
@@ -215,17 +215,13 @@ class CodeSampler(GenerativeModel):
 
             rows = vae.sample(100, conditions={"species": "Adelie"}, seed=0)
         """
+        table_rows.check_conditions(self, conditions)
         if self.table is not None:
             drawn = functools.partial(
                 self._draw_examples, noise=noise is not False
             )
             return table_rows.sample(
                 self, self.table, drawn, num_samples, labels, seed, conditions
-            )
-        if conditions is not None:
-            owner = f"{type(self).__name__}.sample"
-            raise invalid(
-                "conditions", owner, "None without a table", conditions
             )
         labels = self.labels_for(num_samples, labels, "sample")
         return self._draw_examples(

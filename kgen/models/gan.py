@@ -308,6 +308,7 @@ class GAN(Adversarial):
         Raises:
             InvalidArgument: As in `VAE.sample`.
         """
+        table_rows.check_conditions(self, conditions)
         if self.table is not None:
             return table_rows.sample(
                 self,
@@ -317,10 +318,6 @@ class GAN(Adversarial):
                 labels,
                 seed,
                 conditions,
-            )
-        if conditions is not None:
-            raise invalid(
-                "conditions", "GAN.sample", "None without a table", conditions
             )
         labels = self.labels_for(num_samples, labels, "sample")
         return self._draw_examples(num_samples, labels, new_seed(seed))

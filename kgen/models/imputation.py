@@ -1,13 +1,59 @@
 """Fills the gaps of a table's rows by importance sampling, on tensors."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 from tensorflow import Tensor
 
+from kgen.errors import invalid
+from kgen.models import batches
 from kgen.models.estimates import importance_weights
+
+if TYPE_CHECKING:  # slow to import
+    import pandas as pd
+
+# Numbers that are decoded at a time: rows, draws for each, and a row's numbers.
+_NUMBERS = 10_000_000
+
+
+def impute(
+    model: Any, x: Any, num_samples: int, draw: bool, seed: int
+) -> "pd.DataFrame":
+    """Fills gaps; see `LatentGaussianModel.impute`."""
+    owner = f"{type(model).__name__}.impute"
+    if not hasattr(x, "iloc"):
+        raise invalid("x", owner, "a DataFrame", f"a {type(x).__name__}")
+    table = model.table
+
+    def method(inputs, number, count, seed):
+        return imputed(model, inputs, number, count, seed, draw)
+
+    method.__name__ = f"imputed_{draw}"  # by which traces are kept
+    rows = _NUMBERS // (num_samples * table.shape[0])
+    inputs = batches.of(model, x, max(rows, 1))
+    arguments = tf.constant(num_samples), tf.constant(seed)
+    values = batches.apply(model, method, inputs, *arguments)
+    filled, whole = table.frame_of(values).set_axis(x.index), x.copy()
+    for column in table.encoded:
+        if x[column.name].isna().any():
+            whole[column.name] = _merged(x[column.name], filled[column.name])
+    return whole
+
+
+def _merged(known, filled):
+    """A column's known values, and others where these are missing."""
+    import pandas as pd
+
+    made = known.astype(object).where(known.notna(), filled.astype(object))
+    dtype = known.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        new = pd.Index(made.unique()).difference(dtype.categories)
+        dtype = pd.CategoricalDtype(dtype.categories.append(new), dtype.ordered)
+    elif not known.notna().any():
+        dtype = filled.dtype
+    return made.astype(dtype)
 
 
 def imputed(

@@ -21,8 +21,6 @@ from kgen.priors import Divergence, Flow, NormalPrior, Posterior, Prior
 
 # Draws of z for the ELBO of an outlier's score.
 _SCORE_DRAWS = 8
-# Rows and draws for each that are decoded at a time, to fill gaps.
-_IMPUTED = 100_000
 
 
 class LatentGaussianModel(EncoderDecoder):
@@ -364,8 +362,8 @@ class LatentGaussianModel(EncoderDecoder):
             seed: Integer for the draws, or None.
 
         Returns:
-            DataFrame with the columns of the table, and the rows and known values
-            of x.
+            A copy of x without gaps in the columns of the table. Known values, other
+            columns and the index stay as they are.
 
         Raises:
             InvalidArgument: If x is no DataFrame of such rows.
@@ -377,33 +375,7 @@ class LatentGaussianModel(EncoderDecoder):
         References:
             Mattei & Frellsen (2019), MIWAE, arXiv 1812.02633, section 3.
         """
-        owner = f"{type(self).__name__}.impute"
-        table = self.table
-        if table is None or not hasattr(x, "iloc"):
-            raise invalid("x", owner, "a DataFrame", f"a {type(x).__name__}")
-
-        def imputed(inputs, number, count, seed):
-            return imputation.imputed(self, inputs, number, count, seed, draw)
-
-        imputed.__name__ = f"imputed_{draw}"  # by which traces are kept
-        values = self._apply(
-            imputed,
-            x,
-            max(1, _IMPUTED // num_samples),
-            tf.constant(num_samples),
-            tf.constant(new_seed(seed)),
-        )
-        # Known values stay as they are, to the last digit.
-        filled = table.frame_of(values).set_axis(x.index)
-        for column in table.encoded:
-            known = x[column.name].notna()
-            if known.any():
-                filled[column.name] = filled[column.name].where(
-                    ~known, x[column.name]
-                )
-        if table.target and table.target in x:
-            filled[table.target] = x[table.target]
-        return filled
+        return imputation.impute(self, x, num_samples, draw, new_seed(seed))
 
     @checked(num_samples=Optional(Integer(1)), seed=SEED)
     def outlier_score(

@@ -8,7 +8,7 @@ import numpy as np
 
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.models.draws import new_seed
-from kgen.tables import Table
+from kgen.tables import Table, forms
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -53,23 +53,41 @@ def sample(
     """
     owner = f"{type(model).__name__}.sample"
     seed = new_seed(seed)
-    conditions = dict(conditions or {})
+    conditions = table.typed(conditions or {})
     _check(conditions, table, owner)
     if labels is None and model.conditional:
-        labels = _target_label(conditions, table, owner)
+        labels = _target_labels(conditions, table, owner)
 
     def rows(count, seed):
-        chosen = _labels(model, table, labels, count, seed, owner)
+        chosen = _labels(model, table, labels, count, seed)
         drawn = table.decode(draw(count, chosen, seed), chosen)
         # A model that has learned gaps itself needs no others.
         return drawn if model.draws_gaps else table.with_gaps(drawn, seed)
 
     if not conditions:
         return rows(num_samples, seed)
-    if labels is not None and np.ndim(labels):
+    if np.ndim(labels):
         expected = "one for all rows, together with `conditions`"
         raise invalid("labels", owner, expected, f"{len(labels)}")
     return _until_met(rows, num_samples, seed, conditions, owner)
+
+
+def check_conditions(model: "GenerativeModel", conditions: Any) -> None:
+    """Raises if there are conditions, and the model is of no table."""
+    if conditions is not None and model.table is None:
+        owner = f"{type(model).__name__}.sample"
+        raise invalid("conditions", owner, "None without a table", conditions)
+
+
+def as_array(model: Any, examples: Any) -> np.ndarray:
+    """Examples that a model drew, as an array: rows of a table are encoded.
+
+    Args:
+        model: Any object with a method `sample`.
+        examples: What that returned.
+    """
+    table = getattr(model, "table", None)
+    return examples if table is None else table.encode(examples)
 
 
 def _until_met(rows, num_samples, seed, conditions, owner):
@@ -93,30 +111,34 @@ def _until_met(rows, num_samples, seed, conditions, owner):
     return pd.concat(found, ignore_index=True).iloc[:num_samples]
 
 
-def _labels(model, table, labels, count, seed, owner):
-    """`count` labels; drawn as frequent as in training where none are given."""
-    if not model.conditional:
+def _labels(model, table, labels, count, seed):
+    """`count` labels; drawn as frequent as in training where none are given.
+
+    Args:
+        labels: Integers; or None for all classes, or a set of some.
+    """
+    if model.conditional and (labels is None or isinstance(labels, set)):
+        shares = np.array(table.class_shares)
         if labels is not None:
-            raise invalid(
-                "labels", owner, "None: the model is not conditional", labels
-            )
-        return None
-    if labels is None:
-        shares = np.asarray(table.class_shares)
-        rng = np.random.default_rng(seed)
+            others = [n for n in range(len(shares)) if n not in labels]
+            shares[others] = 0.0
+        rng = np.random.default_rng([seed, 2])  # another stream than z's
         labels = rng.choice(len(shares), size=count, p=shares / shares.sum())
     return model.labels_for(count, labels, "sample")
 
 
-def _target_label(conditions, table, owner):
-    """The class that a condition on the target asks for, taken out of these."""
+def _target_labels(conditions, table, owner):
+    """The classes that a condition on the target asks for, taken out of these."""
     if table.target not in conditions:
         return None
-    value = conditions.pop(table.target)
-    text = str(value)
-    if text not in table.class_names:
-        raise unknown_name("conditions", owner, table.class_names, text)
-    return table.class_names.index(text)
+    wanted = conditions.pop(table.target)
+    found = set()
+    for value in wanted if isinstance(wanted, list) else [wanted]:
+        text = forms.text_of(value)
+        if text not in table.class_names:
+            raise unknown_name("conditions", owner, table.class_names, text)
+        found.add(table.class_names.index(text))
+    return found
 
 
 def _check(conditions, table, owner):
@@ -135,7 +157,7 @@ def _check(conditions, table, owner):
             continue
         known = getattr(column.encoding, "values", ())
         for value in wanted if isinstance(wanted, list) else [wanted]:
-            if known and str(value) not in known:
+            if known and forms.text_of(value) not in known:
                 raise unknown_name("conditions", owner, known, str(value))
 
 
@@ -147,7 +169,8 @@ def _meets(rows, conditions):
         if isinstance(wanted, tuple):
             low, high = wanted
             with _comparable(name, wanted):
-                meets &= ((column >= low) & (column <= high)).to_numpy(bool)
+                between = (column >= low) & (column <= high)
+                meets &= between.to_numpy(bool, na_value=False)
         else:
             values = wanted if isinstance(wanted, list) else [wanted]
             meets &= column.isin(values).to_numpy(bool)

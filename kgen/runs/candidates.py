@@ -86,7 +86,13 @@ def open_candidates(
         settings = run.settings
         is_own = data is None or data_name(data) == settings.data
         shape, background = settings.image_shape, settings.background
-        details = shape, settings.data_dir, False, background, model.table
+        details = (
+            shape,
+            settings.data_dir,
+            False,
+            background,
+            getattr(model, "table", None),
+        )
         try:
             trained_on = open_once(settings.data, *details)
             train = trained_on.examples("train")

@@ -237,7 +237,7 @@ def _data_of(run, model, quantize):
     settings = run.settings
     facts = {"source": settings.data, "split": "train"}
     try:
-        source = settings.source(table=model.table)
+        source = settings.source(table=getattr(model, "table", None))
         train = source.examples("train")
         parts = {"examples": subset(train, _EXAMPLES)}
         if quantize:

@@ -200,6 +200,8 @@ class TrainSettings:
             any_range,
             self.background,
             table,
+            # New rows may be without a class, and each of them is judged.
+            every_row=data is not None and table is not None,
             **({} if table else of_table),
         )
 

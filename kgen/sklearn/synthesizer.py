@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from kgen import optimizers
 from kgen.callbacks import Diverged, Guard
 from kgen.data import Table, pipeline
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, invalid
 from kgen.models import create_model
 from kgen.params import (
     Constraint,
@@ -22,8 +22,12 @@ from kgen.params import (
     Optional,
     Options,
 )
+from kgen.priors import fitting
 from kgen.sklearn.base import new_seed, seeded
 from kgen.tables.numbers import NUMBERS
+
+# Rows for each component of a mixture, at least.
+_ROWS_OF_A_COMPONENT = 10
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -48,8 +52,9 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         kl_weight: Weight of the KL term. With less than 1, codes keep more of a row;
             that they are no longer distributed as N(0, I) is what the mixture is
             for.
-        prior: The density that is fitted to the codes, as in `VAE.fit_prior`; None
-            to sample from N(0, I).
+        prior: The density that is fitted to the codes, as in `VAE.fit_prior`; a
+            mixture has one component for 10 rows at most. None to sample from
+            N(0, I).
         learning_rate: That of Adam at the first step; it falls to 0 by a cosine.
         epochs: How often all rows are gone through, or more often for few rows: until
             there were `min_steps` steps.
@@ -131,10 +136,12 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         for name, constraint in self._constraints.items():
             constraint.check(name, owner, getattr(self, name))
         seed = new_seed(check_random_state(self.random_state))
-        if self.target is not None and hasattr(X, "iloc") and self.target in X:
-            X = X[X[self.target].notna()]
+        self._check_options(owner)
         table = Table.infer(X, self.kinds, self.target, self.numbers, seed=seed)
         rows = table.read(X)
+        if self.target is not None:
+            rows = rows[rows[self.target].notna()]
+        prior = self._prior_for(len(rows), owner)
         x = table.encode(rows, owner)
         labels = None if self.target is None else table.labels_of(rows, owner)
         with seeded(seed):
@@ -154,13 +161,35 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
                     f"The training of `{owner}` diverged. {error.fault} Lower "
                     "`learning_rate`."
                 ) from error
-            if self.prior is not None:
+            if prior is not None:
                 given = x if labels is None else [x, labels]
-                model.fit_prior(given, self.prior, seed=seed)
+                model.fit_prior(given, prior, seed=seed)
         self.table_, self.model_ = table, model
         self.feature_names_in_ = np.array(list(rows.columns), "O")
         self.n_features_in_ = len(self.feature_names_in_)
         return self
+
+    def _check_options(self, owner):
+        given = {"table", *self.get_params(deep=False)}
+        if given.intersection(self.options or ()):
+            raise invalid(
+                "options",
+                owner,
+                "a dictionary of arguments of `create_model`, without the "
+                "estimator's own",
+                self.options,
+            )
+
+    def _prior_for(self, count, owner):
+        """The density to fit to the codes: of few rows, a smaller mixture."""
+        if self.prior is None:
+            return None
+        fitting.named(self.prior, owner)
+        name, _, number = str(self.prior).partition(":")
+        if name != "mixture":
+            return self.prior
+        most = max(1, count // _ROWS_OF_A_COMPONENT)
+        return f"mixture:{min(int(number or 10), most)}"
 
     def _train(self, model, x, labels, seed):
         rows = pipeline.batches(
@@ -218,6 +247,6 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         return self.model_.impute(X, draw=draw, seed=seed)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """The names of the columns that `transform` returns."""
+        """The names of the columns that `transform` returns: those of its input."""
         check_is_fitted(self)
-        return np.array(self.table_.names, "O")
+        return self.feature_names_in_

@@ -9,7 +9,7 @@ import numpy as np
 
 from kgen.errors import invalid
 from kgen.tables import forms
-from kgen.tables.encodings import Encoding, Part
+from kgen.tables.encodings import Constant, Encoding, Part
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -32,6 +32,8 @@ class Column:
             their text.
         categories: All categories of pandas' type `category`, in order.
         ordered: Whether they are ordered.
+        parses_text: Whether text in a column of numbers is read as numbers, and is
+            missing where it is none.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Column:
     originals: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     categories: tuple | None = None
     ordered: bool = False
+    parses_text: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -62,10 +65,13 @@ class Column:
 
     def typed(self, value: Any) -> Any:
         """A value that was typed as text, as the column has it."""
-        if not isinstance(value, str) or self.kind == "datetime":
-            return value
+        if self.kind == "datetime":
+            return forms.timestamp(value, self.dtype)
         if self.encoding.is_text:
-            return self.originals.get(value, value)
+            text = forms.text_of(value)
+            return self.originals.get(text, text)
+        if not isinstance(value, str):
+            return value
         if self.kind == "boolean":
             return {"true": True, "false": False}.get(value.lower(), value)
         try:
@@ -83,12 +89,20 @@ class Column:
         Raises:
             InvalidArgument: If a value is of another kind than the column's.
         """
+        if isinstance(self.encoding, Constant) and self.encoding.value is None:
+            # Nothing is known of it, whatever is in it now.
+            empty = "" if self.encoding.is_text else np.nan
+            return np.full(len(series), empty, object if empty == "" else float)
         if self.encoding.is_text:
             return forms.texts(series)
         try:
             if self.kind == "datetime":
                 return forms.seconds(series) / self.unit
-            return forms.numbers(series)
+            values = forms.numbers(series, self.parses_text)
+            known = values[~np.isnan(values)]
+            if self.kind == "boolean" and not np.isin(known, [0.0, 1.0]).all():
+                raise ValueError("a number that is neither 0 nor 1")
+            return values
         except (ValueError, TypeError) as error:
             expected = f"values of the kind {self.kind} in column `{self.name}`"
             raise invalid("x", owner, expected, error) from error
@@ -110,6 +124,7 @@ class Column:
         else:
             if self.decimals is not None:
                 values = np.round(values, self.decimals)
+            values = self._in_range(values)
             if self.kind == "datetime":
                 return forms.datetimes(
                     values * self.unit, self.dtype, self.name
@@ -118,11 +133,24 @@ class Column:
             if self.kind == "boolean":
                 made = made.map({0.0: False, 1.0: True}).astype(object)
         dtype: Any = self.dtype
+        if made.isna().any() and _holds_no_gaps(dtype):
+            # As pandas does where a column without gaps gets some.
+            dtype = "object" if self.kind == "boolean" else "float64"
         if self.categories is not None:
             dtype = pd.CategoricalDtype(list(self.categories), self.ordered)
         elif dtype == "object":
             made = made.astype(object).where(made.notna(), None)
         return made.astype(dtype).rename(self.name)
+
+    def _in_range(self, values):
+        """Whole numbers within what their type can hold."""
+        name = self.dtype.lower()
+        if not name.startswith(("int", "uint")):
+            return values
+        low, high = np.iinfo(name).min, np.iinfo(name).max
+        # float64 rounds the largest int64 up, out of its range.
+        high = np.nextafter(float(high), 0.0) if high > 2**53 else float(high)
+        return np.clip(values, float(low), high)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the fields, which JSON can hold."""
@@ -141,3 +169,8 @@ class Column:
         if config.get("categories") is not None:
             config["categories"] = tuple(config["categories"])
         return cls(encoding=encoding, **config)
+
+
+def _holds_no_gaps(dtype):
+    """Whether a type of NumPy has no value that marks what is missing."""
+    return str(dtype) == "bool" or str(dtype).startswith(("int", "uint"))

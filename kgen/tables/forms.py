@@ -84,14 +84,31 @@ def seconds(series: "pd.Series") -> np.ndarray:
     Raises:
         ValueError: If there is text that is no date in the form of ISO 8601.
     """
+    found = times(series)
+    if found.dt.tz is not None:
+        found = found.dt.tz_convert("UTC").dt.tz_localize(None)
+    whole = found.to_numpy("datetime64[us]")
+    return np.where(np.isnat(whole), np.nan, whole.astype("int64") / 1e6)
+
+
+def times(series: "pd.Series") -> "pd.Series":
+    """A column of dates, times or text as one of times, with its time zone.
+
+    Text with different offsets is brought to UTC.
+
+    Raises:
+        ValueError: If there is text that is no date in the form of ISO 8601.
+    """
     import pandas as pd
 
-    times = series
-    if not pd.api.types.is_datetime64_any_dtype(series.dtype):
-        form = "ISO8601" if form_of(series) == TEXT else None
-        times = pd.to_datetime(series, format=form)
-    start = pd.Timestamp(0, tz=times.dt.tz)
-    return ((times - start) / pd.Timedelta(seconds=1)).to_numpy("float64")
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return series
+    is_text = form_of(series) == TEXT
+    if not is_text:
+        return pd.to_datetime(series).astype("datetime64[us]")
+    known = series[series.notna()].astype(str)
+    has_offset = known.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$").any()
+    return pd.to_datetime(series, format="ISO8601", utc=bool(has_offset))
 
 
 def datetimes(values: np.ndarray, dtype: str, name: str) -> "pd.Series":
@@ -135,3 +152,22 @@ def text_of(value: Any) -> str:
 def plain(value: Any) -> Any:
     """A value as JSON can hold it: NumPy's numbers as Python's."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def timestamp(value: Any, dtype: str) -> Any:
+    """A time, or its text, as a column of a type has it; what is none, as it is.
+
+    Args:
+        value: A time, date or text.
+        dtype: The column's type.
+    """
+    import pandas as pd
+
+    try:
+        time = pd.Timestamp(value)
+    except (ValueError, TypeError):
+        return value
+    if "," not in dtype:
+        return time
+    zone = pd.api.types.pandas_dtype(dtype).tz
+    return time.tz_localize(zone) if time.tz is None else time.tz_convert(zone)

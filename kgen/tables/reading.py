@@ -59,6 +59,15 @@ def frames(
 
 def _check_frame(frame):
     """Raises unless a DataFrame has rows, and names of columns that differ."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise invalid(
+            "source",
+            "load",
+            "a pandas DataFrame, or the path of a CSV or Parquet file",
+            f"a {type(frame).__name__}",
+        )
     if not len(frame) or not len(frame.columns):
         raise invalid(
             "source", "load", "rows and columns", f"shape {tuple(frame.shape)}"
@@ -81,6 +90,36 @@ def _check_names(names, owner):
             f"{owner} has several columns with the name `{twice[0]}`. Rename them, "
             "or leave all but one out."
         )
+
+
+def check_rows(source: Any) -> None:
+    """Raises unless all rows of a CSV file have as many values as its header.
+
+    pandas would take values that lack at the end of a row for missing ones. Other
+    sources can't have such rows.
+
+    Args:
+        source: As in `frames`.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return
+    path = pathlib.Path(source)
+    if path.suffix == ".parquet" or not path.is_file():
+        return
+    with _in_words(path), _opened(path) as file:
+        lines = csv.reader(file, delimiter=_check_header(path))
+        count = len(next(lines))
+        for row in lines:
+            if row and len(row) != count:
+                raise InvalidArgument(
+                    f"{path}, line {lines.line_num}: {len(row)} values, and the "
+                    f"header has {count} names. Expected rows of one length."
+                )
+
+
+def _opened(path):
+    opened = gzip.open if path.suffix == ".gz" else open
+    return opened(path, "rt", encoding="utf-8-sig", newline="")
 
 
 def _read_parquet(path, columns, dtypes):
@@ -146,24 +185,19 @@ def _in_words(path):
 
 def _check_header(path):
     """Returns what separates the columns, or raises without names of columns."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+    with _opened(path) as file:
         line = file.readline()
-        second = file.readline()
     if not line.strip():
         raise InvalidArgument(f"{path} is empty.")
-    separator = max(",\t;|", key=line.count)
+    is_tsv = ".tsv" in path.suffixes
+    separator = "\t" if is_tsv else max(",\t;|", key=line.count)
     names = next(csv.reader([line], delimiter=separator))
-    if names and all(map(_is_number, filter(None, names))) and any(names):
+    numbers = list(filter(_is_number, names))
+    # Years may be names; numbers with a point are values.
+    if numbers and (len(numbers) == len(names) or "." in "".join(numbers)):
         raise InvalidArgument(
             f"{path} has no header: its first line is {line.strip()[:60]!r}. Write "
             "the columns' names in the first line."
-        )
-    first = next(csv.reader([second], delimiter=separator), names)
-    if len(first) > len(names) and second.count('"') % 2 == 0:
-        raise InvalidArgument(
-            f"{path}: the header has {len(names)} names, and the first row "
-            f"{len(first)} values. Expected rows of one length."
         )
     _check_names(names, str(path))
     return separator

@@ -73,6 +73,7 @@ class Summary:
 
     def values(self) -> np.ndarray:
         """The random part of the numbers, with the least and the greatest."""
+        self._thin()
         kept = np.concatenate([*self._values, [self.low, self.high]])
         # Where all values are kept, the bounds are among them.
         return kept if self.known > len(kept) - 2 else kept[:-2]
@@ -81,9 +82,9 @@ class Summary:
         dtype = series.dtype
         if self.dtype is None or self.form is None:
             self.dtype = str(dtype)
-            if self.dtype == "category":
-                self.category_dtype = dtype
-        elif str(dtype) != self.dtype and self.form == forms.form_of(series):
+        if str(dtype) == self.dtype == "category":
+            self._take_categories(dtype)
+        if str(dtype) != self.dtype and self.form == forms.form_of(series):
             # Another part of a file: whole numbers, and then some with gaps.
             is_numpy = (
                 isinstance(dtype, np.dtype) and self.dtype in np.sctypeDict
@@ -93,6 +94,30 @@ class Summary:
                 if is_numpy
                 else str(dtype)
             )
+
+    def _take_categories(self, dtype):
+        """Takes the categories of pandas' type; parts of a file may differ."""
+        import pandas as pd
+
+        if self.category_dtype is None:
+            self.category_dtype = dtype
+        elif self.category_dtype != dtype:
+            known = self.category_dtype.categories
+            both = known.append(dtype.categories.difference(known))
+            self.category_dtype = pd.CategoricalDtype(both)
+        for value in self.category_dtype.categories:
+            self._plain(value)
+
+    def _plain(self, value):
+        """A value of a category as a saved table can hold it, or an error."""
+        value = forms.plain(value)
+        if not isinstance(value, (str, int, float, bool)):
+            raise InvalidArgument(
+                f"Column `{self.name}` has categories of the type "
+                f"{type(value).__name__}, which can't be saved. Convert them: "
+                f'df["{self.name}"].astype(str)'
+            )
+        return value
 
     def _form_of(self, series):
         if self.kind == "category":
@@ -107,10 +132,15 @@ class Summary:
 
     def _take_form(self, form, series):
         if forms.MIXED in (form, self.form) or self.form not in (None, form):
-            raise self._mixed(series)
+            raise self.mixed(series)
         self.form = form
 
-    def _mixed(self, series):
+    def mixed(self, series: "pd.Series") -> InvalidArgument:
+        """The error of a column with values of several forms.
+
+        Args:
+            series: Some of its values.
+        """
         known = series[series.notna()]
         shown = list(dict.fromkeys(str(value)[:_SHOWN] for value in known))
         return InvalidArgument(
@@ -131,6 +161,7 @@ class Summary:
         force = self.kind in ("numeric", "integer", "count")
         try:
             if self.form == forms.DATETIME:
+                self._take_time_zone(series)
                 values = forms.seconds(series)
             else:
                 values = forms.numbers(series, force)
@@ -142,6 +173,19 @@ class Summary:
         found = np.isnan(values)
         self.gaps += int(found.sum() - series.isna().sum())
         return values[~found]
+
+    def _take_time_zone(self, series):
+        """Text becomes times; with an offset, such of UTC."""
+        dtype = str(forms.times(series).dtype)
+        if not str(self.dtype).startswith("datetime64"):
+            self.dtype = (
+                "datetime64[us, UTC]" if "," in dtype else "datetime64[us]"
+            )
+        elif ("," in dtype) != ("," in str(self.dtype)):
+            raise InvalidArgument(
+                f"Column `{self.name}` has times with a time zone, and others "
+                "without one."
+            )
 
     def _take_numbers(self, values):
         if not len(values):
@@ -167,6 +211,11 @@ class Summary:
         self._values.append(values)
         self._keys.append(self._rng.random(len(values)))
         if sum(map(len, self._values)) > 2 * _KEPT:
+            self._thin()
+
+    def _thin(self):
+        """Leaves values with the least keys, so that all parts count alike."""
+        if sum(map(len, self._values)) > _KEPT:
             kept, keys = map(np.concatenate, (self._values, self._keys))
             chosen = np.sort(np.argpartition(keys, _KEPT)[:_KEPT])
             self._values, self._keys = [kept[chosen]], [keys[chosen]]
@@ -184,7 +233,7 @@ class Summary:
         """Keeps what categories are, where they are no strings."""
         for value in series[series.notna()].unique():
             if not isinstance(value, str) and len(self.originals) <= _COUNTED:
-                self.originals[forms.text_of(value)] = forms.plain(value)
+                self.originals[forms.text_of(value)] = self._plain(value)
 
 
 def _are_round(values, decimals):

@@ -1,6 +1,5 @@
 """A table: its columns, and its rows as numbers that a model can learn."""
 
-import collections
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -14,17 +13,16 @@ from tensorflow import Tensor
 from kgen import names
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.params import SEED, Integer, Options, checked
-from kgen.tables import inference, reading
+from kgen.tables import gaps, reading
 from kgen.tables.column import Column
 from kgen.tables.encodings import Categories, Part
+from kgen.tables.kinds import column_of
 from kgen.tables.numbers import NUMBERS
 from kgen.tables.summaries import Summary
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
 
-# Patterns of gaps that are kept, the most frequent ones.
-_PATTERNS = 500
 # Rows that are encoded or decoded at a time.
 _ROWS = 20_000
 
@@ -124,7 +122,8 @@ class Table:
         kinds = {**({target: "category"} if target else {}), **(kinds or {})}
         rng = np.random.default_rng(seed)
         summaries: dict[str, Summary] = {}
-        patterns: collections.Counter = collections.Counter()
+        gaps_of_rows = gaps.Gaps(rng)
+        reading.check_rows(source)
         for frame in reading.frames(source, as_text=as_text):
             if not summaries:
                 _check_kinds(kinds, target, list(frame.columns))
@@ -136,14 +135,12 @@ class Table:
                 summary.update(frame[name])
             # Rows without a class are left out.
             others = frame.drop(columns=target) if target else frame
-            patterns.update(_patterns_of(others))
+            gaps_of_rows.update(others)
         columns = [
-            inference.column_of(summary, numbers, max_categories)
+            column_of(summary, numbers, max_categories)
             for summary in summaries.values()
         ]
-        rows = patterns.total()
-        shares = [(k, n / rows) for k, n in patterns.most_common(_PATTERNS)]
-        table = cls(columns, target, shares)
+        table = cls(columns, target, gaps_of_rows.patterns())
         table._check_target()
         if target:
             counts = summaries[target].counts or {}
@@ -229,13 +226,17 @@ class Table:
         }
 
     def labels_of(
-        self, rows: Any, owner: str = "Table.labels_of"
+        self,
+        rows: Any,
+        owner: str = "Table.labels_of",
+        any_class: bool = False,
     ) -> np.ndarray:
         """The numbers of the rows' classes.
 
         Args:
             rows: DataFrame with the target among its columns.
             owner: Whose argument it is, for messages.
+            any_class: Whether a class may be unknown or missing, which gives -1.
 
         Returns:
             int32 of shape `(n,)`.
@@ -251,7 +252,7 @@ class Table:
         texts = column.values_of(rows[column.name], owner)
         positions = {text: n for n, text in enumerate(self.class_names)}
         labels = np.array([positions.get(text, -1) for text in texts], "int32")
-        if len(labels) and labels.min() < 0:
+        if not any_class and len(labels) and labels.min() < 0:
             first = texts[int((labels < 0).argmax())]
             raise InvalidArgument(
                 f"`{owner}`: the target `{self.target}` is "
@@ -266,8 +267,6 @@ class Table:
         self, x: np.ndarray, labels: np.ndarray | None = None
     ) -> "pd.DataFrame":
         """The rows that numbers stand for.
-
-        A column without gaps in training has none here.
 
         Args:
             x: Array of shape `(n, *shape)`.
@@ -316,17 +315,7 @@ class Table:
             rows: DataFrame, as `decode` returns it.
             seed: Integer.
         """
-        if not any(names for names, _ in self.patterns):
-            return rows
-        shares = np.array([share for _, share in self.patterns])
-        rng = np.random.default_rng(seed)
-        drawn = rng.choice(len(shares), size=len(rows), p=shares / shares.sum())
-        rows = rows.copy()
-        for number, (missing, _) in enumerate(self.patterns):
-            present = [name for name in missing if name in rows]
-            if present:
-                rows.loc[drawn == number, present] = None
-        return rows
+        return gaps.added(rows, self.patterns, seed)
 
     # Tensors
 
@@ -371,11 +360,9 @@ class Table:
         for column in self.encoded:
             end = start + column.encoding.size
             decoded = column.encoding.decode(x[:, start:end])
-            if column.gaps:
-                empty = "" if column.encoding.is_text else float("nan")
-                missing = tf.constant(empty, decoded.dtype)
-                decoded = tf.where(x[:, end] > 0.5, missing, decoded)
-            values[column.name] = decoded
+            empty = "" if column.encoding.is_text else float("nan")
+            missing = tf.constant(empty, decoded.dtype)
+            values[column.name] = tf.where(x[:, end] > 0.5, missing, decoded)
             start = end + 1
         return values
 
@@ -449,13 +436,19 @@ class Table:
         """Values that were typed as text, as the columns have them.
 
         Args:
-            values: By the columns' names. What is no text, or of no column, stays.
+            values: Values, or lists or pairs of them, by the columns' names. What is
+                no text, or of no column, stays.
         """
         columns = {column.name: column for column in self.columns}
-        return {
-            name: columns[name].typed(value) if name in columns else value
-            for name, value in values.items()
-        }
+        typed = {}
+        for name, value in values.items():
+            if name not in columns:
+                typed[name] = value
+            elif isinstance(value, (list, tuple)):
+                typed[name] = type(value)(map(columns[name].typed, value))
+            else:
+                typed[name] = columns[name].typed(value)
+        return typed
 
     def check_columns(
         self, rows: Any, names: Sequence[str], owner: str
@@ -480,15 +473,6 @@ def _check_kinds(kinds, target, found):
         Options(names.COLUMN_KINDS).check("kinds", "Table.infer", kind)
     if target is not None and target not in found:
         raise unknown_name("target", "Table.infer", found, target)
-
-
-def _patterns_of(frame):
-    """How often which columns are missing together; at most so many new ones."""
-    missing = frame.isna()
-    if not missing.to_numpy().any():
-        return {(): len(frame)}
-    counts = missing.value_counts()
-    names = np.array(list(frame.columns), "O")
-    found = {tuple(names[list(k)]): int(n) for k, n in counts.items()}
-    kept = sorted(found, key=found.get, reverse=True)[: 4 * _PATTERNS]
-    return {k: found[k] for k in kept}
+    if target is not None and kinds[target] != "category":
+        expected = f'"category", or nothing, for the target `{target}`'
+        raise invalid("kinds", "Table.infer", expected, kinds[target])

@@ -1,11 +1,11 @@
-"""From what was seen of a column to its kind and its encoding."""
+"""From what was seen of a column to its kind, and its encoding."""
 
 import dataclasses
 import warnings
 
 import numpy as np
 
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument, invalid, say_once
 from kgen.tables import forms
 from kgen.tables.column import Column
 from kgen.tables.encodings import (
@@ -23,8 +23,13 @@ _LEVELS = 20
 # Text that differs in more than this share of the rows, and in more than so many
 # rows, names the rows.
 _ID_SHARE, _ID_ROWS = 0.9, 100
-# Units of time, in seconds: days, hours, minutes.
-_UNITS = (86400.0, 3600.0, 60.0)
+# Units of time, in seconds: days, hours, minutes, seconds; or else microseconds.
+_UNITS = (86400.0, 3600.0, 60.0, 1.0)
+_MICROSECOND = 1e-6
+# Above it, float64 does not hold all whole numbers.
+_LARGEST_WHOLE = 2.0**53
+# The largest count whose encoding as float32 is exact.
+_LARGEST_COUNT = 1e6
 
 
 def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
@@ -39,6 +44,11 @@ def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
         InvalidArgument: If the column can't be of the kind that was asked for.
     """
     kind = summary.kind or _kind_of(summary)
+    if kind == "id" and summary.kind is None:
+        say_once(
+            f"column `{summary.name}` is left out: it names the rows. If it is more "
+            "than that, say what it is by `kinds`."
+        )
     column = Column(
         name=summary.name,
         kind=kind,
@@ -48,6 +58,7 @@ def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
         decimals=_decimals_of(summary, kind),
         unit=_unit_of(summary) if kind == "datetime" else 1.0,
         originals=summary.originals,
+        parses_text=summary.kind in ("numeric", "integer", "count"),
     )
     if summary.category_dtype is not None:
         column = dataclasses.replace(
@@ -69,11 +80,29 @@ def _kind_of(summary):
     if summary.form == forms.DATETIME:
         return "datetime"
     if summary.form == forms.TEXT:
+        _check_no_numbers(summary)
         return "id" if _names_rows(summary) else "category"
+    if max(-summary.low, summary.high) > _LARGEST_WHOLE:
+        return "id" if summary.decimals == 0 else "numeric"
     if summary.decimals == 0 and summary.form == forms.NUMBER:
         is_count_of_rows = summary.is_sequence and summary.known > _LEVELS
         return "id" if is_count_of_rows and not summary.gaps else "integer"
     return "numeric"
+
+
+def _check_no_numbers(summary):
+    """Raises if most of a column's text is numbers, and some is not."""
+    import pandas as pd
+
+    if summary.category_dtype is not None or not summary.counts:
+        texts = list(summary.examples())
+    else:
+        texts = list(summary.counts)[:1000]
+    found = pd.to_numeric(
+        pd.Series(texts, dtype=object), errors="coerce"
+    ).notna()
+    if 0.5 < found.mean() < 1.0:
+        raise summary.mixed(pd.Series(texts)[~found])
 
 
 def _names_rows(summary):
@@ -87,8 +116,6 @@ def _names_rows(summary):
 
 def _dtype_of(summary):
     dtype = summary.dtype or "float64"
-    if summary.form == forms.DATETIME and not dtype.startswith("datetime64"):
-        return "datetime64[us]"  # it was text
     if summary.form not in (forms.TEXT, None) and dtype in ("object", "str"):
         return "float64" if summary.form == forms.NUMBER else "object"
     return dtype
@@ -98,7 +125,7 @@ def _decimals_of(summary, kind):
     if kind in ("integer", "count"):
         return 0
     if kind == "datetime":
-        return None if _unit_of(summary) == 1.0 else 0
+        return 0
     return summary.decimals if summary.decimals <= 6 else None
 
 
@@ -107,7 +134,7 @@ def _unit_of(summary):
     for unit in _UNITS:
         if len(values) and not np.any(values % unit):
             return unit
-    return 1.0
+    return _MICROSECOND
 
 
 def _encoding_of(summary, column, numbers, max_categories):
@@ -128,6 +155,14 @@ def _encoding_of(summary, column, numbers, max_categories):
                 "Table.infer",
                 f"whole numbers from 0 in column `{summary.name}` of counts",
                 f"values from {low:g} to {high:g}",
+            )
+        if high > _LARGEST_COUNT:
+            raise invalid(
+                "kinds",
+                "Table.infer",
+                f'"integer" for column `{summary.name}`: counts are at most '
+                f"{_LARGEST_COUNT:g}",
+                f"values up to {high:g}",
             )
         return Count(float(high))
     if low == high:
