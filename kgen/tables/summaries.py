@@ -248,6 +248,8 @@ def _are_dates(series):
     if not isinstance(series.dtype, pd.CategoricalDtype):
         # Numbers alone, such as 20240301, are not meant.
         if known.str.contains(r"^\d{4}-\d\d-\d\d", na=False).all():
-            times = pd.to_datetime(known, format="ISO8601", errors="coerce")
+            times = pd.to_datetime(
+                known, format="ISO8601", errors="coerce", utc=True
+            )
             return bool(times.notna().all())
     return False

@@ -259,3 +259,63 @@ def test_naive_bayes_of_columns_is_saved(frame, tmp_path):
     model.save(tmp_path / "model.keras")
     copy = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(copy.log_joint(frame), model.log_joint(frame))
+
+
+def test_gaps_do_not_hang_on_the_class(frame):
+    frame = frame.assign(vote=np.where(np.arange(ROWS) % 2, "yes", "no"))
+    frame.loc[np.arange(ROWS) % 4 < 2, "income"] = None
+    table = Table.infer(frame, target="vote")
+    rows = trained("vae", table, frame).sample(2000, seed=0)
+    shares = rows["income"].isna().groupby(rows["vote"]).mean()
+    assert abs(shares["yes"] - shares["no"]) < 4 * np.sqrt(0.5 / 1000)
+
+
+def test_a_classifier_judges_rows_without_a_class(frame, tmp_path):
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    rows = frame.drop(columns="vote")
+    np.testing.assert_array_equal(model.classify(rows), model.classify(frame))
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    source = kgen.data.open_source(
+        tmp_path / "new.csv", table=table, every_row=True
+    )
+    assert len(source.examples("all")) == ROWS
+    drawn = model.sample(
+        300, seed=0, conditions={"city": ["Ulm"], "vote": "no"}
+    )
+    assert (drawn["city"] == "Ulm").all() and (drawn["vote"] == "no").all()
+
+
+def test_conditions_on_classes_dates_and_gaps(frame):
+    frame = frame.assign(
+        day=pd.date_range("2024-01-01", periods=ROWS),
+        visits=pd.array([None, 1, 2, 3] * (ROWS // 4), "Int64"),
+    )
+    table = Table.infer(frame, target="vote")
+    vae = trained("vae", table, frame)
+    conditions = {
+        "vote": ["yes", "no"],
+        "day": ("2024-02-01", "2024-05-01"),
+        "visits": (1, 2),
+    }
+    rows = vae.sample(50, seed=0, conditions=conditions)
+    assert set(rows["vote"]) == {"yes", "no"}
+    assert rows["day"].between("2024-02-01", "2024-05-01").all()
+    assert rows["visits"].isin([1, 2]).all()
+
+
+def test_filled_rows_keep_names_of_rows_and_their_own_categories(frame):
+    frame = frame.assign(
+        row=np.arange(ROWS), size=pd.Categorical(["s", "m", "l"] * (ROWS // 3))
+    )
+    vae = trained("vae", Table.infer(frame), frame)
+    rows = frame[:12].assign(
+        size=pd.Categorical(["xl", None] * 6, ["xl", "s"]), other=1
+    )
+    filled = vae.impute(rows, num_samples=10, seed=0)
+    assert list(filled) == list(rows) and (filled["row"] == rows["row"]).all()
+    assert filled["size"].notna().all() and (filled["size"][::2] == "xl").all()

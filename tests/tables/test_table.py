@@ -8,6 +8,7 @@ import pytest
 
 import kgen
 from kgen.data import Table
+from kgen.tables.summaries import Summary
 
 ROWS = 300
 
@@ -287,3 +288,113 @@ def test_bad_arguments(frame):
     labelled = Table.infer(frame, target="text")
     with pytest.raises(kgen.errors.InvalidArgument, match="can't be a class"):
         labelled.labels_of(frame.assign(text="z"))
+
+
+def test_the_part_of_a_long_column_that_is_kept_is_like_the_whole(monkeypatch):
+    """Also of a sorted one, of which the last part is not whole."""
+    monkeypatch.setattr("kgen.tables.summaries._KEPT", 1000)
+    summary = Summary("x", None, np.random.default_rng(0))
+    for part in np.split(np.linspace(0.0, 1.0, 12_500), 25):
+        summary.update(pd.Series(part))
+    values = np.sort(summary.values())
+    uniform = np.linspace(0, 1, len(values))
+    assert np.abs(values - uniform).max() < 2.0 / np.sqrt(len(values))
+
+
+def test_gaps_in_many_columns_are_as_frequent():
+    n, rng = 3000, np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(n, 30))).rename(columns=str)
+    frame = frame.mask(rng.random(frame.shape) < 0.1)
+    table = Table.infer(frame)
+    full = pd.DataFrame(np.zeros((4000, 30))).rename(columns=str)
+    share = table.with_gaps(full, seed=0).isna().to_numpy().mean()
+    assert abs(share - 0.1) < 4 * np.sqrt(0.09 / (30 * 2000))
+
+
+def test_gaps_of_rows_that_are_real_stay_gaps(frame):
+    frame = frame[["int8", "price", "text", "bool"]]
+    table = Table.infer(frame)
+    back = table.decode(table.encode(frame[:9].assign(int8=None, bool=None)))
+    assert back[["int8", "bool"]].isna().all(axis=None)
+    pd.testing.assert_series_equal(back["price"], frame["price"][:9])
+
+
+def test_whole_numbers_stay_within_their_type():
+    largest = np.iinfo("int64").max
+    frame = pd.DataFrame({"x": [0, 2**40, largest] * 10, "y": [1, 2] * 15})
+    assert {c.name: c.kind for c in Table.infer(frame).columns}["x"] == "id"
+    table = Table.infer(frame, kinds={"x": "integer"})
+    assert (table.decode(table.encode(frame))["x"] >= 0).all()
+    small = pd.DataFrame({"x": np.arange(256, dtype="uint8")})
+    table = Table.infer(small, kinds={"x": "integer"}, numbers="standard")
+    drawn = table.decode(np.array([[99.0, 0.0], [-99.0, 0.0]], "float32"))
+    assert drawn["x"].tolist() == [255, 0]
+
+
+def test_categories_of_parts_of_a_file_may_differ(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    parts = [
+        pyarrow.Table.from_pandas(
+            pd.DataFrame({"x": pd.Categorical(values), "y": range(4)})
+        )
+        for values in (["p", "q"] * 2, ["r", "s"] * 2)
+    ]
+    with parquet.ParquetWriter(tmp_path / "x.parquet", parts[0].schema) as file:
+        for part in parts:
+            file.write_table(part)
+    table = Table.infer(tmp_path / "x.parquet")
+    back = table.decode(table.encode(table.read(tmp_path / "x.parquet")))
+    assert back["x"].tolist() == ["p", "q"] * 2 + ["r", "s"] * 2
+
+
+def test_far_dates_and_time_zones_of_text():
+    days = ["2024-01-01", "9999-12-31", "2024-02-01"] * 5
+    zones = ["2024-01-01T10:00:00+02:00"] * 8 + ["2024-01-02T10:00:01Z"] * 7
+    frame = pd.DataFrame({"day": days, "zone": zones})
+    back = Table.infer(frame)
+    back = back.decode(back.encode(frame))
+    assert back["day"].dt.strftime("%Y-%m-%d").tolist() == days
+    utc = pd.to_datetime(frame["zone"], utc=True)
+    assert (back["zone"] == utc).all()
+
+
+def test_a_folder_of_pictures_may_have_a_table_beside_them(tmp_path):
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for n in range(2):
+            Image.new("L", (4, 4)).save(tmp_path / "train" / name / f"{n}.png")
+    (tmp_path / "train.csv").write_text("file,label\n0.png,cat\n")
+    (x,) = kgen.data.load(tmp_path, "all")
+    assert x.shape == (4, 4, 4, 1)
+
+
+MORE_BAD = {
+    "short row": ("a,b,c\n1,2,3\n4,5\n", "line 3: 2 values"),
+    "header of values": ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "has no header"),
+    "one bad value": (
+        "a,b\n" + "".join(f"{n}.5,x\n" for n in range(300)) + "oops,y\n",
+        "several kinds",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE_BAD)
+def test_more_files_that_are_no_tables(tmp_path, name):
+    text, message = MORE_BAD[name]
+    (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(kgen.errors.InvalidArgument, match=message):
+        Table.infer(tmp_path / "rows.csv")
+
+
+def test_categories_that_can_t_be_saved():
+    frame = pd.DataFrame({"x": pd.cut(np.arange(30.0), 3), "y": range(30)})
+    with pytest.raises(kgen.errors.InvalidArgument, match=r"astype\(str\)"):
+        Table.infer(frame)
+    with pytest.raises(kgen.errors.InvalidArgument, match="a pandas DataFrame"):
+        Table.infer(np.zeros((3, 2)))
+    with pytest.raises(kgen.errors.InvalidArgument, match="for the target"):
+        Table.infer(frame[["y"]], target="y", kinds={"y": "id"})
