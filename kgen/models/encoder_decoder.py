@@ -195,17 +195,22 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
                 than z, as one with skip connections does.
         """
         owner = f"{type(self).__name__}.decode"
+        z = self._checked_codes(z, owner)
+        labels = self.labels_for(len(z), labels, "decode")
+        examples = self._decode_all(z, labels, batch_size, owner)
+        return self.rows_of(examples, labels)
+
+    def _decode_all(self, z, labels, batch_size, owner):
+        """E[x|z] of checked codes, as an array."""
         if not self.decodes_z_alone:
             raise InvalidArgument(
                 f"`{owner}`: this decoder takes more than z, by its skip "
                 "connections. Give the picture to `reconstruct` or `denoise`, "
                 "or use networks without them."
             )
-        z = self._checked_codes(z, owner)
-        labels = self.labels_for(len(z), labels, "decode")
         inputs = z if labels is None else (z, labels)
         inputs = batches.of_arrays(inputs, batch_size, owner)
-        return self.rows_of(batches.apply(self, self.decoded, inputs), labels)
+        return batches.apply(self, self.decoded, inputs)
 
     def reconstruct(self, x: Any, batch_size: int = 1024) -> Any:
         """Examples decoded from their codes, of the shape of x.
@@ -265,16 +270,15 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
         path = path or self.default_path
         if self.conditional and isinstance(x1, tf.data.Dataset):
             raise invalid("x1", owner, "arrays: [x1, labels]", "a dataset")
+        x1, x2 = (self.encoded(x, "interpolate") for x in (x1, x2))
         z1, z2 = (self.encode(x, batch_size) for x in (x1, x2))
         if z1.shape != z2.shape:
             raise invalid("x2", owner, f"{len(z1)} pictures", f"{len(z2)}")
         z = paths.between(z1, z2, steps, path)
         labels = None
         if self.conditional:
-            labels = np.repeat(np.asarray(x1[1]), steps)
-        inputs = z if labels is None else (z, np.asarray(labels, "int32"))
-        inputs = batches.of_arrays(inputs, batch_size, owner)
-        images = batches.apply(self, self.decoded, inputs)
+            labels = np.repeat(np.asarray(x1[1], "int32"), steps)
+        images = self._decode_all(z, labels, batch_size, owner)
         return images.reshape(len(z1), steps, *self.input_shapes[0])
 
     # Files

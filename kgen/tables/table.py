@@ -10,15 +10,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from kgen import names
-from kgen.errors import InvalidArgument, invalid, unknown_name
+from kgen.errors import InvalidArgument, invalid
 from kgen.params import SEED, Integer, Options, checked
 from kgen.tables import gaps, reading
 from kgen.tables.column import Column
-from kgen.tables.encodings import Categories, Part
-from kgen.tables.kinds import column_of
+from kgen.tables.encodings import Part
+from kgen.tables.inference import inferred
 from kgen.tables.numbers import NUMBERS
-from kgen.tables.summaries import Summary
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -118,37 +116,11 @@ class Table:
         Raises:
             InvalidArgument: If the source can't be read, or a name is unknown.
         """
-        as_text = reading.text_columns(kinds or {})
-        kinds = {**({target: "category"} if target else {}), **(kinds or {})}
-        rng = np.random.default_rng(seed)
-        summaries: dict[str, Summary] = {}
-        gaps_of_rows = gaps.Gaps(rng)
-        reading.check_rows(source)
-        for frame in reading.frames(source, as_text=as_text):
-            if not summaries:
-                _check_kinds(kinds, target, list(frame.columns))
-                summaries = {
-                    name: Summary(name, kinds.get(name), rng)
-                    for name in frame.columns
-                }
-            for name, summary in summaries.items():
-                summary.update(frame[name])
-            # Rows without a class are left out.
-            others = frame.drop(columns=target) if target else frame
-            gaps_of_rows.update(others)
-        columns = [
-            column_of(summary, numbers, max_categories)
-            for summary in summaries.values()
-        ]
-        table = cls(columns, target, gaps_of_rows.patterns())
-        table._check_target()
-        if target:
-            counts = summaries[target].counts or {}
-            known = sum(counts.values())
-            table.class_shares = tuple(
-                counts[name] / known for name in table.class_names
+        return cls(
+            **inferred(
+                source, kinds or {}, target, numbers, max_categories, seed
             )
-        return table
+        )
 
     # Rows
 
@@ -317,6 +289,50 @@ class Table:
         """
         return gaps.added(rows, self.patterns, seed)
 
+    def read(self, source: Any) -> "pd.DataFrame":
+        """All rows of a source, with the table's columns as they are in it.
+
+        Args:
+            source: DataFrame, or the path of a CSV or Parquet file.
+        """
+        import pandas as pd
+
+        parts = list(reading.frames(source, as_text=self.text_columns))
+        return pd.concat(parts, ignore_index=True)
+
+    def typed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values that were typed as text, as the columns have them.
+
+        Args:
+            values: Values, or lists or pairs of them, by the columns' names. What is
+                no text, or of no column, stays.
+        """
+        columns = {column.name: column for column in self.columns}
+        typed = {}
+        for name, value in values.items():
+            if name not in columns:
+                typed[name] = value
+            elif isinstance(value, (list, tuple)):
+                typed[name] = type(value)(map(columns[name].typed, value))
+            else:
+                typed[name] = columns[name].typed(value)
+        return typed
+
+    def check_columns(
+        self, rows: Any, names: Sequence[str], owner: str
+    ) -> None:
+        """Raises unless rows are a DataFrame with the columns `names`."""
+        if not hasattr(rows, "columns") or not hasattr(rows, "iloc"):
+            raise invalid(
+                "x", owner, "a pandas DataFrame", f"a {type(rows).__name__}"
+            )
+        missing = [name for name in names if name not in rows.columns]
+        if missing:
+            raise InvalidArgument(
+                f"`{owner}`: the rows have no column `{missing[0]}`. Their columns "
+                f"are {', '.join(map(str, rows.columns))}."
+            )
+
     # Tensors
 
     def encode_tensors(self, columns: Mapping[str, Tensor]) -> Tensor:
@@ -406,73 +422,3 @@ class Table:
             config["patterns"],
             config["class_shares"],
         )
-
-    def _check_target(self):
-        column = self.target_column
-        if column is None:
-            return
-        encoding = column.encoding
-        if not isinstance(encoding, Categories) or encoding.rare is not None:
-            raise invalid(
-                "target",
-                "Table.infer",
-                "a column of classes: two or more different values, and not more "
-                "than max_categories",
-                self.target,
-            )
-
-    def read(self, source: Any) -> "pd.DataFrame":
-        """All rows of a source, with the table's columns as they are in it.
-
-        Args:
-            source: DataFrame, or the path of a CSV or Parquet file.
-        """
-        import pandas as pd
-
-        parts = list(reading.frames(source, as_text=self.text_columns))
-        return pd.concat(parts, ignore_index=True)
-
-    def typed(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values that were typed as text, as the columns have them.
-
-        Args:
-            values: Values, or lists or pairs of them, by the columns' names. What is
-                no text, or of no column, stays.
-        """
-        columns = {column.name: column for column in self.columns}
-        typed = {}
-        for name, value in values.items():
-            if name not in columns:
-                typed[name] = value
-            elif isinstance(value, (list, tuple)):
-                typed[name] = type(value)(map(columns[name].typed, value))
-            else:
-                typed[name] = columns[name].typed(value)
-        return typed
-
-    def check_columns(
-        self, rows: Any, names: Sequence[str], owner: str
-    ) -> None:
-        """Raises unless rows are a DataFrame with the columns `names`."""
-        if not hasattr(rows, "columns") or not hasattr(rows, "iloc"):
-            raise invalid(
-                "x", owner, "a pandas DataFrame", f"a {type(rows).__name__}"
-            )
-        missing = [name for name in names if name not in rows.columns]
-        if missing:
-            raise InvalidArgument(
-                f"`{owner}`: the rows have no column `{missing[0]}`. Their columns "
-                f"are {', '.join(map(str, rows.columns))}."
-            )
-
-
-def _check_kinds(kinds, target, found):
-    for name, kind in kinds.items():
-        if name not in found:
-            raise unknown_name("kinds", "Table.infer", found, name)
-        Options(names.COLUMN_KINDS).check("kinds", "Table.infer", kind)
-    if target is not None and target not in found:
-        raise unknown_name("target", "Table.infer", found, target)
-    if target is not None and kinds[target] != "category":
-        expected = f'"category", or nothing, for the target `{target}`'
-        raise invalid("kinds", "Table.infer", expected, kinds[target])

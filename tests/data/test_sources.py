@@ -194,9 +194,9 @@ def test_the_empty_name():
 
 
 def test_a_file_of_an_unknown_kind(tmp_path):
-    (tmp_path / "a.csv").write_text("1,2")
-    with pytest.raises(InvalidArgument, match="a.csv is a file of an unknown"):
-        load(tmp_path / "a.csv")
+    (tmp_path / "a.txt").write_text("1,2")
+    with pytest.raises(InvalidArgument, match="a.txt is a file of an unknown"):
+        load(tmp_path / "a.txt")
 
 
 def test_vectors_out_of_range_are_no_probabilities():

@@ -1,0 +1,95 @@
+"""One pass over a table: what its columns are, and where gaps are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kgen import names
+from kgen.errors import invalid, unknown_name
+from kgen.params import Options
+from kgen.tables import gaps, reading
+from kgen.tables.encodings import Categories
+from kgen.tables.kinds import column_of
+from kgen.tables.summaries import Summary
+
+
+def inferred(
+    source: Any,
+    kinds: Mapping[str, str],
+    target: str | None,
+    numbers: str,
+    max_categories: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The arguments of the `Table` of a source.
+
+    Args:
+        source: As in `Table.infer`, as all that follow.
+        kinds: By the columns' names.
+        target: Name of a column, or None.
+        numbers: Name out of `kgen.tables.numbers.NUMBERS`.
+        max_categories: The most of a column.
+        seed: Integer.
+
+    Raises:
+        InvalidArgument: If the source can't be read, or a name is unknown.
+    """
+    as_text = reading.text_columns(kinds)
+    kinds = {**({target: "category"} if target else {}), **kinds}
+    rng = np.random.default_rng(seed)
+    summaries: dict[str, Summary] = {}
+    gaps_of_rows = gaps.Gaps(rng)
+    reading.check_rows(source)
+    for frame in reading.frames(source, as_text=as_text):
+        if not summaries:
+            _check_names(kinds, target, list(frame.columns))
+            summaries = {
+                name: Summary(name, kinds.get(name), rng)
+                for name in frame.columns
+            }
+        for name, summary in summaries.items():
+            summary.update(frame[name])
+        # Rows without a class are left out of training.
+        others = frame.drop(columns=target) if target else frame
+        gaps_of_rows.update(others)
+    columns = {
+        name: column_of(summary, numbers, max_categories)
+        for name, summary in summaries.items()
+    }
+    shares = ()
+    if target:
+        shares = _class_shares(columns[target], summaries[target])
+    return {
+        "columns": list(columns.values()),
+        "target": target,
+        "patterns": gaps_of_rows.patterns(),
+        "class_shares": shares,
+    }
+
+
+def _check_names(kinds, target, found):
+    for name, kind in kinds.items():
+        if name != target and name not in found:
+            raise unknown_name("kinds", "Table.infer", found, name)
+        Options(names.COLUMN_KINDS).check("kinds", "Table.infer", kind)
+    if target is not None and target not in found:
+        raise unknown_name("target", "Table.infer", found, target)
+    if target is not None and kinds[target] != "category":
+        expected = f'"category", or nothing, for the target `{target}`'
+        raise invalid("kinds", "Table.infer", expected, kinds[target])
+
+
+def _class_shares(column, summary):
+    """The shares of the target's classes, or an error where it has none."""
+    encoding = column.encoding
+    if not isinstance(encoding, Categories) or encoding.rare is not None:
+        raise invalid(
+            "target",
+            "Table.infer",
+            "a column of classes: two or more different values, and not more than "
+            "max_categories",
+            column.name,
+        )
+    total = sum(summary.counts.values())
+    return tuple(summary.counts[name] / total for name in encoding.values)
