@@ -23,6 +23,12 @@ COLUMN_KINDS = {
     "datetime": "dates or times",
     "id": "names of the rows, which are left out",
 }
+# How the numbers of a table are encoded.
+NUMBERS = {
+    "quantiles": "as normal scores of their ranks",
+    "standard": "less their mean, in standard deviations",
+    "modes": "as one of several modes, and the distance from it",
+}
 STRATEGIES = {
     "mirrored": "all GPUs of this machine, or --devices of them",
     "multi_worker": "several machines, as TF_CONFIG says",

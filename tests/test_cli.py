@@ -1640,3 +1640,21 @@ def test_tables_are_refused_in_words(people, tmp_path):
     assert '"dense" for a table' in line
     line = refused("train", "vae", "--target", "city")
     assert "no table" in line
+
+
+def test_classes_of_a_table_are_written_by_their_names(people, tmp_path):
+    options = ("--target", "city", "--kind", "age=category")
+    data = ("--data", people / "people.csv", "--numbers", "standard")
+    small = ("--set", "density=columns", "--epochs", 1)
+    run = tmp_path / "run"
+    kgen("train", "bayes_classifier", *data, *options, *small, "--out", run)
+    assert config(run)["kinds"] == {"age": "category"}
+    new = tmp_path / "new.csv"
+    new.write_text("age,income\n20,1.5\n99,\n")  # one without a city
+    kgen("classify", run, "--data", new, "--out", tmp_path / "classes.csv")
+    rows = rows_of(tmp_path / "classes.csv")
+    assert len(rows) == 2 and rows[0]["predicted"] in ("Bonn", "Ulm")
+    for row in rows:
+        assert abs(float(row["P(Bonn)"]) + float(row["P(Ulm)"]) - 1) < 1e-6
+    line = refused("train", "vae", *data, "--kind", "age=number")
+    assert "COLUMN=KIND" in line

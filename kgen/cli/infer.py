@@ -138,12 +138,13 @@ def encode() -> None:
     """
 
 
-@_writes(".npz")
+@_writes(".npz", ".csv", ".parquet")
 @options.other_data
 def classify() -> None:
     """Writes the classes of the test split, with their probabilities.
 
-    These are log P(y|x) and log p(x), in nats.
+    These are log P(y|x) and log p(x), in nats; of a table's rows P(y|x), by the
+    classes' names.
     """
 
 

@@ -40,6 +40,15 @@ if TYPE_CHECKING:
     + ". May be repeated.",
 )
 @click.option(
+    "--numbers",
+    type=options.Name("encoding", names.NUMBERS),
+    default="quantiles",
+    show_default=True,
+    help="Of a table: how numbers are encoded: "
+    + "; ".join(f"{name} ({text})" for name, text in names.NUMBERS.items())
+    + ".",
+)
+@click.option(
     "--binarize", is_flag=True, help="Draw each pixel as 0 or 1, every epoch."
 )
 @click.option(

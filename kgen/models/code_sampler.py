@@ -194,7 +194,8 @@ class CodeSampler(GenerativeModel):
             num_samples: How many.
             labels: Integer or `num_samples` integers, for a conditional model.
             seed: Integer; the same one gives the same examples, also from the
-                exported model. None for new ones at each call.
+                exported model, which adds no gaps to rows of a table. None for new
+                ones at each call.
             noise: Whether x is drawn from p(x|z), so that examples are draws from
                 p(x); without it they are the means E[x|z], which have too small a
                 variance. None: for a table's rows, and not for other examples, of

@@ -285,6 +285,9 @@ def classify(run: Run, model: keras.Model, data: str | None) -> Result:
 
     examples, dataset = held_out(run, model, data, labels=False)
     joint = model.log_joint(dataset)
+    if model.table is not None:
+        rows = _classified_rows(model.table.class_names, joint)
+        return Result({"rows": rows}, summary=f"{len(joint)} rows")
     arrays = {
         "log_probabilities": log_softmax(joint, axis=1),
         "log_prob": logsumexp(joint, axis=1),
@@ -344,6 +347,19 @@ def _set_threshold(run, model, labels, quantile, num_samples):
     return f"the {quantile:g} quantile of {len(examples)} examples of the run"
 
 
+def _classified_rows(class_names, joint):
+    """The most probable class of each row, and the probabilities of all."""
+    import pandas as pd
+    from scipy.special import logsumexp, softmax
+
+    rows = pd.DataFrame(softmax(joint, axis=1), columns=list(class_names))
+    rows = rows.add_prefix("P(").add_suffix(")")
+    names = np.array(class_names, "O")
+    rows.insert(0, "predicted", names[joint.argmax(axis=1)])
+    rows.insert(1, "log_prob", logsumexp(joint, axis=1))
+    return rows
+
+
 def _labels_of(examples: AnyExamples) -> dict[str, np.ndarray]:
     labels = examples.read_labels()
     return {} if labels is None else {"labels": labels}
@@ -359,7 +375,7 @@ _FUNCTIONS: dict[str, Callable[..., Result]] = {
     "detect": detect,
 }
 # What writes a table's rows, where the model is of a table.
-_OF_ROWS = ("sample", "reconstruct", "impute")
+_OF_ROWS = ("sample", "reconstruct", "impute", "classify")
 _ENDINGS_OF_ROWS = (".csv", ".parquet")
 # The models' method that a function needs, where it has another name.
 _NEEDED = {"detect": "outlier_score"}

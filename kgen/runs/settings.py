@@ -76,6 +76,7 @@ _CONSTRAINTS = {
     "data_dir": Optional(Text("nothing, or a directory")),
     "target": Optional(Text("nothing, or the name of a column")),
     "kinds": _Kinds(),
+    "numbers": Options(names.NUMBERS),
     "network": Options(names.NETWORKS),
     "latent_dim": Integer(),
     "epochs": Integer(),
@@ -119,6 +120,7 @@ class TrainSettings:
     fit_prior: str | None = None
     target: str | None = None
     kinds: dict[str, str] = dataclasses.field(default_factory=dict)
+    numbers: str = "quantiles"
     model: str
     data: str
     image_shape: tuple[int, int, int] | None
@@ -193,6 +195,8 @@ class TrainSettings:
                 None before there is one.
         """
         of_table = {"target": self.target, "kinds": self.kinds}
+        if self.numbers != "quantiles":
+            of_table["numbers"] = self.numbers
         return open_source(
             data or self.data,
             self.image_shape,
