@@ -352,7 +352,9 @@ def test_categories_of_parts_of_a_file_may_differ(tmp_path):
 def test_far_dates_and_time_zones_of_text():
     days = ["2024-01-01", "9999-12-31", "2024-02-01"] * 5
     zones = ["2024-01-01T10:00:00+02:00"] * 8 + ["2024-01-02T10:00:01Z"] * 7
-    frame = pd.DataFrame({"day": days, "zone": zones})
+    frame = pd.DataFrame(
+        {"day": np.array(days, "datetime64[us]"), "zone": zones}
+    )
     back = Table.infer(frame)
     back = back.decode(back.encode(frame))
     assert back["day"].dt.strftime("%Y-%m-%d").tolist() == days
