@@ -408,7 +408,7 @@ class OtherRun:
 
     def __init__(self, source):
         self.settings = types.SimpleNamespace(
-            data="other", source=lambda: source
+            data="other", source=lambda table: source
         )
 
 
