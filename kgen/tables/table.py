@@ -242,7 +242,8 @@ class Table:
 
         Args:
             x: Array of shape `(n, *shape)`.
-            labels: `n` integers, the classes of the target; None without them.
+            labels: `n` integers, the classes of the target, -1 where there is none;
+                None without them.
 
         Returns:
             DataFrame with the columns and types of the table.
@@ -273,7 +274,9 @@ class Table:
             for column in self.encoded
         }
         if self.target_column is not None and labels is not None:
-            names = np.array([name.encode() for name in self.class_names], "O")
+            # The last one is that of -1: no class is known.
+            texts = [*self.class_names, ""]
+            names = np.array([text.encode() for text in texts], "O")
             target = self.target_column
             series[target.name] = target.series_of(names[np.asarray(labels)])
         return pd.DataFrame({n: series[n] for n in self.names if n in series})

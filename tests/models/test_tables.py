@@ -284,6 +284,8 @@ def test_a_classifier_judges_rows_without_a_class(frame, tmp_path):
         tmp_path / "new.csv", table=table, every_row=True
     )
     assert len(source.examples("all")) == ROWS
+    decoded = table.decode(table.encode(frame[:3]), np.array([1, -1, 0]))
+    assert decoded["vote"].isna().tolist() == [False, True, False]
     drawn = model.sample(
         300, seed=0, conditions={"city": ["Ulm"], "vote": "no"}
     )
