@@ -91,7 +91,10 @@ def _kind_of(summary):
 
 
 def _check_no_numbers(summary):
-    """Raises if most of a column's text is numbers, and some is not."""
+    """Raises if most of a column's text is numbers, and some is not.
+
+    Few different numbers, such as 1 to 6 beside "other", are names of categories.
+    """
     import pandas as pd
 
     if summary.category_dtype is not None or not summary.counts:
@@ -101,7 +104,7 @@ def _check_no_numbers(summary):
     found = pd.to_numeric(
         pd.Series(texts, dtype=object), errors="coerce"
     ).notna()
-    if 0.5 < found.mean() < 1.0:
+    if found.sum() > _LEVELS and 0.5 < found.mean() < 1.0:
         raise summary.mixed(pd.Series(texts)[~found])
 
 

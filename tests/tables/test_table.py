@@ -248,6 +248,14 @@ def test_a_file_in_another_encoding(tmp_path):
         Table.infer(path)
 
 
+def test_names_of_categories_may_be_numbers(tmp_path):
+    rows = "".join(f"{n % 6 + 1},{n / 7:.3f}\n" for n in range(60))
+    (tmp_path / "rows.csv").write_text(f"state,x\n{rows}other,1.5\n")
+    table = Table.infer(tmp_path / "rows.csv")
+    back = table.decode(table.encode(table.read(tmp_path / "rows.csv")))
+    assert set(back["state"]) == {"1", "2", "3", "4", "5", "6", "other"}
+
+
 def test_mixed_columns_can_be_taken_in_several_ways():
     frame = pd.DataFrame({"x": [1, 2, "many"] * 10, "y": np.arange(30) % 7})
     with pytest.raises(kgen.errors.InvalidArgument, match="several kinds"):
