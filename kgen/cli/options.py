@@ -3,7 +3,7 @@
 import ast
 import difflib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
@@ -29,6 +29,11 @@ def nearest(value: str, options: Iterable[str]) -> str:
     """A question after the name that is meant, or `""`."""
     close = difflib.get_close_matches(value.lower(), options, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def explained(entries: Mapping[str, str]) -> str:
+    """Names with what they mean, for a help text."""
+    return "; ".join(f"{name} ({text})" for name, text in entries.items())
 
 
 class Name(click.ParamType):
@@ -72,15 +77,19 @@ class Setting(click.ParamType):
         return name.strip(), read
 
 
-class Kind(click.ParamType):
-    """COLUMN=KIND, as a pair."""
-
-    name = "COLUMN=KIND"
+class _Form(click.ParamType):
+    """A value of a form that its name shows."""
 
     def get_metavar(
         self, param: click.Parameter, ctx: click.Context | None = None
     ) -> str:
-        return self.name
+        return self.name  # click would write it in capitals
+
+
+class Kind(_Form):
+    """COLUMN=KIND, as a pair."""
+
+    name = "COLUMN=KIND"
 
     def convert(
         self,
@@ -99,15 +108,10 @@ class Kind(click.ParamType):
         return column, kind
 
 
-class Condition(click.ParamType):
+class Condition(_Form):
     """COLUMN=VALUE or COLUMN=LOW..HIGH, as a pair."""
 
     name = "COLUMN=VALUE"
-
-    def get_metavar(
-        self, param: click.Parameter, ctx: click.Context | None = None
-    ) -> str:
-        return self.name
 
     def convert(
         self,
@@ -130,15 +134,10 @@ class Condition(click.ParamType):
         return column, (low, high) if dots else text
 
 
-class Shape(click.ParamType):
+class Shape(_Form):
     """HxWxC."""
 
     name = "HxWxC"
-
-    def get_metavar(
-        self, param: click.Parameter, ctx: click.Context | None = None
-    ) -> str:
-        return self.name  # click would write it in capitals
 
     def convert(
         self,

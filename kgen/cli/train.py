@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     type=options.Kind(),
     multiple=True,
     help="Of a table: what a column is, where that is not to be inferred: "
-    + "; ".join(f"{name} ({text})" for name, text in names.COLUMN_KINDS.items())
+    + options.explained(names.COLUMN_KINDS)
     + ". May be repeated.",
 )
 @click.option(
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     default="quantiles",
     show_default=True,
     help="Of a table: how numbers are encoded: "
-    + "; ".join(f"{name} ({text})" for name, text in names.NUMBERS.items())
+    + options.explained(names.NUMBERS)
     + ".",
 )
 @click.option(
@@ -72,9 +72,7 @@ if TYPE_CHECKING:
     default="stop",
     show_default=True,
     help="What to do when a loss or gradient is NaN or infinite (it never "
-    "reaches the weights): "
-    + "; ".join(f"{name} ({text})" for name, text in names.ON_NAN.items())
-    + ".",
+    "reaches the weights): " + options.explained(names.ON_NAN) + ".",
 )
 @click.option(
     "--set",
@@ -113,7 +111,7 @@ if TYPE_CHECKING:
     "strategy_name",
     type=options.Name("strategy", names.STRATEGIES),
     help="Train by several devices: "
-    + "; ".join(f"{name} ({text})" for name, text in names.STRATEGIES.items())
+    + options.explained(names.STRATEGIES)
     + ". --batch-size is that of all together.",
 )
 @click.option(

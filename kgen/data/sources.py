@@ -216,7 +216,7 @@ def open_source(
     """
     if is_table(source):
         return _open_table(source, image_shape, table, table_options, every_row)
-    if table is not None or any(table_options.values()):
+    if table is not None or table_options:
         raise invalid(
             "table",
             "load",

@@ -13,7 +13,7 @@ from kgen.errors import invalid
 from kgen.losses import gaussian_log_prob
 from kgen.losses.columns import count_log_prob, flags_of, places
 from kgen.params import Instance, Number, Optional, checked
-from kgen.tables import Table
+from kgen.tables import Table, with_table
 from kgen.tables.encodings import BOOLEAN, CATEGORY, COUNT, NUMBER
 
 # The least variance of numbers, as they are encoded: of a column with one value
@@ -184,9 +184,7 @@ class NaiveColumns(ClosedForm):
     @classmethod
     def from_config(cls, config: dict) -> "NaiveColumns":
         """Builds the density that `get_config` described."""
-        config = dict(config)
-        config["table"] = keras.saving.deserialize_keras_object(config["table"])
-        return cls(**config)
+        return cls(**with_table(config))
 
 
 def _draw_number(mean, log_var, seed):

@@ -7,7 +7,7 @@ from tensorflow import Tensor
 
 from kgen.losses.columns import generated_rows
 from kgen.params import Instance, checked
-from kgen.tables import Table
+from kgen.tables import Table, with_table
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -48,6 +48,4 @@ class ColumnsOutput(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict) -> "ColumnsOutput":
         """Builds the layer that `get_config` described."""
-        config = dict(config)
-        table = keras.saving.deserialize_keras_object(config.pop("table"))
-        return cls(table, **config)
+        return cls(**with_table(config))

@@ -13,7 +13,7 @@ from tensorflow import Tensor
 from kgen.losses.base import Likelihood
 from kgen.losses.divergences import bound_log_var, gaussian_log_prob
 from kgen.params import Instance, checked
-from kgen.tables import Table
+from kgen.tables import Table, with_table
 from kgen.tables.encodings import BOOLEAN, CATEGORY, COUNT, NUMBER
 
 # Where the standard deviation of numbers starts, and the least it can become: a
@@ -131,10 +131,12 @@ class Columns(Likelihood):
         self.log_dispersion = self._weights_of(COUNT, "log_dispersion", 1.0)
 
     def _weights_of(self, kind, name, stddev):
+        """Weights for the parts of a kind; trained if there are such parts."""
         return self.add_weight(
             name=name,
             shape=(len(self._at[kind]),),
             initializer=keras.initializers.Constant(2.0 * math.log(stddev)),
+            trainable=len(self._at[kind]) > 0,
         )
 
     @property
@@ -159,9 +161,15 @@ class Columns(Likelihood):
         """
         parameters = ops.cast(parameters, "float32")
         x = ops.cast(x, "float32")
-        total = tf.reduce_sum(self._numbers_log_prob(x, parameters), axis=-1)
-        total += tf.reduce_sum(self._booleans_log_prob(x, parameters), axis=-1)
-        total += tf.reduce_sum(self._counts_log_prob(x, parameters), axis=-1)
+        functions = {
+            NUMBER: self._numbers_log_prob,
+            BOOLEAN: self._booleans_log_prob,
+            COUNT: self._counts_log_prob,
+        }
+        total = tf.zeros(())
+        for kind, function in functions.items():
+            if len(self._at[kind]):
+                total += tf.reduce_sum(function(x, parameters), axis=-1)
         for place in self._categories:
             part = slice(place.start, place.stop)
             log_probs = tf.nn.log_softmax(parameters[..., part])
@@ -198,10 +206,10 @@ class Columns(Likelihood):
             NUMBER: lambda part: part,
             BOOLEAN: tf.sigmoid,
             # As encoded: log(1 + count).
-            COUNT: lambda part: tf.nn.softplus(part),
+            COUNT: tf.nn.softplus,
             CATEGORY: tf.nn.softmax,
         }
-        return self._assembled(parameters, rows)
+        return assembled(self.table, parameters, rows)
 
     def sample(self, parameters: Tensor, seed: Tensor) -> Tensor:
         """A row given z, of the shape of `parameters`; without gaps."""
@@ -242,15 +250,11 @@ class Columns(Likelihood):
             CATEGORY: category,
             COUNT: count,
         }
-        return self._assembled(parameters, draws)
+        return assembled(self.table, parameters, draws)
 
     @property
     def _number_of_parts(self):
         return len(self._categories) + sum(map(len, self._at.values()))
-
-    def _assembled(self, parameters, functions):
-        """A row made part by part, with flags that say that nothing is missing."""
-        return assembled(self.table, parameters, functions)
 
     def example(self, parameters: Tensor) -> Tensor:
         """A row that a discriminator can compare with real ones."""
@@ -263,9 +267,7 @@ class Columns(Likelihood):
     @classmethod
     def from_config(cls, config: dict) -> "Columns":
         """Builds the likelihood that `get_config` described."""
-        config = dict(config)
-        table = keras.saving.deserialize_keras_object(config.pop("table"))
-        return cls(table, **config)
+        return cls(**with_table(config))
 
 
 def assembled(table: Table, parameters: Tensor, functions: dict) -> Tensor:

@@ -112,12 +112,17 @@ class GenerativeModel(Trained):
         """The table whose rows, as it encodes them, the examples are; or None."""
         return None
 
-    def encoded(self, x: Any, method: str) -> Any:
+    @property
+    def class_shares(self) -> np.ndarray:
+        """The shares of a table's classes, by which labels of rows are drawn."""
+        return np.array(() if self.table is None else self.table.class_shares)
+
+    def encoded(self, x: Any, method: str | None = None) -> Any:
         """The examples of a DataFrame; what is no DataFrame, as it is.
 
         Args:
             x: What a method was given.
-            method: Its name, for messages.
+            method: Its name, for messages; None where it is not known.
 
         Returns:
             float32 of shape `(n, *input_shape)`; for a conditional model a pair
@@ -125,7 +130,7 @@ class GenerativeModel(Trained):
         """
         if self.table is None or not hasattr(x, "iloc"):
             return x
-        owner = f"{type(self).__name__}.{method}"
+        owner = type(self).__name__ + (f".{method}" if method else "")
         rows = self.table.encode(x, owner)
         # A classifier is only given classes to learn them, or to be judged.
         wants = method in ("fit", "evaluate") or not self.needs_labels
@@ -195,7 +200,7 @@ class GenerativeModel(Trained):
         Raises:
             InvalidArgument: If they can't be used.
         """
-        inputs = self.encoded(inputs, "__call__")
+        inputs = self.encoded(inputs)
         pair = isinstance(inputs, (tuple, list)) and self.conditional
         x, labels = inputs if pair else (inputs, None)
         x = self._checked_examples(x, any_range)

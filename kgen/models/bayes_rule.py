@@ -75,7 +75,7 @@ class BayesRule(OutlierScorer):
 
     def checked_inputs(self, inputs: Any, any_range: bool = False) -> Any:
         """Checks the examples that a method is given; labels are left out."""
-        inputs = _without_labels(self.encoded(inputs, "__call__"))
+        inputs = _without_labels(self.encoded(inputs))
         return self._checked_examples(inputs, any_range)
 
     def check_labels(self, labels: Any, count: int, owner: str) -> None:
@@ -208,36 +208,27 @@ class BayesRule(OutlierScorer):
             Array of shape `(num_samples, *input_shape)`. Pictures are clipped
             to [0, 1]. Of a table, a DataFrame.
         """
-        table_rows.check_conditions(self, conditions)
-        if self.table is not None:
-            return table_rows.sample(
-                self,
-                self.table,
-                self._draw_examples,
-                num_samples,
-                labels,
-                seed,
-                conditions,
-            )
         seed = new_seed(seed)
-        labels = self._classes(num_samples, labels, seed)
-        return self._draw_examples(num_samples, labels, seed)
-
-    def _classes(self, num_samples, labels, seed):
-        """The classes of samples, drawn from P(y) where none are given."""
-        prior = np.exp(self.class_prior.log_prior.numpy())
-        if labels is None:
+        if labels is None and self.table is None:
             draws = np.random.default_rng(seed)
-            labels = draws.choice(self.num_classes, num_samples, p=prior)
-        labels = np.asarray(self.labels_for(num_samples, labels, "sample"))
-        impossible = labels[prior[labels] == 0]
+            labels = draws.choice(
+                self.num_classes, num_samples, p=self.class_shares
+            )
+        return table_rows.sample(
+            self, self._draw_examples, num_samples, labels, seed, conditions
+        )
+
+    @property
+    def class_shares(self) -> np.ndarray:
+        """P(y), of shape `(num_classes,)`."""
+        return np.exp(self.class_prior.log_prior.numpy())
+
+    def _draw_examples(self, num_samples, labels, seed):
+        impossible = labels[self.class_shares[labels] == 0]
         if len(impossible):
             owner = f"{type(self).__name__}.sample"
             expected = "classes that the prior allows for"
             raise invalid("labels", owner, expected, impossible[0])
-        return labels
-
-    def _draw_examples(self, num_samples, labels, seed):
         return self._drawn(tf.constant(labels), tf.constant(seed)).numpy()
 
     @property

@@ -14,7 +14,6 @@ from kgen.errors import InvalidArgument
 from kgen.models import batches, table_rows
 from kgen.models.available import available_if
 from kgen.models.base import GenerativeModel
-from kgen.models.draws import new_seed
 from kgen.models.saving import arguments_of
 from kgen.models.training import Traces
 from kgen.params import SEED, Boolean, Instance, Integer, Optional, checked
@@ -216,17 +215,10 @@ class CodeSampler(GenerativeModel):
 
             rows = vae.sample(100, conditions={"species": "Adelie"}, seed=0)
         """
-        table_rows.check_conditions(self, conditions)
-        if self.table is not None:
-            drawn = functools.partial(
-                self._draw_examples, noise=noise is not False
-            )
-            return table_rows.sample(
-                self, self.table, drawn, num_samples, labels, seed, conditions
-            )
-        labels = self.labels_for(num_samples, labels, "sample")
-        return self._draw_examples(
-            num_samples, labels, new_seed(seed), bool(noise)
+        noise = self.table is not None if noise is None else noise
+        draw = functools.partial(self._draw_examples, noise=noise)
+        return table_rows.sample(
+            self, draw, num_samples, labels, seed, conditions
         )
 
     def _draw_examples(self, num_samples, labels, seed, noise):

@@ -160,20 +160,20 @@ def create_model(
         vae.compile()
         vae.fit(train)
     """
-    network = network or ("conv" if table is None else "dense")
+    network = network or _default_network(table)
     known = options_of(name, network)
     own = ("input_shape", "network", "latent_dim", "num_classes", "table")
     check_keywords("create_model", [*own, *known], options)
+    cls = registry.MODELS[name].model_class
     if table is not None:
         input_shape, num_classes = _of_table(
             table, input_shape, network, num_classes
         )
-        options = _with_table(name, table, options, known)
+        options = _with_table(cls, table, options, known)
     elif input_shape is None:
         raise invalid(
             "input_shape", "create_model", "a shape, or a table", None
         )
-    cls = registry.MODELS[name].model_class
     if issubclass(cls, BayesClassifier):
         return _classifier(
             input_shape, network, latent_dim, num_classes, table, **options
@@ -208,6 +208,10 @@ def create_model(
     return call(cls, *(call(build) for build in builders_of(cls, network)))
 
 
+def _default_network(table):
+    return "conv" if table is None else "dense"
+
+
 def _of_table(table, input_shape, network, num_classes):
     """The shape of a table's rows, and the number of its classes or None."""
     Instance(Table, "a kgen.data.Table").check("table", "create_model", table)
@@ -224,19 +228,18 @@ def _of_table(table, input_shape, network, num_classes):
     return table.shape, classes
 
 
-def _with_table(name, table, options, known):
+def _with_table(cls, table, options, known):
     """The options of a model whose examples are a table's rows."""
     if options.get("likelihood", "columns") != "columns":
         expected = '"columns" for a table'
-        raise invalid("likelihood", name, expected, options["likelihood"])
-    if name == "bayes_classifier":  # its density takes the table
+        given = options["likelihood"]
+        raise invalid("likelihood", cls.__name__, expected, given)
+    if issubclass(cls, BayesClassifier):  # its density takes the table
         return options
     if "likelihood" in known:
         return {**options, "likelihood": Columns(table)}
-    if name == "gan":
-        output = ColumnsOutput(table)
-        return {"output_activation": output, **options, "table": table}
-    return options
+    output = ColumnsOutput(table)  # the last output is the row itself
+    return {"output_activation": output, **options, "table": table}
 
 
 def _classifier(
@@ -302,8 +305,8 @@ def compiled_model(
     Raises:
         InvalidArgument: If a name is unknown or a value can't be used.
     """
-    default = "conv" if options.get("table") is None else "dense"
-    known = options_of(name, network or default)
+    network = network or _default_network(options.get("table"))
+    known = options_of(name, network)
     of_compile = {
         option: options.pop(option)
         for option in compile_options_of(name)

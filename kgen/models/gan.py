@@ -308,19 +308,9 @@ class GAN(Adversarial):
         Raises:
             InvalidArgument: As in `VAE.sample`.
         """
-        table_rows.check_conditions(self, conditions)
-        if self.table is not None:
-            return table_rows.sample(
-                self,
-                self.table,
-                self._draw_examples,
-                num_samples,
-                labels,
-                seed,
-                conditions,
-            )
-        labels = self.labels_for(num_samples, labels, "sample")
-        return self._draw_examples(num_samples, labels, new_seed(seed))
+        return table_rows.sample(
+            self, self._draw_examples, num_samples, labels, seed, conditions
+        )
 
     def _draw_examples(self, num_samples, labels, seed):
         z = standard_normal(num_samples, self.latent_dim, seed)

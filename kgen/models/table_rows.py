@@ -8,11 +8,9 @@ import numpy as np
 
 from kgen.errors import InvalidArgument, invalid, unknown_name
 from kgen.models.draws import new_seed
-from kgen.tables import Table, forms
+from kgen.tables import forms
 
 if TYPE_CHECKING:  # slow to import
-    import pandas as pd
-
     from kgen.models.base import GenerativeModel
 
 # Rows that are drawn for each row that is asked for, before it is given up.
@@ -25,25 +23,23 @@ Draw = Callable[[int, Any, int], np.ndarray]
 
 def sample(
     model: "GenerativeModel",
-    table: Table,
     draw: Draw,
     num_samples: int,
     labels: Any,
     seed: int | None,
     conditions: Mapping[str, Any] | None,
-) -> "pd.DataFrame":
-    """Rows that a model draws, of those that meet the conditions.
+) -> Any:
+    """What a model draws: an array; of a table, rows that meet the conditions.
 
     Rows are drawn until enough of them meet the conditions, so that they are
     draws from the model's distribution given the conditions.
 
     Args:
         model: The model.
-        table: Its table.
-        draw: Function of a number of rows, their labels and a seed, to rows as
-            they are encoded.
+        draw: Function of a number of examples, their labels and a seed, to an array
+            of them; of rows as they are encoded.
         num_samples: How many.
-        labels: Integers, the rows' classes; or None.
+        labels: Integers, the examples' classes; or None.
         seed: Integer, or None.
         conditions: Dictionary from names of columns to a value, a list of values,
             or a pair `(low, high)` of bounds; or None.
@@ -52,14 +48,20 @@ def sample(
         InvalidArgument: If a condition can't be used, or almost no row meets it.
     """
     owner = f"{type(model).__name__}.sample"
-    seed = new_seed(seed)
+    table, seed = model.table, new_seed(seed)
+    if table is None:
+        if conditions is not None:
+            expected = "None without a table"
+            raise invalid("conditions", owner, expected, conditions)
+        labels = model.labels_for(num_samples, labels, "sample")
+        return draw(num_samples, labels, seed)
     conditions = table.typed(conditions or {})
     _check(conditions, table, owner)
     if labels is None and model.conditional:
         labels = _target_labels(conditions, table, owner)
 
     def rows(count, seed):
-        chosen = _labels(model, table, labels, count, seed)
+        chosen = _labels(model, labels, count, seed)
         drawn = table.decode(draw(count, chosen, seed), chosen)
         # A model that has learned gaps itself needs no others.
         return drawn if model.draws_gaps else table.with_gaps(drawn, seed)
@@ -70,13 +72,6 @@ def sample(
         expected = "one for all rows, together with `conditions`"
         raise invalid("labels", owner, expected, f"{len(labels)}")
     return _until_met(rows, num_samples, seed, conditions, owner)
-
-
-def check_conditions(model: "GenerativeModel", conditions: Any) -> None:
-    """Raises if there are conditions, and the model is of no table."""
-    if conditions is not None and model.table is None:
-        owner = f"{type(model).__name__}.sample"
-        raise invalid("conditions", owner, "None without a table", conditions)
 
 
 def as_array(model: Any, examples: Any) -> np.ndarray:
@@ -111,14 +106,14 @@ def _until_met(rows, num_samples, seed, conditions, owner):
     return pd.concat(found, ignore_index=True).iloc[:num_samples]
 
 
-def _labels(model, table, labels, count, seed):
-    """`count` labels; drawn as frequent as in training where none are given.
+def _labels(model, labels, count, seed):
+    """`count` labels; drawn by `class_shares` where none are given.
 
     Args:
         labels: Integers; or None for all classes, or a set of some.
     """
     if model.conditional and (labels is None or isinstance(labels, set)):
-        shares = np.array(table.class_shares)
+        shares = np.array(model.class_shares)
         if labels is not None:
             others = [n for n in range(len(shares)) if n not in labels]
             shares[others] = 0.0

@@ -194,9 +194,11 @@ class TrainSettings:
             table: The table of the trained model, which its rows are encoded by;
                 None before there is one.
         """
-        of_table = {"target": self.target, "kinds": self.kinds}
-        if self.numbers != "quantiles":
-            of_table["numbers"] = self.numbers
+        of_table = {
+            name: getattr(self, name)
+            for name in ("target", "kinds", "numbers")
+            if getattr(self, name) != _DEFAULTS[name]
+        }
         return open_source(
             data or self.data,
             self.image_shape,

@@ -161,8 +161,9 @@ class Summary:
         force = self.kind in ("numeric", "integer", "count")
         try:
             if self.form == forms.DATETIME:
-                self._take_time_zone(series)
-                values = forms.seconds(series)
+                times = forms.times(series)
+                self._take_time_zone(times)
+                values = forms.seconds(times)
             else:
                 values = forms.numbers(series, force)
         except (ValueError, TypeError) as error:
@@ -174,9 +175,9 @@ class Summary:
         self.gaps += int(found.sum() - series.isna().sum())
         return values[~found]
 
-    def _take_time_zone(self, series):
-        """Text becomes times; with an offset, such of UTC."""
-        dtype = str(forms.times(series).dtype)
+    def _take_time_zone(self, times):
+        """Takes the type of times, which may have been text; see `forms.times`."""
+        dtype = str(times.dtype)
         if not str(self.dtype).startswith("datetime64"):
             self.dtype = (
                 "datetime64[us, UTC]" if "," in dtype else "datetime64[us]"

@@ -89,8 +89,9 @@ class Table:
     ) -> Self:
         """Finds out the kinds of columns, and fits an encoding to each.
 
-        The source is read once, part by part: memory does not grow with its
-        length. The kinds are `"numeric"`, `"integer"`, `"category"`, `"boolean"`
+        The source is read part by part: memory does not grow with its length. A CSV
+        file is read twice, the first time to see whether all rows have as many
+        values. The kinds are `"numeric"`, `"integer"`, `"category"`, `"boolean"`
         and `"datetime"`; `"count"`, whole numbers from 0 with a negative binomial
         distribution, is only used if asked for; `"id"` is left out, and found in
         text that differs in nearly all rows, and in numbers of rows.
@@ -425,3 +426,13 @@ class Table:
             config["patterns"],
             config["class_shares"],
         )
+
+
+def with_table(config: dict[str, Any]) -> dict[str, Any]:
+    """The arguments in the config of an object that has a table as `table`.
+
+    Args:
+        config: What its `get_config` returned, with the table serialised.
+    """
+    table = keras.saving.deserialize_keras_object(config["table"])
+    return {**config, "table": table}

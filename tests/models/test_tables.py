@@ -321,3 +321,14 @@ def test_filled_rows_keep_names_of_rows_and_their_own_categories(frame):
     filled = vae.impute(rows, num_samples=10, seed=0)
     assert list(filled) == list(rows) and (filled["row"] == rows["row"]).all()
     assert filled["size"].notna().all() and (filled["size"][::2] == "xl").all()
+
+
+def test_a_classifier_draws_classes_by_its_prior(frame):
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns", prior=[0.9, 0.1]
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    share = (model.sample(2000, seed=0)["vote"] == "yes").mean()
+    assert abs(share - 0.1) < 4 * np.sqrt(0.09 / 2000)
