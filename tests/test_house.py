@@ -195,6 +195,21 @@ def test_checks_of_arguments_are_a_small_part():
     assert share_of_checks(_MISTAKES) < 0.09
 
 
+def test_the_lines_of_checks_are_counted():
+    source = """\
+@checked(a=Integer())
+def f(a, b):
+    if b < 0:
+        expected = "a number of at least 0"
+        raise invalid("b", "f", expected, b)
+    if not a:
+        return b
+    return a
+"""
+    path, tree = pathlib.Path("f.py"), ast.parse(source)
+    assert check_lines(path, tree, _ERRORS) == {1, 3, 4, 5}
+
+
 def test_few_places_say_the_same():
     assert len(shared_places()) < 10
 
