@@ -191,7 +191,8 @@ class CodeSampler(GenerativeModel):
 
         Args:
             num_samples: How many.
-            labels: Integer or `num_samples` integers, for a conditional model.
+            labels: Integer or `num_samples` integers, or names out of
+                `class_names`, for a conditional model.
             seed: Integer; the same one gives the same examples, also from the
                 exported model, which adds no gaps to rows of a table. None for new
                 ones at each call.
