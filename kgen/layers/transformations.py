@@ -51,7 +51,7 @@ def translation(x: Tensor, draws: list[Tensor]) -> Tensor:
     """Moved by whole pixels, up to 1/8 of the sides; gray comes in."""
     places = []
     for place, draw, side in zip(_places(x), draws, x.shape[1:3]):
-        most = round(_SHIFT * side)
+        most = _rounded(_SHIFT * side)
         places.append(place + tf.floor(draw * (2 * most + 1)) - most)
     return _taken(x, *places)
 
@@ -81,12 +81,16 @@ def cutout(x: Tensor, draws: list[Tensor]) -> Tensor:
     """With a gray hole of half the sides, whose middle is anywhere."""
     is_out = tf.constant(False)
     for place, draw, side in zip(_places(x), draws, x.shape[1:3]):
-        hole = round(_HOLE * side)
+        hole = _rounded(_HOLE * side)
         first = tf.floor(draw * (side + 1 - hole % 2)) - hole // 2
         is_out = tf.logical_or(
             is_out, tf.logical_or(place < first, place >= first + hole)
         )
     return tf.where(is_out, x, _GRAY)
+
+
+def _rounded(number):
+    return math.floor(number + 0.5)  # where Python's `round` makes 2 of 2.5
 
 
 def _places(x):
