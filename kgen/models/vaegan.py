@@ -64,10 +64,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         discriminator:  D
 
     D is the adversarial loss of the discriminator with two kinds of generated
-    examples, -log D(x) - log(1 - D(x1)) - log(1 - D(x2)), and its penalty (at x1 if
-    it needs generated examples). G is that of the decoder, summed over both kinds;
-    with `loss="minimax"`, it is minus the terms of D that depend on x1 and x2, as
-    in the paper. L is the reconstruction error, in nats per image,
+    examples, -log D(x) - log(1 - D(x1)) - log(1 - D(x2)), and its penalty (by x1 if
+    it needs generated examples, R2 by both). G is that of the decoder, summed over
+    both kinds; with `loss="minimax"`, it is minus the terms of D that depend on x1
+    and x2, as in the paper. L is the reconstruction error, in nats per image,
 
         feature_weight * |f(x) - f(x1)|^2 / 2 + (1 - feature_weight) * -log p(x|z)
 
