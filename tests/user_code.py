@@ -143,6 +143,14 @@ def gans(x: np.ndarray) -> None:
     vaegan = kgen.create_model("vaegan", input_shape=(8, 8, 1))
     assert_type(vaegan, kgen.VAEGAN)
     vaegan.compile(decoder_optimizer="adam", equilibrium_margin=0.35)
+    gan.compile(
+        loss="relativistic_paired",
+        penalty=["r1:1", "r2:1"],
+        penalty_every=16,
+        lecam_weight=0.001,
+        augmentation=kgen.layers.DiffAugment(["translation", "cutout"]),
+    )
+    vaegan.compile(augmentation="adaptive")
     shown(vaegan.reconstruct(x))
 
 
@@ -298,6 +306,10 @@ def parts() -> None:
     kgen.layers.BatchNormalization()
     penalty = kgen.losses.penalties.get("r1:0.5")
     assert_type(penalty, kgen.losses.Penalty | None)
+    several = kgen.losses.penalties.get(["r1:1", kgen.losses.R2(1.0)])
+    assert_type(several, list[kgen.losses.Penalty])
+    kgen.layers.AdaptiveAugment(target=0.5, examples=100_000)
+    kgen.losses.LeCam(0.001)
     loss = kgen.losses.adversarial.get("hinge")
     assert_type(loss, kgen.losses.AdversarialLoss)
     assert_type(

@@ -1,5 +1,10 @@
 """Layers that models and networks are built from."""
 
+from kgen.layers.augmentation import (
+    AdaptiveAugment,
+    Augmentation,
+    DiffAugment,
+)
 from kgen.layers.columns import ColumnsOutput
 from kgen.layers.conditioning import ConcatenateLabels
 from kgen.layers.corruption import (
@@ -14,10 +19,13 @@ from kgen.layers.sampling import GaussianSampling
 from kgen.layers.spectral import SpectralNormalization, WeightClip
 
 __all__ = [
+    "AdaptiveAugment",
+    "Augmentation",
     "BatchNormalization",
     "ColumnsOutput",
     "ConcatenateLabels",
     "Dense",
+    "DiffAugment",
     "GatedDense",
     "GaussianCorruption",
     "GaussianSampling",

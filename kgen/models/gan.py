@@ -11,11 +11,12 @@ from keras.optimizers import Optimizer
 
 from kgen.arrays import Labels
 from kgen.errors import invalid
+from kgen.layers import Augmentation
 from kgen.losses import AdversarialLoss, Penalty
 from kgen.models import adversarial, batches, outputs, paths, table_rows
 from kgen.models.adversarial import Adversarial
-from kgen.models.draws import fixed_draws, new_seed
-from kgen.models.training import compiles, training_step, validation_step
+from kgen.models.draws import new_seed
+from kgen.models.training import compiles, training_step
 from kgen.models.updates import Player, regularizers, update
 from kgen.parallel import replicas
 from kgen.params import SEED, Instance, Integer, Optional, Options, checked
@@ -141,12 +142,15 @@ class GAN(Adversarial):
         optimizer: Optimizer | str = "adam:0.001:0.5",
         discriminator_optimizer: Optimizer | str = "adam:0.001:0.5",
         loss: AdversarialLoss | str = "non_saturating",
-        penalty: Penalty | str | None = "gradient_penalty:0.1",
+        penalty: Penalty | str | list | None = "gradient_penalty:0.1",
         discriminator_steps: int = 1,
         ema_decay: float | None = 0.999,
         label_smoothing: float = 0.0,
         instance_noise: float = 0.0,
         *,
+        penalty_every: int = 1,
+        lecam_weight: float = 0.0,
+        augmentation: Augmentation | str | None = None,
         steps_per_execution: int = 16,
         run_eagerly: bool = False,
         jit_compile: bool = False,
@@ -159,11 +163,14 @@ class GAN(Adversarial):
                 callback of `fit` changes the generator's learning rate, this
                 one's changes by the same factor.
             loss: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"`,
-                `"wasserstein"`, `"relativistic"`, or an `AdversarialLoss`.
+                `"wasserstein"`, `"relativistic"` (against the mean of the others),
+                `"relativistic_paired"` (against one other), or an
+                `AdversarialLoss`.
             penalty: On the gradient of the discriminator's logit with respect
                 to its input: `"gradient_penalty"` (between real and generated
-                examples), `"r1"` (at real ones), `"dragan"` (near real ones), with a
-                weight as in `"r1:0.5"`; a `Penalty`; or None.
+                examples), `"r1"` (at real ones), `"r2"` (at generated ones),
+                `"dragan"` (near real ones), with a weight as in `"r1:0.5"`; a
+                `Penalty`; a list of these, which are added up; or None.
             discriminator_steps: K, the discriminator's updates for each update
                 of the generator.
             ema_decay: Decay of the average of the generator's weights, with
@@ -172,6 +179,15 @@ class GAN(Adversarial):
                 `1 - label_smoothing`, in losses that have such a target.
             instance_noise: Standard deviation of the noise on all that the
                 discriminator sees in training (Sonderby et al. 2017).
+            penalty_every: k, of a penalty that only each k-th update of the
+                discriminator has, from the first on, and k times: for speed.
+                Several devices compute it always.
+            lecam_weight: Weight of the regularizer `kgen.losses.LeCam`, for little
+                data; 0 for none. It is part of the log `penalty`.
+            augmentation: Of all pictures that the discriminator sees in training,
+                for little data: `"diffaugment"`, `"adaptive"` (by the
+                overfitting), what `kgen.layers.augmentation.get` takes besides,
+                or None.
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step. XLA leaves out the
@@ -182,19 +198,20 @@ class GAN(Adversarial):
         """
         variables = self.generator.trainable_variables
         optimizer = self._player_optimizer("optimizer", optimizer, variables)
-        arguments = self._compile_players(
-            discriminator_optimizer,
-            loss,
-            penalty,
-            discriminator_steps,
-            ema_decay,
-            label_smoothing,
-            instance_noise,
-        )
-        self._compile(
-            arguments,
+        self._compile_players(
+            {},
             optimizer,
             variables,
+            discriminator_optimizer=discriminator_optimizer,
+            loss=loss,
+            label_smoothing=label_smoothing,
+            penalty=penalty,
+            penalty_every=penalty_every,
+            lecam_weight=lecam_weight,
+            augmentation=augmentation,
+            discriminator_steps=discriminator_steps,
+            ema_decay=ema_decay,
+            instance_noise=instance_noise,
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
             jit_compile=jit_compile,
@@ -213,27 +230,22 @@ class GAN(Adversarial):
                 lambda part=part: self._discriminator_losses(part),
                 self._discriminator_player(),
             )
+            self._follow(losses, part)
         generator_losses = update(
             lambda: self._generator_losses(parts[-1]),
             Player(self.optimizer, self.generator.trainable_variables),
         )
         self._update_averages()
-        return self._log_both(losses, generator_losses, x)
+        return self._log(_merged(losses, generator_losses), x)
 
-    @validation_step
-    def test_step(self, data: Any) -> dict:
-        inputs, x = self.unpack(data, values=True)
-        (inputs,) = self._parts(inputs, 1)  # whole packs of examples
-        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
-            losses = self._discriminator_losses(inputs, training=False)
-            generator_losses = self._generator_losses(inputs, training=False)
-        return self._log_both(losses, generator_losses, x)
+    def _step_losses(self, inputs, training):
+        losses = self._discriminator_losses(inputs, training)
+        return _merged(losses, self._generator_losses(inputs, training))
 
     def _discriminator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
-        real = self._discriminator_examples(x, self._noise(x, training))
-        fake = self._generated(inputs, training)
-        fake = self._discriminator_examples(fake, self._noise(fake, training))
+        (real,) = self._seen(training, x)
+        (fake,) = self._seen(training, self._generated(inputs, training))
         losses, *_ = self._compare(real, [fake], labels, training)
         return losses
 
@@ -241,11 +253,11 @@ class GAN(Adversarial):
         x, labels = self._split(inputs)
         fake = self._generated(inputs, training)
         regularization = regularizers(self.generator)
-        fake = self._discriminator_examples(fake, self._noise(fake, training))
+        (fake,) = self._seen(training, fake)
         fake_logits = self._discriminator_outputs(fake, labels, training).logits
         real_logits = None
         if self.adversarial_loss.needs_real:
-            real = self._discriminator_examples(x, self._noise(x, training))
+            (real,) = self._seen(training, x)
             real_logits = self._discriminator_outputs(
                 real, labels, training
             ).logits
@@ -263,16 +275,6 @@ class GAN(Adversarial):
         z = replicas.normal(shape, self.seed_generator)
         x = self.generator(self.with_labels(z, labels), training=training)
         return ops.cast(x, "float32")
-
-    def _log_both(self, discriminator, generator, x):
-        logs = discriminator._replace(
-            loss=discriminator.loss + generator.loss,
-            regularization_loss=discriminator.regularization_loss
-            + generator.regularization_loss,
-        )._asdict()
-        return self._log(
-            {**logs, "generator_loss": generator.generator_loss}, x
-        )
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""
@@ -397,3 +399,16 @@ class GAN(Adversarial):
     def lite_endpoints(self) -> dict:
         """Returns `generate`, from z to images."""
         return {"generate": self.endpoints()["serving_default"]}
+
+
+def _merged(discriminator, generator):
+    """The losses of both players by the names of the logs; their sum is `loss`."""
+    regularization_loss = (
+        discriminator.regularization_loss + generator.regularization_loss
+    )
+    return {
+        **discriminator._asdict(),
+        "loss": discriminator.loss + generator.loss,
+        "regularization_loss": regularization_loss,
+        "generator_loss": generator.generator_loss,
+    }

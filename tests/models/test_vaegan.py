@@ -97,7 +97,9 @@ class TestUpdate:
         # -L_GAN of the paper is `value`: what the decoder lowers.
         decoder += model.adversarial_weight * value
         decoder += weight * tf.reduce_mean(fixed)
-        penalty = self.r1(model, x) if model.penalty else 0.0
+        # R2 is at both kinds of generated examples.
+        points = [x, x1, x2] if isinstance(model.penalty, list) else [x]
+        penalty = sum(self.r1(model, v) for v in points if model.penalty)
         own = [
             sum(network.losses)
             for network in (model.encoder, model.decoder, discriminator)
@@ -182,6 +184,7 @@ class TestUpdate:
             # These two are traced; a margin of 9 is one at which all play.
             {"training": {"equilibrium_margin": 9.0}},
             {"training": {"penalty": "r1:0.5"}},
+            {"training": {"penalty": ["r1:0.5", "r2:0.5"], **EAGERLY}},
             {"seed": 3},
             {"kernel_regularizer": "l2"},
         ],
@@ -192,6 +195,7 @@ class TestUpdate:
             "labels",
             "gate",
             "r1",
+            "r1 and r2",
             "seed",
             "regularized",
         ],
