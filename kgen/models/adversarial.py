@@ -28,6 +28,11 @@ CONSTRAINTS = {
 }
 
 
+def told(x: tf.Tensor, labels: tf.Tensor | None) -> Any:
+    """The inputs of a network: x, and the labels if there are any."""
+    return x if labels is None else [x, labels]
+
+
 class DiscriminatorOutputs(NamedTuple):
     """What a discriminator says of examples.
 
@@ -211,7 +216,8 @@ class Adversarial(GenerativeModel):
 
     def _split(self, inputs):
         """x, and the labels or None."""
-        return inputs if self.conditional else (inputs, None)
+        is_pair = isinstance(inputs, (list, tuple))
+        return inputs if is_pair else (inputs, None)
 
     # The discriminator
 
@@ -233,8 +239,7 @@ class Adversarial(GenerativeModel):
 
     def _discriminator_outputs(self, x, labels=None, training=False):
         """Returns what the discriminator says of its examples."""
-        inputs = self.with_labels(x, labels)
-        logits = self.discriminator(inputs, training=training)
+        logits = self.discriminator(told(x, labels), training=training)
         return DiscriminatorOutputs(ops.cast(logits, "float32"))
 
     def _compare(self, real, fakes, labels, training):
@@ -327,13 +332,23 @@ class Adversarial(GenerativeModel):
         Raises:
             InvalidArgument: If the discriminator sees several examples at once.
         """
-        if self.pack > 1:
+        if not self._judges_examples:
+            how = (
+                f"{self.pack} examples at once (packing)"
+                if self.pack > 1
+                else "rows on a condition that is drawn for each"
+            )
             raise InvalidArgument(
                 f"`{type(self).__name__}.discriminate`: this discriminator "
-                f"judges {self.pack} examples at once (packing), none of them "
-                "by itself."
+                f"judges {how}, none of them by itself."
             )
         return self._apply(self._logits, x, batch_size)
+
+    @property
+    def _judges_examples(self):
+        """Whether the discriminator judges single examples, as data have them."""
+        inputs = 1 + self.conditional
+        return self.pack == 1 and len(self.discriminator.inputs) == inputs
 
     def _logits(self, inputs, number=0):
         return self._discriminator_outputs(*self._split(inputs)).logits[:, 0]
@@ -360,7 +375,7 @@ class Adversarial(GenerativeModel):
 
     def _discriminate_endpoint(self):
         """The signature `discriminate`, of single examples."""
-        if self.pack > 1:
+        if not self._judges_examples:
             return {}
 
         def discriminate(images, labels=None):

@@ -11,6 +11,7 @@ from keras.optimizers import Optimizer
 
 from kgen.arrays import Labels
 from kgen.errors import invalid
+from kgen.layers import ColumnsOutput
 from kgen.losses import AdversarialLoss, Penalty
 from kgen.models import adversarial, batches, outputs, paths, table_rows
 from kgen.models.adversarial import Adversarial
@@ -18,9 +19,17 @@ from kgen.models.draws import fixed_draws, new_seed
 from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, regularizers, update
 from kgen.parallel import replicas
-from kgen.params import SEED, Instance, Integer, Optional, Options, checked
+from kgen.params import (
+    SEED,
+    Boolean,
+    Instance,
+    Integer,
+    Optional,
+    Options,
+    checked,
+)
 from kgen.priors.base import standard_normal
-from kgen.tables import Table
+from kgen.tables import Conditions, Table
 
 _LOGS = (
     "loss",
@@ -34,11 +43,12 @@ _LOGS = (
 
 
 class GeneratorLosses(NamedTuple):
-    """Means over a batch; `loss` is the sum of the other two."""
+    """Means over a batch; `loss` is the sum of the other three."""
 
     loss: tf.Tensor
     generator_loss: tf.Tensor
     regularization_loss: tf.Tensor
+    condition_loss: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -65,11 +75,19 @@ class GAN(Adversarial):
     `penalty`, `regularization_loss` (of both networks), the mean probabilities
     `real_probability` and `fake_probability` that the discriminator gives to
     real and generated examples, and
-    `loss`, the sum of all four losses, which does not measure quality. With
+    `loss`, the sum of all losses, which does not measure quality. With
     K > 1, all logs of the discriminator are those of the last of its updates. In
     validation, the losses are those of the current weights, not of their average,
     and without noise; `call`, `sample` and what is exported take the average of
     the generator's weights.
+
+    With `training_by_sampling`, as in CTGAN, both networks are told that a column of
+    a table has a certain value, as labels tell of a class. The value is drawn by the
+    logarithm of its frequency, and the batch's rows are drawn anew to have it (see
+    `kgen.tables.Conditions`), so that rare categories are trained on, too. To the
+    generator's loss is added -log p that its row has the value, `condition_loss`.
+    Later, values are drawn as frequent as they are in the table, by the first number
+    of z, and so rows are as frequent as in the table.
 
     Args:
         generator: Built `keras.Model` from z, or `[z, labels]`, to examples.
@@ -80,6 +98,8 @@ class GAN(Adversarial):
         seed: Integer for all draws, or None.
         table: The `kgen.data.Table` whose rows the generator makes, with a
             `kgen.layers.ColumnsOutput` at its end; or None.
+        training_by_sampling: Whether the networks are trained on conditions, which
+            they take as labels; for a table without a target.
 
     Raises:
         InvalidArgument: If networks don't fit together, or a value is out of
@@ -94,7 +114,8 @@ class GAN(Adversarial):
 
     References:
         Goodfellow et al. (2014), arXiv 1406.2661, algorithm 1;
-        Lin et al. (2018), arXiv 1712.04086 (PacGAN, packing).
+        Lin et al. (2018), arXiv 1712.04086 (PacGAN, packing);
+        Xu et al. (2019), arXiv 1907.00503, section 4.3 (training by sampling).
     """
 
     argument_attributes: ClassVar = {"table": "rows_table"}
@@ -104,6 +125,7 @@ class GAN(Adversarial):
         latent_dim=Optional(Integer(1)),
         seed=Optional(SEED),
         table=Optional(Instance(Table, "a kgen.data.Table")),
+        training_by_sampling=Boolean(),
     )
     def __init__(
         self,
@@ -112,14 +134,20 @@ class GAN(Adversarial):
         latent_dim: int | None = None,
         seed: int | None = None,
         table: Table | None = None,
+        training_by_sampling: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.seed = seed
         self.rows_table = table
+        self.training_by_sampling = training_by_sampling
+        logs = (*_LOGS, "condition_loss") if training_by_sampling else _LOGS
         self._set_networks(
-            _LOGS, generator=generator, discriminator=discriminator
+            logs, generator=generator, discriminator=discriminator
         )
+        self.conditions = None
+        if training_by_sampling:
+            self._set_conditions()
         self._set_players(generator, discriminator)
         self._set_shape(
             generator.outputs[0].shape[1:],
@@ -134,6 +162,29 @@ class GAN(Adversarial):
             expected = f"{self.latent_dim}, the size that the generator takes"
             raise invalid("latent_dim", "GAN", expected, latent_dim)
         self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def _set_conditions(self):
+        """Makes the labels of the networks conditions, which the model draws."""
+        table, row = self.rows_table, self.generator.layers[-1]
+        expected = "for a table without a target alone"
+        if table is None or table.target is not None:
+            raise invalid("training_by_sampling", "GAN", f"True {expected}", True)
+        self.conditions = Conditions(table)
+        fits = self.num_classes == self.conditions.count
+        if not (fits and isinstance(row, ColumnsOutput)):
+            expected = (
+                f"a network of z and {self.conditions.count} labels, the conditions, "
+                "with a ColumnsOutput as its last layer"
+            )
+            found = f"{self.num_classes} labels, and {type(row).__name__}"
+            raise invalid("generator", "GAN", expected, found)
+        # Data have no labels.
+        self.conditional, self.num_classes = False, None
+        self.input_shapes = self.input_shapes[:1]
+        ends = [self.generator.outputs[0], row.input]
+        network = keras.Model(self.generator.inputs, ends)
+        # In a function: a network that is an attribute is saved.
+        self._rows_and_parameters = lambda x, **kwargs: network(x, **kwargs)
 
     @compiles(**adversarial.CONSTRAINTS)
     def compile(
@@ -207,7 +258,7 @@ class GAN(Adversarial):
     @training_step
     def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
-        parts = self._parts(inputs, self.discriminator_steps)
+        parts = self._parts(self._sampled(inputs), self.discriminator_steps)
         for part in parts:
             losses = update(
                 lambda part=part: self._discriminator_losses(part),
@@ -225,21 +276,30 @@ class GAN(Adversarial):
         inputs, x = self.unpack(data, values=True)
         (inputs,) = self._parts(inputs, 1)  # whole packs of examples
         with fixed_draws(self, self.seed or 0, self.log_means.seen()):
+            inputs = self._sampled(inputs)
             losses = self._discriminator_losses(inputs, training=False)
             generator_losses = self._generator_losses(inputs, training=False)
         return self._log_both(losses, generator_losses, x)
 
+    def _sampled(self, inputs):
+        """A batch's rows drawn anew, with their conditions; or it as it is."""
+        if self.conditions is None:
+            return inputs
+        shape = (ops.shape(inputs)[0], 2)
+        uniform = replicas.uniform(shape, self.seed_generator)
+        return list(self.conditions.drawn(inputs, uniform))
+
     def _discriminator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
         real = self._discriminator_examples(x, self._noise(x, training))
-        fake = self._generated(inputs, training)
+        fake, _ = self._generated(inputs, training)
         fake = self._discriminator_examples(fake, self._noise(fake, training))
         losses, *_ = self._compare(real, [fake], labels, training)
         return losses
 
     def _generator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
-        fake = self._generated(inputs, training)
+        fake, condition_loss = self._generated(inputs, training)
         regularization = regularizers(self.generator)
         fake = self._discriminator_examples(fake, self._noise(fake, training))
         fake_logits = self._discriminator_outputs(fake, labels, training).logits
@@ -251,18 +311,29 @@ class GAN(Adversarial):
             ).logits
         loss = self.adversarial_loss.generator_loss(fake_logits, real_logits)
         return GeneratorLosses(
-            loss=loss + regularization,
+            loss=loss + condition_loss + regularization,
             generator_loss=loss,
             regularization_loss=regularization,
+            condition_loss=condition_loss,
         )
 
     def _generated(self, inputs, training):
-        """As many examples as there are real ones, of the same classes."""
+        """As many examples as there are real ones, of the same classes.
+
+        Returns:
+            The examples, and -log p that they meet their conditions, or 0.
+        """
         x, labels = self._split(inputs)
         shape = (ops.shape(x)[0], self.latent_dim)
         z = replicas.normal(shape, self.seed_generator)
-        x = self.generator(self.with_labels(z, labels), training=training)
-        return ops.cast(x, "float32")
+        if self.conditions is None:
+            x = self.generator(adversarial.told(z, labels), training=training)
+            return ops.cast(x, "float32"), ops.zeros(())
+        z = self.conditions.code_of(z, labels)
+        x, parameters = self._rows_and_parameters(
+            [z, labels], training=training
+        )
+        return x, self.conditions.loss(parameters, labels)
 
     def _log_both(self, discriminator, generator, x):
         logs = discriminator._replace(
@@ -270,12 +341,15 @@ class GAN(Adversarial):
             regularization_loss=discriminator.regularization_loss
             + generator.regularization_loss,
         )._asdict()
-        return self._log(
-            {**logs, "generator_loss": generator.generator_loss}, x
-        )
+        logs["generator_loss"] = generator.generator_loss
+        if self.conditions is not None:
+            logs["condition_loss"] = generator.condition_loss
+        return self._log(logs, x)
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""
+        if self.conditions is not None:
+            inputs = [inputs, self.conditions.of_code(inputs)]
         x = self.serving_generator(inputs, training=training)
         return ops.cast(x, "float32")
 
