@@ -168,7 +168,9 @@ class GAN(Adversarial):
         table, row = self.rows_table, self.generator.layers[-1]
         expected = "for a table without a target alone"
         if table is None or table.target is not None:
-            raise invalid("training_by_sampling", "GAN", f"True {expected}", True)
+            raise invalid(
+                "training_by_sampling", "GAN", f"True {expected}", True
+            )
         self.conditions = Conditions(table)
         fits = self.num_classes == self.conditions.count
         if not (fits and isinstance(row, ColumnsOutput)):

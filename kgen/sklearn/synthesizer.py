@@ -10,9 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from kgen import optimizers
-from kgen.callbacks import Diverged, Guard
 from kgen.data import Table, pipeline
-from kgen.errors import InvalidArgument, invalid
 from kgen.models import create_model
 from kgen.params import (
     Constraint,
@@ -23,7 +21,13 @@ from kgen.params import (
     Options,
 )
 from kgen.priors import fitting
-from kgen.sklearn.base import new_seed, seeded
+from kgen.sklearn.base import (
+    check_arguments,
+    in_one_pass,
+    in_words,
+    new_seed,
+    seeded,
+)
 from kgen.tables.numbers import NUMBERS
 
 # Rows for each component of a mixture, at least.
@@ -133,10 +137,8 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
             InvalidArgument: If the table or an argument can't be used.
         """
         owner = type(self).__name__
-        for name, constraint in self._constraints.items():
-            constraint.check(name, owner, getattr(self, name))
+        check_arguments(self, "table")
         seed = new_seed(check_random_state(self.random_state))
-        self._check_options(owner)
         table = Table.infer(X, self.kinds, self.target, self.numbers, seed=seed)
         rows = table.read(X)
         if self.target is not None:
@@ -144,7 +146,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         prior = self._prior_for(len(rows), owner)
         x = table.encode(rows, owner)
         labels = None if self.target is None else table.labels_of(rows, owner)
-        with seeded(seed):
+        with seeded(seed), in_words(owner, "Lower `learning_rate`."):
             model = create_model(
                 "vae",
                 table=table,
@@ -154,13 +156,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
                 seed=seed,
                 **(self.options or {}),
             )
-            try:
-                self._train(model, x, labels, seed)
-            except Diverged as error:
-                raise InvalidArgument(
-                    f"The training of `{owner}` diverged. {error.fault} Lower "
-                    "`learning_rate`."
-                ) from error
+            self._train(model, x, labels, seed)
             if prior is not None:
                 given = x if labels is None else [x, labels]
                 model.fit_prior(given, prior, seed=seed)
@@ -168,17 +164,6 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         self.feature_names_in_ = np.array(list(rows.columns), "O")
         self.n_features_in_ = len(self.feature_names_in_)
         return self
-
-    def _check_options(self, owner):
-        given = {"table", *self.get_params(deep=False)}
-        if given.intersection(self.options or ()):
-            raise invalid(
-                "options",
-                owner,
-                "a dictionary of arguments of `create_model`, without the "
-                "estimator's own",
-                self.options,
-            )
 
     def _prior_for(self, count, owner):
         """The density to fit to the codes: of few rows, a smaller mixture."""
@@ -201,10 +186,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
             self.learning_rate, steps * epochs
         )
         model.compile(optimizers.Adam(rate))
-        # One pass for Keras: on small tables its epochs cost more than steps.
-        model.fit(
-            rows.repeat(epochs), callbacks=[Guard("stop")], verbose=self.verbose
-        )
+        in_one_pass(model, rows, epochs, self.verbose)
 
     def sample(
         self,

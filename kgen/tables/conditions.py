@@ -150,7 +150,10 @@ class Conditions:
             Tensor of the shape of z.
         """
         edges = tf.constant(self._edges, "float32")
-        low, high = tf.gather(edges, conditions), tf.gather(edges, conditions + 1)
+        low, high = (
+            tf.gather(edges, conditions),
+            tf.gather(edges, conditions + 1),
+        )
         inside = low + (high - low) * _ndtr(z[:, 0])
         first = tf.math.ndtri(tf.clip_by_value(inside, _FAR, 1.0 - _FAR))
         return tf.concat([first[:, None], z[:, 1:]], axis=1)
