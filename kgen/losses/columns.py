@@ -91,8 +91,8 @@ class Columns(Likelihood):
     `log N(x; m, s^2)` with a standard deviation s that is learned for each column;
     for one of K categories the logarithm of its probability, by a softmax of K
     parameters (of one that training never had, see `unseen_log_prob`); for a truth
-    value the same by a sigmoid; and for a count k a negative binomial with the mean `exp(parameter)` and a dispersion r that is learned for
-    each column,
+    value the same by a sigmoid; and for a count k a negative binomial with the mean
+    `exp(parameter)` and a dispersion r that is learned for each column,
 
         log G(k + r) - log G(r) - log k! + r log(r / (r + mean))
             + k log(mean / (r + mean))
