@@ -377,11 +377,10 @@ class Table:
         names = [column.name for column in self.encoded]
         count = tf.shape(x)[0]
         missing = gaps.drawn(self.patterns, names, count, seed)
-        missing = tf.unstack(tf.cast(missing, x.dtype), axis=1)
-        flags = [tf.zeros_like(missing[0])] * self.shape[0]
-        for block, flag in zip(self.blocks, missing):
-            flags[block.flag] = flag
-        return tf.maximum(x, tf.stack(flags, axis=1))
+        numbers = tf.unstack(x, axis=1)
+        for block, gap in zip(self.blocks, tf.unstack(missing, axis=1)):
+            numbers[block.flag] = tf.cast(gap, x.dtype)
+        return tf.stack(numbers, axis=1)
 
     def decode_tensors(self, x: Tensor) -> dict[str, Tensor]:
         """The values that numbers stand for, in a graph; see `encode_tensors`.

@@ -165,7 +165,10 @@ def test_gaps_are_drawn_as_frequent_and_together_as_in_training():
     frame.loc[both, ["x", "y"]] = None
     table = Table.infer(frame)
     full = np.zeros((8000, 4), "float32")
+    full[:, [0, 2]] = np.random.default_rng(0).normal(size=(8000, 2))
     rows = table.decode(table.with_gaps(full, seed=0))
+    whole = table.decode(full)
+    assert (rows.isna() | (rows == whole)).all(axis=None)
     assert (rows["x"].isna() == rows["y"].isna()).all()
     assert abs(rows["x"].isna().mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 8000)
     again, other = (table.with_gaps(full, seed=seed) for seed in (0, 1))
