@@ -98,13 +98,16 @@ def generator(
     for units in hidden_units:
         x = Dense(units, activation, kernel_initializer="he_normal")(x)
     # A layer, such as that of a table's rows, is one of the network's own.
-    is_layer = isinstance(output_activation, layers.Layer)
-    activation = None if is_layer else output_activation
+    end = (
+        output_activation
+        if isinstance(output_activation, layers.Layer)
+        else None
+    )
+    activation = None if end else output_activation
     size = math.prod(input_shape)
     x = layers.Dense(size, activation=activation, dtype="float32")(x)
     x = layers.Reshape(input_shape)(x)
-    x = output_activation(x) if is_layer else x
-    return inputs.network(x, "generator")
+    return inputs.network(end(x) if end else x, "generator")
 
 
 @common.builder

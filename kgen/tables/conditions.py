@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from kgen.errors import InvalidArgument
+from kgen.tables.column import Column
 from kgen.tables.table import Table
 
 # Codes beyond it, in either direction, are none that N(0, 1) gives in float32.
@@ -159,7 +160,7 @@ class Conditions:
         return tf.concat([first[:, None], z[:, 1:]], axis=1)
 
 
-def _counts(column) -> np.ndarray:
+def _counts(column: Column) -> np.ndarray:
     """How many rows had each value of a column, and how many had none."""
     counts = np.array(column.counts, "float64")
     if not column.gaps:

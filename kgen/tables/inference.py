@@ -58,8 +58,7 @@ def inferred(
             for name, summary in summaries.items()
         }
         # Rows without a class are left out of training.
-        missing.pop(target, None)
-        gaps_of_rows.update(missing)
+        gaps_of_rows.update({n: x for n, x in missing.items() if n != target})
     columns = {
         name: column_of(summary, numbers, max_categories)
         for name, summary in summaries.items()
