@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument
 from kgen.layers import augmentation as augmentations
 from kgen.losses import LeCam, adversarial, penalties
 from kgen.models.averages import WeightAverage
@@ -37,6 +37,11 @@ CONSTRAINTS = {
     "label_smoothing": Number(0.0),
     "instance_noise": Number(0.0),
 }
+
+
+def told(x: tf.Tensor, labels: tf.Tensor | None) -> Any:
+    """The inputs of a network: x, and the labels if there are any."""
+    return x if labels is None else [x, labels]
 
 
 class Adversarial(GenerativeModel):
@@ -138,23 +143,9 @@ class Adversarial(GenerativeModel):
     def _player_optimizer(self, argument, identifier, variables):
         """The optimizer of one player, built on its variables."""
         owner = f"{type(self).__name__}.compile"
-        optimizer = optimizers.of_player(
-            identifier, self.dtype_policy, argument, owner
+        return optimizers.of_player(
+            identifier, variables, self.dtype_policy, argument, owner
         )
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        if inner.built:
-            built_for = {id(v) for v in inner._trainable_variables}
-            if built_for != {id(v) for v in variables}:
-                raise invalid(
-                    argument,
-                    owner,
-                    "an optimizer of its own for each player, and each model",
-                    f"{optimizer.name}, which has other variables already",
-                )
-        else:
-            # Built now, so that a checkpoint finds where its state belongs.
-            optimizer.build(variables)
-        return optimizer
 
     @property
     def _generator(self):
@@ -233,7 +224,8 @@ class Adversarial(GenerativeModel):
 
     def _split(self, inputs):
         """x, and the labels or None."""
-        return inputs if self.conditional else (inputs, None)
+        is_pair = isinstance(inputs, (list, tuple))
+        return inputs if is_pair else (inputs, None)
 
     # Training and validation
 
@@ -291,8 +283,7 @@ class Adversarial(GenerativeModel):
 
     def _discriminator_outputs(self, x, labels=None, training=False):
         """Returns what the discriminator says of its examples."""
-        inputs = self.with_labels(x, labels)
-        logits = self.discriminator(inputs, training=training)
+        logits = self.discriminator(told(x, labels), training=training)
         return DiscriminatorOutputs(ops.cast(logits, "float32"))
 
     def _compare(self, real, fakes, labels, training):
@@ -404,13 +395,23 @@ class Adversarial(GenerativeModel):
         Raises:
             InvalidArgument: If the discriminator sees several examples at once.
         """
-        if self.pack > 1:
+        if not self._judges_examples:
+            how = (
+                f"{self.pack} examples at once (packing)"
+                if self.pack > 1
+                else "rows on a condition that is drawn for each"
+            )
             raise InvalidArgument(
                 f"`{type(self).__name__}.discriminate`: this discriminator "
-                f"judges {self.pack} examples at once (packing), none of them "
-                "by itself."
+                f"judges {how}, none of them by itself."
             )
         return self._apply(self._logits, x, batch_size)
+
+    @property
+    def _judges_examples(self):
+        """Whether the discriminator judges single examples, as data have them."""
+        inputs = 1 + self.conditional
+        return self.pack == 1 and len(self.discriminator.inputs) == inputs
 
     def _logits(self, inputs, number=0):
         return self._discriminator_outputs(*self._split(inputs)).logits[:, 0]
@@ -437,7 +438,7 @@ class Adversarial(GenerativeModel):
 
     def _discriminate_endpoint(self):
         """The signature `discriminate`, of single examples."""
-        if self.pack > 1:
+        if not self._judges_examples:
             return {}
 
         def discriminate(images, labels=None):

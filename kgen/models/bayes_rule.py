@@ -303,7 +303,10 @@ class BayesRule(OutlierScorer):
             expected = "classes that the prior allows for"
             check = guards.expect(possible, "labels", expected)
             (labels,) = guards.after([check], [labels])
-            return {"images": self._drawn(labels, seed)}
+            images = self._drawn(labels, seed)
+            if self.table is not None:
+                images = self.table.with_gaps(images, seed)
+            return {"images": images}
 
         return {
             "serving_default": (serve, images),

@@ -24,7 +24,7 @@ from kgen.models.saving import (  # noqa: F401
 from kgen.models.vae_density import VAEDensity
 from kgen.networks import common, convolutional, dense, unet
 from kgen.params import Instance, Options
-from kgen.tables import Table
+from kgen.tables import Conditions, Table
 
 if TYPE_CHECKING:  # the registry has the paths of the models' classes
     from kgen.models import GAN, VAE, VAEGAN, Autoencoder, DenoisingAutoencoder
@@ -258,7 +258,10 @@ def _with_table(cls, table, options, known):
     if "likelihood" in known:
         return {**options, "likelihood": Columns(table)}
     output = ColumnsOutput(table)  # the last output is the row itself
-    return {"output_activation": output, **options, "table": table}
+    options = {"output_activation": output, **options, "table": table}
+    if options.get("training_by_sampling"):  # conditions, as labels
+        options["num_classes"] = Conditions(table).count
+    return options
 
 
 def _classifier(

@@ -440,7 +440,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         return equilibrium.gates(real.logits, fake, self.equilibrium_margin)
 
     def _discriminator_outputs(self, x, labels=None, training=False):
-        inputs = self.with_labels(x, labels)
+        inputs = adversarial.told(x, labels)
         outputs = self._logits_and_features(inputs, training=training)
         return DiscriminatorOutputs(*(ops.cast(y, "float32") for y in outputs))
 

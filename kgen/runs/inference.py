@@ -232,7 +232,8 @@ def impute(
     """Rows of a table without their gaps."""
     rows = model.table.read(data)
     filled = model.impute(rows, num_samples, draw, seed)
-    gaps = int(rows[list(filled.columns)].isna().to_numpy().sum())
+    columns = {c.name: c.known(rows[c.name]) for c in model.table.encoded}
+    gaps = sum(int(known.isna().sum()) for known in columns.values())
     return Result(
         rows=filled, summary=f"{gaps} gaps in {len(filled)} rows are filled"
     )
