@@ -23,9 +23,20 @@ class Adam(keras.optimizers.Adam):
     It is what `compile(optimizer="adam")` means for kgen's models; an optimizer
     object is used as it is.
 
+    Each step's learning rate is multiplied by `rate_factor`, a variable that is 1
+    unless training lets the rate fall towards its end. It is not saved: who changes
+    it knows it from the epoch.
+
     References:
         Kingma & Ba (2015), arXiv 1412.6980, the end of section 2.
     """
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Makes the state for variables, unless it is there."""
+        if not self.built:
+            with tf.init_scope():
+                self.rate_factor = keras.Variable(1.0, trainable=False)
+        super().build(variables)
 
     def update_step(
         self,
@@ -34,6 +45,9 @@ class Adam(keras.optimizers.Adam):
         learning_rate: tf.Tensor,
     ) -> None:
         """Updates one variable by its gradient."""
+        learning_rate = learning_rate * ops.cast(
+            self.rate_factor, learning_rate.dtype
+        )
         if self.amsgrad or not isinstance(gradient, tf.Tensor):
             return super().update_step(gradient, variable, learning_rate)
         dtype = variable.dtype

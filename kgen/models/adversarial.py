@@ -11,6 +11,7 @@ from kgen import optimizers
 from kgen.errors import InvalidArgument
 from kgen.layers import augmentation as augmentations
 from kgen.losses import LeCam, adversarial, penalties
+from kgen.models import checks
 from kgen.models.averages import WeightAverage
 from kgen.models.base import GenerativeModel
 from kgen.models.discriminator import (
@@ -18,11 +19,12 @@ from kgen.models.discriminator import (
     DiscriminatorOutputs,
     judged,
     levels_of,
+    network_inputs,
     penalised,
 )
 from kgen.models.draws import fixed_draws
 from kgen.models.network_checks import check_discriminator
-from kgen.models.rates import KeepRatio
+from kgen.models.rates import FallAtEnd, KeepRatio
 from kgen.models.training import Traces, validation_step
 from kgen.models.updates import Player, regularizers
 from kgen.parallel import replicas
@@ -34,14 +36,10 @@ CONSTRAINTS = {
     "penalty_every": Integer(1),
     "lecam_weight": Number(0.0),
     "ema_decay": Optional(Number(0.0, below=1.0)),
+    "learning_rate_decay": Number(maximum=1.0),
     "label_smoothing": Number(0.0),
     "instance_noise": Number(0.0),
 }
-
-
-def told(x: tf.Tensor, labels: tf.Tensor | None) -> Any:
-    """The inputs of a network: x, and the labels if there are any."""
-    return x if labels is None else [x, labels]
 
 
 class Adversarial(GenerativeModel):
@@ -85,6 +83,7 @@ class Adversarial(GenerativeModel):
         augmentation,
         discriminator_steps,
         ema_decay,
+        learning_rate_decay,
         instance_noise,
         **execution,
     ):
@@ -100,6 +99,7 @@ class Adversarial(GenerativeModel):
         self.discriminator_steps = discriminator_steps
         self.instance_noise = instance_noise
         self.ema_decay = ema_decay
+        self.learning_rate_decay = learning_rate_decay
         was_averaged, self._averaged = self._averaged, ema_decay is not None
         if self._averaged and not was_averaged:
             self._reset_averages()
@@ -122,6 +122,7 @@ class Adversarial(GenerativeModel):
             "augmentation": self.augmentation,
             "discriminator_steps": discriminator_steps,
             "ema_decay": ema_decay,
+            "learning_rate_decay": learning_rate_decay,
             "instance_noise": instance_noise,
         }
         self._compile({**arguments, **own}, optimizer, variables, **execution)
@@ -158,16 +159,14 @@ class Adversarial(GenerativeModel):
         return [self.discriminator_optimizer]
 
     def _own_callbacks(self, callbacks):
-        """Adds `KeepRatio` after each callback: Keras's know one optimizer."""
-        if any(
-            isinstance(x, keras.callbacks.SwapEMAWeights) for x in callbacks
-        ):
-            raise InvalidArgument(
-                f"`{type(self).__name__}.fit`: SwapEMAWeights looks at one "
-                "optimizer, and here each player has its own. The average is "
-                "the model's: pass ema_decay=0.999 to `compile`; `sample` and "
-                "what is saved use it."
-            )
+        """Adds what falls, and `KeepRatio` after each: Keras's know one optimizer."""
+        checks.refuse_swapped_averages(f"{type(self).__name__}.fit", callbacks)
+        if self.learning_rate_decay:
+            players = [self.optimizer, *self._followers]
+            callbacks = [
+                FallAtEnd(players, self.learning_rate_decay),
+                *callbacks,
+            ]
         ratio = KeepRatio(self.optimizer, self._followers)
         return [ratio, *(x for each in callbacks for x in (each, ratio))]
 
@@ -283,7 +282,9 @@ class Adversarial(GenerativeModel):
 
     def _discriminator_outputs(self, x, labels=None, training=False):
         """Returns what the discriminator says of its examples."""
-        logits = self.discriminator(told(x, labels), training=training)
+        logits = self.discriminator(
+            network_inputs(x, labels), training=training
+        )
         return DiscriminatorOutputs(ops.cast(logits, "float32"))
 
     def _compare(self, real, fakes, labels, training):

@@ -1,7 +1,7 @@
 """What a discriminator says of examples, and the penalties on its gradient."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -11,6 +11,11 @@ from kgen.losses import AdversarialLoss, Penalty
 from kgen.losses.penalties import listed
 from kgen.networks.common import layer_output
 from kgen.parallel import replicas
+
+
+def network_inputs(x: tf.Tensor, labels: tf.Tensor | None) -> Any:
+    """The inputs of a network: x, and the labels if there are any."""
+    return x if labels is None else [x, labels]
 
 
 class DiscriminatorOutputs(NamedTuple):

@@ -11,23 +11,27 @@ _EQUILIBRIUM = 0.68
 
 
 def gates(
-    real: tf.Tensor, fake: tf.Tensor, margin: float
+    real: tf.Tensor, fakes: list[tf.Tensor], margin: float | None
 ) -> dict[str, tf.Tensor]:
     """Whether the discriminator and the decoder play.
 
     Args:
         real: Logits of real examples.
-        fake: Those of generated ones, of all kinds.
-        margin: How far a cross-entropy may be from where neither is ahead.
+        fakes: Those of each kind of generated ones.
+        margin: How far a cross-entropy may be from where neither is ahead; None
+            where both always play.
 
     Returns:
-        Booleans by the names of their fields in a model's losses.
+        Booleans by the names of their fields in a model's losses; without a margin
+        none.
 
     References:
         The code of Larsen et al. (2016), arXiv 1512.09300.
     """
+    if margin is None:
+        return {}
     real_cost = replicas.mean(ops.softplus(-real))
-    fake_cost = replicas.mean(ops.softplus(fake))
+    fake_cost = replicas.mean(ops.softplus(ops.concatenate(fakes)))
     lower = ops.minimum(real_cost, fake_cost)
     higher = ops.maximum(real_cost, fake_cost)
     discriminator = lower >= _EQUILIBRIUM - margin

@@ -11,6 +11,7 @@ from kgen.errors import invalid
 from kgen.layers import Augmentation
 from kgen.losses import AdversarialLoss, Penalty
 from kgen.models import adversarial, outputs
+from kgen.models.discriminator import network_inputs
 from kgen.models.generator_sampler import GeneratorSampler
 from kgen.models.sampled_conditions import SampledConditions
 from kgen.models.training import compiles, training_step
@@ -175,6 +176,7 @@ class GAN(GeneratorSampler):
         label_smoothing: float = 0.0,
         instance_noise: float = 0.0,
         *,
+        learning_rate_decay: float = 0.5,
         penalty_every: int = 1,
         lecam_weight: float = 0.0,
         augmentation: Augmentation | str | None = None,
@@ -206,6 +208,11 @@ class GAN(GeneratorSampler):
                 `1 - label_smoothing`, in losses that have such a target.
             instance_noise: Standard deviation of the noise on all that the
                 discriminator sees in training (Sonderby et al. 2017).
+            learning_rate_decay: The last share of `fit`'s epochs, in which both
+                learning rates fall linearly to 0, from epoch to epoch; 0 for none.
+                Players that are near their equilibrium come to rest only at small
+                rates. This is done for kgen's Adam (which `"adam"` names); other
+                optimizers keep the rate or the schedule that they have.
             penalty_every: k, of a penalty that only each k-th update of the
                 discriminator has, from the first on, and k times: for speed.
                 Several devices compute it always.
@@ -238,6 +245,7 @@ class GAN(GeneratorSampler):
             augmentation=augmentation,
             discriminator_steps=discriminator_steps,
             ema_decay=ema_decay,
+            learning_rate_decay=learning_rate_decay,
             instance_noise=instance_noise,
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
@@ -315,7 +323,7 @@ class GAN(GeneratorSampler):
         z = replicas.normal(shape, self.seed_generator)
         if self.conditions is not None:
             return self.conditions.generate(z, labels, training)
-        x = self.generator(adversarial.told(z, labels), training=training)
+        x = self.generator(network_inputs(z, labels), training=training)
         return ops.cast(x, "float32"), ops.zeros(())
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:

@@ -14,7 +14,11 @@ from kgen.losses.divergences import half_square_distance
 from kgen.models import adversarial, equilibrium
 from kgen.models.adversarial import Adversarial
 from kgen.models.averages import WeightAverage
-from kgen.models.discriminator import DiscriminatorOutputs, with_features
+from kgen.models.discriminator import (
+    DiscriminatorOutputs,
+    network_inputs,
+    with_features,
+)
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel
 from kgen.models.training import compiles, training_step
@@ -26,8 +30,8 @@ from kgen.priors import Divergence, Flow, Prior
 class VAEGANLosses(NamedTuple):
     """Means over a batch: what the three players minimise, and the logs.
 
-    The two gates say whether a player takes its step; they are None without an
-    `equilibrium_margin`. `levels` are as in `DiscriminatorLosses`.
+    The gates say whether a player takes its step; without an `equilibrium_margin`
+    they are None. `levels` are as in `DiscriminatorLosses`.
     """
 
     encoder: tf.Tensor
@@ -48,8 +52,7 @@ class VAEGANLosses(NamedTuple):
     levels: tf.Tensor | None = None
 
 
-# From `loss` to `elbo`.
-_LOGS = VAEGANLosses._fields[3:-3]
+_LOGS = VAEGANLosses._fields[3:-3]  # from `loss` to `elbo`
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -210,6 +213,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         instance_noise: float = 0.0,
         equilibrium_margin: float | None = None,
         *,
+        learning_rate_decay: float = 0.5,
         penalty_every: int = 1,
         lecam_weight: float = 0.0,
         augmentation: Augmentation | str | None = None,
@@ -247,6 +251,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
                 below 0.68 - m, and the decoder where one is above 0.68 + m,
                 as in the authors' code (there m is 0.35); where both would,
                 both play.
+            learning_rate_decay: As in `GAN.compile`.
             penalty_every: As in `GAN.compile`.
             lecam_weight: As in `GAN.compile`.
             augmentation: As in `GAN.compile`.
@@ -264,12 +269,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         optimizer = self._player_optimizer(
             "optimizer", optimizer, self._encoder_variables
         )
-        if decoder_optimizer is None:
-            decoder_optimizer = optimizers.another(optimizer)
-        if discriminator_optimizer is None:
-            discriminator_optimizer = optimizers.another(optimizer)
         self.decoder_optimizer = self._player_optimizer(
-            "decoder_optimizer", decoder_optimizer, self._decoder_variables
+            "decoder_optimizer",
+            decoder_optimizer or optimizers.another(optimizer),
+            self._decoder_variables,
         )
         self._compile_players(
             {
@@ -280,7 +283,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             },
             optimizer,
             self._encoder_variables,
-            discriminator_optimizer=discriminator_optimizer,
+            discriminator_optimizer=discriminator_optimizer
+            or optimizers.another(optimizer),
             loss=loss,
             label_smoothing=label_smoothing,
             penalty=penalty,
@@ -289,6 +293,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             augmentation=augmentation,
             discriminator_steps=discriminator_steps,
             ema_decay=ema_decay,
+            learning_rate_decay=learning_rate_decay,
             instance_noise=instance_noise,
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
@@ -418,7 +423,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             fake_probability=d.fake_probability,
             elbo=-pixel_error - ops.mean(kl),
             levels=d.levels,
-            **self._gates(real, fakes),
+            **equilibrium.gates(
+                real.logits, [y.logits for y in fakes], self.equilibrium_margin
+            ),
         )
 
     def _pixel_error(self, x, parameters):
@@ -432,15 +439,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         code = self.decoder_inputs(z, inputs)
         return self.likelihood.example(self.decoder(code, training=training))
 
-    def _gates(self, real, fakes):
-        """Who plays, where there is a margin around the equilibrium."""
-        if self.equilibrium_margin is None:
-            return {}
-        fake = ops.concatenate([fake.logits for fake in fakes])
-        return equilibrium.gates(real.logits, fake, self.equilibrium_margin)
-
     def _discriminator_outputs(self, x, labels=None, training=False):
-        inputs = adversarial.told(x, labels)
+        inputs = network_inputs(x, labels)
         outputs = self._logits_and_features(inputs, training=training)
         return DiscriminatorOutputs(*(ops.cast(y, "float32") for y in outputs))
 

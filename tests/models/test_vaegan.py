@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.models.adversarial import DiscriminatorOutputs
+from kgen.models import equilibrium
 from tests.models import contract
 from tests.models.contract import EAGERLY, X, Y
 
@@ -240,9 +240,8 @@ class TestGates:
         ],
     )
     def test_who_plays(self, real, fakes, discriminator, decoder):
-        model = build(training={"equilibrium_margin": 0.35})
-        fakes = [DiscriminatorOutputs(tf.fill((4, 1), fake)) for fake in fakes]
-        gates = model._gates(DiscriminatorOutputs(tf.fill((4, 1), real)), fakes)
+        fakes = [tf.fill((4, 1), fake) for fake in fakes]
+        gates = equilibrium.gates(tf.fill((4, 1), real), fakes, 0.35)
         assert bool(gates["discriminator_plays"]) == discriminator
         assert bool(gates["decoder_plays"]) == decoder
 
@@ -258,8 +257,8 @@ class TestGates:
             ),
         }
         monkeypatch.setattr(
-            model,
-            "_gates",
+            equilibrium,
+            "gates",
             lambda *args: {
                 f"{name}_plays": tf.constant(name != out)
                 for name in ("discriminator", "decoder")
