@@ -1,15 +1,17 @@
 """Layers that models and networks are built from."""
 
 from kgen.layers.columns import ColumnsOutput
-from kgen.layers.conditioning import ConcatenateLabels
+from kgen.layers.conditioning import ConcatenateLabels, GainAndShift
 from kgen.layers.corruption import (
     GaussianCorruption,
     MaskingCorruption,
     SaltAndPepperCorruption,
 )
 from kgen.layers.dense import Dense
+from kgen.layers.diversity import MinibatchStdDev
 from kgen.layers.gated import GatedDense
 from kgen.layers.normalization import BatchNormalization
+from kgen.layers.resizing import ResizeConvolution
 from kgen.layers.sampling import GaussianSampling
 from kgen.layers.spectral import SpectralNormalization, WeightClip
 
@@ -18,10 +20,13 @@ __all__ = [
     "ColumnsOutput",
     "ConcatenateLabels",
     "Dense",
+    "GainAndShift",
     "GatedDense",
     "GaussianCorruption",
     "GaussianSampling",
     "MaskingCorruption",
+    "MinibatchStdDev",
+    "ResizeConvolution",
     "SaltAndPepperCorruption",
     "SpectralNormalization",
     "WeightClip",

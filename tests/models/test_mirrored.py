@@ -152,6 +152,17 @@ CASES = {
             "instance_noise": 0.1,
         },
     },
+    "residual": {
+        "name": "gan",
+        "network": "resnet",
+        "num_classes": 3,
+        "compile": {
+            # As above.
+            "optimizer": "sgd:0.05",
+            "discriminator_optimizer": "sgd:0.05",
+            "penalty": "r1",
+        },
+    },
     # Packing stays within a replica: each part is a multiple of it.
     "packed": {
         "name": "gan",
