@@ -3,11 +3,11 @@
     python benchmarks/checkerboard.py --steps 300
 
 Digits (scikit-learn's), enlarged to 32x32. A GAN and a VAE are trained with
-convolutional networks whose transposed convolutions start from independent weights
-(`independent`, as they do in Keras) or as a convolution of resized maps (`conv`,
-kgen's), and with residual ones (`resnet`). Told is the power at the frequencies of the
-grids of 8, 4 and 2 pixels over that of the frequencies beside them: 1 is flat. That of
-the digits themselves stands beside.
+convolutional networks whose transposed convolutions have independent weights
+(`independent`, as in Keras) or such as leave no checkerboard (`conv`, kgen's), and
+with residual ones (`resnet`). Told is the power at the frequencies of the grids of 8,
+4 and 2 pixels over that of the frequencies beside them: 1 is flat. That of the digits
+themselves stands beside.
 """
 
 import argparse
@@ -24,7 +24,8 @@ from kgen.networks import convolutional
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from tests.networks.spectrum import peaks  # the measure that the tests use
 
-PICTURES, NETWORKS = 512, 4
+PICTURES = 512  # of each network
+KERASES = (lambda: "glorot_uniform"), (lambda: None)
 GRIDS = (0, 1, 3)  # of the frequencies 4, 8, 12 and 16
 
 
@@ -41,25 +42,33 @@ def drawn(model):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=300)
-    steps = parser.parse_args().steps
+    parser.add_argument("--networks", type=int, default=4, help="of each kind")
+    parser.add_argument("--filters", type=int, default=16)
+    arguments = parser.parse_args()
+    steps = arguments.steps
     data = kgen.data.load("digits", split="train", batch_size=2000)
     x = np.concatenate([np.asarray(batch) for batch in data])
     x = ndimage.zoom(x, (1, 4, 4, 1), order=1, grid_mode=True, mode="nearest")
     x = np.clip(x, 0, 1).astype("float32")
     print(f"{'pixels of the grid':34s}{8:8d}  {4:8d}  {2:8d}")
     line("the digits", x)
-    plain = convolutional.ResizeConvolution
+    kgens = convolutional.ResizeConvolution, convolutional.NoCheckerboard
     for label in ("independent", "conv", "resnet"):
-        convolutional.ResizeConvolution = (
-            (lambda: "glorot_uniform") if label == "independent" else plain
-        )
+        (
+            convolutional.ResizeConvolution,
+            convolutional.NoCheckerboard,
+        ) = KERASES if label == "independent" else kgens
         network = "resnet" if label == "resnet" else "conv"
         for name in ("gan", "vae"):
             start, end = [], []
-            for seed in range(NETWORKS):
+            for seed in range(arguments.networks):
                 keras.utils.set_random_seed(seed)
                 model = kgen.create_model(
-                    name, input_shape=x.shape[1:], network=network, seed=seed
+                    name,
+                    input_shape=x.shape[1:],
+                    network=network,
+                    filters=arguments.filters,
+                    seed=seed,
                 )
                 model.compile(**({"ema_decay": 0.9} if name == "gan" else {}))
                 start.append(drawn(model))

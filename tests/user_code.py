@@ -292,6 +292,7 @@ def parts() -> None:
     kgen.layers.GainAndShift(num_classes=10)
     kgen.layers.GatedDense(100)
     kgen.layers.MinibatchStdDev(momentum=0.9)
+    kgen.layers.NoCheckerboard()
     kgen.layers.ResizeConvolution("he_normal")
     kgen.layers.BatchNormalization()
     penalty = kgen.losses.penalties.get("r1:0.5")

@@ -11,7 +11,7 @@ from kgen.layers.dense import Dense
 from kgen.layers.diversity import MinibatchStdDev
 from kgen.layers.gated import GatedDense
 from kgen.layers.normalization import BatchNormalization
-from kgen.layers.resizing import ResizeConvolution
+from kgen.layers.resizing import NoCheckerboard, ResizeConvolution
 from kgen.layers.sampling import GaussianSampling
 from kgen.layers.spectral import SpectralNormalization, WeightClip
 
@@ -26,6 +26,7 @@ __all__ = [
     "GaussianSampling",
     "MaskingCorruption",
     "MinibatchStdDev",
+    "NoCheckerboard",
     "ResizeConvolution",
     "SaltAndPepperCorruption",
     "SpectralNormalization",

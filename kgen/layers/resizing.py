@@ -13,14 +13,42 @@ _INITIALIZER = Built(keras.initializers.get, "a Keras initializer or its name")
 
 
 @keras.saving.register_keras_serializable(package="kgen")
+class NoCheckerboard(keras.constraints.Constraint):
+    """Keeps equal sums of the weights by which the pixels of a 2x2 cell arise.
+
+    A transposed convolution with a stride of 2 makes each of the four pixels by
+    weights of their own. Where their sums differ, a constant map becomes a
+    checkerboard, even if the kernel's size is a multiple of the stride. The
+    nearest kernel with equal sums takes the place of each; what it makes of maps
+    that are not constant stays free, unlike that of a resized map's convolution.
+
+    Call arguments:
+        w: Kernel of shape `(rows, columns, filters, channels)`, with even rows
+            and columns.
+
+    Returns:
+        Tensor of that shape.
+
+    References:
+        Odena et al. (2016), Deconvolution and checkerboard artifacts,
+        doi 10.23915/distill.00003.
+    """
+
+    def __call__(self, w: Tensor) -> Tensor:
+        rows, columns, *rest = w.shape
+        cells = ops.reshape(w, (rows // 2, 2, columns // 2, 2, *rest))
+        means = ops.mean(cells, axis=(0, 2), keepdims=True)
+        excess = means - ops.mean(means, axis=(1, 3), keepdims=True)
+        return ops.reshape(cells - excess, w.shape)
+
+
+@keras.saving.register_keras_serializable(package="kgen")
 class ResizeConvolution(keras.initializers.Initializer):
     """Kernel of a transposed convolution that starts as one of a resized map.
 
     With a stride of 2 the layer then repeats each row and column, and convolves
-    what results by a kernel that is smaller by 1: all four pixels that come of
-    one get the same sums of weights. A kernel of independent weights gives each
-    of the four other sums, which repeat over the picture as a checkerboard, even
-    where its size is a multiple of the stride.
+    what results by a kernel that is smaller by 1. `NoCheckerboard` holds at the
+    start, and keeps it from losing what matters of that in training.
 
     Args:
         initializer: Keras initializer of the smaller kernel, or its name.
@@ -34,9 +62,7 @@ class ResizeConvolution(keras.initializers.Initializer):
         Tensor of that shape.
 
     References:
-        Odena et al. (2016), Deconvolution and checkerboard artifacts,
-        doi 10.23915/distill.00003; Aitken et al. (2017), arXiv 1707.02937 (the
-        same idea for sub-pixel convolutions).
+        Aitken et al. (2017), arXiv 1707.02937 (of sub-pixel convolutions).
     """
 
     @checked(initializer=_INITIALIZER)

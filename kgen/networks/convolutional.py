@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from kgen.layers import Dense, ResizeConvolution
+from kgen.layers import Dense, NoCheckerboard, ResizeConvolution
 from kgen.networks import common
 
 # Halving stops when no side is longer than this.
@@ -86,7 +86,7 @@ def decoder(
 
     Transposed convolutions double the size; where the encoder had rounded up,
     the last row and column are cropped. They start as convolutions of resized
-    maps, without a checkerboard: see `kgen.layers.ResizeConvolution`.
+    maps, and `kgen.layers.NoCheckerboard` holds in training, too.
     `kgen.networks` describes the arguments; the dense layers have the
     *encoder's* `hidden_units`, in reverse.
 
@@ -148,6 +148,7 @@ def _double(x, size, filters, **kwargs):
         padding="same",
         output_padding=1 if both_odd else None,
         kernel_initializer=ResizeConvolution(),
+        kernel_constraint=NoCheckerboard(),
         **kwargs,
     )(x)
     return common.cropped(x, size)

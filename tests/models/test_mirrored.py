@@ -155,7 +155,6 @@ CASES = {
     "residual": {
         "name": "gan",
         "network": "resnet",
-        "num_classes": 3,
         "compile": {
             # As above.
             "optimizer": "sgd:0.05",

@@ -1,9 +1,12 @@
 """No grid in the spectrum of what generators and decoders start from."""
 
+import keras
 import numpy as np
 import pytest
 
+from kgen.layers import NoCheckerboard
 from kgen.networks import convolutional, resnet
+from tests.models import contract
 from tests.networks.spectrum import peaks, peaks_at_start
 
 SHAPE = (32, 32, 3)
@@ -41,3 +44,20 @@ def test_weights_drawn_one_by_one_leave_a_grid(name, monkeypatch):
         convolutional, "ResizeConvolution", lambda: "glorot_uniform"
     )
     assert at_start(name).max() > 3
+
+
+def test_training_brings_none_back():
+    gan = contract.small_model("gan", network="conv", training=contract.EAGERLY)
+    kernels = [
+        layer.kernel
+        for network in (gan.generator, gan.average.copy)
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Conv2DTranspose)
+    ]
+    before = [kernel.numpy() for kernel in kernels]
+    gan.fit(contract.X, batch_size=32, verbose=0)
+    assert len(kernels) == 2
+    for old, kernel in zip(before, kernels):
+        assert not np.array_equal(old, kernel)
+        nearest = NoCheckerboard()(kernel)
+        np.testing.assert_allclose(nearest, kernel, atol=1e-6)
