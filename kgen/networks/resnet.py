@@ -163,7 +163,7 @@ def discriminator(
         common.packed(input_shape, pack), "images", num_classes
     )
     normalise = common.normalised(spectral_normalization)
-    kwargs = {"kernel_constraint": kernel_constraint}
+    kwargs: dict[str, Any] = {"kernel_constraint": kernel_constraint}
     attention = _checked_attention(attention, input_shape)
     make = _Layers(activation, attention, normalise=normalise, **kwargs)
     counts = _filters(input_shape, filters, max_filters)
@@ -316,10 +316,10 @@ class _Layers:
 
     def chosen(self, x: KerasTensor) -> KerasTensor:
         """x with the gains and shifts of its labels, if there are any."""
-        if self.inputs is None or self.inputs.labels is None:
+        inputs = self.inputs
+        if inputs is None or inputs.num_classes is None:
             return x
-        layer = GainAndShift(self.inputs.num_classes)
-        return layer([x, self.inputs.labels])
+        return GainAndShift(inputs.num_classes)([x, inputs.labels])
 
     def attended(self, x: KerasTensor) -> KerasTensor:
         """x, and what its positions tell each other if it has the size for it.
