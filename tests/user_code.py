@@ -68,6 +68,13 @@ def vae(x: np.ndarray, y: np.ndarray) -> None:
     shown(model.decode(moved))
     assert_type(model.predict(x), np.ndarray)
     assert_type(model.metrics_names, list[str])
+    named = kgen.create_model(
+        "vae", input_shape=(8, 8, 1), class_names=["cat", "dog"]
+    )
+    shown(named.sample(2, labels="dog"))
+    shown(named.sample(2, labels=["cat", "dog"]))
+    named.class_names = ["Katze", "Hund"]
+    assert_type(named.class_names, tuple[str, ...])
 
 
 def priors(x: np.ndarray) -> None:

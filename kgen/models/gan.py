@@ -297,7 +297,7 @@ class GAN(Adversarial):
 
         Args:
             num_samples: How many.
-            labels: Integer or `num_samples` integers, for a conditional model.
+            labels: As in `VAE.sample`, for a conditional model.
             seed: Integer; the same one gives the same examples, also from the
                 exported model. None for new ones at each call.
             conditions: As in `VAE.sample`, for a table.
@@ -342,7 +342,7 @@ class GAN(Adversarial):
                 `sample(2 * n, seed=seed)` to the second.
             steps: How many examples, the two ends among them; 2 or more.
             path: `"spherical"` or `"linear"`.
-            labels: Integer or `num_ways` integers, for a conditional model: a
+            labels: One or `num_ways`, as in `sample`, for a conditional model: a
                 way is of one class.
             seed: As in `sample`.
 
