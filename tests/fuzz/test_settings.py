@@ -146,7 +146,6 @@ _PUBLIC = [
     (layers.GaussianCorruption, {"level": 0.1}),
     (layers.MaskingCorruption, {"level": 0.1}),
     (layers.MinibatchStdDev, {}),
-    (layers.NoCheckerboard, {}),
     (layers.ResizeConvolution, {}),
     (layers.WeightClip, {}),
     *((named.build(), _DENSITY) for named in DENSITIES.values()),

@@ -143,8 +143,9 @@ def test_residual_networks_are_searched_among_others():
     }
     hypermodel = model_of("gan", space)
     assert "blocks" not in hypermodel.settings(trial(hypermodel))
-    hp = trial(hypermodel, network="resnet", blocks=2)
-    assert hypermodel.settings(hp)["blocks"] == 2
+    hp = trial(hypermodel, network="resnet", blocks=2, attention="4")
+    found = hypermodel.settings(hp)
+    assert (found["blocks"], found["attention"]) == (2, 4)
     hypermodel.check()
 
 
