@@ -16,7 +16,7 @@ from tests.export import check_server
 from tests.export.gateway import serving
 
 ROOT = pathlib.Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "saved_models/README.md")
+DOCUMENTS = ("docs/guides/serving.md", "saved_models/README.md")
 
 
 def blocks(language, word):
