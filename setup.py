@@ -59,7 +59,7 @@ setup(
             "playwright>=1.65",  # drives the Chromium that is installed
             "pytest>=8",
             "pytest-xdist>=3.6.1",
-        ]
+        ],
     },
     entry_points={"console_scripts": ["kgen = kgen.cli:main"]},
     classifiers=[

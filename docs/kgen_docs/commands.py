@@ -1,5 +1,7 @@
 """The commands, as click knows them."""
 
+import inspect
+
 import click
 
 from kgen import cli
@@ -24,7 +26,7 @@ def lists() -> str:
 
 def _section(command, context):
     usage = " ".join(command.collect_usage_pieces(context))
-    text = (command.help or "").replace("\b\n", "\n")
+    text = inspect.cleandoc(command.help or "").replace("\b\n", "\n")
     rows = [
         (f"`{names}`", text)
         for parameter in command.get_params(context)

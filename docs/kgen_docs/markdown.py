@@ -19,5 +19,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _row(cells):
-    texts = (" ".join(str(cell).split()) for cell in cells)
-    return f"| {' | '.join(text.replace('|', '&#124;') for text in texts)} |"
+    texts = (_escaped(" ".join(str(cell).split())) for cell in cells)
+    return f"| {' | '.join(texts)} |"
+
+
+def _escaped(text):
+    """The text with its bars escaped, which need none within code."""
+    parts = text.split("`")
+    parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+    return "`".join(parts)

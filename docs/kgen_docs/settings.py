@@ -53,9 +53,13 @@ def rows_of(name: str) -> dict[str, list[tuple]]:
     }
     every = {k: None for options in by_network.values() for k in options}
     own = _documented(name)
+    of_densities = _of_densities() if "density" in every else []
     of_networks = arguments(networks)
     model, builders = [], []
+    counted = {row[0].strip("`") for row in of_densities}
     for option in every:
+        if option in counted:
+            continue
         found = {
             n: opts[option] for n, opts in by_network.items() if option in opts
         }
@@ -75,6 +79,7 @@ def rows_of(name: str) -> dict[str, list[tuple]]:
     return {
         "Of the model": model,
         "Of `compile`": training,
+        "Of the density, where it is in closed form": of_densities,
         "Of the networks": builders,
     }
 
@@ -83,6 +88,8 @@ def _families(name, title):
     """The headings of the columns with defaults."""
     if title == "Of the networks":
         return registry.MODELS[name].networks
+    if title.startswith("Of the density"):
+        return ("density", "default")
     return ("default",)
 
 
@@ -92,10 +99,21 @@ def _documented(name):
     if not cls.needs_labels:
         return arguments(cls)
     found = arguments(VAE)
-    for named in densities.factory.DENSITIES.values():
-        build = named.build()
-        found |= arguments(getattr(build, "func", build))
     return found | arguments(cls) | _OF_CLASSIFIER
+
+
+def _of_densities():
+    """Rows of the arguments of densities: names, density, default, meaning."""
+    rows = []
+    for name, named in densities.factory.DENSITIES.items():
+        build = named.build()
+        meanings = arguments(getattr(build, "func", build))
+        rows += [
+            (f"`{p.name}`", f"`{name}`", _typed(p.default), meanings[p.name])
+            for p in inspect.signature(build).parameters.values()
+            if p.name in densities.options()
+        ]
+    return sorted(rows)
 
 
 def _typed(default):
