@@ -4,6 +4,8 @@
     python benchmarks/speed.py --cases gan gan-r1 --contenders tf floor
     python benchmarks/speed.py --start-up
     python benchmarks/speed.py --growth --cases vae-dense-128
+    python benchmarks/speed.py --epochs
+    python benchmarks/speed.py --methods
 
 All train networks of the same layers on the same pictures, with the same objective
 and optimizer. In each round they take turns, and each trains for as many steps (the
@@ -31,7 +33,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kgen does, if first
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 import numpy as np
+import speed_epochs
 import speed_growth
+import speed_methods
 import speed_report
 import speed_startup
 import tensorflow as tf
@@ -167,6 +171,8 @@ def parsed():
     add("--mixed", action="store_true", help="kgen in half precision, on a GPU")
     add("--start-up", action="store_true", help="times until a first step")
     add("--growth", action="store_true", help="a step where there is more data")
+    add("--epochs", action="store_true", help="an epoch beside its steps")
+    add("--methods", action="store_true", help="samples and log p(x)")
     add("--out", help="a folder for the table, as text and CSV, and a plot")
     arguments = parser.parse_args()
     arguments.pythons = {
@@ -201,6 +207,11 @@ def main():
     if arguments.start_up:
         name = "start-up"
         text = speed_startup.report(arguments.cases, arguments.repeats)
+    elif arguments.epochs:
+        name = "epochs"
+        text = speed_epochs.report(("vae", "gan"), arguments.repeats)
+    elif arguments.methods:
+        name, text = "methods", speed_methods.report(arguments.repeats)
     elif arguments.growth:
         name, images = "growth", images_by_shape(arguments)
         text = speed_growth.report(

@@ -72,6 +72,16 @@ class Kinds(Constraint):
         return dict(value)
 
 
+# What functions take that compare tables.
+TWO_TABLES = {"real": Frame(), "synthetic": Frame(), "kinds": Kinds()}
+THREE_TABLES = {
+    "train": Frame(),
+    "held_out": Frame(),
+    "synthetic": Frame(),
+    "kinds": Kinds(),
+}
+
+
 def are_numbers(kind: str) -> bool:
     """Whether values of this kind are numbers, and not categories."""
     return KINDS[kind] == "numbers"

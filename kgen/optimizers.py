@@ -67,8 +67,8 @@ _NOT_BY_NAME = {
 def by_name() -> dict[str, type[keras.optimizers.Optimizer]]:
     """The classes of optimizers by the names that `get` takes.
 
-    They are listed from the module, since `keras.optimizers.get` does not know
-    all of Keras's own optimizers by a name.
+    They are collected from the module `keras.optimizers`, since its `get` does not
+    know the names of all of Keras's own optimizers.
     """
     classes = {
         attribute.lower(): value

@@ -87,7 +87,8 @@ MODELS = {
         "kgen.models.autoencoder:Autoencoder",
         "encodes examples in few numbers, and decodes them",
         "val_mse",
-        # A larger code always reconstructs better: its size is not searched.
+        # The size of the code is not searched: a larger one always reconstructs
+        # better.
         space=_ONE_PLAYER,
     ),
     "bayes_classifier": Entry(
@@ -105,7 +106,7 @@ MODELS = {
         "pictures without their noise",
         "val_denoised_psnr",
         space={**_LATENT, **_ONE_PLAYER},
-        # Of the others, skip connections would lead x past z.
+        # In the other models, the skip connections of a U-Net would lead x past z.
         networks=("dense", "conv", "unet"),
     ),
     "gan": Entry(

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
     {"caches", "errors", "interrupts", "names", "registry"},
     {"files", "params"},
-    {"locks"},
+    {"damage", "locks"},
     {"arrays", "frames", "parallel", "tables"},
     {"losses"},
     {"priors"},

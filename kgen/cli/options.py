@@ -26,7 +26,7 @@ LISTS = "\n".join(
 
 
 def nearest(value: str, options: Iterable[str]) -> str:
-    """A question after the name that is meant, or `""`."""
+    """A question whether the nearest name is meant, or `""` if none is near."""
     close = difflib.get_close_matches(value.lower(), options, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 
@@ -68,7 +68,7 @@ class Setting(click.ParamType):
                 f"expected NAME=VALUE, such as kl_weight=4, got {value!r}"
             )
         try:
-            # As a run's config.json will give it back: (400,) as [400].
+            # As it will be read from config.json: (400,) becomes [400].
             read = json.loads(json.dumps(ast.literal_eval(text)))
         except (ValueError, SyntaxError, TypeError):
             read = text
@@ -191,7 +191,7 @@ def overwrite(text: str) -> Decorator:
 
 
 def training(name: str) -> Decorator:
-    """An integer that a model may have a default of its own for."""
+    """An option for an integer whose default may differ between models."""
     default = f"default: {registry.TRAINING[name]}"
     for model, entry in registry.MODELS.items():
         if name in entry.training:

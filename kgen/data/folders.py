@@ -27,7 +27,7 @@ _JUNK = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX")
 
 
 class _Entry(NamedTuple):
-    """A file or a folder in a folder, as one look at that has found it."""
+    """A file or a folder in a folder, from one listing of that folder."""
 
     path: str
     name: str

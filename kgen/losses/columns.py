@@ -142,7 +142,7 @@ class Columns(Likelihood):
     @property
     def _number_log_var(self):
         least = 2.0 * math.log(_LEAST_STDDEV)
-        # It comes back from below the bound, since the gradient passes.
+        # The gradient passes the bound, so that a variance below it can grow again.
         log_var = bound_log_var(self.log_var)
         return log_var + tf.stop_gradient(tf.nn.relu(least - log_var))
 

@@ -40,7 +40,7 @@ class GenerativeModel(Trained):
     argument_attributes: ClassVar[dict[str, str]] = {}
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
-    # Of a model of a table: whether rows that it draws have gaps, as it learned.
+    # For a table: whether the model learns gaps, and draws rows with them.
     draws_gaps = False
 
     def __init__(self, **kwargs: Any):

@@ -126,14 +126,14 @@ class CodeSampler(GenerativeModel):
                 )
             fitted = fitting.fit(prior, codes, seed, owner)
         self._set_fitted_prior(fitted)
-        self.traces = Traces()  # the old ones have the prior before
+        self.traces = Traces()  # the old ones use the previous prior
         return self.fitted_prior
 
     def _set_fitted_prior(self, prior):
         """Sets the density that `fit_prior` has fitted, or None."""
         prior = _FITTED.check("fitted_prior", type(self).__name__, prior)
         if self.fitted_prior is not None:
-            # Else its weights would stay, unused.
+            # Otherwise its weights would still be among the model's.
             self._tracker.untrack(self.fitted_prior)
         if (
             prior is not None
@@ -146,7 +146,7 @@ class CodeSampler(GenerativeModel):
         self.fitted_prior = prior
 
     def _on_all_devices(self, prior):
-        """The same prior, whose weights are those of several devices."""
+        """A copy of a prior, with weights on each of the model's devices."""
         values = prior.get_weights()
         with self.distribute_strategy.scope():
             prior = type(prior).from_config(prior.get_config())

@@ -71,8 +71,8 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
         Args:
             optimizer: Keras optimizer or its name.
             steps_per_execution: Batches for each call into TensorFlow;
-                callbacks see every that many batches. Where a number of steps
-                is asked for, its largest divisor up to this number.
+                callbacks are called once for so many batches. If `fit` is given a
+                number of steps, its largest divisor up to this number is used.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step. XLA leaves out the
                 checks of labels and values in each batch.

@@ -42,7 +42,8 @@ _GIVEN = {
 }
 # Numbers that the encoder gives to a flow behind its Gaussian.
 _CONTEXT_DIM = 32
-# What a VAE's own training goes by, and a classifier's does not.
+# Options that matter in the training of a VAE, and not where it is the density of a
+# classifier.
 _OF_VAE_ALONE = {"kl_weight", "free_bits", "divergence", "batch_normalization"}
 
 

@@ -7,10 +7,10 @@ from keras import ops
 class KeepRatio(keras.callbacks.Callback):
     """Changes other optimizers' learning rates along with the first one's.
 
-    Keras's callbacks change the rate of `model.optimizer`. What they multiply
-    it by, this multiplies the other rates by, unless they were changed as well.
-    A schedule goes its own way. It belongs behind each of the other callbacks,
-    so that what one of them saves is whole.
+    Keras's callbacks change the rate of `model.optimizer`. This callback multiplies
+    the rates of the other optimizers by the same factor, unless they were changed as
+    well; a schedule is left alone. It is called after each of the other callbacks, so
+    that a model that one of them saves has the rates that belong together.
 
     Args:
         leader: The optimizer that callbacks change.

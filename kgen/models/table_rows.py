@@ -13,7 +13,7 @@ from kgen.tables import forms
 if TYPE_CHECKING:  # slow to import
     from kgen.models.base import GenerativeModel
 
-# Rows that are drawn for each row that is asked for, before it is given up.
+# How many rows are drawn for each one that is asked for before giving up.
 _MOST_DRAWS = 1000
 # The least and the most rows that are drawn at a time.
 _LEAST, _MOST = 1000, 100_000

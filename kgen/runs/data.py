@@ -37,12 +37,13 @@ def validation_split(source: Source) -> str | None:
 def held_out_split(source: Source, is_other_source: bool = False) -> str:
     """The split whose examples show what a trained model is worth.
 
-    It is test: validation may have chosen the model.
+    This is the split `test` if there is one, since the model may have been chosen by
+    the validation split.
 
     Args:
         source: The source.
-        is_other_source: Whether it is not the run's own: without splits, it is
-            meant whole.
+        is_other_source: Whether it is not the run's own source. If it has no splits,
+            all of it is used.
     """
     if is_other_source and "all" in source.splits:
         return "all"
@@ -164,7 +165,7 @@ def check_training_data(
                 owner="kgen train",
                 batch_size=0 if name == "train" else None,
             )
-    # That was a batch of each; what is in memory is looked at as a whole.
+    # So far, a batch of each was checked. Of examples in memory, all are.
     for split in ("train", validation_split(source)):
         images = getattr(split and source.examples(split), "images", None)
         if isinstance(images, np.ndarray) and images.dtype != np.uint8:

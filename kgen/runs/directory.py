@@ -13,6 +13,7 @@ import keras
 from kgen import files, locks
 from kgen.data import Source
 from kgen.errors import InvalidArgument, say
+from kgen.models import saving
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
 from kgen.runs.data import describe_change
@@ -243,7 +244,7 @@ class Run:
             a part of another one; `{}` where the file does not tell.
         """
         try:
-            return archives.facts(self.model_file)
+            return saving.facts_of(self.model_file)
         except ValueError as error:
             say(
                 f"{self.model_file} does not tell how far it was trained: "
@@ -297,15 +298,22 @@ def new_run(name: str, root: str | os.PathLike = "runs") -> Iterator[Run]:
 
 
 def save_model(
-    run: Run, model: keras.Model, epochs: int, interrupted: bool = False
+    run: Run,
+    model: keras.Model,
+    epochs: int | None = None,
+    interrupted: bool = False,
 ) -> None:
     """Writes `model.keras`, whole, with what `Run.training_progress` gives.
 
     Args:
         run: A `Run`.
         model: Its model.
-        epochs: How many whole ones it was trained for.
+        epochs: How many whole ones it was trained for; None for as many as before,
+            if its training has not gone on.
         interrupted: Whether it saw a part of another one.
     """
     facts = {"epochs": epochs, "interrupted": interrupted}
-    archives.save(run.model_file, model, facts)
+    if epochs is None:
+        facts = {"epochs": run.settings.epochs, "interrupted": False}
+        facts |= run.training_progress()
+    saving.save_with_facts(run.model_file, model, facts)

@@ -59,7 +59,7 @@ def draw(
         labels = model.labels_in_turn(count)
         images = model.sample(count, labels=labels, seed=0)
         plots.samples(images, directory / "samples.png")
-    else:  # it could, perhaps, before its fitted prior was taken away
+    else:  # an old picture, of a fitted prior that was removed since
         (directory / "samples.png").unlink(missing_ok=True)
     if hasattr(model, "encode"):
         draw_codes(directory, model, source, split, train)
@@ -203,7 +203,7 @@ def draw_attributes(
     examples = subset(examples, most)
     y = examples.labels
     if model.conditional or y is None:
-        return  # a conditional model's labels say the class, not its codes
+        return  # in a conditional model, labels and not codes tell the class
     x, classes = _all(examples.batches(batch_size=256)), np.unique(y)
     rows = {}
     for label, next_label in list(zip(classes, classes[1:]))[:_WAYS]:

@@ -318,7 +318,8 @@ def _about(candidate):
 def _unmark_likelihoods(evaluations, models):
     """Removes `better` from likelihoods that can't be compared.
 
-    One is of bits, another a density, or only one is of binarized pixels.
+    These are probabilities of bits beside densities, or likelihoods of binarized
+    pixels beside those of grey ones.
     """
     for name in _LIKELIHOODS:
         likelihood_metrics, kinds = [], set()

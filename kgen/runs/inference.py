@@ -314,13 +314,7 @@ def detect(
             threshold = _set_threshold(
                 run, model, labels, quantile, num_samples
             )
-            progress = run.training_progress()
-            save_model(
-                run,
-                model,
-                progress.get("epochs", run.settings.epochs),
-                progress.get("interrupted", False),
-            )
+            save_model(run, model)
     else:
         threshold = _set_threshold(run, model, labels, quantile, num_samples)
     scores = model.outlier_score(dataset, **model.threshold_options)
@@ -333,10 +327,10 @@ def detect(
 
 
 def _set_threshold(run, model, labels, quantile, num_samples):
-    """Fits a threshold if there is none, or another one is asked for.
+    """Fits a threshold if the model has none, or another one is asked for.
 
     Returns:
-        Where it comes from, in words.
+        Where the threshold comes from, in words.
     """
     options = {} if num_samples is None else {"num_samples": num_samples}
     if model.threshold is not None and quantile is None and not options:

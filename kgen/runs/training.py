@@ -5,29 +5,20 @@ import dataclasses
 import pathlib
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kgen import interrupts, locks, plots
-from kgen.callbacks import (
-    Diverged,
-    EpochOrder,
-    GANWatch,
-    Guard,
-    KLWarmUp,
-    SampleProgress,
-    VAEWatch,
-)
+from kgen import interrupts, locks
+from kgen.callbacks import Diverged
 from kgen.data import Source
-from kgen.errors import InvalidArgument, say
+from kgen.errors import InvalidArgument
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
 from kgen.runs import fit_prior, progress
-from kgen.runs.checkpoints import Interval
+from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
 from kgen.runs.data import (
     check_training_data,
     describe_change,
@@ -36,11 +27,8 @@ from kgen.runs.data import (
 )
 from kgen.runs.directory import Run, save_model
 from kgen.runs.disk import DirectoryCheck, explain_disk_errors
-from kgen.runs.drawings import draw, first_examples
+from kgen.runs.drawings import draw
 from kgen.runs.settings import TrainSettings
-
-# How many real examples the samples are compared with while training.
-_COMPARED = 256
 
 
 def train(
@@ -78,9 +66,7 @@ def train(
         OSError: If the disk is full, or another fault of the system's ends it.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    used = strategies.describe(strategy)
-    if used != {"strategy": settings.strategy, "devices": settings.devices}:
-        settings = dataclasses.replace(settings, **used)
+    settings = dataclasses.replace(settings, **strategies.describe(strategy))
     has_workers = settings.strategy == "multi_worker"
     if typed_names is not None and (resume or has_workers):
         settings, resume = _agree(run, settings, typed_names, resume, strategy)
@@ -101,8 +87,8 @@ def train(
             model, settings.fit_prior, count, "kgen train --fit-prior"
         )
     check_training_data(model, source, datasets, is_chief)
-    callbacks = _callbacks(run, settings, model, datasets["train"], is_chief)
-    _set_checkpoints(run, settings, model)
+    callbacks = callbacks_of(run, settings, model, datasets["train"], is_chief)
+    set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
         epochs_done = strategies.by_chief(
             strategy,
@@ -114,36 +100,22 @@ def train(
             _share_state(run, model, strategy)
         if is_chief:
             report(progress.describe(settings, source, model))
-            logs = keras.callbacks.TensorBoard(
-                run.path / "logs", write_graph=False
-            )
-            callbacks = [
-                DirectoryCheck(run),
-                *callbacks,
-                progress.TimeLeft(report),
-            ]
-            callbacks += [run.history_file, logs, run.checkpoints]
-        try:
-            if epochs_done < settings.epochs:
-                with interrupts.deferred() as run.checkpoints.interrupt:
-                    _fit(
-                        model,
-                        callbacks,
-                        datasets,
-                        epochs_done,
-                        settings.epochs,
-                        is_chief,
-                    )
-        except (KeyboardInterrupt, Diverged) as error:
-            if is_chief:
-                _save_unfinished(run, model, callbacks)
-                if isinstance(error, Diverged):
-                    raise InvalidArgument(
-                        _diverged_message(run, settings, error)
-                    ) from error
-            raise
-        # A worker may have died by now: what comes after the last checkpoint
-        # must not need another one, as reading sums over workers would.
+            callbacks = with_records(run, callbacks, report)
+        if epochs_done < settings.epochs:
+            with (
+                _saves_if_ended(run, model, settings, callbacks, is_chief),
+                interrupts.deferred() as run.checkpoints.interrupt,
+            ):
+                _fit(
+                    model,
+                    callbacks,
+                    datasets,
+                    epochs_done,
+                    settings.epochs,
+                    is_chief,
+                )
+        # Another worker may have died by now. What follows the last checkpoint must
+        # not need it, as reading variables that are summed over workers would.
         finished = model
 
         def end():
@@ -237,77 +209,6 @@ def build(
         raise InvalidArgument(f"--set {text}: {error}") from error
 
 
-def _callbacks(
-    run: Run,
-    settings: TrainSettings,
-    model: keras.Model,
-    dataset: tf.data.Dataset,
-    is_chief: bool,
-) -> list[keras.callbacks.Callback]:
-    """The callbacks that say how the run is trained, and show it."""
-    report = say if is_chief else lambda text: None
-    callbacks = [EpochOrder(dataset), Guard(settings.on_nan, report=report)]
-    if settings.kl_warmup:
-        if not hasattr(model, "sampling"):
-            raise InvalidArgument(
-                f"--kl-warmup: the loss of {settings.model} has no KL term. "
-                "Leave the option out."
-            )
-        callbacks.append(KLWarmUp(settings.kl_warmup))
-    if not is_chief:
-        return callbacks
-    if hasattr(model, "adversarial_loss"):
-        _, x = first_examples(model, dataset, _COMPARED)
-        callbacks.append(GANWatch(x, report=say))
-    elif hasattr(model, "posterior"):
-        inputs, x = first_examples(model, dataset, _COMPARED)
-        labels = np.asarray(inputs[1]) if model.conditional else None
-        callbacks.append(VAEWatch(x, labels, report=say))
-    if hasattr(model, "sample") and plots.is_drawable(model.input_shapes[0]):
-        callbacks.append(
-            SampleProgress(run.path / "progress", run.path / "progress.png")
-        )
-    return callbacks
-
-
-def _set_checkpoints(
-    run: Run, settings: TrainSettings, model: keras.Model
-) -> None:
-    """Sets when checkpoints are kept; raises if that can't be."""
-    obstacle = _obstacle_within_epochs(settings, model)
-    text = settings.checkpoint_every
-    interval = Interval.of(text) if text else None
-    if interval and interval.within_epochs and obstacle:
-        raise InvalidArgument(
-            f"--checkpoint-every {obstacle} Pass a number of epochs, such as 1e."
-        )
-    run.checkpoints.interval = interval
-    run.checkpoints.can_resume_within_epochs = obstacle is None
-
-
-def _obstacle_within_epochs(
-    settings: TrainSettings, model: keras.Model
-) -> str | None:
-    """Why a training can't go on from within an epoch; None if it can."""
-    if settings.on_nan != "stop":
-        return (
-            f"can't be used with --on-nan {settings.on_nan}: a "
-            "training that goes on within an epoch would no longer know the "
-            "state that the epoch began with, nor the steps left out before."
-        )
-    if model.needs_labels:
-        return (
-            f"can't be used within epochs: {settings.model} counts over an "
-            "epoch, which no checkpoint holds."
-        )
-    if settings.strategy:
-        return (
-            "can't be used within epochs of several devices: their sums are not "
-            "kept."
-        )
-    return None
-
-
 def _begin(
     stack: contextlib.ExitStack,
     run: Run,
@@ -396,17 +297,29 @@ def _fit(
     )
 
 
-def _save_unfinished(
+@contextlib.contextmanager
+def _saves_if_ended(
     run: Run,
     model: keras.Model,
+    settings: TrainSettings,
     callbacks: list[keras.callbacks.Callback],
-) -> None:
-    """Saves a model whose training ended before its last epoch did."""
-    with interrupts.ignored():
-        for callback in callbacks:
-            if isinstance(callback, DirectoryCheck):
-                callback.check()
-        save_model(run, model, run.checkpoints.epochs, interrupted=True)
+    is_chief: bool,
+) -> Iterator[None]:
+    """Within it, the chief saves a model whose training ends before its time."""
+    try:
+        yield
+    except (KeyboardInterrupt, Diverged) as error:
+        if not is_chief:
+            raise
+        with interrupts.ignored():
+            for callback in callbacks:
+                if isinstance(callback, DirectoryCheck):
+                    callback.check()
+            save_model(run, model, run.checkpoints.epochs, interrupted=True)
+        if isinstance(error, Diverged):
+            message = _diverged_message(run, settings, error)
+            raise InvalidArgument(message) from error
+        raise
 
 
 def _diverged_message(

@@ -19,10 +19,18 @@ from kgen.models import checks, create_model
 from kgen.params import Constraint, Instance, Integer, Optional
 
 FLOATS = [np.float64, np.float32]
-# Rows that every processor takes together in a product of matrices.
+# Every processor takes a multiple of so many rows together in a product of matrices.
 _ROWS = 64
-# Rows for each step of counting, whose result does not depend on it.
+# Rows in each step of counting. The result does not depend on this number.
 COUNTED_AT_ONCE = 4096
+# The arguments that all estimators have.
+TRAINING: dict[str, Constraint] = {
+    "epochs": Integer(),
+    "batch_size": Integer(),
+    "options": Optional(
+        Instance(dict, "a dictionary of arguments of `create_model`")
+    ),
+}
 
 
 class Estimator(BaseEstimator):
@@ -30,13 +38,7 @@ class Estimator(BaseEstimator):
 
     _model: str
     # As scikit-learn demands, arguments are checked by `fit`.
-    _constraints: ClassVar[dict[str, Constraint]] = {
-        "epochs": Integer(),
-        "batch_size": Integer(),
-        "options": Optional(
-            Instance(dict, "a dictionary of arguments of `create_model`")
-        ),
-    }
+    _constraints: ClassVar[dict[str, Constraint]] = TRAINING
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class Estimator(BaseEstimator):
     def _fit_model(self, X, y=None):
         """Trains a new model; y holds classes from 0, or -1 where unknown."""
         owner = type(self).__name__
-        self._check_arguments(owner)
+        check_arguments(self, "network", "num_classes", "input_shape")
         seed = new_seed(check_random_state(self.random_state))
         with np.errstate(over="ignore"):  # which is found by the check
             X = X.astype("float32")
@@ -90,20 +92,6 @@ class Estimator(BaseEstimator):
                 ) from error
         self.model_ = model
         return self
-
-    def _check_arguments(self, owner):
-        for name, constraint in self._constraints.items():
-            constraint.check(name, owner, getattr(self, name))
-        given = {"input_shape", "network", "num_classes"}
-        given.update(self.get_params(deep=False))
-        if given.intersection(self.options or ()):
-            raise invalid(
-                "options",
-                owner,
-                "a dictionary of arguments of `create_model`, without network, "
-                "num_classes and the estimator's own",
-                self.options,
-            )
 
     def _new_optimizer(self):
         if isinstance(self.optimizer, keras.optimizers.Optimizer):
@@ -155,12 +143,37 @@ class Estimator(BaseEstimator):
 
 
 def filled(X: np.ndarray) -> np.ndarray:
-    """Rows as float32, with rows of zeros behind them.
+    """Rows as float32, followed by rows of zeros up to a multiple of 64.
 
-    In a product of matrices, the last rows are rounded in another way than the others
-    if they do not fill a processor's registers.
+    Otherwise the last rows of a product of matrices may be rounded in another way
+    than the others, since they do not fill a processor's registers.
     """
     return np.pad(X.astype("float32"), ((0, -len(X) % _ROWS), (0, 0)))
+
+
+def check_arguments(estimator: BaseEstimator, *given: str) -> None:
+    """Raises if an argument of an estimator can't be used.
+
+    Args:
+        estimator: The estimator, with its table of constraints.
+        *given: Arguments of `create_model` that the estimator gives it besides
+            those that have the names of its own.
+
+    Raises:
+        InvalidArgument: As in every function; or if `options` has one of these.
+    """
+    owner = type(estimator).__name__
+    for name, constraint in estimator._constraints.items():
+        constraint.check(name, owner, getattr(estimator, name))
+    own = {*given, *estimator.get_params(deep=False)}
+    if own.intersection(estimator.options or ()):
+        raise invalid(
+            "options",
+            owner,
+            "a dictionary of arguments of `create_model`, without "
+            f"{', '.join(given)} and the estimator's own",
+            estimator.options,
+        )
 
 
 def new_seed(generator: np.random.RandomState) -> int:

@@ -90,7 +90,7 @@ class Column:
             InvalidArgument: If a value is of another kind than the column's.
         """
         if isinstance(self.encoding, Constant) and self.encoding.value is None:
-            # Nothing is known of it, whatever is in it now.
+            # In training it had gaps alone, so that any value counts as missing.
             empty = "" if self.encoding.is_text else np.nan
             return np.full(len(series), empty, object if empty == "" else float)
         if self.encoding.is_text:
@@ -148,7 +148,7 @@ class Column:
         if not name.startswith(("int", "uint")):
             return values
         low, high = np.iinfo(name).min, np.iinfo(name).max
-        # float64 rounds the largest int64 up, out of its range.
+        # As float64, the largest int64 would be rounded up, which is out of range.
         high = np.nextafter(float(high), 0.0) if high > 2**53 else float(high)
         return np.clip(values, float(low), high)
 

@@ -164,9 +164,9 @@ class Categories(Encoding):
 
     Args:
         values: The categories; the most frequent ones, if there were many.
-        rare: What stands for all others in rows that are drawn, the most frequent
-            of these; None where `values` are all that there are. In that case,
-            others are unknown.
+        rare: The most frequent of all other categories, by which these are replaced
+            in rows that are drawn; None if there were no others in training. Then
+            any other category is unknown.
     """
 
     is_text: ClassVar[bool] = True

@@ -50,7 +50,7 @@ def inferred(
             }
         for name, summary in summaries.items():
             summary.update(frame[name])
-        # Rows without a class are left out of training.
+        # Gaps of the target do not count: such rows are left out of training.
         others = frame.drop(columns=target) if target else frame
         gaps_of_rows.update(others)
     columns = {

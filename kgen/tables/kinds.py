@@ -18,10 +18,10 @@ from kgen.tables.encodings import (
 from kgen.tables.numbers import NUMBERS
 from kgen.tables.summaries import Summary
 
-# Whole numbers of at most so many different values are encoded one by one.
+# Whole numbers with at most so many different values get a category for each value.
 _LEVELS = 20
-# Text that differs in more than this share of the rows, and in more than so many
-# rows, names the rows.
+# Text is an identifier of rows if more than this share of the rows, and more than so
+# many of them, have different texts.
 _ID_SHARE, _ID_ROWS = 0.9, 100
 # Units of time, in seconds: days, hours, minutes, seconds; or else microseconds.
 _UNITS = (86400.0, 3600.0, 60.0, 1.0)

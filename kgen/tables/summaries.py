@@ -10,9 +10,9 @@ from kgen.tables import forms
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
 
-# Numbers that are kept of a column, to fit its encoding to.
+# How many numbers of a column are kept, to which its encoding is fitted.
 _KEPT = 100_000
-# Different values that are counted; a column with more has no categories.
+# The most different values that are counted; a column with more has no categories.
 _COUNTED = 20_000
 # The most decimals that numbers are seen to be rounded to.
 _DECIMALS = 8
@@ -75,7 +75,7 @@ class Summary:
         """The random part of the numbers, with the least and the greatest."""
         self._thin()
         kept = np.concatenate([*self._values, [self.low, self.high]])
-        # Where all values are kept, the bounds are among them.
+        # If all values were kept, the bounds are among them already.
         return kept if self.known > len(kept) - 2 else kept[:-2]
 
     def _take_dtype(self, series):
@@ -85,7 +85,8 @@ class Summary:
         if str(dtype) == self.dtype == "category":
             self._take_categories(dtype)
         if str(dtype) != self.dtype and self.form == forms.form_of(series):
-            # Another part of a file: whole numbers, and then some with gaps.
+            # Parts of a file may differ, such as integers first and floats with gaps
+            # after them.
             is_numpy = (
                 isinstance(dtype, np.dtype) and self.dtype in np.sctypeDict
             )
@@ -208,14 +209,14 @@ class Summary:
         self.is_sequence = self.is_sequence and np.array_equal(values, expected)
 
     def _keep(self, values):
-        """Keeps those with the least of keys that are drawn for all values."""
+        """Keeps values, of which `_thin` leaves those with the smallest random keys."""
         self._values.append(values)
         self._keys.append(self._rng.random(len(values)))
         if sum(map(len, self._values)) > 2 * _KEPT:
             self._thin()
 
     def _thin(self):
-        """Leaves values with the least keys, so that all parts count alike."""
+        """Leaves values with the smallest keys, a random sample of all parts."""
         if sum(map(len, self._values)) > _KEPT:
             kept, keys = map(np.concatenate, (self._values, self._keys))
             chosen = np.sort(np.argpartition(keys, _KEPT)[:_KEPT])
