@@ -64,4 +64,5 @@ def _directive(path, value):
     module = importlib.import_module(defined.__module__)
     if vars(module).get(defined.__name__) is not value:  # it is made when used
         return f"### `{path}` {{: #{path} }}\n\n{inspect.getdoc(value)}"
-    return f"::: {place}\n    options:\n      heading: {path}"
+    heading = path.replace("kgen.models.", "kgen.")  # where users find it
+    return f"::: {place}\n    options:\n      heading: {heading}"

@@ -44,6 +44,7 @@ def problems(site: pathlib.Path) -> list[str]:
     Returns:
         A sentence for each fault. Links to other sites are not followed.
     """
+    _read.cache_clear()
     return [
         f"{path.relative_to(site)}: {fault}"
         for path in sorted(site.rglob("*.html"))

@@ -42,7 +42,7 @@ def _description(name):
     docstring = ast.get_docstring(ast.parse(script.read_text()))
     first, _, rest = docstring.partition("\n")
     parts = [f"### {name}\n\n{first}"]
-    for block in rest.strip().split("\n\n"):
+    for block in rest.strip("\n").split("\n\n"):
         if block.startswith("    "):
             block = f"```bash\n{textwrap.dedent(block)}\n```"
         parts.append(block)

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 import pytest
-from kgen_docs import api, macros, repository, results, settings
+from kgen_docs import api, links, macros, repository, results, settings
 
 from kgen import registry
 from kgen.models import factory
@@ -141,3 +141,21 @@ def test_links_of_the_repository_s_pages_lead_to_the_site(path):
         page = (ROOT / "docs" / repository.PAGES[path]).parent / target
         is_picture = "files/" in target
         assert is_picture or pathlib.Path(page).resolve().is_file(), target
+
+
+def test_a_site_s_wrong_links_are_found(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one.html").write_text(
+        '<h2 id="here"></h2><a href="#here"></a><a href="../two.html#there"></a>'
+        '<a href="https://example.org/"></a>'
+    )
+    (tmp_path / "two.html").write_text('<p id="there"></p>')
+    assert links.problems(tmp_path) == []
+    (tmp_path / "two.html").write_text(
+        '<a href="a/one.html#gone"></a><img src="gone.png">'
+        '<script src="https://example.org/x.js"></script>'
+    )
+    assert links.problems(tmp_path) != []
+    faults = " ".join(links.problems(tmp_path))
+    for wrong in ("two.html#there", "#gone", "gone.png", "x.js"):
+        assert wrong in faults
