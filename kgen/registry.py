@@ -34,7 +34,7 @@ class Entry:
     objective: str
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    networks: tuple[str, ...] = ("dense", "conv")
+    networks: tuple[str, ...] = ("dense", "conv", "resnet")
 
     @property
     def class_name(self) -> str:
@@ -107,7 +107,7 @@ MODELS = {
         "val_denoised_psnr",
         space={**_LATENT, **_ONE_PLAYER},
         # In the other models, the skip connections of a U-Net would lead x past z.
-        networks=("dense", "conv", "unet"),
+        networks=("dense", "conv", "resnet", "unet"),
     ),
     "gan": Entry(
         "kgen.models.gan:GAN",

@@ -3,10 +3,12 @@
 import ast
 import difflib
 import json
+import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from kgen import names, registry
 
@@ -52,6 +54,15 @@ class Name(click.ParamType):
                 f"there is no {self.name} {value!r}.{hint} Known: {known}."
             )
         return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [
+            CompletionItem(name)
+            for name in self.options
+            if name.startswith(incomplete)
+        ]
 
 
 class Setting(click.ParamType):
@@ -190,6 +201,20 @@ def overwrite(text: str) -> Decorator:
     return click.option("--overwrite", is_flag=True, help=text)
 
 
+def check_out(
+    out: pathlib.Path | None, endings: tuple[str, ...], overwrite: bool
+) -> None:
+    """Raises if a file can't be written, before TensorFlow is imported."""
+    if out and out.suffix not in endings:
+        raise click.UsageError(
+            f"--out {out}: expected a name that ends in {' or '.join(endings)}."
+        )
+    if out and out.exists() and not overwrite:
+        raise click.UsageError(
+            f"{out} exists already. Pass --overwrite, or another --out."
+        )
+
+
 def training(name: str) -> Decorator:
     """An option for an integer whose default may differ between models."""
     default = f"default: {registry.TRAINING[name]}"
@@ -200,15 +225,9 @@ def training(name: str) -> Decorator:
     return click.option(option, type=int, help=f"[{default}]")
 
 
-def trains(function: Command) -> Command:
-    """Options of a command that trains on a source of its own."""
+def looks(function: Command) -> Command:
+    """Options of a command that opens a source of pictures."""
     for option in (
-        click.option(
-            "--network",
-            type=Name("network", names.NETWORKS),
-            default="conv",
-            show_default=True,
-        ),
         click.option(
             "--data-dir",
             type=click.Path(),
@@ -226,13 +245,24 @@ def trains(function: Command) -> Command:
             help="The colour behind transparent pictures, such as black or "
             "#ff8000.",
         ),
-        click.option(
-            "--data",
-            metavar="SRC",
-            default="digits",
-            show_default=True,
-            help="What to train on.",
-        ),
     ):
         function = option(function)
     return function
+
+
+def trains(function: Command) -> Command:
+    """Options of a command that trains on a source of its own."""
+    network = click.option(
+        "--network",
+        type=Name("network", names.NETWORKS),
+        default="conv",
+        show_default=True,
+    )
+    data = click.option(
+        "--data",
+        metavar="SRC",
+        default="digits",
+        show_default=True,
+        help="What to train on.",
+    )
+    return data(looks(network(function)))

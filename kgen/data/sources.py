@@ -146,7 +146,7 @@ class Source:
         images = conversion.convert_all(
             part.images, self.image_shape, self.background
         )
-        return Examples(images, part.labels)
+        return dataclasses.replace(part, images=images)
 
     def _split(self, name):
         if "all" not in self.readers:

@@ -191,10 +191,10 @@ class CodeSampler(GenerativeModel):
 
         Args:
             num_samples: How many.
-            labels: Integer or `num_samples` integers, for a conditional model.
+            labels: Integer or `num_samples` integers, or names out of
+                `class_names`, for a conditional model.
             seed: Integer; the same one gives the same examples, also from the
-                exported model, which adds no gaps to rows of a table. None for new
-                ones at each call.
+                exported model. None for new ones at each call.
             noise: Whether x is drawn from p(x|z), so that examples are draws from
                 p(x); without it they are the means E[x|z], which have too small a
                 variance. None: for a table's rows, and not for other examples, of
@@ -277,9 +277,11 @@ class CodeSampler(GenerativeModel):
         def sample(num_samples, seed, labels=None):
             z = self.serving_prior.sample(num_samples, seed)
             code = self.with_labels(z, labels)
-            if self.table is not None:  # rows are draws from p(x), as in Python
-                return {"images": self._decoded_with_noise(code, 0, seed)}
-            return {"images": self.decoded(code)}
+            if self.table is None:
+                return {"images": self.decoded(code)}
+            # Rows are draws from p(x), and have gaps, as in Python.
+            rows = self._decoded_with_noise(code, 0, seed)
+            return {"images": self.table.with_gaps(rows, seed)}
 
         counts = [
             tf.TensorSpec((), "int32", name) for name in ("num_samples", "seed")

@@ -187,7 +187,8 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
 
         Args:
             z: Array of shape `(n, latent_dim)`.
-            labels: Integer or `n` integers, for a conditional model.
+            labels: Integer or `n` integers, or names out of `class_names`, for a
+                conditional model.
             batch_size: How many are decoded at a time.
 
         Raises:

@@ -62,9 +62,10 @@ def sample(
 
     def rows(count, seed):
         chosen = _labels(model, labels, count, seed)
-        drawn = table.decode(draw(count, chosen, seed), chosen)
-        # A model that has learned gaps itself needs no others.
-        return drawn if model.draws_gaps else table.with_gaps(drawn, seed)
+        drawn = draw(count, chosen, seed)
+        if not model.draws_gaps:  # else it has learned them itself
+            drawn = np.asarray(table.with_gaps(drawn, seed))
+        return table.decode(drawn, chosen)
 
     if not conditions:
         return rows(num_samples, seed)

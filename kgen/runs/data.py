@@ -50,6 +50,20 @@ def held_out_split(source: Source, is_other_source: bool = False) -> str:
     return source.first_of("test", "validation", "train") or source.splits[0]
 
 
+def describe(source: Source) -> dict[str, Any]:
+    """What `config.json` tells of a run's data beside the settings."""
+    return {
+        "examples": describe_examples(source),
+        **describe_classes(source),
+    }
+
+
+def describe_classes(source: Source) -> dict[str, list[str]]:
+    """The names of the classes, where they are known, for `config.json`."""
+    names = list(source.class_names)
+    return {"classes": names} if names else {}
+
+
 def describe_examples(source: Source) -> dict[str, dict[str, Any]]:
     """Facts about a run's data by which a change of them is recognised.
 

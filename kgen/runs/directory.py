@@ -90,8 +90,8 @@ class Run:
         """All that `config.json` holds; what is a setting is in `settings`, too.
 
         The rest are the `versions` that trained the run, the `examples` that it
-        was trained on, and settings of newer versions of kgen. It raises what
-        `settings` raises.
+        was trained on, the names of their `classes`, and settings of newer versions
+        of kgen. It raises what `settings` raises.
         """
         return self._read()[1]
 
@@ -107,7 +107,7 @@ class Run:
         self,
         settings: TrainSettings,
         overwrite: bool = False,
-        examples: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
         """Makes the directory and writes the settings.
 
@@ -115,7 +115,7 @@ class Run:
             settings: The settings.
             overwrite: Whether a run that is there may be deleted; other files
                 beside it stay.
-            examples: What `data.describe_examples` tells of the data, or None.
+            facts: What `config.json` is to hold beside the settings, or None.
 
         Raises:
             FileExistsError: If there is a run and `overwrite` is False, or
@@ -135,8 +135,7 @@ class Run:
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
             )
-        facts = {} if examples is None else {"examples": examples}
-        self._write_config({**settings.as_config(), **facts})
+        self._write_config({**settings.as_config(), **(facts or {})})
 
     def _holds_others(self) -> bool:
         """Whether there is more than what a kill left of a first beginning."""

@@ -21,8 +21,9 @@ from kgen.runs import fit_prior, progress
 from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
 from kgen.runs.data import (
     check_training_data,
+    describe,
     describe_change,
-    describe_examples,
+    describe_classes,
     validation_split,
 )
 from kgen.runs.directory import Run, save_model
@@ -185,10 +186,12 @@ def build(
     """
     settings.check_options()
     spec = dataset.element_spec
-    num_classes = None
+    num_classes = class_names = None
     if settings.conditional:
         spec = spec[0]
         num_classes = source.num_classes
+        if source.table is None:  # which has its target's names
+            class_names = source.class_names or None
     try:
         return factory.compiled_model(
             settings.model,
@@ -197,6 +200,7 @@ def build(
             network=settings.network,
             latent_dim=settings.latent_dim,
             num_classes=num_classes,
+            class_names=class_names,
             seed=settings.seed,
             **settings.options,
         )
@@ -226,10 +230,10 @@ def _begin(
     if resume:
         _check_same_data(run, source)
     else:
-        run.create(settings, overwrite, describe_examples(source))
+        run.create(settings, overwrite, describe(source))
     stack.enter_context(explain_disk_errors(run, settings.model))
     run.sweep()
-    return _resume(run, model, settings) if resume else 0
+    return _resume(run, model, settings, source) if resume else 0
 
 
 def _check_same_data(run: Run, source: Source) -> None:
@@ -243,7 +247,9 @@ def _check_same_data(run: Run, source: Source) -> None:
         )
 
 
-def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
+def _resume(
+    run: Run, model: keras.Model, settings: TrainSettings, source: Source
+) -> int:
     """Brings `model` to the run's last checkpoint; returns its whole epochs."""
     done, wanted = run.checkpoints.restore(model), settings.epochs
     least, more = done, ""
@@ -256,7 +262,9 @@ def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
         )
     by = ("strategy", "devices", "checkpoint_every", "on_nan")
     changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
-    run.extend(wanted, **{name: getattr(settings, name) for name in changed})
+    changes = {name: getattr(settings, name) for name in changed}
+    # A folder may have been renamed, and earlier versions kept no names.
+    run.extend(wanted, **changes, **describe_classes(source))
     run.history_file.trim(done)
     return done
 

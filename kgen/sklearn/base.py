@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -72,7 +73,11 @@ class Estimator(BaseEstimator):
         seed = new_seed(check_random_state(self.random_state))
         with np.errstate(over="ignore"):  # which is found by the check
             X = X.astype("float32")
-        with seeded(seed):
+        advice = (
+            "Standardise the features, or lower the learning rate, such as "
+            'optimizer="adam:0.0001".'
+        )
+        with seeded(seed), in_words(owner, advice):
             model = create_model(
                 self._model,
                 input_shape=X.shape[1:],
@@ -82,14 +87,7 @@ class Estimator(BaseEstimator):
             )
             # All rows: of a dataset, the model looks at the first batch.
             checks.check_data(model, X, y, "X", f"{owner}.fit")
-            try:
-                self._train(model, X, y, seed)
-            except Diverged as error:
-                raise InvalidArgument(
-                    f"The training of `{owner}` diverged. {error.fault} "
-                    "Standardise the features, or lower the learning rate, such "
-                    'as optimizer="adam:0.0001".'
-                ) from error
+            self._train(model, X, y, seed)
         self.model_ = model
         return self
 
@@ -130,16 +128,60 @@ class Estimator(BaseEstimator):
         rows = pipeline.batches(
             X, y, batch_size=self.batch_size, shuffle=True, seed=seed
         )
-        # One pass for Keras: on small tables its epochs cost more than steps.
-        model.fit(
-            rows.repeat(self.epochs),
-            callbacks=[Guard("stop")],
-            verbose=self.verbose,
-        )
+        in_one_pass(model, rows, self.epochs, self.verbose)
 
     def _validated(self, X):
         check_is_fitted(self)
         return validate_data(self, X, dtype=FLOATS, reset=False)
+
+
+def check_arguments(estimator: BaseEstimator, *given: str) -> None:
+    """Raises unless an estimator's arguments are as `_constraints` has them.
+
+    Args:
+        estimator: The estimator.
+        *given: What it gives to `create_model` itself, beside its arguments:
+            `options` must have none of it.
+    """
+    owner = type(estimator).__name__
+    for name, constraint in estimator._constraints.items():
+        constraint.check(name, owner, getattr(estimator, name))
+    others = {*given, *estimator.get_params(deep=False)}
+    if others.intersection(estimator.options or ()):
+        raise invalid(
+            "options",
+            owner,
+            f"a dictionary of arguments of `create_model`, without {', '.join(given)} "
+            "and the estimator's own",
+            estimator.options,
+        )
+
+
+@contextlib.contextmanager
+def in_words(owner: str, advice: str) -> Iterator[None]:
+    """Says what to do where a training diverges."""
+    try:
+        yield
+    except Diverged as error:
+        raise InvalidArgument(
+            f"The training of `{owner}` diverged. {error.fault} {advice}"
+        ) from error
+
+
+def in_one_pass(
+    model: keras.Model, rows: tf.data.Dataset, epochs: int, verbose: int
+) -> None:
+    """Trains, and raises `Diverged` if a number is no longer finite.
+
+    For Keras it is one pass: on small tables its epochs cost more than steps.
+
+    Args:
+        model: The model, compiled.
+        rows: Batches of an epoch.
+        epochs: How many epochs.
+        verbose: 1 shows a progress bar.
+    """
+    model.fit(rows.repeat(epochs), callbacks=[Guard("stop")], verbose=verbose)
 
 
 def filled(X: np.ndarray) -> np.ndarray:
@@ -149,31 +191,6 @@ def filled(X: np.ndarray) -> np.ndarray:
     than the others, since they do not fill a processor's registers.
     """
     return np.pad(X.astype("float32"), ((0, -len(X) % _ROWS), (0, 0)))
-
-
-def check_arguments(estimator: BaseEstimator, *given: str) -> None:
-    """Raises if an argument of an estimator can't be used.
-
-    Args:
-        estimator: The estimator, with its table of constraints.
-        *given: Arguments of `create_model` that the estimator gives it besides
-            those that have the names of its own.
-
-    Raises:
-        InvalidArgument: As in every function; or if `options` has one of these.
-    """
-    owner = type(estimator).__name__
-    for name, constraint in estimator._constraints.items():
-        constraint.check(name, owner, getattr(estimator, name))
-    own = {*given, *estimator.get_params(deep=False)}
-    if own.intersection(estimator.options or ()):
-        raise invalid(
-            "options",
-            owner,
-            "a dictionary of arguments of `create_model`, without "
-            f"{', '.join(given)} and the estimator's own",
-            estimator.options,
-        )
 
 
 def new_seed(generator: np.random.RandomState) -> int:

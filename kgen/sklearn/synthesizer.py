@@ -10,13 +10,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from kgen import optimizers
-from kgen.callbacks import Diverged, Guard
 from kgen.data import Table, pipeline
-from kgen.errors import InvalidArgument
 from kgen.models import create_model
 from kgen.params import Constraint, Integer, Number, Options
 from kgen.priors import fitting
-from kgen.sklearn.base import TRAINING, check_arguments, new_seed, seeded
+from kgen.sklearn.base import (
+    TRAINING,
+    check_arguments,
+    in_one_pass,
+    in_words,
+    new_seed,
+    seeded,
+)
 from kgen.tables.numbers import NUMBERS
 
 # Rows for each component of a mixture, at least.
@@ -131,7 +136,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         prior = self._prior_for(len(rows), owner)
         x = table.encode(rows, owner)
         labels = None if self.target is None else table.labels_of(rows, owner)
-        with seeded(seed):
+        with seeded(seed), in_words(owner, "Lower `learning_rate`."):
             model = create_model(
                 "vae",
                 table=table,
@@ -141,13 +146,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
                 seed=seed,
                 **(self.options or {}),
             )
-            try:
-                self._train(model, x, labels, seed)
-            except Diverged as error:
-                raise InvalidArgument(
-                    f"The training of `{owner}` diverged. {error.fault} Lower "
-                    "`learning_rate`."
-                ) from error
+            self._train(model, x, labels, seed)
             if prior is not None:
                 given = x if labels is None else [x, labels]
                 model.fit_prior(given, prior, seed=seed)
@@ -177,10 +176,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
             self.learning_rate, steps * epochs
         )
         model.compile(optimizers.Adam(rate))
-        # One pass for Keras: on small tables its epochs cost more than steps.
-        model.fit(
-            rows.repeat(epochs), callbacks=[Guard("stop")], verbose=self.verbose
-        )
+        in_one_pass(model, rows, epochs, self.verbose)
 
     def sample(
         self,

@@ -1,6 +1,7 @@
 """One column of a table: its kind, and its values as pandas has them."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +35,8 @@ class Column:
         ordered: Whether they are ordered.
         parses_text: Whether text in a column of numbers is read as numbers, and is
             missing where it is none.
+        counts: How many rows had each value of a column of categories or truth
+            values, in the order of its encoding.
     """
 
     name: str
@@ -47,6 +50,16 @@ class Column:
     categories: tuple | None = None
     ordered: bool = False
     parses_text: bool = False
+    counts: tuple[int, ...] = ()
+
+    @property
+    def log_unseen(self) -> float:
+        """What a category that training never had adds to log p of a row.
+
+        It counts as a category of one row more than there were; 0 where there can
+        be none.
+        """
+        return -math.log1p(sum(self.counts)) if self.kind == "category" else 0.0
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -78,6 +91,15 @@ class Column:
             return float(value)
         except ValueError:
             return value
+
+    def known(self, series: "pd.Series") -> "pd.Series":
+        """A column of a DataFrame; text that is no number is missing, if asked for."""
+        import pandas as pd
+
+        if not self.parses_text or pd.api.types.is_numeric_dtype(series.dtype):
+            return series
+        numbers = forms.numbers(series, force=True)
+        return pd.Series(numbers, series.index, name=series.name)
 
     def values_of(self, series: "pd.Series", owner: str) -> np.ndarray:
         """The values as `Encoding.encode` takes them; gaps are NaN or "".
@@ -166,8 +188,9 @@ class Column:
         """Builds the column that `get_config` described."""
         config = dict(config)
         encoding = keras.saving.deserialize_keras_object(config.pop("encoding"))
-        if config.get("categories") is not None:
-            config["categories"] = tuple(config["categories"])
+        for name in ("categories", "counts"):
+            if config.get(name) is not None:
+                config[name] = tuple(config[name])
         return cls(encoding=encoding, **config)
 
 

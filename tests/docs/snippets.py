@@ -20,6 +20,7 @@ NOT_RUN = {
     "curl ": "tests/export/test_clients.py runs it against a server",
     "docker ": "needs Docker; tests/export/check_server.py asks a real server",
     "tox": "it runs the tests",
+    "eval ": "tests/test_look.py asks for completions",
     "pip install": "tox and the continuous integration install so",
     "python benchmarks/": "takes minutes to hours; what it wrote is in "
     "benchmarks/results, with which test_pages.py compares the tables",
