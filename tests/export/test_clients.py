@@ -24,8 +24,8 @@ PEOPLE = pd.DataFrame(
     }
 )
 DOCUMENTS = (
-    "docs/guides/serving.md",
     "docs/guides/tables.md",
+    "docs/guides/serving.md",
     "saved_models/README.md",
 )
 
