@@ -45,8 +45,8 @@ class DiscriminatorLosses(NamedTuple):
 
     loss: tf.Tensor
     discriminator_loss: tf.Tensor
-    penalty: tf.Tensor
-    regularization_loss: tf.Tensor
+    penalty: tf.Tensor | float
+    regularization_loss: tf.Tensor | float
     real_probability: tf.Tensor
     fake_probability: tf.Tensor
 
@@ -279,7 +279,7 @@ class Adversarial(GenerativeModel):
         are the real examples, as in R1, one run on them serves for both.
         """
         if self.penalty is None:
-            return discriminate(real), ops.zeros(())
+            return discriminate(real), 0.0  # a number is not logged
         points = self.penalty.points(real, fake, self.seed_generator)
         with tf.GradientTape() as tape:
             tape.watch(points)

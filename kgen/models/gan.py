@@ -38,7 +38,7 @@ class GeneratorLosses(NamedTuple):
 
     loss: tf.Tensor
     generator_loss: tf.Tensor
-    regularization_loss: tf.Tensor
+    regularization_loss: tf.Tensor | float
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -62,7 +62,8 @@ class GAN(Adversarial):
     is K times what one update sees.
 
     The logs are `generator_loss`, `discriminator_loss` (without its penalty),
-    `penalty`, `regularization_loss` (of both networks), the mean probabilities
+    `penalty`, `regularization_loss` (of both networks; each of these two where
+    there is one), the mean probabilities
     `real_probability` and `fake_probability` that the discriminator gives to
     real and generated examples, and
     `loss`, the sum of all four losses, which does not measure quality. With
