@@ -36,6 +36,7 @@ setup(
         "numpy>=2.0",
         "pandas>=2.2.2",  # the first one for NumPy 2
         "pillow>=12.3",  # older ones have faults that a picture can use
+        "rich>=13.0",
         "scikit-learn>=1.8",
         "scipy>=1.14",
         "tensorboard>=2.20",

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import pathlib
-import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen import interrupts, locks, plots
+from kgen import interrupts, locks, plots, registry
 from kgen.callbacks import (
     Diverged,
     EpochOrder,
@@ -37,6 +36,7 @@ from kgen.runs.data import (
 from kgen.runs.directory import Run, save_model
 from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw, first_examples
+from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
 
 # How many real examples the samples are compared with while training.
@@ -50,7 +50,8 @@ def train(
     resume: bool = False,
     strategy: tf.distribute.Strategy | None = None,
     typed_names: set[str] | None = None,
-    report: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] | None = None,
+    verbose: bool = False,
 ) -> keras.Model:
     """Trains as `settings` say, and leaves all of it in `run`.
 
@@ -64,8 +65,10 @@ def train(
         typed_names: Names of the settings that a user has typed. If it is not
             None, a resumed run takes the others from its own `config.json`, and
             all workers take the chief's settings.
-        report: Function that shows lines about what is trained, and the time
-            left; of several workers, the chief's is called.
+        report: Function that shows lines about what is trained, and each epoch's
+            figures that matter; of several workers, the chief's is called. None
+            to show nothing.
+        verbose: Whether Keras's own lines are shown, with all figures.
 
     Returns:
         The trained model.
@@ -102,6 +105,7 @@ def train(
         )
     check_training_data(model, source, datasets, is_chief)
     callbacks = _callbacks(run, settings, model, datasets["train"], is_chief)
+    screen = progress.Screen(report if is_chief else None, verbose)
     _set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
         epochs_done = strategies.by_chief(
@@ -113,18 +117,15 @@ def train(
         if epochs_done:
             _share_state(run, model, strategy)
         if is_chief:
-            report(progress.describe(settings, source, model))
-            logs = keras.callbacks.TensorBoard(
-                run.path / "logs", write_graph=False
-            )
+            screen.say(introduce(run, settings, source, model, epochs_done))
             callbacks = [
                 DirectoryCheck(run),
                 *callbacks,
-                progress.TimeLeft(report),
+                *_show_and_keep(run, settings, screen),
             ]
-            callbacks += [run.history_file, logs, run.checkpoints]
         try:
             if epochs_done < settings.epochs:
+                stack.enter_context(screen.shown())
                 with interrupts.deferred() as run.checkpoints.interrupt:
                     _fit(
                         model,
@@ -132,7 +133,7 @@ def train(
                         datasets,
                         epochs_done,
                         settings.epochs,
-                        is_chief,
+                        screen.keras_verbose,
                     )
         except (KeyboardInterrupt, Diverged) as error:
             if is_chief:
@@ -148,9 +149,11 @@ def train(
 
         def end():
             nonlocal finished
+            screen.finishing("Saving, and drawing pictures")
             finished = _end(run, model, source, settings)
 
         strategies.by_chief(strategy, end)
+    screen.conclude()
     return finished
 
 
@@ -270,6 +273,19 @@ def _callbacks(
     return callbacks
 
 
+def _show_and_keep(
+    run: Run, settings: TrainSettings, screen: progress.Screen
+) -> list[keras.callbacks.Callback]:
+    """The callbacks that show the epochs, and those that keep them."""
+    figures = registry.MODELS[settings.model].figures
+    return [
+        *screen.callbacks(figures, run.history()),
+        run.history_file,
+        keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
+        run.checkpoints,
+    ]
+
+
 def _set_checkpoints(
     run: Run, settings: TrainSettings, model: keras.Model
 ) -> None:
@@ -383,16 +399,15 @@ def _fit(
     datasets: dict[str, tf.data.Dataset | None],
     epochs_done: int,
     epochs_wanted: int,
-    is_chief: bool,
+    verbose: int,
 ) -> None:
-    verbose = 1 if sys.stdout.isatty() else 2
     model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
         initial_epoch=epochs_done,
         epochs=epochs_wanted,
         callbacks=callbacks,
-        verbose=verbose if is_chief else 0,
+        verbose=verbose,
     )
 
 
