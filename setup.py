@@ -18,7 +18,10 @@ setup(
     description="Generative models in Keras: train, judge, tune and export.",
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
+    author="kgen contributors",
     license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords="generative models, autoencoder, VAE, GAN, VAE-GAN, Keras",
     python_requires=">=3.11",
     packages=find_packages(include=["kgen", "kgen.*"]),
     package_data={
@@ -36,7 +39,7 @@ setup(
         "numpy>=2.0",
         "pandas>=2.2.2",  # the first one for NumPy 2
         "pillow>=12.3",  # older ones have faults that a picture can use
-        "rich>=13.0",
+        "rich>=13.7",  # Keras needs it, too
         "scikit-learn>=1.8",
         "scipy>=1.14",
         "tensorboard>=2.20",
@@ -46,16 +49,28 @@ setup(
         "threadpoolctl>=3.5",  # scikit-learn needs it, too
     ],
     extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.21"],
+        "parquet": ["pyarrow>=16"],
         "test": [
             "hypothesis>=6.100",
             "playwright>=1.65",  # drives the Chromium that is installed
             "pytest>=8",
             "pytest-xdist>=3.6.1",
-        ]
+            "setuptools>=77",  # builds the wheel
+        ],
     },
     entry_points={"console_scripts": ["kgen = kgen.cli:main"]},
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
 )

@@ -35,6 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 import kgen
+import kgen.sklearn
 
 CLASSES = 10
 
@@ -145,6 +146,10 @@ def of_rows():
         "kgen full": density("full"),
         "kgen low_rank:8": density("low_rank:8"),
         "kgen naive_gaussian": density("naive_gaussian"),
+        "kgen.sklearn.OutlierDetector": Other(
+            lambda seed: kgen.sklearn.OutlierDetector(random_state=seed),
+            lambda detector, x: -detector.score_samples(x),
+        ),
     }
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kgen.errors import InvalidArgument, invalid
+from kgen.errors import InvalidArgument, invalid, unknown_name
 
 Shape = Sequence[int]
 Support = tuple[float, float] | None
-Labels = int | Sequence[int] | np.ndarray
+Labels = int | str | Sequence[int] | Sequence[str] | np.ndarray
 
 _NUMERIC = "fiub"  # kinds of NumPy's types
 _ROUNDING = 1e-4  # of the sum of float32 probabilities
@@ -189,6 +189,40 @@ def check_labels(
             f"integers from {lowest} to {num_classes - 1}",
             f"values from {labels.min()} to {labels.max()}",
         )
+
+
+def numbered(
+    labels: Any,
+    class_names: Sequence[str],
+    owner: str,
+    argument: str = "labels",
+) -> Any:
+    """Labels that are names of classes, as numbers; all others, as they are.
+
+    Args:
+        labels: What was given: one label, or several of any shape.
+        class_names: The names of all classes, in the order of their numbers; `()`
+            where they are not known.
+        owner: Whose argument it is, for the message.
+        argument: Its name.
+
+    Raises:
+        InvalidArgument: If there is no class of such a name; the nearest is
+            offered.
+    """
+    names = as_array(labels)
+    is_text = names.dtype.kind in "UO" and names.size > 0
+    if not is_text or not all(isinstance(name, str) for name in names.flat):
+        return labels
+    if not class_names:
+        expected = "integers: the names of the classes are not known"
+        raise invalid(argument, owner, expected, labels)
+    numbers = {name: number for number, name in enumerate(class_names)}
+    for name in names.flat:
+        if name not in numbers:
+            raise unknown_name(argument, owner, class_names, str(name))
+    found = [numbers[name] for name in names.flat]
+    return np.array(found, "int32").reshape(names.shape)
 
 
 def _as_integers(labels):

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# Characters of a value in a message.
+# Characters of a value in a message, and names in a list of what is known.
 _LONGEST = 500
+_LISTED = 100
 
 
 class InvalidArgument(ValueError):
@@ -57,7 +58,8 @@ def unknown_name(
     """Like `invalid`, for a name out of a list: offers the nearest one."""
     options = list(options)
     typed = _shown(received).partition(":")[0]  # values may follow a name
-    names = ", ".join(repr(name) for name in options)
+    names = ", ".join(repr(name) for name in options[:_LISTED])
+    names += ", ..." if len(options) > _LISTED else ""
     expected = f"one of {names}{_nearest(typed, options)}"
     shown = repr(received) if isinstance(received, str) else received
     return invalid(argument, owner, expected, shown)
@@ -66,6 +68,10 @@ def unknown_name(
 def _nearest(typed, options):
     """Returns a hint at the name that may be meant, or `""` if none is near."""
     close = difflib.get_close_matches(typed, options, n=1)
+    if not close:  # perhaps with other capitals
+        by_lower_case = {option.lower(): option for option in options}
+        close = difflib.get_close_matches(typed.lower(), by_lower_case, n=1)
+        close = [by_lower_case[name] for name in close]
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

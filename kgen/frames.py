@@ -9,6 +9,7 @@ import pandas as pd
 
 from kgen.errors import invalid, one_line, unknown_name
 from kgen.params import Constraint
+from kgen.tables import forms
 
 # What a column's values may be, and whether they are numbers or categories.
 KINDS = {
@@ -72,6 +73,16 @@ class Kinds(Constraint):
         return dict(value)
 
 
+# What functions take that compare tables.
+TWO_TABLES = {"real": Frame(), "synthetic": Frame(), "kinds": Kinds()}
+THREE_TABLES = {
+    "train": Frame(),
+    "held_out": Frame(),
+    "synthetic": Frame(),
+    "kinds": Kinds(),
+}
+
+
 def are_numbers(kind: str) -> bool:
     """Whether values of this kind are numbers, and not categories."""
     return KINDS[kind] == "numbers"
@@ -127,8 +138,6 @@ def _numbers(column, kind, argument, owner):
         numbers = convert(column)
     except (TypeError, ValueError, OverflowError) as error:
         raise _not_of(kind, column.name, argument, owner, error) from error
-    if np.isinf(numbers).any():
-        raise _not_of(kind, column.name, argument, owner, "infinity")
     return numbers
 
 
@@ -143,8 +152,7 @@ def _float64(column):
         return np.full(len(column), np.nan)
     if column.dtype.kind in "Mm":  # times would become their nanoseconds
         raise TypeError(f"a column of {column.dtype}")
-    numbers = pd.to_numeric(column).astype("Float64")
-    return numbers.to_numpy("float64", na_value=np.nan)
+    return forms.numbers(column)
 
 
 def _seconds(column):
@@ -152,11 +160,7 @@ def _seconds(column):
         return np.full(len(column), np.nan)
     if pd.api.types.is_numeric_dtype(column):
         raise TypeError(f"a column of {column.dtype}")
-    times = pd.to_datetime(column, utc=True, format="ISO8601")
-    # Microseconds are what all of pandas' units of time have in common.
-    times = times.dt.tz_localize(None).to_numpy("datetime64[us]")
-    numbers = times.astype("int64") / 1e6
-    return np.where(np.isnat(times), np.nan, numbers)
+    return forms.seconds(column)
 
 
 def _codes(columns, owner):

@@ -5,6 +5,7 @@ from typing import Any
 NETWORKS = {
     "dense": "fully connected, for vectors and pictures",
     "conv": "convolutional, for pictures of any size",
+    "resnet": "residual blocks, for larger pictures of any size",
     "unet": "convolutional with skip connections, to denoise",
 }
 SOURCES = {
@@ -34,7 +35,7 @@ STRATEGIES = {
     "multi_worker": "several machines, as TF_CONFIG says",
 }
 
-# What may follow a loss or gradient that is NaN or infinite.
+# What to do if a loss or gradient is NaN or infinite.
 ON_NAN = {
     "stop": "end the training, with the model saved as it was before",
     "skip": "leave the step out; ends after 10 such steps in a row",
@@ -42,7 +43,7 @@ ON_NAN = {
     "5 times at most",
 }
 
-# Of what `kgen export` writes.
+# The formats of pictures, and the precisions of small models, of `kgen export`.
 IMAGE_FORMATS = ("float", "uint8", "png")
 PRECISIONS = ("float16", "int8")
 

@@ -23,9 +23,21 @@ class Adam(keras.optimizers.Adam):
     It is what `compile(optimizer="adam")` means for kgen's models; an optimizer
     object is used as it is.
 
+    Each step's learning rate is multiplied by `rate_factor`, a variable that is 1
+    unless training lets the rate fall towards its end. It is not saved: who changes
+    it knows it from the epoch.
+
     References:
         Kingma & Ba (2015), arXiv 1412.6980, the end of section 2.
     """
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Makes the state for variables, unless it is there."""
+        if not self.built:
+            with tf.init_scope():
+                # Keras would save a variable of its own with the state.
+                self.rate_factor = tf.Variable(1.0, trainable=False)
+        super().build(variables)
 
     def update_step(
         self,
@@ -34,6 +46,7 @@ class Adam(keras.optimizers.Adam):
         learning_rate: tf.Tensor,
     ) -> None:
         """Updates one variable by its gradient."""
+        learning_rate *= tf.cast(self.rate_factor, learning_rate.dtype)
         if self.amsgrad or not isinstance(gradient, tf.Tensor):
             return super().update_step(gradient, variable, learning_rate)
         dtype = variable.dtype
@@ -67,8 +80,8 @@ _NOT_BY_NAME = {
 def by_name() -> dict[str, type[keras.optimizers.Optimizer]]:
     """The classes of optimizers by the names that `get` takes.
 
-    They are listed from the module, since `keras.optimizers.get` does not know
-    all of Keras's own optimizers by a name.
+    They are collected from the module `keras.optimizers`, since its `get` does not
+    know the names of all of Keras's own optimizers.
     """
     classes = {
         attribute.lower(): value
@@ -161,17 +174,19 @@ def _check_strategy(optimizer, argument, owner):
 
 def of_player(
     identifier: keras.optimizers.Optimizer | dict | str,
+    variables: list[keras.Variable],
     policy: keras.DTypePolicy,
     argument: str,
     owner: str,
 ) -> keras.optimizers.Optimizer:
-    """Turns a name into an optimizer for one of several players.
+    """Turns a name into an optimizer for one of several players, and builds it.
 
     In half precision it scales its loss, as Keras makes a model's first
     optimizer do.
 
     Args:
         identifier: As in `get`.
+        variables: What the player trains.
         policy: A model's dtype policy.
         argument: The argument's name, for messages.
         owner: Whose argument it is.
@@ -180,8 +195,9 @@ def of_player(
         A Keras optimizer.
 
     Raises:
-        InvalidArgument: As in `get`; and if it averages weights itself, which
-            Keras allows only for an optimizer of all of a model's weights.
+        InvalidArgument: As in `get`; if it averages weights itself, which Keras
+            allows only for an optimizer of all of a model's weights; or if it was
+            built on other variables.
     """
     optimizer = get(identifier, argument, owner)
     is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -195,7 +211,19 @@ def of_player(
             identifier,
         )
     if policy.name == "mixed_float16" and not is_scaled:
-        return keras.optimizers.LossScaleOptimizer(optimizer, name="scaled")
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            optimizer, name="scaled"
+        )
+    if not inner.built:
+        # Built now, so that a checkpoint finds where its state belongs.
+        optimizer.build(variables)
+    elif {id(v) for v in inner._trainable_variables} != set(map(id, variables)):
+        raise invalid(
+            argument,
+            owner,
+            "an optimizer of its own for each player, and each model",
+            f"{optimizer.name}, which has other variables already",
+        )
     return optimizer
 
 

@@ -37,7 +37,7 @@ class Entry:
     objective: str
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    networks: tuple[str, ...] = ("dense", "conv")
+    networks: tuple[str, ...] = ("dense", "conv", "resnet")
     figures: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"val_loss": "lower", "loss": "lower"}
     )
@@ -93,7 +93,8 @@ MODELS = {
         "kgen.models.autoencoder:Autoencoder",
         "encodes examples in few numbers, and decodes them",
         "val_mse",
-        # A larger code always reconstructs better: its size is not searched.
+        # The size of the code is not searched: a larger one always reconstructs
+        # better.
         space=_ONE_PLAYER,
         figures={"val_mse": "lower", "mse": "lower", "loss": "lower"},
     ),
@@ -117,8 +118,8 @@ MODELS = {
         "pictures without their noise",
         "val_denoised_psnr",
         space={**_LATENT, **_ONE_PLAYER},
-        # Of the others, skip connections would lead x past z.
-        networks=("dense", "conv", "unet"),
+        # In the other models, the skip connections of a U-Net would lead x past z.
+        networks=("dense", "conv", "resnet", "unet"),
         figures={
             "val_psnr": "higher",
             "psnr": "higher",

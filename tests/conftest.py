@@ -1,7 +1,9 @@
 """What all tests need."""
 
+import ctypes
 import gc
 import os
+import sys
 import tempfile
 
 # TFDS reads it when it is imported; no test writes into the user's own folder.
@@ -17,6 +19,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from kgen.parallel import replicas  # noqa: E402
 from tests.export.server import Server  # noqa: E402
 
 # Two devices, for two replicas; all else runs on the first one.
@@ -28,9 +31,13 @@ tf.config.set_logical_device_configuration(
 
 @pytest.fixture(scope="module", autouse=True)
 def _frees_models():
-    """Frees the models of a file, which refer to themselves, after its tests."""
-    yield
-    gc.collect()
+    """Frees what the tests of a file have made: models, graphs, and the memory."""
+    with replicas.frees_graphs():
+        yield
+    gc.collect()  # models refer to themselves
+    if sys.platform == "linux":
+        # The allocator would keep freed memory between what is still in use.
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
     {"caches", "errors", "interrupts", "names", "registry", "terminal"},
     {"files", "params"},
-    {"locks"},
-    {"arrays", "frames", "parallel", "tables"},
-    {"losses"},
+    {"damage", "locks"},
+    {"arrays", "parallel", "tables"},
+    {"frames", "losses"},
     {"priors"},
     {"layers", "export", "optimizers"},
     {"networks", "densities"},

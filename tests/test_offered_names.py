@@ -7,7 +7,7 @@ import pytest
 import kgen
 from kgen import densities, hypermodels, names, optimizers, registry
 from kgen.errors import InvalidArgument
-from kgen.layers import corruption
+from kgen.layers import augmentation, corruption
 from kgen.losses import adversarial, keras_losses, likelihoods, penalties
 from kgen.models import factory
 
@@ -45,10 +45,14 @@ def test_an_unknown_optimizer_is_offered_the_nearest():
             lambda name: densities.get(name, (30,), 2),
             densities.factory.DENSITIES,
         ),
+        (
+            lambda name: augmentation.get(name, (8, 8, 1)),
+            augmentation.AUGMENTATIONS,
+        ),
         (hypermodels.get, registry.MODELS),
     ],
     ids=["losses", "penalties", "likelihoods", "keras losses", "corruptions"]
-    + ["densities", "hypermodels"],
+    + ["densities", "augmentations", "hypermodels"],
 )
 def test_what_is_offered_is_built(get, offered):
     for name in offered:

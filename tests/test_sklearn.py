@@ -67,7 +67,7 @@ def eagerly(monkeypatch):
     [
         quick(VAETransformer, epochs=1),
         GenerativeClassifier(),
-        quick(OutlierDetector, epochs=1),
+        quick(OutlierDetector, model="vae", epochs=1),
     ]
 )
 def test_conventions_of_scikit_learn(estimator, check):

@@ -68,6 +68,13 @@ def vae(x: np.ndarray, y: np.ndarray) -> None:
     shown(model.decode(moved))
     assert_type(model.predict(x), np.ndarray)
     assert_type(model.metrics_names, list[str])
+    named = kgen.create_model(
+        "vae", input_shape=(8, 8, 1), class_names=["cat", "dog"]
+    )
+    shown(named.sample(2, labels="dog"))
+    shown(named.sample(2, labels=["cat", "dog"]))
+    named.class_names = ["Katze", "Hund"]
+    assert_type(named.class_names, tuple[str, ...])
 
 
 def priors(x: np.ndarray) -> None:
@@ -102,6 +109,8 @@ def networks() -> None:
     encoder = kgen.networks.dense.encoder((8, 8, 1), 2, hidden_units=(64,))
     decoder = kgen.networks.dense.decoder((8, 8, 1), 2)
     discriminator = kgen.networks.convolutional.discriminator((8, 8, 1))
+    kgen.networks.resnet.generator((64, 64, 3), 64, blocks=2, attention=16)
+    kgen.networks.resnet.discriminator((64, 64, 3), minibatch_std=False)
     likelihood = kgen.losses.Gaussian(learn_stddev=True)
     kgen.VAE(encoder, decoder, likelihood, kl_weight=4, free_bits=0.1, seed=0)
     kgen.Autoencoder(encoder, decoder, likelihood="mae")
@@ -136,6 +145,14 @@ def gans(x: np.ndarray) -> None:
     vaegan = kgen.create_model("vaegan", input_shape=(8, 8, 1))
     assert_type(vaegan, kgen.VAEGAN)
     vaegan.compile(decoder_optimizer="adam", equilibrium_margin=0.35)
+    gan.compile(
+        loss="relativistic_paired",
+        penalty=["r1:1", "r2:1"],
+        penalty_every=16,
+        lecam_weight=0.001,
+        augmentation=kgen.layers.DiffAugment(["translation", "cutout"]),
+    )
+    vaegan.compile(augmentation="adaptive")
     shown(vaegan.reconstruct(x))
 
 
@@ -287,10 +304,18 @@ def pictures(x: np.ndarray) -> None:
 def parts() -> None:
     sampling = kgen.layers.GaussianSampling(kl_weight=1.0, seed=0)
     sampling.reset()
+    kgen.layers.GainAndShift(num_classes=10)
     kgen.layers.GatedDense(100)
+    kgen.layers.MinibatchStdDev(momentum=0.9)
+    kgen.layers.NoCheckerboard()
+    kgen.layers.ResizeConvolution("he_normal")
     kgen.layers.BatchNormalization()
     penalty = kgen.losses.penalties.get("r1:0.5")
     assert_type(penalty, kgen.losses.Penalty | None)
+    several = kgen.losses.penalties.get(["r1:1", kgen.losses.R2(1.0)])
+    assert_type(several, list[kgen.losses.Penalty])
+    kgen.layers.AdaptiveAugment(target=0.5, examples=100_000)
+    kgen.losses.LeCam(0.001)
     loss = kgen.losses.adversarial.get("hinge")
     assert_type(loss, kgen.losses.AdversarialLoss)
     assert_type(

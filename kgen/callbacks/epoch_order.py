@@ -1,4 +1,4 @@
-"""The order of the data belongs to the epoch's number."""
+"""Shuffles the data of each epoch by the number of the epoch."""
 
 import keras
 import tensorflow as tf
@@ -7,10 +7,10 @@ from kgen import data
 
 
 class EpochOrder(keras.callbacks.Callback):
-    """Gives each epoch the order of its number, also after a resume.
+    """Shuffles the data of each epoch by its number, also after a resume.
 
     With it, `fit(initial_epoch=3)`, or a `BackupAndRestore` that starts at
-    epoch 3, sees the batches that an unbroken training would have seen.
+    epoch 3, sees the batches that an uninterrupted training would have seen.
 
     Args:
         dataset: What `kgen.data.load` returned and `fit` gets.

@@ -82,12 +82,12 @@ class GANWatch(keras.callbacks.Callback):
         self._messages.send()
 
     def _judge_discriminator(self, epoch, logs):
-        # They depend on nothing but the loss that `compile` has set.
+        # Computed once: they depend only on the loss that `compile` has set.
         self._levels = self._levels or self.model.discriminator_levels()
         undecided, least = self._levels
         loss = logs.get("discriminator_loss", undecided)
         text = _WON.format(loss=loss, undecided=undecided)
-        # Where there is no least loss, there is no winning by it.
+        # A negative `least` means that the loss has no lower bound.
         level = least + self.won * (undecided - least)
         has_won = least >= 0 and loss < level
         self._messages.note("won", has_won, epoch, text)
@@ -99,7 +99,8 @@ class GANWatch(keras.callbacks.Callback):
         samples = table_rows.as_array(self.model, samples)
         ratio = np.min(_distances(samples) / np.maximum(self._distances, 1e-12))
         text = _COLLAPSED.format(ratio=ratio)
-        # An untrained generator's are alike, too: while that changes, it learns.
+        # The samples of an untrained generator are alike, too. As long as their
+        # distances grow, it is still learning.
         learns = ratio > 1.1 * self._ratio
         self._ratio = ratio
         has_collapsed = ratio < self.collapsed and not learns

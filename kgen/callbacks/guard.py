@@ -233,7 +233,7 @@ class Guard(keras.callbacks.Callback):
 def _describe_faults(found):
     """What was not finite, in words: parts of the loss, or gradients."""
     parts = [name for kind, name in found if kind == "part"]
-    # The others are sums of these, or follow from them.
+    # Other parts are sums of these, or computed from them.
     causes = [x for x in parts if x.endswith("_loss") or x == "penalty"]
     words = [f"the {x.replace('_', ' ')}" for x in causes or parts]
     if not parts:

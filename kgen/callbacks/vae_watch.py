@@ -39,7 +39,8 @@ _TURNED = (
     "keras.callbacks.EarlyStopping('val_loss', restore_best_weights=True)), or try "
     "smaller networks, or more examples."
 )
-# Beyond standard deviations of 0.001, below the steps of 8-bit pixels, and 1,000.
+# The log-variances of the standard deviations 0.001, which is less than a step of
+# 8-bit pixels, and 1,000 are minus and plus this number.
 _MOST_LOG_VAR = 2.0 * math.log(1e3)
 
 
@@ -139,7 +140,7 @@ class VAEWatch(keras.callbacks.Callback):
         self._messages.note("deviation", has_run, epoch, text)
 
     def _forget_losses(self):
-        """Losses before do not compare with those that follow."""
+        """Starts anew, since earlier losses can't be compared with later ones."""
         self._first_loss, self._best_epoch = None, 0
         self._best_validation = math.inf
 
@@ -154,7 +155,7 @@ class VAEWatch(keras.callbacks.Callback):
         if now < self._best_validation:
             self._best_validation, self._best_epoch = now, epoch + 1
         best = self._best_validation
-        # A training that goes on from a plateau gains nothing more.
+        # The gain of a training that is resumed on a plateau is almost 0.
         gain = max(self._first_loss - best, 0.01 * abs(best))
         text = _TURNED.format(best=best, epoch=self._best_epoch, now=now)
         has_turned = now > best + self.risen * gain

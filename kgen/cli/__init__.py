@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kgen import files, interrupts
+from kgen import __version__, files, interrupts
 from kgen.cli import (
     evaluate,
     export,
@@ -86,7 +86,7 @@ def _explain(error: Exception) -> int | None:
     },
     epilog=LISTS,
 )
-@click.version_option(package_name="kgen")
+@click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Trains, judges and exports generative models.
@@ -101,6 +101,7 @@ for command in (
     train.train,
     look.runs,
     look.show,
+    look.data,
     infer.sample,
     infer.reconstruct,
     infer.impute,

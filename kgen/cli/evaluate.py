@@ -62,7 +62,7 @@ def evaluate(
     from kgen.runs import evaluation, report
 
     names = None
-    if metrics is not None:  # "" is no name
+    if metrics is not None:  # an empty text is refused with the other names
         parts = metrics.split(",") if metrics else []
         names = tuple(name.strip() for name in parts)
     out, evaluations = evaluation.evaluate(

@@ -44,7 +44,7 @@ def _writes(*endings: str) -> Callable[[Callable], click.Command]:
         @options.overwrite("Replace what is there.")
         @functools.wraps(function)
         def command(run, out, overwrite, **given):
-            _check_out(out, endings, overwrite)
+            options.check_out(out, endings, overwrite)
             starting(f"Reading {run}")
             start_tensorflow()
             from kgen.runs import inference
@@ -59,27 +59,14 @@ def _writes(*endings: str) -> Callable[[Callable], click.Command]:
     return decorate
 
 
-def _check_out(
-    out: pathlib.Path | None, endings: tuple[str, ...], overwrite: bool
-) -> None:
-    """Raises if a file can't be written, before TensorFlow is imported."""
-    if out and out.suffix not in endings:
-        raise click.UsageError(
-            f"--out {out}: expected a name that ends in {' or '.join(endings)}."
-        )
-    if out and out.exists() and not overwrite:
-        raise click.UsageError(
-            f"{out} exists already. Pass --overwrite, or another --out."
-        )
-
-
 @_writes(".png", ".npz", ".csv", ".parquet")
 @_num(64, "How many.")
 @options.seed
 @click.option(
     "--label",
-    type=int,
-    help="The class, for a conditional model; default: all in turn.",
+    metavar="NAME",
+    help="The class, by its name or number, for a conditional model; default: all "
+    "in turn.",
 )
 @click.option(
     "--where",
@@ -133,10 +120,11 @@ def denoise() -> None:
 @_writes(".npz")
 @options.other_data
 def encode() -> None:
-    """Writes the codes of the test split, and its labels.
+    """Writes the codes of the test split, with its labels and files.
 
     Those of a VAE are mean and log_var, others are z; with a flow behind a VAE's
-    Gaussian there is z, too.
+    Gaussian there is z, too. Where they are known, class_names are the names of the
+    classes, and files the paths of the pictures.
     """
 
 
@@ -145,8 +133,9 @@ def encode() -> None:
 def classify() -> None:
     """Writes the classes of the test split, with their probabilities.
 
-    These are log P(y|x) and log p(x), in nats; of a table's rows P(y|x), by the
-    classes' names.
+    These are log P(y|x) and log p(x), in nats. In a .csv or .parquet file, there is a
+    row for each example, with its file if it has one, and P(y|x) by the classes'
+    names.
     """
 
 
@@ -177,6 +166,7 @@ def classify() -> None:
 def detect() -> None:
     """Finds examples that are unlike those RUN was trained on.
 
-    Writes a table with a row for each example, in their order: outlier_score, in
-    nats, higher for what is more of an outlier, and is_outlier.
+    Writes a table with a row for each example, in their order: file, the path, of
+    what is a file; outlier_score, in nats, higher for what is more of an outlier; and
+    is_outlier.
     """

@@ -18,7 +18,7 @@ def complain(message: str, status: int | None) -> int | None:
 
 
 def progress(text: str) -> None:
-    """Says how far something is."""
+    """Reports the progress of something in a line."""
     click.echo(text, err=True)
 
 
@@ -29,9 +29,9 @@ def starting(what: str) -> None:
 
 
 def passing(text: str) -> None:
-    """Says how far something is, in a line that the next one replaces.
+    """Reports the progress of something in a line that the next one replaces.
 
-    Only on a terminal.
+    It does so only on a terminal.
     """
     if sys.stderr.isatty():
         room = shutil.get_terminal_size().columns - 1
@@ -39,7 +39,7 @@ def passing(text: str) -> None:
 
 
 def text_of(error: Exception | str) -> str:
-    """Returns an error's text in one line, with advice on one of the system's."""
+    """Returns an error's text in one line; of the system's errors, with advice."""
     text = str(error)
     if isinstance(error, OSError) and error.errno:
         place = f"{error.filename}: " if error.filename else ""

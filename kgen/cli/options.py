@@ -3,10 +3,12 @@
 import ast
 import difflib
 import json
+import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from kgen import names, registry
 
@@ -26,7 +28,7 @@ LISTS = "\n".join(
 
 
 def nearest(value: str, options: Iterable[str]) -> str:
-    """A question after the name that is meant, or `""`."""
+    """A question whether the nearest name is meant, or `""` if none is near."""
     close = difflib.get_close_matches(value.lower(), options, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 
@@ -53,6 +55,15 @@ class Name(click.ParamType):
             )
         return value
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [
+            CompletionItem(name)
+            for name in self.options
+            if name.startswith(incomplete)
+        ]
+
 
 class Setting(click.ParamType):
     """NAME=VALUE; the value as Python reads it, or else as text."""
@@ -68,7 +79,7 @@ class Setting(click.ParamType):
                 f"expected NAME=VALUE, such as kl_weight=4, got {value!r}"
             )
         try:
-            # As a run's config.json will give it back: (400,) as [400].
+            # As it will be read from config.json: (400,) becomes [400].
             read = json.loads(json.dumps(ast.literal_eval(text)))
         except (ValueError, SyntaxError, TypeError):
             read = text
@@ -190,8 +201,22 @@ def overwrite(text: str) -> Decorator:
     return click.option("--overwrite", is_flag=True, help=text)
 
 
+def check_out(
+    out: pathlib.Path | None, endings: tuple[str, ...], overwrite: bool
+) -> None:
+    """Raises if a file can't be written, before TensorFlow is imported."""
+    if out and out.suffix not in endings:
+        raise click.UsageError(
+            f"--out {out}: expected a name that ends in {' or '.join(endings)}."
+        )
+    if out and out.exists() and not overwrite:
+        raise click.UsageError(
+            f"{out} exists already. Pass --overwrite, or another --out."
+        )
+
+
 def training(name: str) -> Decorator:
-    """An integer that a model may have a default of its own for."""
+    """An option for an integer whose default may differ between models."""
     default = f"default: {registry.TRAINING[name]}"
     for model, entry in registry.MODELS.items():
         if name in entry.training:
@@ -200,15 +225,9 @@ def training(name: str) -> Decorator:
     return click.option(option, type=int, help=f"[{default}]")
 
 
-def trains(function: Command) -> Command:
-    """Options of a command that trains on a source of its own."""
+def looks(function: Command) -> Command:
+    """Options of a command that opens a source of pictures."""
     for option in (
-        click.option(
-            "--network",
-            type=Name("network", names.NETWORKS),
-            default="conv",
-            show_default=True,
-        ),
         click.option(
             "--data-dir",
             type=click.Path(),
@@ -226,13 +245,24 @@ def trains(function: Command) -> Command:
             help="The colour behind transparent pictures, such as black or "
             "#ff8000.",
         ),
-        click.option(
-            "--data",
-            metavar="SRC",
-            default="digits",
-            show_default=True,
-            help="What to train on.",
-        ),
     ):
         function = option(function)
     return function
+
+
+def trains(function: Command) -> Command:
+    """Options of a command that trains on a source of its own."""
+    network = click.option(
+        "--network",
+        type=Name("network", names.NETWORKS),
+        default="conv",
+        show_default=True,
+    )
+    data = click.option(
+        "--data",
+        metavar="SRC",
+        default="digits",
+        show_default=True,
+        help="What to train on.",
+    )
+    return data(looks(network(function)))

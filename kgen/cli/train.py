@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     from keras import Model
 
-    from kgen.runs import Run
+    from kgen.runs import Run, TrainSettings
 
 _NEXT = {
     "evaluate": "figures on held-out data, and report.html",
@@ -191,22 +191,8 @@ def train(
     typed_names = options.typed_names(ctx) | (
         {"options"} if set_options else set()
     )
-    typed = {name: values[name] for name in typed_names & values.keys()}
-    best = _best_settings(study, model) if study else {}
-    defaults = registry.MODELS[model].defaults
-    chosen = {**values, **defaults, **best, **typed}
-    fields = {name: chosen.pop(name) for name in values}
-    fields["data"] = runs.data_name(fields["data"])
-    fields["kinds"] = dict(fields["kinds"])
-    if runs.is_table(fields["data"]) and "network" not in (*typed, *best):
-        fields["network"] = "dense"  # a table's rows are no pictures
-    if fields["data_dir"]:
-        fields["data_dir"] = os.path.abspath(fields["data_dir"])
-    settings = runs.TrainSettings(
-        model=model,
-        options={**chosen, **dict(set_options)},
-        **fields,
-        **strategies.describe(strategy),
+    settings = _settings(
+        model, values, typed_names, dict(set_options), study, strategy
     )
     try:
         with strategies.explain_lost_workers(strategy):
@@ -272,6 +258,40 @@ def _next_lines(run: "Run", model: "Model", exported: bool) -> list[str]:
         line = f"{text:{longest}}  # {_NEXT[name]}"
         lines.append(line if len(line) < room else text)
     return lines
+
+
+def _settings(
+    model: str,
+    values: dict[str, Any],
+    typed_names: set[str],
+    set_options: dict[str, Any],
+    study: str | None,
+    strategy: "tf.distribute.Strategy",
+) -> "TrainSettings":
+    """The settings of a training, out of the options of the command.
+
+    What was typed comes before the best settings of the study, and these before
+    the model's defaults.
+    """
+    from kgen import runs
+
+    typed = {name: values[name] for name in typed_names & values.keys()}
+    best = _best_settings(study, model) if study else {}
+    defaults = registry.MODELS[model].defaults
+    chosen = {**values, **defaults, **best, **typed}
+    fields = {name: chosen.pop(name) for name in values}
+    fields["data"] = runs.data_name(fields["data"])
+    fields["kinds"] = dict(fields["kinds"])
+    if runs.is_table(fields["data"]) and "network" not in (*typed, *best):
+        fields["network"] = "dense"  # a table's rows are no pictures
+    if fields["data_dir"]:
+        fields["data_dir"] = os.path.abspath(fields["data_dir"])
+    return runs.TrainSettings(
+        model=model,
+        options={**chosen, **set_options},
+        **fields,
+        **strategies.describe(strategy),
+    )
 
 
 def _check_flags(

@@ -18,7 +18,8 @@ from kgen.errors import WorkerLost
 if TYPE_CHECKING:
     from kgen.studies import Study
 
-_SECONDS = 30  # from one picture of a search to the next: some take seconds
+# Seconds between two pictures of a search, some of which take seconds to draw.
+_SECONDS = 30
 
 
 @click.command()

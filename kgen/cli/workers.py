@@ -8,7 +8,7 @@ from kgen.cli.startup import quiet
 from kgen.errors import InvalidArgument
 from kgen.parallel import strategies
 
-_PATIENCE = 5  # seconds, until it is said who is waited for
+_PATIENCE = 5  # seconds until the user is told which workers are missing
 
 
 class _NothingToTrain(Exception):
@@ -18,8 +18,8 @@ class _NothingToTrain(Exception):
 def meet(out: str | None, epochs: int | None) -> bool:
     """Waits for all workers; returns False as soon as none of them is needed.
 
-    What is left to do for a run that has seen all its epochs the chief does
-    alone: the others may have ended, or died, before it.
+    Once a run has seen all its epochs, the chief does the rest alone: the other
+    workers may have ended, or died, before it.
 
     Args:
         out: The directory of the run to go on with, or None.
@@ -35,15 +35,16 @@ def meet(out: str | None, epochs: int | None) -> bool:
         if run is None:
             return False
         try:
-            # The chief's number counts: the run has it, once it goes on with
-            # that.
+            # The number of epochs that the chief was given decides; the run's
+            # settings have it once the chief has resumed.
             is_chief = strategies.is_chief_by_tf_config()
             return (is_chief or run.is_trained()) and run.is_trained(epochs)
         except (OSError, InvalidArgument):
             return False
 
     def on_missing(missing: list[str], alone: bool) -> None:
-        # Who is waited for by the chief is needed, whatever it knows itself.
+        # The chief waits for a worker that has reached it: that one is needed,
+        # whatever the files of the run say.
         if alone and is_trained():
             raise _NothingToTrain
         report(missing)
@@ -57,7 +58,7 @@ def meet(out: str | None, epochs: int | None) -> bool:
 
 
 def _reporter() -> Callable[[list[str]], None]:
-    """Tells, after some seconds, who is waited for, and then when it changes."""
+    """Reports which workers are missing, after some seconds and at each change."""
     begin, reported = time.monotonic(), []
 
     def report(missing: list[str]) -> None:

@@ -86,8 +86,8 @@ def _of_rows(estimator):
 
 
 def _scale(estimator, data):
-    # Pixels have one unit; scaled, those of the edge, which hardly vary, would
-    # count as much as those of the middle.
+    # Pixels share a unit. If they were scaled, those at the edge, which hardly
+    # vary, would count as much as those in the middle.
     if data.kind == "pixels":
         return estimator
     return make_pipeline(StandardScaler(), estimator)
@@ -121,8 +121,8 @@ def _ppca(data, settings):
             f"The covariances of {len(counts)} classes would take "
             f"{8 * numbers / 2**30:.0f} GiB. Pass a smaller --image-shape."
         )
-    # Half of what a class shows is left to tell the noise. A little shrinkage,
-    # since a class may have two examples.
+    # At most half as many directions as a class has examples, so that the rest of
+    # them tell the noise. A little shrinkage, since a class may have two examples.
     rank = min(_RANK, int(counts.min()) // 2)
     return _generative(
         f"low_rank:{rank}",
@@ -133,8 +133,8 @@ def _ppca(data, settings):
 
 
 def _svm(data, settings):
-    # One temperature leaves the SVM's decisions as they are; Platt's sigmoids,
-    # one a class, change them where labels are few.
+    # A single temperature leaves the SVM's decisions as they are. Platt's method
+    # fits a sigmoid for each class, which changes them where labels are few.
     return CalibratedClassifierCV(
         _scale(SVC(), data),
         method="temperature",

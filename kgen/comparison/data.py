@@ -122,7 +122,8 @@ def _arrays(source, split, limit, seed):
     examples = source.examples(split)
     labels = examples.read_labels()
     labels = np.empty(0) if labels is None else labels
-    known = np.flatnonzero(labels >= 0)  # some data sets mark by -1 what is not
+    # Some data sets mark unknown labels by -1.
+    known = np.flatnonzero(labels >= 0)
     if not len(known):
         raise InvalidArgument(
             f"The split {split} of {source.name} has no labels: there is nothing "

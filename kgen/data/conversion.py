@@ -99,7 +99,7 @@ def convert(
 
 
 def _with_channels(x, channels, white, background):
-    """Pictures with 1, 3 or 4 channels, whichever of these they had."""
+    """Converts pictures of 1, 3 or 4 channels to one of these numbers."""
     if x.shape[-1] == 4 and channels < 4:
         say_once(
             f"Pictures with an opacity are shown on a {background} background."
@@ -131,7 +131,8 @@ def convert_all(
     if isinstance(images, Lazy) and not images.chosen:
         return Lazy(read, shape, images.dtype)
     converted = rows.empty(shape, images.dtype)
-    # By the larger of before and after, as floats.
+    # Parts are measured as floats of the larger of both shapes, which is what a
+    # conversion holds in memory.
     largest = max(images.shape[1:], image_shape, key=math.prod)
     for part in rows.parts((len(images), *largest), np.dtype("float32")):
         converted[part] = read(part)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -24,10 +24,12 @@ class Examples:
     Args:
         images: An array, or `Lazy` rows.
         labels: Integer array of the same length, or None.
+        files: Array of the paths of their files, or None where they have none.
     """
 
     images: np.ndarray | Lazy
     labels: np.ndarray | None = None
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -39,10 +41,11 @@ class Examples:
 
     def select(self, index: np.ndarray) -> "Examples":
         """The examples at the positions `index`, an integer array."""
-        return Examples(
-            rows.choose(self.images, index),
-            None if self.labels is None else self.labels[index],
+        labels, files = (
+            values if values is None else values[index]
+            for values in (self.labels, self.files)
         )
+        return Examples(rows.choose(self.images, index), labels, files)
 
     def read_labels(self) -> np.ndarray | None:
         """The labels, integer array, or None."""
@@ -50,7 +53,7 @@ class Examples:
 
     def without_labels(self) -> "Examples":
         """The examples, as if their classes were unknown."""
-        return Examples(self.images)
+        return dataclasses.replace(self, labels=None)
 
     def slice(self, start: int, stop: int) -> "Examples":
         """The examples from `start` to `stop`."""
@@ -74,6 +77,7 @@ class StreamedExamples:
 
     dataset: tf.data.Dataset
     size: int
+    files: ClassVar[None] = None
 
     def __len__(self) -> int:
         return self.size

@@ -27,7 +27,7 @@ _JUNK = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX")
 
 
 class _Entry(NamedTuple):
-    """A file or a folder in a folder, as one look at that has found it."""
+    """A file or a folder in a folder, from one listing of that folder."""
 
     path: str
     name: str
@@ -91,7 +91,25 @@ def _read(files, names, *look):
     if names:
         numbers = {name: number for number, name in enumerate(names)}
         labels = np.array([numbers[name] for name in classes], "int32")
-    return Examples(images, labels)
+    return Examples(images, labels, np.array(paths, object))
+
+
+def unreadable(folder: str | os.PathLike) -> list[str]:
+    """The files of a folder that should be pictures and can't be read as such."""
+    folder = _unwrap(pathlib.Path(folder))
+    roots = (_split_folders(folder) or {"all": folder}).values()
+    ignored = collections.Counter()
+    paths = [path for root in roots for path, _ in _files(root, ignored)]
+
+    def is_broken(path):
+        try:
+            pictures.check_readable(path)
+        except (InvalidArgument, OSError):
+            return True
+        return False
+
+    broken = picture_rows.in_threads(is_broken, paths)
+    return [path for path, is_one in zip(paths, broken) if is_one]
 
 
 def _unwrap(folder):

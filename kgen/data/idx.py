@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kgen import files
+from kgen import damage
 from kgen.data import examples, rows
 from kgen.data.arrays import from_arrays
 from kgen.data.examples import Examples
@@ -98,13 +98,13 @@ def read_file(path: pathlib.Path) -> np.ndarray:
         InvalidArgument: If it is damaged or is no IDX file.
     """
     packed = path.suffix == ".gz"
-    with files.reading(path, "an IDX file"):
+    with damage.reading(path, "an IDX file"):
         size = path.stat().st_size
         with (gzip.open if packed else open)(path, "rb") as file:
             kind, shape = _header(file)
             expected = math.prod(shape) * kind.itemsize
             if not packed:
-                files.check_size(size - file.tell(), expected)
+                damage.check_size(size - file.tell(), expected)
                 if size > examples.IN_MEMORY_BYTES:
                     return np.memmap(path, kind, "r", file.tell(), shape)
             elif expected > size * _MOST_UNPACKED:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from kgen import files
+from kgen import damage
 from kgen.data import examples, rows
 from kgen.data.arrays import from_arrays
 from kgen.errors import InvalidArgument
@@ -46,7 +46,7 @@ def find(
     path = pathlib.Path(path)
     if path.suffix == ".npy":
         return {"all": functools.partial(_read_npy, path, any_range)}
-    with files.reading(path), zipfile.ZipFile(path) as archive:
+    with damage.reading(path), zipfile.ZipFile(path) as archive:
         names = [
             name.removesuffix(".npy")
             for name in archive.namelist()
@@ -82,7 +82,7 @@ def _pairs(names, path):
 
 
 def _read_npy(path, any_range):
-    with files.reading(path):
+    with damage.reading(path):
         with open(path, "rb") as file:
             images = _read_values(file, path.stat().st_size)
         if images is None:
@@ -121,12 +121,12 @@ def _read_header(file: BinaryIO, size: int) -> tuple[tuple, bool, np.dtype]:
         )
     if min(shape, default=0) < 0:
         raise ValueError(f"its header announces the shape {shape}")
-    files.check_size(size - file.tell(), math.prod(shape) * dtype.itemsize)
+    damage.check_size(size - file.tell(), math.prod(shape) * dtype.itemsize)
     return shape, is_fortran, dtype
 
 
 def _read_npz(path, images, labels, any_range):
-    with files.reading(path), zipfile.ZipFile(path) as archive:
+    with damage.reading(path), zipfile.ZipFile(path) as archive:
         images = _read_member(archive, images)
         labels = labels and _read_member(archive, labels, floats=None)
     return from_arrays(images, labels, path.name, any_range, is_own=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import ExifTags, Image, ImageColor
 
-from kgen import files
+from kgen import damage
 from kgen.data import conversion, plain_png
 from kgen.data.conversion import WHITE
 from kgen.errors import InvalidArgument
@@ -100,7 +100,7 @@ def _eight_bits(image):
         )
     levels = np.round(values.astype("float64") * 255 / white).astype("uint8")
     grey = Image.fromarray(levels)
-    transparent = image.info.get("transparency")  # the value that is
+    transparent = image.info.get("transparency")  # the value of such pixels
     if transparent is not None:
         opacity = np.where(values == transparent, 0, 255).astype("uint8")
         grey.putalpha(Image.fromarray(opacity))
@@ -127,7 +127,7 @@ def check_readable(path: str | os.PathLike) -> None:
 @contextlib.contextmanager
 def _open(path):
     """Opens a picture; errors name the file."""
-    with files.reading(path, "a picture", _ADVICE):
+    with damage.reading(path, "a picture", _ADVICE):
         try:
             with Image.open(path, formats=_FORMATS) as image:
                 _check_pixels(image)
@@ -159,8 +159,8 @@ def _orientation(image):
     if image.format == "TIFF" or not image.info:
         return 1
     try:
-        # What stands before the pixels is enough; the method of PNG images
-        # would read all pixels first.
+        # Metadata before the pixels are enough; the method of the class of PNG
+        # images would read all pixels first.
         exif = Image.Image.getexif(image)
         return int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged files make Pillow raise of all kinds
@@ -181,7 +181,7 @@ def _look(path, background):
     """The upright size of a picture, and whether it is grey, by its header."""
     if str(path).lower().endswith(".png"):
         with (
-            files.reading(path, "a picture", _ADVICE),
+            damage.reading(path, "a picture", _ADVICE),
             open(path, "rb", buffering=0) as file,
         ):
             plain = plain_png.header(file)

@@ -18,7 +18,8 @@ _ORDER, _BINARIZE = 0, 1
 
 _PREFETCH = 4
 
-# What a stream without random access is shuffled over: examples, and bytes.
+# The buffer over which a stream without random access is shuffled holds at most so
+# many examples, and so many bytes.
 _SHUFFLE_BUFFER = 10_000
 _SHUFFLE_BYTES = 2**28
 
@@ -69,7 +70,7 @@ def batches(
                 x = _binarized(x, seed, epoch * size + start)
             return x if labels is None else (x, tf.gather(labels, index))
 
-        # One function does it all: each costs milliseconds in every epoch. While a
+        # A single function, since each costs milliseconds in every epoch. While a
         # batch of files is decoded, the files of the next one are read.
         calls = 1 if in_memory(_array_of(images)[0]) else 2
         return _starts(size, batch_size).map(batch, num_parallel_calls=calls)
@@ -179,7 +180,7 @@ def _reader(images: Any) -> Callable:
 
 
 def _array_of(images):
-    """What rows are chosen from, and their positions there; None for all."""
+    """The array that rows are chosen from, and their positions; None for all."""
     if isinstance(images, Lazy) and images.chosen:
         return images.chosen
     return images, None
@@ -191,8 +192,8 @@ def _shared(array):
         array = rows.read_all(array, array.dtype.newbyteorder("="))
     lent = array.view()
     try:
-        lent.flags.writeable = True  # else NumPy does not lend it
-    except ValueError:  # of another's memory
+        lent.flags.writeable = True  # NumPy exports no read-only memory
+    except ValueError:  # the memory belongs to another object
         return tf.constant(array)
     return tf.experimental.dlpack.from_dlpack(lent.__dlpack__())
 

@@ -1,8 +1,9 @@
 """Plain PNG files, as most data sets have them, read many at a time.
 
-Plain is what has 8 bits, no opacity, no palette, no interlacing, and nothing in it
-but its size and its pixels. TensorFlow gives these the same pixels as Pillow, in
-threads of its own; what is wrong with a damaged one, Pillow is to say.
+A plain file has 8 bits a channel, no opacity, no palette, no interlacing, and nothing
+but the size and the pixels in it. TensorFlow decodes such files in threads of its own
+to the same pixels as Pillow. Damaged ones are left to Pillow, whose messages say what
+is wrong.
 """
 
 import functools
@@ -16,17 +17,17 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kgen import files
+from kgen import damage
 
 _START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _HEADER = struct.Struct(">16x2I5BI")  # width, height, five bytes, checksum
-_CHECKED = slice(12, 29)  # what the checksum is of
-_CHUNK = struct.Struct(">I4s")  # its length, its name
+_CHECKED = slice(12, 29)  # the bytes that the checksum covers
+_CHUNK = struct.Struct(">I4s")  # a chunk's length and name
 
 # Channels by the five bytes: depth, colours, compression, filters, interlacing.
 _CHANNELS = {(8, 0, 0, 0, 0): 1, (8, 2, 0, 0, 0): 3}
 
-# Larger ones are not read at once.
+# Larger pictures are not read many at a time.
 _MOST_PIXELS = 2**22
 
 
@@ -78,7 +79,7 @@ def read(path: str | os.PathLike, image_shape: tuple) -> bytes | None:
     """
     if not str(path).lower().endswith(".png"):
         return None
-    files.check_regular(path)
+    damage.check_regular(path)
     try:
         with open(path, "rb", buffering=0) as file:
             shape, start = _header(file)

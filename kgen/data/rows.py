@@ -8,9 +8,9 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from kgen import files
+from kgen import damage
 
-# What is read, checked or converted at a time.
+# At most so many bytes are read, checked or converted at a time.
 PART_BYTES = 2**21
 # Chosen rows of this size or less are copied: that costs little.
 COPIED_BYTES = 2**22
@@ -85,7 +85,8 @@ def copy_rows(
     """Returns a copy of rows of a memory map, whose pages are then released."""
     copy = np.array(rows[positions], dtype)
     if rows.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
-        # Pages that were read count as this process's memory until then.
+        # Until they are released, pages that were read count as this process's
+        # memory.
         rows._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
     return copy
 
@@ -128,7 +129,7 @@ def read_all(
     array = empty(rows.shape, dtype or rows.dtype)
 
     def fill(part):
-        with np.errstate(over="ignore"):  # of what float32 can't hold
+        with np.errstate(over="ignore"):  # such numbers become infinite
             array[part] = rows[part]
 
     list(for_each(fill, list(parts(array.shape, array.dtype))))
@@ -166,7 +167,7 @@ def read_values(
             with np.errstate(over="ignore"):
                 target[:] = values
     size += len(file.read(1))
-    files.check_size(size, math.prod(shape) * dtype.itemsize)
+    damage.check_size(size, math.prod(shape) * dtype.itemsize)
     return make_read_only(array)
 
 

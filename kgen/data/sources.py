@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kgen import files
+from kgen import damage
 from kgen.data import (
     arrays,
     conversion,
@@ -146,7 +146,7 @@ class Source:
         images = conversion.convert_all(
             part.images, self.image_shape, self.background
         )
-        return Examples(images, part.labels)
+        return dataclasses.replace(part, images=images)
 
     def _split(self, name):
         if "all" not in self.readers:
@@ -250,7 +250,7 @@ def _open_table(source, image_shape, table, options, every_row):
     name = "table"
     if isinstance(source, (str, os.PathLike)):
         source = pathlib.Path(os.path.expanduser(source))
-        files.check_regular(source)
+        damage.check_regular(source)
         name = source.resolve().name.partition(".")[0]
     table, readers = table_files.find(source, table, options, every_row)
     readers = {split: functools.cache(read) for split, read in readers.items()}
@@ -270,7 +270,7 @@ def _open(source, data_dir, any_range, *look):
     if source == "digits":  # built in, even where a folder has that name
         return _open_tfds(source, data_dir, *look)
     path = pathlib.Path(os.path.expanduser(source))
-    files.check_regular(path)
+    damage.check_regular(path)
     if path.is_dir():
         readers, class_names = idx.find(path), ()
         if not readers:

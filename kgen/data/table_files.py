@@ -15,7 +15,7 @@ from kgen.data import examples as examples_module
 from kgen.data import rows
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument
-from kgen.tables import Table, reading
+from kgen.tables import Table, forms, reading
 
 _SPLITS = ("train", "validation", "test")
 
@@ -56,7 +56,8 @@ def find(
     Args:
         source: A DataFrame, a file, or a folder of `train.csv`, `test.csv`, ...
         table: The table that the rows are encoded by; None to infer it from the
-            source: of a folder, from its `train`.
+            source: of a folder, from its `train`; of what has no splits, numbers
+            and gaps from the rows that will be for training.
         options: Arguments of `Table.infer`.
         every_row: Whether rows without a class of the target are examples, too,
             with the label -1, and the target may be lacking; else rows without it
@@ -70,13 +71,37 @@ def find(
     splits = _files_in(pathlib.Path(source)) if is_path else {}
     splits = splits or {"all": source}
     if table is None:
+        options = dict(options or {})
         first = splits.get("train", next(iter(splits.values())))
-        table = Table.infer(first, **(options or {}))
+        if set(splits) <= {"all", "train"}:
+            options["training"] = _training_rows(first, options.get("target"))
+        table = Table.infer(first, **options)
     readers: dict[str, Callable[[], Examples]] = {
         split: functools.partial(_read, part, table, every_row)
         for split, part in splits.items()
     }
     return table, readers
+
+
+def _training_rows(source, target):
+    """Which rows `Source` takes for training: truth values, or None for all."""
+    reading.check_rows(source)
+    names = list(next(reading.frames(source)).columns)
+    column = names[0] if target is None else target
+    if column not in names:
+        return None  # which `Table.infer` finds
+    parts = reading.frames(source, [column], [column])
+    texts = np.concatenate([forms.texts(part[column]) for part in parts])
+    known = np.flatnonzero(np.full(len(texts), target is None) | (texts != ""))
+    if len(known) < 2:
+        return None
+    classes = None
+    if target is not None:
+        _, classes = np.unique(texts[known], return_inverse=True)
+    chosen, _ = examples_module.set_aside(len(known), classes)
+    training = np.zeros(len(texts), bool)
+    training[known[chosen]] = True
+    return training
 
 
 def _read(source, table, every_row):

@@ -235,7 +235,7 @@ class ClosedForm(Density):
         """`values` by example, class and feature; 0 where x was not seen."""
         if mask is None:
             return values
-        # Not a product: what was not seen may be NaN.
+        # Not a product with the mask: numbers that were not seen may be NaN.
         seen = self._rows(mask)[:, None] > 0
         return tf.where(seen, values, tf.zeros((), values.dtype))
 

@@ -11,7 +11,12 @@ from tensorflow import Tensor
 from kgen.densities.base import ClosedForm
 from kgen.errors import invalid
 from kgen.losses import gaussian_log_prob
-from kgen.losses.columns import count_log_prob, flags_of, places
+from kgen.losses.columns import (
+    DRAWS,
+    count_log_prob,
+    places,
+    unseen_log_prob,
+)
 from kgen.params import Instance, Number, Optional, checked
 from kgen.tables import Table, with_table
 from kgen.tables.encodings import BOOLEAN, CATEGORY, COUNT, NUMBER
@@ -63,7 +68,6 @@ class NaiveColumns(ClosedForm):
         self.table = table
         self.smoothing = smoothing
         self._places = list(places(table))
-        _, self._flags = flags_of(table)
         self._at = {
             kind: np.array(
                 [
@@ -88,8 +92,8 @@ class NaiveColumns(ClosedForm):
         self, x: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> Tensor:
         x = self._rows(x)
-        known = 1.0 - tf.gather(x, self._flags, axis=1)
-        log_prob = tf.zeros((tf.shape(x)[0], self.num_classes), "float64")
+        known = 1.0 - tf.gather(x, self.table.owners, axis=1)
+        log_prob = unseen_log_prob(self.table, x)[:, None]
         functions = {
             NUMBER: gaussian_log_prob,
             CATEGORY: lambda x, log_p, _: x * log_p,
@@ -120,7 +124,7 @@ class NaiveColumns(ClosedForm):
         rows = [tf.zeros_like(parameters[:, 0])] * self.size
         for number, place in enumerate(self._places):
             part = slice(place.start, place.stop)
-            drawn = _DRAWS[place.kind](
+            drawn = DRAWS[place.kind](
                 parameters[:, part], spreads[:, part], tf.stack([seed, number])
             )
             rows[part] = tf.unstack(drawn, axis=1)
@@ -135,7 +139,7 @@ class NaiveColumns(ClosedForm):
 
     def observe(self, x: Tensor, weights: Tensor) -> None:
         x = self._rows(x)
-        known = 1.0 - tf.gather(x, self._flags, axis=1)
+        known = 1.0 - tf.gather(x, self.table.owners, axis=1)
         is_count = np.isin(np.arange(self.size), self._at[COUNT])
         values = known * tf.where(is_count, tf.math.expm1(x), x)
         self._sums["count"].assign_add(tf.reduce_sum(weights, axis=0))
@@ -185,41 +189,3 @@ class NaiveColumns(ClosedForm):
     def from_config(cls, config: dict) -> "NaiveColumns":
         """Builds the density that `get_config` described."""
         return cls(**with_table(config))
-
-
-def _draw_number(mean, log_var, seed):
-    noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype="float64")
-    return mean + tf.exp(0.5 * log_var) * noise
-
-
-def _draw_category(log_p, _, seed):
-    uniform = tf.random.stateless_uniform(
-        tf.shape(log_p), seed, minval=1e-300, dtype="float64"
-    )
-    chosen = tf.argmax(log_p - tf.math.log(-tf.math.log(uniform)), axis=1)
-    return tf.one_hot(chosen, log_p.shape[1], dtype="float64")
-
-
-def _draw_boolean(logit, _, seed):
-    uniform = tf.random.stateless_uniform(
-        tf.shape(logit), seed, dtype="float64"
-    )
-    return tf.cast(uniform < tf.sigmoid(logit), "float64")
-
-
-def _draw_count(log_mean, log_r, seed):
-    one, other = tf.unstack(tf.random.split(seed, 2))
-    shape, r = tf.shape(log_mean), tf.exp(log_r)
-    rate = tf.random.stateless_gamma(shape, one, alpha=r, dtype="float64")
-    rate = rate * tf.exp(log_mean) / r
-    return tf.math.log1p(
-        tf.random.stateless_poisson(shape, other, rate, "float64")
-    )
-
-
-_DRAWS = {
-    NUMBER: _draw_number,
-    CATEGORY: _draw_category,
-    BOOLEAN: _draw_boolean,
-    COUNT: _draw_count,
-}

@@ -91,7 +91,10 @@ class LowRankGaussian(GaussianBase):
     def log_prob(
         self, x: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> Tensor:
-        """By the q x q matrix `sigma^2 I + W^T W` alone (Woodbury)."""
+        """log p(x|y), by inverting the q x q matrix `sigma^2 I + W^T W` only.
+
+        This is Woodbury's identity; the covariance itself is never inverted.
+        """
         log_units = self.log_units.value
         rows = self._centred(x, mask) * tf.exp(-log_units)
         loadings, log_noise = self.loadings.value, self.log_noise.value
@@ -171,7 +174,8 @@ def _largest(covariance, rank):
     )
     rest = np.trace(covariance) - values.sum()
     if rest <= 1e-6 * values[-1]:
-        # The difference has no digits left: columns may have any scale.
+        # The difference has lost its digits, since the columns' scales differ by
+        # orders of magnitude.
         all_values, axes = spectrum(covariance)
         values, vectors = all_values[:rank], axes[:, :rank]
         rest = all_values[rank:].sum()

@@ -3,7 +3,7 @@
 Two parts of the data with counts n, m, means a, b and scatters A, B about them have
 together the mean a + (b - a) m / (n + m) and the scatter
 A + B + (b - a)(b - a)^T n m / (n + m) (Chan et al. 1979, equations 1.3 and 1.5).
-No digits cancel so, as they do in differences of sums of squares.
+With these formulas no digits cancel, as they would in differences of sums of squares.
 """
 
 from collections.abc import Mapping

@@ -103,7 +103,7 @@ class NaiveGaussian(GaussianBase):
         return smoothing * np.max(variances / units**2) * units**2
 
     def _tell_of_drowned(self, sums, added):
-        """Says so where smoothing hides what some columns of a table tell."""
+        """Warns if smoothing is larger than the variance of some table columns."""
         variances = np.square(self._deviations(sums))
         drowned = np.count_nonzero((variances > 0.0) & (variances < added))
         if drowned and not self._of_pictures:

@@ -58,12 +58,14 @@ def marginal_kl(evidence: Evidence) -> dict[str, Estimate]:
         check_finite("codes", model.sample_codes(batches, seed=seed))
         for batches in (train, evidence.batches(_DENSITY, **options))
     )
-    # Of a density with a parameter for each few codes, nothing would be learned.
+    # With more components there would be a parameter for every few codes, and the
+    # density would fit these codes alone.
     components = min(_COMPONENTS, max(1, len(codes) // (10 * model.latent_dim)))
     density = fitting.fit(
         f"mixture:{components}", codes, seed, "kgen.evaluation"
     )
-    # log q(z) by any other density than q itself is smaller in the mean.
+    # The mean of log q(z) is largest for q itself, so that by a fitted density the
+    # divergence comes out too small rather than too large.
     log_q = np.asarray(density.log_prob(test_codes))
     return {"marginal_kl": mean(log_q - model.log_prior(test_codes))}
 

@@ -1,4 +1,4 @@
-"""What a metric came to, with its standard error."""
+"""Values of metrics, with their standard errors."""
 
 import dataclasses
 
@@ -9,11 +9,11 @@ from kgen.metrics.means import mean_and_error
 
 
 class NotFinite(InvalidArgument):
-    """What a model gives has NaN or infinity in it: its training diverged."""
+    """The output of a model has NaN or infinity in it: its training diverged."""
 
 
 def check_finite(what: str, x: np.ndarray) -> np.ndarray:
-    """Returns what a model gave, as an array, or raises if it has diverged.
+    """Returns the output of a model as an array, or raises if it has diverged.
 
     `kgen evaluate` shows a `NotFinite` as one line; in the logs of the callback
     `Evaluation` such a model has the worst figures that there are.
@@ -28,7 +28,7 @@ def check_finite(what: str, x: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What a metric came to.
+    """The value of a metric.
 
     Args:
         value: The figure.

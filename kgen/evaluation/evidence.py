@@ -266,11 +266,11 @@ class Evidence:
     def _summary_of_data(self, split, parts):
         """`Summary` of examples that are drawn, in the order of the draw.
 
-        The beginning of data may be a single class.
+        They are drawn since the first examples of sorted data are of one class.
         """
         examples = getattr(self, split)
         order = subset_positions(len(examples), self.num_samples, self.seed)
-        is_stream = isinstance(examples, StreamedExamples)  # in its own order
+        is_stream = isinstance(examples, StreamedExamples)  # of its own order
 
         def summary():
             has_labels = examples.labels is not None
@@ -299,11 +299,11 @@ class Evidence:
             x = self.model.sample(stop - start, labels=part, seed=int(seed))
             x = table_rows.as_array(self.model, x)
             check_finite("samples", x)
-            # As a file of the picture would hold it.
+            # Values are clipped, as they would be in a file of the picture.
             yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, part
 
     def _labels(self):
-        """Classes as frequent as among test examples; without these in turn."""
+        """Classes as frequent as among the test examples; else all in turn."""
         if not self.has_labels:
             return np.arange(self.num_samples) % self.model.num_classes
         draws = np.random.default_rng(self.seed)

@@ -37,8 +37,10 @@ def _equally_many(evidence):
 
 
 def _paired(evidence):
-    """As `_equally_many`, but as many test examples as samples, and not too many
-    to compare all pairs."""
+    """As `_equally_many`, with as many test examples as samples.
+
+    There are few enough of them to compare all pairs.
+    """
     sets = _equally_many(evidence)
     count = min(_PAIRED, *(len(x) for x in sets[:2]))
     return [None if x is None else x[:count] for x in sets]
@@ -157,7 +159,7 @@ def kernel(evidence: Evidence) -> dict[str, Estimate]:
     ),
 )
 def neighbourhoods(evidence: Evidence) -> dict[str, Estimate]:
-    # As many of each: more samples would be nearer to everything.
+    # As many of each, since more samples would be nearer to any other example.
     real, fake, trained_on = _paired(evidence)
     count = len(fake)
     values, density_error = precision_recall_and_error(real, fake, _NEAREST)
@@ -166,8 +168,8 @@ def neighbourhoods(evidence: Evidence) -> dict[str, Estimate]:
         return metrics.precision_recall(x, y, _NEAREST)
 
     floors = _floor(evidence, "neighbourhoods", of_real, real, trained_on) or {}
-    # As if the other set were given: in few dimensions it matters, and the true
-    # error of recall and coverage over new sets may be twice as large.
+    # These are errors for a fixed second set. Over new sets, the errors of recall and
+    # coverage may be twice as large where there are few dimensions.
     errors = {
         name: share(values[name], count).standard_error for name in _SHARES
     }

@@ -31,7 +31,7 @@ class Metric:
 
     @property
     def worst(self) -> float:
-        """The value that nothing is worse than."""
+        """The worst value that there can be, which is infinite."""
         return float("-inf" if self.better == "higher" else "inf")
 
 

@@ -52,7 +52,7 @@ def reconstructions(evidence: Evidence) -> dict[str, Estimate]:
         check_finite("reconstructions", rebuilt)
         values["mse"].append(metrics.pictures.mean_squares(rebuilt, x))
         if evidence.is_picture:
-            rebuilt = np.clip(rebuilt, 0.0, 1.0)  # as a file would hold them
+            rebuilt = np.clip(rebuilt, 0.0, 1.0)  # as in a file
             values["psnr"].append(metrics.pictures.psnr_at_most(rebuilt, x))
             values["sharpness"].append(metrics.sharpness(rebuilt))
             values["originals"].append(metrics.sharpness(x))
@@ -85,7 +85,7 @@ def denoising(evidence: Evidence) -> dict[str, Estimate]:
     for batch in evidence.batches():
         _, x = model.unpack(batch)
         labels = batch[1] if isinstance(batch, tuple) else None
-        # Noise is not clipped: it is judged as the model sees it.
+        # Noisy pictures are not clipped: they are judged as the model sees them.
         noisy = check_finite("denoised pictures", model.corrupt(x, done))
         denoised = model(model.with_labels(noisy, labels))
         denoised = check_finite("denoised pictures", denoised)

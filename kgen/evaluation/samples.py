@@ -48,7 +48,7 @@ def sharpness(evidence: Evidence) -> dict[str, Estimate]:
     obstacles=(too_small, too_few(3, *COMPARED)),
     similarity=Metric(
         "Similarity of samples (MS-SSIM)",
-        None,  # noise is the least alike
+        None,  # lower is not better: pictures of noise are the least alike
         "",
         "How alike two samples are in the mean; of 1,000 samples at most. "
         "Well above the floor, that of test pictures, samples lack "
@@ -61,8 +61,8 @@ def diversity(evidence: Evidence) -> dict[str, Estimate]:
 
     x, error = evidence.samples.first, None
     if len(x) >= 3 * PARTS:
-        # Pairs are not independent, since each sample is in several; the parts
-        # that a set is split into are.
+        # Pairs are not independent, since each sample is in several of them, but
+        # the parts that a set is split into are.
         parts = [similarity(x[i::PARTS], _PAIRS // PARTS) for i in range(PARTS)]
         _, error = mean_and_error(parts)
     floor = similarity(evidence.real.first)
@@ -77,11 +77,11 @@ def _no_training_examples(evidence):
 
 @group(
     method="sample",
-    # No more test examples are compared than samples.
+    # There are at most as many test examples in the comparison as samples.
     obstacles=(_no_training_examples, too_few(_LEAST, "samples", "test")),
     memorization=Metric(
         "Samples that are near to training examples",
-        None,  # copies and samples far from all may balance at the floor
+        None,  # copies and distant samples may balance each other at the floor
         "",
         "The share that is nearer to a training example than 95 % of the "
         "test examples are; of 1,000 samples and 1,000 test examples at "
@@ -97,8 +97,8 @@ def memorization(evidence: Evidence) -> dict[str, Estimate]:
     of_samples, of_test = distances[:count], distances[count:]
     result = metrics.memorization(of_samples, of_test)
     estimate, floor = share(result["memorization"], count), result["floor"]
-    # What is near is told by a quantile of the test distances, which has an
-    # error of its own: that of a share of so many.
+    # A quantile of the test distances decides what is near. It has an error of its
+    # own, which is that of a share of as many examples.
     quantile_error = math.sqrt(floor * (1.0 - floor) / len(of_test))
     error = math.hypot(estimate.standard_error, quantile_error)
     return {

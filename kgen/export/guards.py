@@ -58,11 +58,11 @@ def expect(condition: tf.Tensor, name: str, expected: str) -> tf.Operation:
 
 
 def shaped(tensor: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
-    """`tensor`, once its shape has turned out to be the spec's.
+    """`tensor`, after a check that it has the shape of the spec.
 
-    A server feeds what it is sent. The shape that the graph declares is hidden
-    from TensorFlow's optimizer, which would take it for granted and remove the
-    check.
+    A server feeds the graph with tensors of any shape. The declared shape is hidden
+    from TensorFlow's graph optimizer, which would otherwise rely on it, and remove
+    the check.
     """
     hidden = tf.raw_ops.PlaceholderWithDefault(
         input=tensor, shape=tf.TensorShape(None)
@@ -117,7 +117,7 @@ def _value_checks(given, support, num_classes, may_miss):
             low, high = 0, 2**31 - 1
             expected = "an integer from 0"
         if low is not None:
-            fits = (tensor >= low) & (tensor <= high)  # NaN is not
+            fits = (tensor >= low) & (tensor <= high)  # False for NaN
             yield expect(tf.reduce_all(fits), name, expected)
         elif tensor.dtype.is_floating:
             finite = tf.reduce_all(tf.math.is_finite(tensor))

@@ -76,7 +76,7 @@ def write(
     entries, codes = {}, []
     for name, (function, specs) in signatures.items():
         given = [make(specs, _EXAMPLES) for make in (requests, others)]
-        # An autoencoder decodes what it encodes, whose range is its own.
+        # The decoder is tried with codes of the encoder, whose range can be any.
         for inputs, z in zip(given, codes):
             inputs.update({"z": z} if "z" in inputs else {})
         expected = [

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kgen import files
-from kgen.errors import invalid
+from kgen.errors import invalid, one_line
 from kgen.export import card, columns, formats, guards, lite, requests
 from kgen.export.versions import MODEL
 from kgen.params import Integer
@@ -20,6 +20,7 @@ from kgen.tables import Table
 # A directory that TF Serving passes over, except for the warm-up requests.
 EXTRA = "assets.extra"
 REQUEST = "request.json"
+CLASSES = "classes.txt"
 _FORMAT = "tf_saved_model"
 _WARM_UP_SIZES = (1, 32)
 
@@ -42,6 +43,7 @@ class Endpoints:
         labels: Function from a count to as many labels for requests, or to
             None.
         table: The table whose rows the examples are, or None.
+        class_names: The names of the classes, `()` where they are not known.
     """
 
     model: str
@@ -52,6 +54,7 @@ class Endpoints:
     num_classes: int | None
     labels: Callable[[int], np.ndarray | None]
     table: Table | None = None
+    class_names: tuple[str, ...] = ()
 
 
 def write(
@@ -94,6 +97,8 @@ def write(
     max_examples = Integer(1).check("max_examples", owner, max_examples)
     lite.check_kind(endpoints, quantize, examples, held_out, owner)
     facts = {"model": endpoints.model, **card.check_facts(facts, owner)}
+    if endpoints.class_names:
+        facts["classes"] = list(endpoints.class_names)
     may_miss = ()
     if endpoints.table is None:
         signatures = formats.converted(
@@ -117,6 +122,9 @@ def write(
         extra.mkdir()
         specs = _write_signatures(signatures, temporary)
         _write_requests(signatures, request, max_examples, extra)
+        if endpoints.class_names:  # line n is the class of label n
+            lines = map(one_line, endpoints.class_names)
+            (extra / CLASSES).write_text("\n".join([*lines, ""]), "utf-8")
         if quantize:
             facts["lite"] = lite.write(
                 endpoints.lite_signatures,

@@ -105,7 +105,7 @@ def _config(root):
 
 def _is_served(base):
     """Whether a server would find a model: in a version, and not by a link."""
-    with contextlib.suppress(OSError):  # of what is not ours to read
+    with contextlib.suppress(OSError):  # a directory that may not be read
         return not base.is_symlink() and any(
             (version / MODEL).is_file() for version in _numbered(base)
         )

@@ -4,17 +4,15 @@ import hashlib
 import json
 import pathlib
 import warnings
-import zipfile
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen import caches, files
+from kgen import caches
+from kgen.models import saving
 
 _BATCH = 1000
-# Beside Keras's own files in the archive that a .keras file is.
-_FACTS = "kgen.json"
 
 
 def directory() -> pathlib.Path:
@@ -58,9 +56,11 @@ def read(path: pathlib.Path) -> tuple[keras.Model, dict] | None:
     if not path.exists():
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            facts = json.loads(archive.read(_FACTS))
-        return keras.saving.load_model(path, compile=False), facts
+        model = keras.saving.load_model(path, compile=False)
+        facts = saving.facts_of(path)
+        if not facts:
+            raise ValueError("it has no facts about the model")
+        return model, facts
     except Exception as error:  # whatever a damaged file raises
         warnings.warn(
             f"{path} can't be read ({error}); the extractor is trained anew.",
@@ -80,10 +80,7 @@ def write(path: pathlib.Path, model: keras.Model, facts: dict) -> None:
         facts: Dictionary that JSON can hold.
     """
     try:
-        with files.new_file(path) as temporary:
-            model.save(temporary)
-            with zipfile.ZipFile(temporary, "a") as archive:
-                archive.writestr(_FACTS, json.dumps(facts))
+        saving.save_with_facts(path, model, facts)
     except OSError as error:
         warnings.warn(
             f"The extractor can't be kept in {path.parent} ({error}). Set "

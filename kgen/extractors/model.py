@@ -7,7 +7,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from kgen import files
+from kgen import damage
 from kgen.errors import InvalidArgument, invalid
 from kgen.extractors.base import Extractor
 from kgen.models.factory import load_model
@@ -97,7 +97,7 @@ def _load(path):
             return tf.saved_model.load(os.fspath(path))
         return load_model(path, compile=False)
     except Exception as error:  # whatever a damaged file or a layer raises
-        files.raise_system_error(error)
+        damage.raise_system_error(error)
         raise InvalidArgument(
             f"{path} can't be read as a model: {error}"
         ) from error

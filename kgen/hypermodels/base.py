@@ -18,7 +18,7 @@ from kgen.models.base import GenerativeModel
 from kgen.networks.common import check_shape
 from kgen.params import SEED, Integer, Optional, checked
 
-# What belongs to a training, beside the options of a model and of `compile`.
+# Settings of a training that are no options of a model or of its `compile`.
 _TRAINING = ("latent_dim", "network", "batch_size")
 
 
@@ -325,5 +325,5 @@ def _count(dataset):
         ),
     )
     if counter is not None:
-        counter.assign(epoch)  # counting was no epoch
+        counter.assign(epoch)  # this pass does not count as an epoch
     return int(examples)

@@ -89,7 +89,7 @@ class Range(Parameter):
 
     def value_of(self, chosen: int | float | None) -> int | float | None:
         """The value that Keras Tuner's choice stands for."""
-        # Its Bayesian search goes one beyond the end of whole numbers' logs.
+        # On a log scale, its Bayesian search goes one beyond the end of integers.
         return None if chosen is None else min(chosen, self.high)
 
     def describe(self) -> dict:

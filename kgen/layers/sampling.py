@@ -112,8 +112,8 @@ class GaussianSampling(keras.layers.Layer):
                 posterior, z, kl, self.prior, self.seed_generator
             )
         loss = self.current_kl_weight * term
-        # Replicas share the layer's list of losses, and may wait for each other
-        # in `_counted`: then the list has another replica's loss already.
+        # Replicas share the layer's list of losses, and may wait for each other in
+        # `_counted`. The list may then hold the loss of another replica already.
         self._clear_losses()
         self.add_loss(loss)
         return (z, kl) if return_kl else z

@@ -14,11 +14,13 @@ from kgen.losses.adversarial import (
     Minimax,
     NonSaturating,
     Relativistic,
+    RelativisticPaired,
     Wasserstein,
 )
 from kgen.losses.columns import Columns
 from kgen.losses.divergences import gaussian_kl, gaussian_log_prob
 from kgen.losses.keras_losses import KerasLoss
+from kgen.losses.lecam import LeCam
 from kgen.losses.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -26,7 +28,7 @@ from kgen.losses.likelihoods import (
     Likelihood,
     OptimalGaussian,
 )
-from kgen.losses.penalties import R1, Dragan, GradientPenalty, Penalty
+from kgen.losses.penalties import R1, R2, Dragan, GradientPenalty, Penalty
 
 __all__ = [
     "AdversarialLoss",
@@ -38,6 +40,7 @@ __all__ = [
     "GradientPenalty",
     "Hinge",
     "KerasLoss",
+    "LeCam",
     "LeastSquares",
     "Likelihood",
     "Minimax",
@@ -45,7 +48,9 @@ __all__ = [
     "OptimalGaussian",
     "Penalty",
     "R1",
+    "R2",
     "Relativistic",
+    "RelativisticPaired",
     "Wasserstein",
     "adversarial",
     "divergences",

@@ -25,6 +25,9 @@ class AdversarialLoss(Described):
 
     # Whether the generator's loss takes the real logits, too.
     needs_real = False
+    # The logit of an example that may be either, or None where only differences
+    # of logits count.
+    level: float | None = 0.0
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         """The discriminator's loss.
@@ -133,6 +136,8 @@ class LeastSquares(_Smoothed):
         Mao et al. (2017), arXiv 1611.04076, equation 2 and section 3.2.3.
     """
 
+    level = 0.5
+
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         target = 1.0 - self.label_smoothing
         by_real = ops.mean(ops.square(real - target))
@@ -173,6 +178,8 @@ class Wasserstein(AdversarialLoss):
         Arjovsky et al. (2017), arXiv 1701.07875, algorithm 1.
     """
 
+    level = None
+
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return _total(lambda fake: fake, fakes) - ops.mean(real)
 
@@ -198,6 +205,7 @@ class Relativistic(_Smoothed):
     """
 
     needs_real = True
+    level = None
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         level = replicas.mean(real)
@@ -213,6 +221,35 @@ class Relativistic(_Smoothed):
         return ops.mean(ops.softplus(-fake)) + ops.mean(ops.softplus(real))
 
 
+@keras.saving.register_keras_serializable(package="kgen")
+class RelativisticPaired(_Smoothed):
+    """Whether each real example looks more real than a generated one beside it.
+
+    The discriminator minimises `-E[log s(r - f)]` and the generator
+    `-E[log s(f - r)]`, over pairs of a real and a generated example, of one class
+    where there are labels. With the penalties R1 and R2 it is the objective of
+    R3GAN.
+
+    Args:
+        label_smoothing: How far the target of `r - f` is below 1.
+
+    References:
+        Jolicoeur-Martineau (2019), arXiv 1807.00734 (RSGAN);
+        Huang et al. (2024), arXiv 2501.05441, equation 2.
+    """
+
+    needs_real = True
+    level = None
+
+    def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
+        return sum(self._is_real(real - fake) for fake in fakes)
+
+    def generator_loss(
+        self, fake: Tensor, real: Tensor | None = None
+    ) -> Tensor:
+        return ops.mean(ops.softplus(real - fake))
+
+
 LOSSES = {
     "minimax": Named(Minimax),
     "non_saturating": Named(NonSaturating),
@@ -220,6 +257,7 @@ LOSSES = {
     "hinge": Named(Hinge),
     "wasserstein": Named(Wasserstein),
     "relativistic": Named(Relativistic),
+    "relativistic_paired": Named(RelativisticPaired),
 }
 
 

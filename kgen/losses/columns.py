@@ -1,8 +1,8 @@
 """The likelihood of a table's row: a product over its columns."""
 
+import itertools
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,47 +15,42 @@ from kgen.losses.divergences import bound_log_var, gaussian_log_prob
 from kgen.params import Instance, checked
 from kgen.tables import Table, with_table
 from kgen.tables.encodings import BOOLEAN, CATEGORY, COUNT, NUMBER
+from kgen.tables.layout import Place
 
 # Where the standard deviation of numbers starts, and the least it can become: a
 # column that z tells exactly would have an infinite density.
 _FIRST_STDDEV, _LEAST_STDDEV = 0.3, 0.01
 
 
-class Place(NamedTuple):
-    """Where a part is in a row: its kind, its numbers, and the flag of gaps."""
-
-    kind: str
-    start: int
-    stop: int
-    flag: int
-
-
-def places(table: Table) -> Iterator[Place]:
+def places(table: Table) -> list[Place]:
     """Where the parts of a table's columns are in its rows, in order."""
-    start = 0
-    for parts in table.layout:
-        flag = start + sum(part.size for part in parts)
-        for part in parts:
-            yield Place(part.kind, start, start + part.size, flag)
-            start += part.size
-        start = flag + 1
+    return [place for block in table.blocks for place in block.places]
 
 
-def flags_of(table: Table) -> tuple[np.ndarray, np.ndarray]:
-    """Which numbers of a row are flags, and which flag each number hangs on.
+def unseen_log_prob(table: Table, x: Tensor) -> Tensor:
+    """What categories that training never had add to log p of rows.
+
+    Under the shares of training, such a value is impossible. It counts as if one
+    more row had had it: `-log(n + 1)` for a column of which n rows had a value. That
+    does not depend on z or on the class, of which it tells nothing.
+
+    Args:
+        table: The table.
+        x: Tensor of shape `(..., *table.shape)`.
 
     Returns:
-        float32 of shape `table.shape`, 1 for the flags of columns that had gaps in
-        training; and int32 of the same shape, for each number of a row the
-        position of its column's flag.
+        Tensor without the last axis, nats per row.
     """
-    can_miss, owners, start = [], [], 0
-    for column in table.encoded:
-        flag = start + column.size - 1
-        can_miss += [0.0] * column.encoding.size + [float(column.gaps > 0)]
-        owners += [flag] * column.size
-        start = flag + 1
-    return np.array(can_miss, "float32"), np.array(owners, "int32")
+    blocks = [b for b in table.blocks if b.column.log_unseen]
+    if not blocks:
+        return tf.zeros(tf.shape(x)[:-1], x.dtype)
+    # A row has one of the values or the flag; sums of these are exact.
+    members = np.zeros((*table.shape, len(blocks)))
+    for number, block in enumerate(blocks):
+        members[block.start : block.flag + 1, number] = 1.0
+    unseen = 1.0 - tf.tensordot(x, tf.constant(members, x.dtype), 1)
+    logs = tf.constant([b.column.log_unseen for b in blocks], x.dtype)
+    return tf.reduce_sum(unseen * logs, axis=-1)
 
 
 def count_log_prob(x: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
@@ -95,9 +90,9 @@ class Columns(Likelihood):
     that of its known values. For a number x, as it is encoded, it is
     `log N(x; m, s^2)` with a standard deviation s that is learned for each column;
     for one of K categories the logarithm of its probability, by a softmax of K
-    parameters; for a truth value the same by a sigmoid; and for a count k a negative
-    binomial with the mean `exp(parameter)` and a dispersion r that is learned for
-    each column,
+    parameters (of one that training never had, see `unseen_log_prob`); for a truth
+    value the same by a sigmoid; and for a count k a negative binomial with the mean
+    `exp(parameter)` and a dispersion r that is learned for each column,
 
         log G(k + r) - log G(r) - log k! + r log(r / (r + mean))
             + k log(mean / (r + mean))
@@ -142,7 +137,7 @@ class Columns(Likelihood):
     @property
     def _number_log_var(self):
         least = 2.0 * math.log(_LEAST_STDDEV)
-        # It comes back from below the bound, since the gradient passes.
+        # The gradient passes the bound, so that a variance below it can grow again.
         log_var = bound_log_var(self.log_var)
         return log_var + tf.stop_gradient(tf.nn.relu(least - log_var))
 
@@ -166,7 +161,7 @@ class Columns(Likelihood):
             BOOLEAN: self._booleans_log_prob,
             COUNT: self._counts_log_prob,
         }
-        total = tf.zeros(())
+        total = unseen_log_prob(self.table, x)
         for kind, function in functions.items():
             if len(self._at[kind]):
                 total += tf.reduce_sum(function(x, parameters), axis=-1)
@@ -215,42 +210,19 @@ class Columns(Likelihood):
         """A row given z, of the shape of `parameters`; without gaps."""
         parameters = ops.cast(parameters, "float32")
         seeds = iter(tf.unstack(tf.random.split(seed, self._number_of_parts)))
-        deviations = iter(tf.unstack(tf.exp(0.5 * self._number_log_var)))
-        dispersions = iter(tf.unstack(tf.exp(self.log_dispersion)))
-
-        def number(mean):
-            noise = tf.random.stateless_normal(tf.shape(mean), next(seeds))
-            return mean + next(deviations) * noise
-
-        def boolean(logits):
-            uniform = tf.random.stateless_uniform(tf.shape(logits), next(seeds))
-            return tf.cast(uniform < tf.sigmoid(logits), "float32")
-
-        def category(logits):
-            uniform = tf.random.stateless_uniform(
-                tf.shape(logits), next(seeds), minval=1e-20
-            )
-            gumbel = -tf.math.log(-tf.math.log(uniform))
-            return tf.one_hot(
-                tf.argmax(logits + gumbel, axis=-1), logits.shape[-1]
-            )
-
-        def count(log_mean):
-            one, other = tf.unstack(tf.random.split(next(seeds), 2))
-            r = next(dispersions)
-            shape = tf.shape(log_mean)
-            rate = tf.random.stateless_gamma(shape, one, alpha=r)
-            rate *= tf.exp(log_mean) / r
-            drawn = tf.random.stateless_poisson(shape, other, rate, "float32")
-            return tf.math.log1p(drawn)
-
-        draws = {
-            NUMBER: number,
-            BOOLEAN: boolean,
-            CATEGORY: category,
-            COUNT: count,
+        spreads = {
+            **dict.fromkeys((BOOLEAN, CATEGORY), itertools.repeat(None)),
+            NUMBER: iter(tf.unstack(self._number_log_var)),
+            COUNT: iter(tf.unstack(self.log_dispersion)),
         }
-        return assembled(self.table, parameters, draws)
+
+        def drawn(kind):
+            return lambda part: DRAWS[kind](
+                part, next(spreads[kind]), next(seeds)
+            )
+
+        functions = {kind: drawn(kind) for kind in DRAWS}
+        return assembled(self.table, parameters, functions)
 
     @property
     def _number_of_parts(self):
@@ -270,6 +242,46 @@ class Columns(Likelihood):
         return cls(**with_table(config))
 
 
+def _draw_number(mean, log_var, seed):
+    noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype)
+    return mean + tf.exp(0.5 * log_var) * noise
+
+
+def _draw_boolean(logit, _, seed):
+    uniform = tf.random.stateless_uniform(
+        tf.shape(logit), seed, dtype=logit.dtype
+    )
+    return tf.cast(uniform < tf.sigmoid(logit), logit.dtype)
+
+
+def _draw_category(logits, _, seed):
+    uniform = tf.random.stateless_uniform(
+        tf.shape(logits), seed, minval=1e-20, dtype=logits.dtype
+    )
+    gumbel = -tf.math.log(-tf.math.log(uniform))
+    chosen = tf.argmax(logits + gumbel, axis=-1)
+    return tf.one_hot(chosen, logits.shape[-1], dtype=logits.dtype)
+
+
+def _draw_count(log_mean, log_r, seed):
+    one, other = tf.unstack(tf.random.split(seed, 2))
+    shape, r = tf.shape(log_mean), tf.exp(log_r)
+    rate = tf.random.stateless_gamma(shape, one, alpha=r, dtype=r.dtype)
+    rate *= tf.exp(log_mean) / r
+    drawn = tf.random.stateless_poisson(shape, other, rate, log_mean.dtype)
+    return tf.math.log1p(drawn)
+
+
+# By the kind of a part, draws of its numbers, as they are encoded, by parameters as
+# in `Columns`, the logarithm of a variance or a dispersion, and a seed.
+DRAWS = {
+    NUMBER: _draw_number,
+    BOOLEAN: _draw_boolean,
+    CATEGORY: _draw_category,
+    COUNT: _draw_count,
+}
+
+
 def assembled(table: Table, parameters: Tensor, functions: dict) -> Tensor:
     """A row that is made part by part, with flags that say that nothing is missing.
 
@@ -282,15 +294,13 @@ def assembled(table: Table, parameters: Tensor, functions: dict) -> Tensor:
     Returns:
         Tensor of the shape of `parameters`.
     """
-    blocks, end = [], 0
-    for place in places(table):
-        for flag in range(end, place.start):  # of the columns before
-            blocks.append(tf.zeros_like(parameters[..., flag : flag + 1]))
-        part = parameters[..., place.start : place.stop]
-        blocks.append(functions[place.kind](part))
-        end = place.stop
-    blocks.append(tf.zeros_like(parameters[..., end:]))
-    return tf.concat(blocks, axis=-1)
+    made, flag = [], tf.zeros_like(parameters[..., :1])
+    for block in table.blocks:
+        for place in block.places:
+            part = parameters[..., place.start : place.stop]
+            made.append(functions[place.kind](part))
+        made.append(flag)
+    return tf.concat(made, axis=-1)
 
 
 def generated_rows(table: Table, parameters: Tensor) -> Tensor:
@@ -318,10 +328,11 @@ def generated_rows(table: Table, parameters: Tensor) -> Tensor:
         CATEGORY: _one_hot,
     }
     rows = assembled(table, parameters, functions)
-    can_miss, owners = flags_of(table)
+    can_miss = np.zeros(table.shape, "float32")
+    can_miss[[block.flag for block in table.blocks if block.column.gaps]] = 1.0
     flags = _hard_sigmoid(parameters) * can_miss
     # What is missing has zeros, as in real rows.
-    missing = tf.gather(flags, owners, axis=-1)
+    missing = tf.gather(flags, table.owners, axis=-1)
     return flags + rows * (1.0 - missing)
 
 

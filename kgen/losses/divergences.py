@@ -114,3 +114,19 @@ def gaussian_kl(
     log_ratio = log_var - other_log_var
     squared = ops.square(mean - other_mean) * ops.exp(-other_log_var)
     return 0.5 * (ops.exp(log_ratio) + squared - 1.0 - log_ratio)
+
+
+def half_square_distance(one: Tensor, other: Tensor) -> Tensor:
+    """`|one - other|^2 / 2` of each example, in the mean over the batch.
+
+    It is `-log N(one; other, I)` without its constant.
+
+    Args:
+        one: Tensor of shape `(batch, ...)`.
+        other: Tensor of the same shape.
+
+    Returns:
+        Scalar, nats per example.
+    """
+    square = ops.square(one - other)
+    return 0.5 * ops.mean(ops.sum(square, axis=range(1, len(one.shape))))

@@ -68,7 +68,7 @@ class KerasLoss(Likelihood):
         self, loss: keras.losses.Loss | Callable | dict | str, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        # Users give it as the argument `likelihood` of an autoencoder.
+        # The message names `likelihood`, the argument by which users give a loss.
         self.loss = _LOSS.check("likelihood", "KerasLoss", loss)
         _check_loadable(self.loss)
         name = _keras_name(self.loss)

@@ -62,7 +62,8 @@ class ContinuousBernoulli(Likelihood):
     parameters_are_logits = True
 
     def _log_prob_per_dim(self, x, parameters):
-        # log((exp(l) - 1) / l) = l/2 + log(sinh(l/2) / (l/2)), even but for l/2.
+        # log((exp(l) - 1) / l) = l/2 + log(sinh(l/2) / (l/2)), whose second term is
+        # an even function of l.
         half = 0.5 * parameters
         return parameters * (x - 0.5) - _log_sinhc(half)
 

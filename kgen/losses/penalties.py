@@ -1,9 +1,12 @@
 """Penalties on a discriminator's gradient by its input."""
 
+from typing import Any, overload
+
 import keras
 from keras import ops
 from tensorflow import Tensor
 
+from kgen.errors import invalid
 from kgen.parallel import replicas
 from kgen.params import Described, Named, Number, Optional, checked, resolve
 
@@ -38,8 +41,9 @@ class Penalty(Described):
             seed: `keras.random.SeedGenerator`.
 
         Returns:
-            Tensor of that shape. Where it is `real` itself, the discriminator's
-            one run on the real examples serves for the penalty, too.
+            Tensor of that shape. Where it is `real` or `fake` itself, the
+            discriminator's one run on these examples serves for the penalty,
+            too; and with `fake`, each kind of generated examples is judged.
         """
         raise NotImplementedError
 
@@ -89,8 +93,17 @@ class GradientPenalty(_DistanceFromOne):
         return u * real + (1.0 - u) * ops.stop_gradient(fake)
 
 
+class _SquaredGradient(Penalty):
+    """`weight / 2 * E[|grad D|^2]`."""
+
+    default_weight = 1.0
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        return 0.5 * self.weight * ops.mean(_square_norm(gradient))
+
+
 @keras.saving.register_keras_serializable(package="kgen")
-class R1(Penalty):
+class R1(_SquaredGradient):
     """`weight / 2 * E[|grad D(x)|^2]` at real examples.
 
     Args:
@@ -100,15 +113,31 @@ class R1(Penalty):
         Mescheder et al. (2018), arXiv 1801.04406, equation 9.
     """
 
-    default_weight = 1.0
-
     def points(
         self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
     ) -> Tensor:
         return real
 
-    def __call__(self, gradient: Tensor) -> Tensor:
-        return 0.5 * self.weight * ops.mean(_square_norm(gradient))
+
+@keras.saving.register_keras_serializable(package="kgen")
+class R2(_SquaredGradient):
+    """`weight / 2 * E[|grad D(G(z))|^2]` at generated examples.
+
+    Where there are several kinds of these, as in a VAE-GAN, it is the sum over
+    them.
+
+    Args:
+        weight: gamma; 1 by default.
+
+    References:
+        Mescheder et al. (2018), arXiv 1801.04406, equation 10;
+        Huang et al. (2024), arXiv 2501.05441, section 2 (beside R1).
+    """
+
+    def points(
+        self, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
+        return fake
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -132,30 +161,58 @@ class Dragan(_DistanceFromOne):
         return real + 0.5 * replicas.std(real) * noise
 
 
+_Several = list[Any] | tuple[Any, ...]
 _FORMS = ("", "WEIGHT")
 PENALTIES = {
     "gradient_penalty": Named(GradientPenalty, _FORMS),
     "r1": Named(R1, _FORMS),
+    "r2": Named(R2, _FORMS),
     "dragan": Named(Dragan, _FORMS),
 }
 
 
+@overload
 def get(
     identifier: Penalty | str | None, owner: str = "GAN.compile"
-) -> Penalty | None:
+) -> Penalty | None: ...
+@overload
+def get(
+    identifier: _Several,
+    owner: str = "GAN.compile",
+) -> list[Penalty]: ...
+def get(
+    identifier: Penalty | str | _Several | None,
+    owner: str = "GAN.compile",
+) -> Penalty | list[Penalty] | None:
     """Turns a name into a penalty.
 
     Args:
         identifier: A `Penalty`, None, or a name, which a weight may follow:
-            `"r1"`, `"r1:0.5"`.
+            `"r1"`, `"r1:0.5"`; or a list of several, which are added up.
         owner: Whose argument it is, for the message.
 
     Returns:
-        A `Penalty`, or None.
+        A `Penalty`, or None; of a list, a list.
 
     Raises:
         InvalidArgument: If the name is unknown or the weight out of range.
     """
-    if identifier is None or isinstance(identifier, Penalty):
+    if isinstance(identifier, (list, tuple)):
+        if not identifier:
+            expected = "a penalty, a list of some, or None"
+            raise invalid("penalty", owner, expected, identifier)
+        return [_one(each, owner) for each in identifier]
+    return None if identifier is None else _one(identifier, owner)
+
+
+def _one(identifier, owner):
+    if isinstance(identifier, Penalty):
         return identifier
     return resolve("penalty", owner, PENALTIES, identifier)
+
+
+def listed(penalty: Penalty | list[Penalty] | None) -> list[Penalty]:
+    """What `get` returned, as a list."""
+    if isinstance(penalty, list):
+        return penalty
+    return [] if penalty is None else [penalty]

@@ -81,7 +81,7 @@ def kernel_distance_and_error(
     """
     real, fake = _checked(real, fake, 2 * groups)
     x, y = (np.array_split(z, groups) for z in (real, fake))
-    # Of all groups, and without each.
+    # The first row keeps all groups, and each of the others leaves one out.
     kept = np.vstack([np.ones(groups), 1.0 - np.eye(groups)])
     within_x, within_y = (_means_within(z, kept) for z in (x, y))
     between = _means_between(x, y, kept)

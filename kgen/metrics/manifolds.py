@@ -8,8 +8,9 @@ from kgen.arrays import check_features
 from kgen.metrics.means import mean_and_error
 from kgen.params import Integer, checked
 
-# Squared distances come from |x|^2 + |y|^2 - 2 x.y, which rounds: below this
-# part of |x|^2 + |y|^2 they are none. float32 features are known to 1e-7.
+# Squared distances are computed as |x|^2 + |y|^2 - 2 x.y. Below this part of
+# |x|^2 + |y|^2 they are rounding errors, and count as 0. (The precision of float32
+# features is 1e-7.)
 _ROUNDING = 1e-13
 _MEGABYTES = 128  # of distances at a time
 
@@ -81,7 +82,7 @@ def precision_recall_and_error(
         start += len(part)
     held = np.concatenate(held)  # how many each real example's ball holds
     density, error = mean_and_error(balls / neighbors)
-    weight = len(real) / (len(fake) * neighbors)  # so that the mean is the same
+    weight = len(real) / (len(fake) * neighbors)  # both means are the density
     _, real_error = mean_and_error(held * weight)
     values = {
         "precision": float(np.mean(balls > 0)),

@@ -1,6 +1,6 @@
 """What models with a discriminator share."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,13 +8,24 @@ import tensorflow as tf
 from keras import ops
 
 from kgen import optimizers
-from kgen.errors import InvalidArgument, invalid
-from kgen.losses import adversarial, penalties
+from kgen.errors import InvalidArgument
+from kgen.layers import augmentation as augmentations
+from kgen.losses import LeCam, adversarial, penalties
+from kgen.models import checks
 from kgen.models.averages import WeightAverage
 from kgen.models.base import GenerativeModel
+from kgen.models.discriminator import (
+    DiscriminatorLosses,
+    DiscriminatorOutputs,
+    judged,
+    levels_of,
+    network_inputs,
+    penalised,
+)
+from kgen.models.draws import fixed_draws
 from kgen.models.network_checks import check_discriminator
-from kgen.models.rates import KeepRatio
-from kgen.models.training import Traces
+from kgen.models.rates import FallAtEnd, KeepRatio
+from kgen.models.training import Traces, validation_step
 from kgen.models.updates import Player, regularizers
 from kgen.parallel import replicas
 from kgen.params import Integer, Number, Optional
@@ -22,33 +33,13 @@ from kgen.params import Integer, Number, Optional
 # The discriminator's side of `compile`.
 CONSTRAINTS = {
     "discriminator_steps": Integer(1),
+    "penalty_every": Integer(1),
+    "lecam_weight": Number(0.0),
     "ema_decay": Optional(Number(0.0, below=1.0)),
+    "learning_rate_decay": Number(maximum=1.0),
     "label_smoothing": Number(0.0),
     "instance_noise": Number(0.0),
 }
-
-
-class DiscriminatorOutputs(NamedTuple):
-    """What a discriminator says of examples.
-
-    Args:
-        logits: Of shape `(batch / pack, 1)`: above 0 where they look real.
-        features: What it sees in them, or None.
-    """
-
-    logits: tf.Tensor
-    features: tf.Tensor | None = None
-
-
-class DiscriminatorLosses(NamedTuple):
-    """Means over a batch; `loss` is the sum of the three losses after it."""
-
-    loss: tf.Tensor
-    discriminator_loss: tf.Tensor
-    penalty: tf.Tensor | float
-    regularization_loss: tf.Tensor | float
-    real_probability: tf.Tensor
-    fake_probability: tf.Tensor
 
 
 class Adversarial(GenerativeModel):
@@ -74,65 +65,88 @@ class Adversarial(GenerativeModel):
         self.average = WeightAverage(generator)
         self._averaged = False
         self.discriminator_steps = 1
+        self.augmentation = None
+        self.lecam = None
 
     def _compile_players(
         self,
+        own,
+        optimizer,
+        variables,
+        *,
         discriminator_optimizer,
         loss,
+        label_smoothing,
         penalty,
+        penalty_every,
+        lecam_weight,
+        augmentation,
         discriminator_steps,
         ema_decay,
-        label_smoothing,
+        learning_rate_decay,
         instance_noise,
+        **execution,
     ):
-        """Does the discriminator's side of `compile`.
+        """Does the discriminator's side of `compile`, and ends it.
 
-        Returns:
-            Dictionary of the arguments to save.
+        Args:
+            own: The arguments to save that the model has besides.
+            optimizer: The optimizer of `self.optimizer`.
+            variables: What it changes.
+            **execution: As in `_compile`.
         """
         owner = f"{type(self).__name__}.compile"
         self.discriminator_steps = discriminator_steps
         self.instance_noise = instance_noise
         self.ema_decay = ema_decay
+        self.learning_rate_decay = learning_rate_decay
         was_averaged, self._averaged = self._averaged, ema_decay is not None
         if self._averaged and not was_averaged:
             self._reset_averages()
         self.adversarial_loss = adversarial.get(loss, owner, label_smoothing)
         self.penalty = penalties.get(penalty, owner)
+        self.penalty_every = penalty_every
         self.discriminator_optimizer = self._player_optimizer(
             "discriminator_optimizer",
             discriminator_optimizer,
             self.discriminator.trainable_variables,
         )
-        return {
+        self._set_augmentation(augmentation, owner)
+        self._replace("lecam", LeCam(lecam_weight) if lecam_weight else None)
+        arguments = {
             "discriminator_optimizer": self.discriminator_optimizer,
             "loss": self.adversarial_loss,
             "penalty": self.penalty,
+            "penalty_every": penalty_every,
+            "lecam_weight": lecam_weight,
+            "augmentation": self.augmentation,
             "discriminator_steps": discriminator_steps,
             "ema_decay": ema_decay,
+            "learning_rate_decay": learning_rate_decay,
             "instance_noise": instance_noise,
         }
+        self._compile({**arguments, **own}, optimizer, variables, **execution)
+
+    def _set_augmentation(self, given, owner):
+        """Sets the augmentation, a copy: each model has a strength of its own."""
+        layer = augmentations.get(given, self.input_shapes[0], owner)
+        if layer is None or layer is not self.augmentation:
+            copy = layer and type(layer).from_config(layer.get_config())
+            self._replace("augmentation", copy)
+
+    def _replace(self, name, layer):
+        """Sets a layer that only training needs, or None."""
+        if getattr(self, name) is not None:
+            # Else its weights would stay, unused.
+            self._tracker.untrack(getattr(self, name))
+        setattr(self, name, layer)
 
     def _player_optimizer(self, argument, identifier, variables):
         """The optimizer of one player, built on its variables."""
         owner = f"{type(self).__name__}.compile"
-        optimizer = optimizers.of_player(
-            identifier, self.dtype_policy, argument, owner
+        return optimizers.of_player(
+            identifier, variables, self.dtype_policy, argument, owner
         )
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        if inner.built:
-            built_for = {id(v) for v in inner._trainable_variables}
-            if built_for != {id(v) for v in variables}:
-                raise invalid(
-                    argument,
-                    owner,
-                    "an optimizer of its own for each player, and each model",
-                    f"{optimizer.name}, which has other variables already",
-                )
-        else:
-            # Built now, so that a checkpoint finds where its state belongs.
-            optimizer.build(variables)
-        return optimizer
 
     @property
     def _generator(self):
@@ -145,16 +159,14 @@ class Adversarial(GenerativeModel):
         return [self.discriminator_optimizer]
 
     def _own_callbacks(self, callbacks):
-        """Adds `KeepRatio` after each callback: Keras's know one optimizer."""
-        if any(
-            isinstance(x, keras.callbacks.SwapEMAWeights) for x in callbacks
-        ):
-            raise InvalidArgument(
-                f"`{type(self).__name__}.fit`: SwapEMAWeights looks at one "
-                "optimizer, and here each player has its own. The average is "
-                "the model's: pass ema_decay=0.999 to `compile`; `sample` and "
-                "what is saved use it."
-            )
+        """Adds what falls, and `KeepRatio` after each: Keras's know one optimizer."""
+        checks.refuse_swapped_averages(f"{type(self).__name__}.fit", callbacks)
+        if self.learning_rate_decay:
+            players = [self.optimizer, *self._followers]
+            callbacks = [
+                FallAtEnd(players, self.learning_rate_decay),
+                *callbacks,
+            ]
         ratio = KeepRatio(self.optimizer, self._followers)
         return [ratio, *(x for each in callbacks for x in (each, ratio))]
 
@@ -211,7 +223,22 @@ class Adversarial(GenerativeModel):
 
     def _split(self, inputs):
         """x, and the labels or None."""
-        return inputs if self.conditional else (inputs, None)
+        is_pair = isinstance(inputs, (list, tuple))
+        return inputs if is_pair else (inputs, None)
+
+    # Training and validation
+
+    @validation_step
+    def test_step(self, data: Any) -> dict:
+        inputs, x = self.unpack(data, values=True)
+        (inputs,) = self._parts(inputs, 1)  # whole packs of examples
+        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
+            losses = self._step_losses(inputs, training=False)
+        return self._log(losses, x)
+
+    def _step_losses(self, inputs, training):
+        """The losses of all players, by the names of the logs among others."""
+        raise NotImplementedError
 
     # The discriminator
 
@@ -231,10 +258,33 @@ class Adversarial(GenerativeModel):
         x = ops.moveaxis(x, 1, -1)
         return ops.reshape(x, (-1, *self.discriminator.inputs[0].shape[1:]))
 
+    def _seen(self, training, x, *others):
+        """Examples as the discriminator sees them: augmented, with noise, packed.
+
+        Args:
+            training: Whether there are augmentation and noise.
+            x: Examples.
+            *others: Reconstructions of these, which get the same draws: these
+                are no error of reconstruction.
+
+        Returns:
+            List of tensors.
+        """
+        examples = [ops.cast(each, "float32") for each in (x, *others)]
+        if training and self.augmentation is not None:
+            count = ops.shape(x)[0]
+            draws = self.augmentation.draw(count, self.seed_generator)
+            examples = [
+                self.augmentation.augment(each, draws) for each in examples
+            ]
+        noise = self._noise(x, training)
+        return [self._discriminator_examples(each, noise) for each in examples]
+
     def _discriminator_outputs(self, x, labels=None, training=False):
         """Returns what the discriminator says of its examples."""
-        inputs = self.with_labels(x, labels)
-        logits = self.discriminator(inputs, training=training)
+        logits = self.discriminator(
+            network_inputs(x, labels), training=training
+        )
         return DiscriminatorOutputs(ops.cast(logits, "float32"))
 
     def _compare(self, real, fakes, labels, training):
@@ -254,13 +304,21 @@ class Adversarial(GenerativeModel):
         def discriminate(x):
             return self._discriminator_outputs(x, labels, training)
 
-        real, penalty = self._penalised(discriminate, real, fakes[0])
-        fakes = [discriminate(fake) for fake in fakes]
+        outputs, penalty = penalised(
+            discriminate,
+            [real, *fakes],
+            judged(self.penalty, real, fakes, self.seed_generator),
+            self._is_penalty_due if training else None,
+            self.penalty_every,
+        )
         regularization = regularizers(self.discriminator)
+        real, *fakes = outputs
         fake_logits = [fake.logits for fake in fakes]
         loss = self.adversarial_loss.discriminator_loss(
             real.logits, *fake_logits
         )
+        if self.lecam is not None:
+            penalty += self.lecam(real.logits, *fake_logits)
         fake_probability = ops.sigmoid(ops.concatenate(fake_logits))
         losses = DiscriminatorLosses(
             loss=loss + penalty + regularization,
@@ -269,25 +327,36 @@ class Adversarial(GenerativeModel):
             regularization_loss=regularization,
             real_probability=ops.mean(ops.sigmoid(real.logits)),
             fake_probability=ops.mean(fake_probability),
+            levels=levels_of(self.adversarial_loss, real.logits, fake_logits)
+            if self.lecam or self.augmentation
+            else None,
         )
         return losses, real, fakes
 
-    def _penalised(self, discriminate, real, fake):
-        """The outputs for real examples, and the penalty.
+    @property
+    def _is_penalty_due(self):
+        """Whether this update has the penalty; None where each has it."""
+        if self.penalty_every == 1:
+            return None
+        return self.discriminator_optimizer.iterations % self.penalty_every == 0
 
-        A penalty names the points at which it wants the gradient. Where these
-        are the real examples, as in R1, one run on them serves for both.
+    def _follow(self, losses, inputs):
+        """Moves on what goes by the discriminator's logits, after its update.
+
+        Args:
+            losses: Those of the update, with `levels`.
+            inputs: The part of the batch that it saw.
         """
-        if self.penalty is None:
-            return discriminate(real), 0.0  # a number is not logged
-        points = self.penalty.points(real, fake, self.seed_generator)
-        with tf.GradientTape() as tape:
-            tape.watch(points)
-            outputs = discriminate(points)
-            # Examples don't meet in a discriminator: the sum has all gradients.
-            score = ops.sum(outputs.logits)
-        penalty = self.penalty(tape.gradient(score, points))
-        return outputs if points is real else discriminate(real), penalty
+        if losses.levels is None:
+            return
+        of_real, of_fakes, sign = ops.unstack(losses.levels, 3)
+        if self.lecam is not None:
+            self.lecam.follow(of_real, of_fakes)
+        if self.augmentation is not None:
+            x, _ = self._split(inputs)
+            seen = ops.shape(replicas.without_padding(x))[0]
+            seen = replicas.all_sum(ops.cast(seen, "float32"))
+            self.augmentation.follow(sign, seen)
 
     def _discriminator_player(self, **fields):
         return Player(
@@ -327,13 +396,23 @@ class Adversarial(GenerativeModel):
         Raises:
             InvalidArgument: If the discriminator sees several examples at once.
         """
-        if self.pack > 1:
+        if not self._judges_examples:
+            how = (
+                f"{self.pack} examples at once (packing)"
+                if self.pack > 1
+                else "rows on a condition that is drawn for each"
+            )
             raise InvalidArgument(
                 f"`{type(self).__name__}.discriminate`: this discriminator "
-                f"judges {self.pack} examples at once (packing), none of them "
-                "by itself."
+                f"judges {how}, none of them by itself."
             )
         return self._apply(self._logits, x, batch_size)
+
+    @property
+    def _judges_examples(self):
+        """Whether the discriminator judges single examples, as data have them."""
+        inputs = 1 + self.conditional
+        return self.pack == 1 and len(self.discriminator.inputs) == inputs
 
     def _logits(self, inputs, number=0):
         return self._discriminator_outputs(*self._split(inputs)).logits[:, 0]
@@ -360,7 +439,7 @@ class Adversarial(GenerativeModel):
 
     def _discriminate_endpoint(self):
         """The signature `discriminate`, of single examples."""
-        if self.pack > 1:
+        if not self._judges_examples:
             return {}
 
         def discriminate(images, labels=None):

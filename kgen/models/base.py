@@ -18,16 +18,16 @@ from kgen.models import (
     outputs,
     saving,
 )
+from kgen.models.labelled import Labelled
 from kgen.models.logs import LogMeans
-from kgen.models.training import Traces, Trained
+from kgen.models.training import Traces
 from kgen.parallel import replicas
-from kgen.tables import Table
 
 # Arguments that every Keras model has.
 _OF_ALL = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
 
 
-class GenerativeModel(Trained):
+class GenerativeModel(Labelled):
     """Base of kgen's models.
 
     A subclass gives its networks to `_set_networks`, and implements `compile`,
@@ -40,7 +40,7 @@ class GenerativeModel(Trained):
     argument_attributes: ClassVar[dict[str, str]] = {}
     # Whether `encode` takes values outside the data's range, as noisy ones are.
     encodes_any_range = False
-    # Of a model of a table: whether rows that it draws have gaps, as it learned.
+    # For a table: whether the model learns gaps, and draws rows with them.
     draws_gaps = False
 
     def __init__(self, **kwargs: Any):
@@ -98,24 +98,10 @@ class GenerativeModel(Trained):
         """Does nothing: the networks are built."""
         self.built = True
 
-    def check_labels(self, labels: Any, count: int, owner: str) -> None:
-        """Raises unless `labels` are `count` of the model's classes."""
-        arrays.check_labels(labels, self.num_classes, count, owner)
-
     def check_batch_size(self, size: int, owner: str) -> None:
         """Raises if a training batch of `size` is too small for the model."""
 
     # Data
-
-    @property
-    def table(self) -> Table | None:
-        """The table whose rows, as it encodes them, the examples are; or None."""
-        return None
-
-    @property
-    def class_shares(self) -> np.ndarray:
-        """The shares of a table's classes, by which labels of rows are drawn."""
-        return np.array(() if self.table is None else self.table.class_shares)
 
     def encoded(self, x: Any, method: str | None = None) -> Any:
         """The examples of a DataFrame; what is no DataFrame, as it is.
@@ -178,14 +164,6 @@ class GenerativeModel(Trained):
             checks.check_no_target(labels, shape, owner)
         return x, x
 
-    def with_labels(self, x: Any, labels: Any) -> Any:
-        """`[x, labels]` for a conditional model, else `x`."""
-        if not self.conditional:
-            return x
-        if labels is None:
-            raise arrays.no_labels(type(self).__name__)
-        return [x, labels]
-
     def checked_inputs(self, inputs: Any, any_range: bool = False) -> Any:
         """Checks the arrays that a method is given.
 
@@ -206,7 +184,9 @@ class GenerativeModel(Trained):
         x = self._checked_examples(x, any_range)
         if not self.conditional:
             return x
-        self.check_labels(labels, len(x), type(self).__name__)
+        owner = type(self).__name__
+        labels = arrays.numbered(labels, self.class_names, owner)
+        self.check_labels(labels, len(x), owner)
         return x, np.asarray(labels, "int32")
 
     def _checked_examples(self, x, any_range):
@@ -223,39 +203,6 @@ class GenerativeModel(Trained):
         """Applies a method of tensors to arrays or a dataset."""
         inputs = batches.of(self, x, batch_size, any_range)
         return batches.apply(self, method, inputs, *extra, verbose=verbose)
-
-    def labels_for(
-        self, count: int, labels: arrays.Labels | None, method: str
-    ) -> np.ndarray | None:
-        """`labels` of a method as `count` checked int32, or None.
-
-        Args:
-            count: How many there must be.
-            labels: Integer or `count` integers; None for no labels.
-            method: The method's name, for messages.
-        """
-        owner = f"{type(self).__name__}.{method}"
-        if not self.conditional:
-            if labels is not None:
-                raise invalid(
-                    "labels",
-                    owner,
-                    "None: the model is not conditional",
-                    labels,
-                )
-            return None
-        if labels is not None:
-            labels = np.asarray(labels)
-            if labels.ndim == 0:
-                labels = np.full(count, labels)
-        arrays.check_labels(labels, self.num_classes, count, owner)
-        return np.asarray(labels, "int32")
-
-    def labels_in_turn(self, count: int) -> np.ndarray | None:
-        """Labels 0, 1, 2, ... over and over; None if the model takes none."""
-        if not self.conditional:
-            return None
-        return np.arange(count) % (self.num_classes or 1)
 
     # Files
 
@@ -299,7 +246,8 @@ class GenerativeModel(Trained):
         range, too many of them, labels that there are not) gets an error. Beside
         the model are `model.json`, which describes it, and in `assets.extra`
         requests by which a server warms up and `request.json`, the body of a
-        REST request to `serving_default`.
+        REST request to `serving_default`. Names of classes are in `model.json` and
+        in `classes.txt` there, a line for each label.
 
         Args:
             filepath: Directory to make, such as `"saved_models/vae/1"`. It
@@ -343,6 +291,7 @@ class GenerativeModel(Trained):
             num_classes=self.num_classes,
             labels=self.labels_in_turn,
             table=self.table,
+            class_names=self.class_names,
         )
         savedmodel.write(
             endpoints,
@@ -361,12 +310,6 @@ class GenerativeModel(Trained):
     def image_spec(self, name: str = "images") -> tf.TensorSpec:
         """`tf.TensorSpec` of a batch of pictures of any size."""
         return tf.TensorSpec((None, *self.input_shapes[0]), "float32", name)
-
-    def label_specs(self) -> list[tf.TensorSpec]:
-        """`[spec of labels]` for a conditional model, else `[]`."""
-        if not self.conditional:
-            return []
-        return [tf.TensorSpec((None,), "int32", "labels")]
 
     def save(
         self, filepath: str | os.PathLike, *args: Any, **kwargs: Any
@@ -397,8 +340,10 @@ class GenerativeModel(Trained):
         super().load_own_variables(saving.load_streams(self, store))
 
     def get_config(self) -> dict:
-        """Returns every argument of `__init__`, serialised."""
+        """Returns every argument of `__init__`, serialised, and `class_names`."""
         config = super().get_config()
+        if self._class_names:
+            config["class_names"] = list(self._class_names)
         for name in saving.arguments_of(type(self)):
             value = getattr(self, self.argument_attributes.get(name, name))
             config[name] = keras.saving.serialize_keras_object(value)
@@ -410,10 +355,13 @@ class GenerativeModel(Trained):
     ) -> Self:
         """Builds the model that `get_config` described."""
         config = dict(config)
+        class_names = config.pop("class_names", ())
         for name in saving.arguments_of(cls):
             if name in config:  # models of earlier versions have fewer
                 config[name] = keras.saving.deserialize_keras_object(
                     config[name], custom_objects
                 )
         with outputs.only_warn():
-            return cls(**config)
+            model = cls(**config)
+        model.class_names = class_names
+        return model

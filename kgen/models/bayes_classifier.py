@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import types
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,11 +13,9 @@ from keras import ops
 from kgen.densities import ClassPrior, Density
 from kgen.densities.base import assign, check_density
 from kgen.densities.prior import ClassCounts
-from kgen.errors import InvalidArgument, invalid
-from kgen.models import faults, graph_checks
+from kgen.models import counting, faults, graph_checks
 from kgen.models.bayes_rule import BayesRule
 from kgen.models.logs import LogMeans
-from kgen.models.steps import check_whole_epochs
 from kgen.models.training import compiles, training_step, validation_step
 from kgen.models.updates import Player, update
 from kgen.parallel import replicas
@@ -239,7 +236,7 @@ class BayesClassifier(BayesRule):
 
     def _m_step(self):
         """Maximises the sum of r log p(x, y), r being the responsibilities."""
-        # All of them change, or on an error none.
+        # If there is an error, none of them is changed.
         pairs = self.class_prior.counted()
         if self.counts:
             pairs += self.density.counted()
@@ -249,7 +246,7 @@ class BayesClassifier(BayesRule):
         """Sets the sums of the epoch to 0."""
         self._impossible_counts.start()
         self.class_prior.start()
-        # Where a gradient follows, what was counted is its starting point.
+        # A training by gradient starts from what was counted, and keeps it.
         is_new = not self.fitted.numpy()
         if self.density.closed_form and (self.counts or is_new):
             self.density.start()
@@ -275,23 +272,16 @@ class BayesClassifier(BayesRule):
         if self.compiled and (self.counts or self.prior is None):
             part = kwargs.get("validation_split", 0.0)
             steps = kwargs.get("steps_per_epoch")
-            check_whole_epochs(x, batch_size or 32, part, steps)
+            counting.check_whole_epochs(x, batch_size or 32, part, steps)
         uncounted = self.density.closed_form and not self.fitted.numpy()
         if uncounted and self.compiled and not self.counts:
-            # A gradient needs a place to start from.
+            # Training by gradient starts from the parameters that are counted.
             self._count_once(x, y, batch_size, *args, **kwargs)
         return super().fit(x, y, batch_size, *args, **kwargs)
 
     def _count_once(self, x, *args, **kwargs):
         """Counts for one epoch over what `fit` is given."""
-        if isinstance(x, types.GeneratorType):
-            raise invalid(
-                "x",
-                "BayesClassifier.fit",
-                "data that can be read twice, such as a tf.data.Dataset: it "
-                "is counted first",
-                "a generator",
-            )
+        counting.check_can_be_read_twice(x)
         fit = inspect.signature(keras.Model.fit)
         arguments = fit.bind(self, x, *args, **kwargs).arguments
         for name in ("self", "callbacks", "initial_epoch", "validation_data"):
@@ -314,20 +304,7 @@ class BayesClassifier(BayesRule):
         Raises:
             InvalidArgument: If something would have to be counted.
         """
-        owner = f"{type(self).__name__}.train_on_batch"
-        if self.counts:
-            raise InvalidArgument(
-                f"`{owner}`: a {type(self.density).__name__} is fitted by "
-                "counting all examples, not one batch. Call `fit`: one epoch is "
-                "enough, and data may be a tf.data.Dataset or a generator."
-            )
-        needs_counts = self.density.closed_form or self.prior is None
-        if needs_counts and not self.fitted.numpy():
-            raise InvalidArgument(
-                f"`{owner}`: P(y), or the density to start from, is not counted "
-                "yet. Call `fit` first; or, of a density that is trained by "
-                'gradient, pass P(y) as `prior`, such as "uniform".'
-            )
+        counting.check_one_batch_is_enough(self)
         return super().train_on_batch(*args, **kwargs)
 
     # Losses

@@ -199,7 +199,8 @@ class BayesRule(OutlierScorer):
 
         Args:
             num_samples: How many.
-            labels: Integer or `num_samples` integers; None to draw them.
+            labels: Integer or `num_samples` integers, or names out of
+                `class_names`; None to draw them.
             seed: Integer; the same one gives the same examples, also from the
                 exported model. None for new ones at each call.
             conditions: As in `VAE.sample`, for a table.
@@ -302,7 +303,10 @@ class BayesRule(OutlierScorer):
             expected = "classes that the prior allows for"
             check = guards.expect(possible, "labels", expected)
             (labels,) = guards.after([check], [labels])
-            return {"images": self._drawn(labels, seed)}
+            images = self._drawn(labels, seed)
+            if self.table is not None:
+                images = self.table.with_gaps(images, seed)
+            return {"images": images}
 
         return {
             "serving_default": (serve, images),

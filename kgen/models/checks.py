@@ -224,3 +224,13 @@ def labels_from_1(
         "no example has the label 0, but `sample` would still draw it. Pass "
         f"`labels - 1`, to a model with num_classes={num_classes - 1}."
     )
+
+
+def refuse_swapped_averages(owner: str, callbacks: list) -> None:
+    """Raises if a callback averages weights by the one optimizer that it knows."""
+    if any(isinstance(x, keras.callbacks.SwapEMAWeights) for x in callbacks):
+        raise InvalidArgument(
+            f"`{owner}`: SwapEMAWeights looks at one optimizer, and here each player "
+            "has its own. The average is the model's: pass ema_decay=0.999 to "
+            "`compile`; `sample` and what is saved use it."
+        )

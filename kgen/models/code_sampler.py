@@ -126,14 +126,14 @@ class CodeSampler(GenerativeModel):
                 )
             fitted = fitting.fit(prior, codes, seed, owner)
         self._set_fitted_prior(fitted)
-        self.traces = Traces()  # the old ones have the prior before
+        self.traces = Traces()  # the old ones use the previous prior
         return self.fitted_prior
 
     def _set_fitted_prior(self, prior):
         """Sets the density that `fit_prior` has fitted, or None."""
         prior = _FITTED.check("fitted_prior", type(self).__name__, prior)
         if self.fitted_prior is not None:
-            # Else its weights would stay, unused.
+            # Otherwise its weights would still be among the model's.
             self._tracker.untrack(self.fitted_prior)
         if (
             prior is not None
@@ -146,7 +146,7 @@ class CodeSampler(GenerativeModel):
         self.fitted_prior = prior
 
     def _on_all_devices(self, prior):
-        """The same prior, whose weights are those of several devices."""
+        """A copy of a prior, with weights on each of the model's devices."""
         values = prior.get_weights()
         with self.distribute_strategy.scope():
             prior = type(prior).from_config(prior.get_config())
@@ -191,10 +191,10 @@ class CodeSampler(GenerativeModel):
 
         Args:
             num_samples: How many.
-            labels: Integer or `num_samples` integers, for a conditional model.
+            labels: Integer or `num_samples` integers, or names out of
+                `class_names`, for a conditional model.
             seed: Integer; the same one gives the same examples, also from the
-                exported model, which adds no gaps to rows of a table. None for new
-                ones at each call.
+                exported model. None for new ones at each call.
             noise: Whether x is drawn from p(x|z), so that examples are draws from
                 p(x); without it they are the means E[x|z], which have too small a
                 variance. None: for a table's rows, and not for other examples, of
@@ -277,9 +277,11 @@ class CodeSampler(GenerativeModel):
         def sample(num_samples, seed, labels=None):
             z = self.serving_prior.sample(num_samples, seed)
             code = self.with_labels(z, labels)
-            if self.table is not None:  # rows are draws from p(x), as in Python
-                return {"images": self._decoded_with_noise(code, 0, seed)}
-            return {"images": self.decoded(code)}
+            if self.table is None:
+                return {"images": self.decoded(code)}
+            # Rows are draws from p(x), and have gaps, as in Python.
+            rows = self._decoded_with_noise(code, 0, seed)
+            return {"images": self.table.with_gaps(rows, seed)}
 
         counts = [
             tf.TensorSpec((), "int32", name) for name in ("num_samples", "seed")

@@ -111,10 +111,10 @@ class DenoisingAutoencoder(Reconstructing):
 
     @checked(position=Integer(0))
     def corrupt(self, x: np.ndarray, position: int = 0) -> np.ndarray:
-        """x, corrupted as validation does it: alike each time.
+        """x, corrupted as in validation: the result is the same each time.
 
-        The draws are a function of the model's seed and the position, and the
-        stream that training draws from stays where it is.
+        The draws are a function of the model's seed and the position. The random
+        stream of training is not changed.
 
         Args:
             x: Array of shape `(n, *input_shape)`.
@@ -150,8 +150,7 @@ class DenoisingAutoencoder(Reconstructing):
 def _prepare(corruption, shape):
     """Builds a corruption; raises unless it keeps the shape of examples.
 
-    It is no player: what weights it has are not trained, or it would learn to
-    corrupt nothing.
+    Its weights, if it has any, are not trained: it would learn to corrupt nothing.
     """
     try:
         if not corruption.built:

@@ -24,9 +24,9 @@ def seed_generators(layer: keras.layers.Layer) -> list:
 def fixed_draws(
     layer: keras.layers.Layer, seed: int, position: int | tf.Tensor
 ) -> Iterator[None]:
-    """Makes a layer's draws a function of two numbers alone.
+    """Within it, a layer's draws are a function of two numbers alone.
 
-    Afterwards its random streams are where they were before.
+    Afterwards its random streams have the state that they had before.
 
     Args:
         layer: Keras layer.

@@ -71,8 +71,8 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
         Args:
             optimizer: Keras optimizer or its name.
             steps_per_execution: Batches for each call into TensorFlow;
-                callbacks see every that many batches. Where a number of steps
-                is asked for, its largest divisor up to this number.
+                callbacks are called once for so many batches. If `fit` is given a
+                number of steps, its largest divisor up to this number is used.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step. XLA leaves out the
                 checks of labels and values in each batch.
@@ -187,7 +187,8 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
 
         Args:
             z: Array of shape `(n, latent_dim)`.
-            labels: Integer or `n` integers, for a conditional model.
+            labels: Integer or `n` integers, or names out of `class_names`, for a
+                conditional model.
             batch_size: How many are decoded at a time.
 
         Raises:

@@ -8,8 +8,8 @@ import tensorflow as tf
 from keras import ops
 from tensorflow import Tensor
 
-# The most that a decoder puts out at a time in importance sampling: rows, enough
-# to keep the cores busy, and numbers, for large pictures.
+# The most rows that a decoder computes at a time in importance sampling, which are
+# enough to keep the cores busy; and the most numbers, which bound large pictures.
 _ROWS = 4096
 _NUMBERS = 4096 * 28 * 28
 

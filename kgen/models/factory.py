@@ -13,6 +13,7 @@ from kgen.losses import Columns, likelihoods
 from kgen.models.autoencoder import Reconstructing
 from kgen.models.base import GenerativeModel
 from kgen.models.bayes_classifier import BayesClassifier
+from kgen.models.labelled import NAMES
 from kgen.models.latent import LatentGaussianModel
 from kgen.models.saving import (  # noqa: F401
     MEMBERS,
@@ -21,14 +22,19 @@ from kgen.models.saving import (  # noqa: F401
     load_model,
 )
 from kgen.models.vae_density import VAEDensity
-from kgen.networks import common, convolutional, dense, unet
+from kgen.networks import common, convolutional, dense, resnet, unet
 from kgen.params import Instance, Options
-from kgen.tables import Table
+from kgen.tables import Conditions, Table
 
 if TYPE_CHECKING:  # the registry has the paths of the models' classes
     from kgen.models import GAN, VAE, VAEGAN, Autoencoder, DenoisingAutoencoder
 
-NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
+NETWORKS = {
+    "dense": dense,
+    "conv": convolutional,
+    "resnet": resnet,
+    "unet": unet,
+}
 
 # What the factory itself gives to builders and models.
 _GIVEN = {
@@ -42,7 +48,8 @@ _GIVEN = {
 }
 # Numbers that the encoder gives to a flow behind its Gaussian.
 _CONTEXT_DIM = 32
-# What a VAE's own training goes by, and a classifier's does not.
+# Options that matter in the training of a VAE, and not where it is the density of a
+# classifier.
 _OF_VAE_ALONE = {"kl_weight", "free_bits", "divergence", "batch_normalization"}
 
 
@@ -111,6 +118,7 @@ def create_model(
     network: str | None = None,
     latent_dim: int = 8,
     num_classes: int | None = None,
+    class_names: Sequence[str] | None = None,
     table: Table | None = None,
     **options: Any,
 ) -> GenerativeModel:
@@ -125,13 +133,17 @@ def create_model(
             `"denoising_autoencoder"`, `"gan"`, `"vae"` or `"vaegan"`.
         input_shape: Shape of one example, without the batch. A table has one of
             its own.
-        network: `"conv"` (pictures of any size), `"dense"` (any shape), or
+        network: `"conv"` (pictures of any size), `"resnet"` (the same, of residual
+            blocks: slower and better at large ones), `"dense"` (any shape), or
             `"unet"` (convolutional with skip connections, to denoise). None: dense
             for a table, else convolutional.
         latent_dim: Size of z, a positive integer.
         num_classes: If given, the model is conditional: its networks take
             labels from 0 to `num_classes - 1`. A classifier needs it. Of a table
             with a target, it is the number of its classes.
+        class_names: The names of the classes, in the order of their labels, which
+            make a model conditional, too: `model.sample(2, labels="cat")`. Those of
+            a source are `kgen.data.open_source(source).class_names`.
         table: A `kgen.data.Table` whose rows are the examples; the likelihood is
             `"columns"`. None for other examples.
         **options: Arguments of the networks' builders (such as `hidden_units`,
@@ -162,8 +174,21 @@ def create_model(
     """
     network = network or _default_network(table)
     known = options_of(name, network)
-    own = ("input_shape", "network", "latent_dim", "num_classes", "table")
-    check_keywords("create_model", [*own, *known], options)
+    own = ("input_shape", "network", "latent_dim", "num_classes", "class_names")
+    check_keywords("create_model", [*own, "table", *known], options)
+    if class_names is not None:
+        names = NAMES.check("class_names", "create_model", class_names)
+        model = create_model(
+            name,
+            input_shape=input_shape,
+            network=network,
+            latent_dim=latent_dim,
+            num_classes=num_classes or len(names) or None,
+            table=table,
+            **options,
+        )
+        model.class_names = names
+        return model
     cls = registry.MODELS[name].model_class
     if table is not None:
         input_shape, num_classes = _of_table(
@@ -239,7 +264,10 @@ def _with_table(cls, table, options, known):
     if "likelihood" in known:
         return {**options, "likelihood": Columns(table)}
     output = ColumnsOutput(table)  # the last output is the row itself
-    return {"output_activation": output, **options, "table": table}
+    options = {"output_activation": output, **options, "table": table}
+    if options.get("training_by_sampling"):  # conditions, as labels
+        options["num_classes"] = Conditions(table).count
+    return options
 
 
 def _classifier(

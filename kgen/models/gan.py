@@ -1,25 +1,30 @@
 """The generative adversarial network."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 from keras.optimizers import Optimizer
 
-from kgen.arrays import Labels
 from kgen.errors import invalid
+from kgen.layers import Augmentation
 from kgen.losses import AdversarialLoss, Penalty
-from kgen.models import adversarial, batches, outputs, paths, table_rows
-from kgen.models.adversarial import Adversarial
-from kgen.models.draws import fixed_draws, new_seed
-from kgen.models.training import compiles, training_step, validation_step
+from kgen.models import adversarial, outputs
+from kgen.models.discriminator import network_inputs
+from kgen.models.generator_sampler import GeneratorSampler
+from kgen.models.sampled_conditions import SampledConditions
+from kgen.models.training import compiles, training_step
 from kgen.models.updates import Player, regularizers, update
 from kgen.parallel import replicas
-from kgen.params import SEED, Instance, Integer, Optional, Options, checked
-from kgen.priors.base import standard_normal
+from kgen.params import (
+    SEED,
+    Boolean,
+    Instance,
+    Integer,
+    Optional,
+    checked,
+)
 from kgen.tables import Table
 
 _LOGS = (
@@ -34,15 +39,16 @@ _LOGS = (
 
 
 class GeneratorLosses(NamedTuple):
-    """Means over a batch; `loss` is the sum of the other two."""
+    """Means over a batch; `loss` is the sum of the other three."""
 
     loss: tf.Tensor
     generator_loss: tf.Tensor
     regularization_loss: tf.Tensor | float
+    condition_loss: tf.Tensor | float
 
 
 @keras.saving.register_keras_serializable(package="kgen")
-class GAN(Adversarial):
+class GAN(GeneratorSampler):
     """Generative adversarial network: a generator against a discriminator.
 
     The discriminator's logit says how real an example looks; the generator maps
@@ -66,11 +72,19 @@ class GAN(Adversarial):
     there is one), the mean probabilities
     `real_probability` and `fake_probability` that the discriminator gives to
     real and generated examples, and
-    `loss`, the sum of all four losses, which does not measure quality. With
+    `loss`, the sum of all losses, which does not measure quality. With
     K > 1, all logs of the discriminator are those of the last of its updates. In
     validation, the losses are those of the current weights, not of their average,
     and without noise; `call`, `sample` and what is exported take the average of
     the generator's weights.
+
+    With `training_by_sampling`, as in CTGAN, both networks are told that a column of
+    a table has a certain value, as labels tell of a class. The value is drawn by the
+    logarithm of its frequency, and the batch's rows are drawn anew to have it (see
+    `kgen.tables.Conditions`), so that rare categories are trained on, too. To the
+    generator's loss is added -log p that its row has the value, `condition_loss`.
+    Later, values are drawn as frequent as they are in the table, by the first number
+    of z, and so rows are as frequent as in the table.
 
     Args:
         generator: Built `keras.Model` from z, or `[z, labels]`, to examples.
@@ -81,6 +95,8 @@ class GAN(Adversarial):
         seed: Integer for all draws, or None.
         table: The `kgen.data.Table` whose rows the generator makes, with a
             `kgen.layers.ColumnsOutput` at its end; or None.
+        training_by_sampling: Whether the networks are trained on conditions, which
+            they take as labels; for a table without a target.
 
     Raises:
         InvalidArgument: If networks don't fit together, or a value is out of
@@ -95,7 +111,8 @@ class GAN(Adversarial):
 
     References:
         Goodfellow et al. (2014), arXiv 1406.2661, algorithm 1;
-        Lin et al. (2018), arXiv 1712.04086 (PacGAN, packing).
+        Lin et al. (2018), arXiv 1712.04086 (PacGAN, packing);
+        Xu et al. (2019), arXiv 1907.00503, section 4.3 (training by sampling).
     """
 
     argument_attributes: ClassVar = {"table": "rows_table"}
@@ -105,6 +122,7 @@ class GAN(Adversarial):
         latent_dim=Optional(Integer(1)),
         seed=Optional(SEED),
         table=Optional(Instance(Table, "a kgen.data.Table")),
+        training_by_sampling=Boolean(),
     )
     def __init__(
         self,
@@ -113,14 +131,25 @@ class GAN(Adversarial):
         latent_dim: int | None = None,
         seed: int | None = None,
         table: Table | None = None,
+        training_by_sampling: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.seed = seed
         self.rows_table = table
+        self.training_by_sampling = training_by_sampling
+        logs = (*_LOGS, "condition_loss") if training_by_sampling else _LOGS
         self._set_networks(
-            _LOGS, generator=generator, discriminator=discriminator
+            logs, generator=generator, discriminator=discriminator
         )
+        self.conditions = None
+        if training_by_sampling:
+            self.conditions = SampledConditions(
+                table, generator, self.num_classes
+            )
+            # The data have no labels.
+            self.conditional, self.num_classes = False, None
+            self.input_shapes = self.input_shapes[:1]
         self._set_players(generator, discriminator)
         self._set_shape(
             generator.outputs[0].shape[1:],
@@ -142,12 +171,16 @@ class GAN(Adversarial):
         optimizer: Optimizer | str = "adam:0.001:0.5",
         discriminator_optimizer: Optimizer | str = "adam:0.001:0.5",
         loss: AdversarialLoss | str = "non_saturating",
-        penalty: Penalty | str | None = "gradient_penalty:0.1",
+        penalty: Penalty | str | list | None = "gradient_penalty:0.1",
         discriminator_steps: int = 1,
         ema_decay: float | None = 0.999,
         label_smoothing: float = 0.0,
         instance_noise: float = 0.0,
         *,
+        learning_rate_decay: float = 0.5,
+        penalty_every: int = 1,
+        lecam_weight: float = 0.0,
+        augmentation: Augmentation | str | None = None,
         steps_per_execution: int = 16,
         run_eagerly: bool = False,
         jit_compile: bool = False,
@@ -160,11 +193,14 @@ class GAN(Adversarial):
                 callback of `fit` changes the generator's learning rate, this
                 one's changes by the same factor.
             loss: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"`,
-                `"wasserstein"`, `"relativistic"`, or an `AdversarialLoss`.
+                `"wasserstein"`, `"relativistic"` (against the mean of the others),
+                `"relativistic_paired"` (against one other), or an
+                `AdversarialLoss`.
             penalty: On the gradient of the discriminator's logit with respect
                 to its input: `"gradient_penalty"` (between real and generated
-                examples), `"r1"` (at real ones), `"dragan"` (near real ones), with a
-                weight as in `"r1:0.5"`; a `Penalty`; or None.
+                examples), `"r1"` (at real ones), `"r2"` (at generated ones),
+                `"dragan"` (near real ones), with a weight as in `"r1:0.5"`; a
+                `Penalty`; a list of these, which are added up; or None.
             discriminator_steps: K, the discriminator's updates for each update
                 of the generator.
             ema_decay: Decay of the average of the generator's weights, with
@@ -173,6 +209,20 @@ class GAN(Adversarial):
                 `1 - label_smoothing`, in losses that have such a target.
             instance_noise: Standard deviation of the noise on all that the
                 discriminator sees in training (Sonderby et al. 2017).
+            learning_rate_decay: The last share of `fit`'s epochs, in which both
+                learning rates fall linearly to 0, from epoch to epoch; 0 for none.
+                Players that are near their equilibrium come to rest only at small
+                rates. This is done for kgen's Adam (which `"adam"` names); other
+                optimizers keep the rate or the schedule that they have.
+            penalty_every: k, of a penalty that only each k-th update of the
+                discriminator has, from the first on, and k times: for speed.
+                Several devices compute it always.
+            lecam_weight: Weight of the regularizer `kgen.losses.LeCam`, for little
+                data; 0 for none. It is part of the log `penalty`.
+            augmentation: Of all pictures that the discriminator sees in training,
+                for little data: `"diffaugment"`, `"adaptive"` (by the
+                overfitting), what `kgen.layers.augmentation.get` takes besides,
+                or None.
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step. XLA leaves out the
@@ -183,19 +233,21 @@ class GAN(Adversarial):
         """
         variables = self.generator.trainable_variables
         optimizer = self._player_optimizer("optimizer", optimizer, variables)
-        arguments = self._compile_players(
-            discriminator_optimizer,
-            loss,
-            penalty,
-            discriminator_steps,
-            ema_decay,
-            label_smoothing,
-            instance_noise,
-        )
-        self._compile(
-            arguments,
+        self._compile_players(
+            {},
             optimizer,
             variables,
+            discriminator_optimizer=discriminator_optimizer,
+            loss=loss,
+            label_smoothing=label_smoothing,
+            penalty=penalty,
+            penalty_every=penalty_every,
+            lecam_weight=lecam_weight,
+            augmentation=augmentation,
+            discriminator_steps=discriminator_steps,
+            ema_decay=ema_decay,
+            learning_rate_decay=learning_rate_decay,
+            instance_noise=instance_noise,
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
             jit_compile=jit_compile,
@@ -208,75 +260,77 @@ class GAN(Adversarial):
     @training_step
     def train_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data)
-        parts = self._parts(inputs, self.discriminator_steps)
+        parts = self._parts(self._sampled(inputs), self.discriminator_steps)
         for part in parts:
             losses = update(
                 lambda part=part: self._discriminator_losses(part),
                 self._discriminator_player(),
             )
+            self._follow(losses, part)
         generator_losses = update(
             lambda: self._generator_losses(parts[-1]),
             Player(self.optimizer, self.generator.trainable_variables),
         )
         self._update_averages()
-        return self._log_both(losses, generator_losses, x)
+        return self._log(_merged(losses, generator_losses), x)
 
-    @validation_step
-    def test_step(self, data: Any) -> dict:
-        inputs, x = self.unpack(data, values=True)
-        (inputs,) = self._parts(inputs, 1)  # whole packs of examples
-        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
-            losses = self._discriminator_losses(inputs, training=False)
-            generator_losses = self._generator_losses(inputs, training=False)
-        return self._log_both(losses, generator_losses, x)
+    def _step_losses(self, inputs, training):
+        inputs = self._sampled(inputs)
+        losses = self._discriminator_losses(inputs, training)
+        return _merged(losses, self._generator_losses(inputs, training))
+
+    def _sampled(self, inputs):
+        """A batch's rows drawn anew, with their conditions; or it as it is."""
+        if self.conditions is None:
+            return inputs
+        return self.conditions.draw(inputs, self.seed_generator)
 
     def _discriminator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
-        real = self._discriminator_examples(x, self._noise(x, training))
-        fake = self._generated(inputs, training)
-        fake = self._discriminator_examples(fake, self._noise(fake, training))
+        (real,) = self._seen(training, x)
+        fake, _ = self._generated(inputs, training)
+        (fake,) = self._seen(training, fake)
         losses, *_ = self._compare(real, [fake], labels, training)
         return losses
 
     def _generator_losses(self, inputs, training=True):
         x, labels = self._split(inputs)
-        fake = self._generated(inputs, training)
+        fake, condition_loss = self._generated(inputs, training)
         regularization = regularizers(self.generator)
-        fake = self._discriminator_examples(fake, self._noise(fake, training))
+        (fake,) = self._seen(training, fake)
         fake_logits = self._discriminator_outputs(fake, labels, training).logits
         real_logits = None
         if self.adversarial_loss.needs_real:
-            real = self._discriminator_examples(x, self._noise(x, training))
+            (real,) = self._seen(training, x)
             real_logits = self._discriminator_outputs(
                 real, labels, training
             ).logits
         loss = self.adversarial_loss.generator_loss(fake_logits, real_logits)
         return GeneratorLosses(
-            loss=loss + regularization,
+            loss=loss + condition_loss + regularization,
             generator_loss=loss,
             regularization_loss=regularization,
+            condition_loss=condition_loss,
         )
 
     def _generated(self, inputs, training):
-        """As many examples as there are real ones, of the same classes."""
+        """As many examples as there are real ones, of the same classes.
+
+        Returns:
+            The examples, and -log p that they meet their conditions, or 0.
+        """
         x, labels = self._split(inputs)
         shape = (ops.shape(x)[0], self.latent_dim)
         z = replicas.normal(shape, self.seed_generator)
-        x = self.generator(self.with_labels(z, labels), training=training)
-        return ops.cast(x, "float32")
-
-    def _log_both(self, discriminator, generator, x):
-        logs = discriminator._replace(
-            loss=discriminator.loss + generator.loss,
-            regularization_loss=discriminator.regularization_loss
-            + generator.regularization_loss,
-        )._asdict()
-        return self._log(
-            {**logs, "generator_loss": generator.generator_loss}, x
-        )
+        if self.conditions is not None:
+            return self.conditions.generate(z, labels, training)
+        x = self.generator(network_inputs(z, labels), training=training)
+        return ops.cast(x, "float32"), 0.0
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""
+        if self.conditions is not None:
+            inputs = self.conditions.with_condition(inputs)
         x = self.serving_generator(inputs, training=training)
         return ops.cast(x, "float32")
 
@@ -284,117 +338,15 @@ class GAN(Adversarial):
     def _called_with(self):
         return (self.latent_dim,), None
 
-    # Once trained
 
-    @checked(num_samples=Integer(1))
-    def sample(
-        self,
-        num_samples: int,
-        labels: Labels | None = None,
-        seed: int | None = None,
-        conditions: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Examples from the generator, by its averaged weights if there are any.
-
-        Args:
-            num_samples: How many.
-            labels: Integer or `num_samples` integers, for a conditional model.
-            seed: Integer; the same one gives the same examples, also from the
-                exported model. None for new ones at each call.
-            conditions: As in `VAE.sample`, for a table.
-
-        Returns:
-            Array of shape `(num_samples, *input_shape)`; of a table a DataFrame.
-
-        Raises:
-            InvalidArgument: As in `VAE.sample`.
-        """
-        return table_rows.sample(
-            self, self._draw_examples, num_samples, labels, seed, conditions
-        )
-
-    def _draw_examples(self, num_samples, labels, seed):
-        z = standard_normal(num_samples, self.latent_dim, seed)
-        return self._generate_all(z, labels)
-
-    @property
-    def table(self) -> Table | None:
-        """The table whose rows the generator makes, or None."""
-        return self.rows_table
-
-    @checked(
-        num_ways=Integer(1), steps=Integer(2), path=Options(tuple(paths.PATHS))
+def _merged(discriminator, generator):
+    """The losses of both by the names of the logs; their sum is `loss`."""
+    regularization_loss = (
+        discriminator.regularization_loss + generator.regularization_loss
     )
-    def interpolate(
-        self,
-        num_ways: int,
-        steps: int = 8,
-        path: str = "spherical",
-        labels: Labels | None = None,
-        seed: int | None = None,
-    ) -> np.ndarray:
-        """Examples on the way from one draw of the prior to another.
-
-        The spherical path is that of a VAE's `interpolate`: its points are as
-        far from 0 as draws from the prior are.
-
-        Args:
-            num_ways: How many ways, n. They lead from the first half of
-                `sample(2 * n, seed=seed)` to the second.
-            steps: How many examples, the two ends among them; 2 or more.
-            path: `"spherical"` or `"linear"`.
-            labels: Integer or `num_ways` integers, for a conditional model: a
-                way is of one class.
-            seed: As in `sample`.
-
-        Returns:
-            Array of shape `(num_ways, steps, *input_shape)`.
-
-        Raises:
-            InvalidArgument: If a value can't be used.
-
-        References:
-            White (2016), arXiv 1609.04468, section 2.1.
-        """
-        labels = self.labels_for(num_ways, labels, "interpolate")
-        if labels is not None:
-            labels = np.repeat(labels, steps)
-        z = standard_normal(
-            2 * num_ways, self.latent_dim, new_seed(seed)
-        ).numpy()
-        z = paths.between(z[:num_ways], z[num_ways:], steps, path)
-        images = self._generate_all(z, labels)
-        return images.reshape(num_ways, steps, *self.input_shapes[0])
-
-    def _generate_all(self, z, labels):
-        inputs = batches.of_arrays(
-            z if labels is None else (z, labels), 1024, "GAN"
-        )
-        return batches.apply(self, self._generate, inputs)
-
-    def _generate(self, inputs, number=0):
-        return self(inputs, training=False)
-
-    def endpoints(self) -> dict:
-        """Returns `serving_default` (z to images), `sample` and `discriminate`."""
-        z = tf.TensorSpec((None, self.latent_dim), "float32", "z")
-        count = tf.TensorSpec((), "int32", "num_samples")
-        seed = tf.TensorSpec((), "int32", "seed")
-        labels = self.label_specs()
-
-        def serve(z, labels=None):
-            return {"images": self(self.with_labels(z, labels))}
-
-        def sample(num_samples, seed, labels=None):
-            z = standard_normal(num_samples, self.latent_dim, seed)
-            return {"images": self(self.with_labels(z, labels))}
-
-        return {
-            "serving_default": (serve, [z, *labels]),
-            "sample": (sample, [count, seed, *labels]),
-            **self._discriminate_endpoint(),
-        }
-
-    def lite_endpoints(self) -> dict:
-        """Returns `generate`, from z to images."""
-        return {"generate": self.endpoints()["serving_default"]}
+    return {
+        **discriminator._asdict(),
+        **generator._asdict(),
+        "loss": discriminator.loss + generator.loss,
+        "regularization_loss": regularization_loss,
+    }

@@ -37,8 +37,9 @@ def impute(
     values = batches.apply(model, method, inputs, *arguments)
     filled, whole = table.frame_of(values).set_axis(x.index), x.copy()
     for column in table.encoded:
-        if x[column.name].isna().any():
-            whole[column.name] = _merged(x[column.name], filled[column.name])
+        known = column.known(x[column.name])
+        if known.isna().any():
+            whole[column.name] = _merged(known, filled[column.name])
     return whole
 
 
@@ -108,9 +109,9 @@ def imputed(
     known = table.decode_tensors(x)
     return {
         column.name: tf.where(
-            flag > 0.5, filled[column.name], known[column.name]
+            x[:, flag] > 0.5, filled[column.name], known[column.name]
         )
-        for column, flag in zip(table.encoded, table.flags(x))
+        for column, _, flag in table.blocks
     }
 
 

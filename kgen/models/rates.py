@@ -1,16 +1,18 @@
-"""One learning rate for the callbacks, however many optimizers there are."""
+"""The learning rates of players: their ratio, and how they fall at the end."""
 
 import keras
 from keras import ops
+
+from kgen import optimizers
 
 
 class KeepRatio(keras.callbacks.Callback):
     """Changes other optimizers' learning rates along with the first one's.
 
-    Keras's callbacks change the rate of `model.optimizer`. What they multiply
-    it by, this multiplies the other rates by, unless they were changed as well.
-    A schedule goes its own way. It belongs behind each of the other callbacks,
-    so that what one of them saves is whole.
+    Keras's callbacks change the rate of `model.optimizer`. This callback multiplies
+    the rates of the other optimizers by the same factor, unless they were changed as
+    well; a schedule is left alone. It is called after each of the other callbacks, so
+    that a model that one of them saves has the rates that belong together.
 
     Args:
         leader: The optimizer that callbacks change.
@@ -62,6 +64,39 @@ class KeepRatio(keras.callbacks.Callback):
             float(ops.convert_to_numpy(optimizer.learning_rate))
             for optimizer in (self.leader, *self.followers)
         ]
+
+
+class FallAtEnd(keras.callbacks.Callback):
+    """Lets learning rates fall linearly to zero in the last epochs of `fit`.
+
+    In an epoch, counted from 0, the rates are multiplied by
+    `min(1, (1 - epoch / epochs) / share)`. That depends on nothing else, so that a
+    resumed training goes on exactly. It applies to kgen's Adam, which is what names of
+    optimizers mean; other optimizers keep the rate or the schedule that they have.
+
+    Args:
+        players: The optimizers.
+        share: The last part of the epochs in which the rates fall, in (0, 1].
+    """
+
+    def __init__(self, players: list[keras.optimizers.Optimizer], share: float):
+        super().__init__()
+        inner = [getattr(one, "inner_optimizer", one) for one in players]
+        self._factors = [
+            one.rate_factor for one in inner if isinstance(one, optimizers.Adam)
+        ]
+        self._share = share
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        left = 1.0 - epoch / self.params["epochs"]
+        self._set(min(1.0, left / self._share))
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._set(1.0)
+
+    def _set(self, factor):
+        for variable in self._factors:
+            variable.assign(factor)
 
 
 def is_settable(optimizer: keras.optimizers.Optimizer) -> bool:

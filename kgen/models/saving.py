@@ -1,19 +1,23 @@
-"""What `.keras` files hold of a model: its arguments and random streams."""
+"""What `.keras` files hold of a model: its arguments, random streams, and facts."""
 
 import inspect
+import json
 import os
 import re
+import zipfile
 from typing import Any
 
 import keras
 
-from kgen import files
+from kgen import damage, files
 from kgen.errors import InvalidArgument
 from kgen.models.draws import seed_generators
 from kgen.params import Boolean, Path, checked
 
 # The files in the archive of a model.
 MEMBERS = ("config.json", "model.weights.h5")
+# A file with facts about the model, beside Keras's own in the archive.
+_FACTS = "kgen.json"
 # Keras's message about a class or function that it can't find.
 _MISSING = re.compile(
     r"Could not (?:locate|deserialize) (class|function) '(\w+)'"
@@ -59,6 +63,43 @@ def load_streams(model: keras.Model, store: Any) -> dict:
     return rest
 
 
+def save_with_facts(
+    path: str | os.PathLike, model: keras.Model, facts: dict[str, Any]
+) -> None:
+    """Writes the archive of a model, whole or not at all.
+
+    Args:
+        path: The file, whose name ends in `.keras`.
+        model: The model.
+        facts: What `facts_of` will return: a dictionary that JSON can hold.
+    """
+    with files.new_file(path) as temporary:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_FACTS, json.dumps(facts))
+
+
+def facts_of(path: str | os.PathLike) -> dict[str, Any]:
+    """Returns the facts that `save_with_facts` was given; `{}` if there are none.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If the facts in the file can't be understood.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if _FACTS not in archive.namelist():
+            return {}
+        try:
+            facts = json.loads(archive.read(_FACTS))
+        except (RecursionError, zipfile.BadZipFile) as error:
+            raise ValueError(str(error)) from error
+    if not isinstance(facts, dict):
+        raise ValueError(f"{_FACTS} in it is no object")
+    return facts
+
+
 class UnknownClass(InvalidArgument):
     """A saved model has a class or function that is not known here."""
 
@@ -82,8 +123,8 @@ def load_model(
     Args:
         filepath: The `.keras` file.
         compile: Whether to restore the optimizer and its state, too.
-        custom_objects: Dictionary from names to classes and functions of your
-            own that the model has. Those under
+        custom_objects: Dictionary from names to your own classes and functions
+            that the model uses. Those that are registered by
             `@keras.saving.register_keras_serializable()` need only be imported.
         safe_mode: False to allow for `Lambda` layers, whose code is in the file
             and is run: only for files that you trust.
@@ -108,10 +149,10 @@ def load_model(
         if not path.exists() and "://" not in str(filepath):
             raise FileNotFoundError(f"There is no file {path}.") from error
         is_archive = path.suffix == ".keras" and path.is_file()
-        damage = is_archive and files.archive_damage(path, MEMBERS)
-        if damage:
+        reason = is_archive and damage.archive_damage(path, MEMBERS)
+        if reason:
             raise DamagedFile(
-                f"{path} can't be read: it is damaged ({damage}). Put it back "
+                f"{path} can't be read: it is damaged ({reason}). Put it back "
                 "from a copy."
             ) from error
         raise

@@ -8,8 +8,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kgen.errors import invalid
-
 
 @contextlib.contextmanager
 def exactly(model: keras.Model, *numbers: int | None) -> Iterator[None]:
@@ -46,32 +44,3 @@ def batches_in(data: Any) -> int | None:
     if not isinstance(data, tf.data.Dataset):
         return None
     return max(0, int(data.cardinality())) or None
-
-
-def check_whole_epochs(
-    data: Any, size: int, validation_split: float, steps: int | None
-) -> None:
-    """Raises if the steps of an epoch leave out, or repeat, a part of the data.
-
-    Generators and endless datasets have no number of batches to compare with.
-
-    Args:
-        data: What `BayesClassifier.fit` takes as x.
-        size: How many examples of an array are a batch.
-        validation_split: The share of an array that is not trained on.
-        steps: The number of steps of an epoch, or None.
-    """
-    whole = batches_in(data)
-    if isinstance(data, keras.utils.PyDataset):
-        whole = data.num_batches
-    elif hasattr(data, "shape"):
-        count = math.floor(len(data) * (1.0 - validation_split))
-        whole = math.ceil(count / size)
-    if steps and whole and steps != whole:
-        raise invalid(
-            "steps_per_epoch",
-            "BayesClassifier.fit",
-            f"None, or the {whole} steps that all of the data take: P(y), and a "
-            "density in closed form, are counted over an epoch",
-            steps,
-        )

@@ -13,7 +13,7 @@ from kgen.tables import forms
 if TYPE_CHECKING:  # slow to import
     from kgen.models.base import GenerativeModel
 
-# Rows that are drawn for each row that is asked for, before it is given up.
+# How many rows are drawn for each one that is asked for before giving up.
 _MOST_DRAWS = 1000
 # The least and the most rows that are drawn at a time.
 _LEAST, _MOST = 1000, 100_000
@@ -62,9 +62,10 @@ def sample(
 
     def rows(count, seed):
         chosen = _labels(model, labels, count, seed)
-        drawn = table.decode(draw(count, chosen, seed), chosen)
-        # A model that has learned gaps itself needs no others.
-        return drawn if model.draws_gaps else table.with_gaps(drawn, seed)
+        drawn = draw(count, chosen, seed)
+        if not model.draws_gaps:  # else it has learned them itself
+            drawn = np.asarray(table.with_gaps(drawn, seed))
+        return table.decode(drawn, chosen)
 
     if not conditions:
         return rows(num_samples, seed)

@@ -196,7 +196,7 @@ class Trained(keras.Model):
 
     @property
     def needs_single_steps(self) -> bool:
-        """Whether several devices can do one step alone in a call to TensorFlow."""
+        """Whether several devices can do only one step in a call to TensorFlow."""
         return False
 
     def _make_loop(self, step_function):
@@ -213,8 +213,8 @@ class Trained(keras.Model):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Does nothing.
 
-        The networks are built; and to look at a batch, as Keras does, would
-        count as an epoch of the data.
+        The networks are built already. Keras would read a batch here, and kgen's
+        datasets would count that as an epoch.
         """
 
     @checked(

@@ -114,10 +114,10 @@ class VAEDensity(Density):
         return self._log_prob(tf.gather(x, places), eps)
 
     def _log_prob(self, x, eps):
-        """By one draw of z each, to be differentiated; by estimate without."""
+        """log p(x|y) by the noise `eps`, to be differentiated; or its estimate."""
         if eps is None:
             return self._by_all(self._estimate, x)
-        # The same for all classes: their differences vary less.
+        # All classes get the same noise, so that their differences vary less.
         rows = _with_one_more(x), _with_one_more(eps)
         return self._by_all(self._bound, *rows)[:-1]
 
@@ -126,7 +126,7 @@ class VAEDensity(Density):
         if isinstance(self.models, list):
             parts = [function(model, None, *rows) for model in self.models]
             return tf.stack(parts, axis=1)
-        # All classes in one run: the rows once for each.
+        # One run for all classes, in which there are all rows for each class.
         labels = tf.repeat(tf.range(self.num_classes), tf.shape(rows[0])[0])
         tiled = [
             tf.tile(one, [self.num_classes] + [1] * (one.shape.rank - 1))
@@ -147,7 +147,7 @@ class VAEDensity(Density):
         )
 
     def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
-        """E[x|z] of each, for z from the prior."""
+        """E[x|z] of an example of each label, for z from the prior."""
         normal, uniform = noise(tf.shape(labels)[0], self._largest, seed)
         if not isinstance(self.models, list):
             z = self.models.serving_prior.transform(normal, uniform)
@@ -172,11 +172,15 @@ class VAEDensity(Density):
 
     @property
     def _largest(self):
-        """The size of z that is enough for each model."""
+        """The largest size of z among the models."""
         return max(model.latent_dim for model in self._all)
 
     def _noise(self, x):
-        """For all rows of a batch: replicas can't draw theirs of a piece."""
+        """Noise for all rows of a batch.
+
+        Rows are chosen from it afterwards: for a part of the rows, replicas could
+        not draw what one device would.
+        """
         shape = (tf.shape(x)[0], self._largest)
         return self._all[0].sampling.noise(shape)
 
@@ -209,7 +213,8 @@ class VAEDensity(Density):
         )  # about twice as many of each class
 
     def start_from(self, x: np.ndarray, labels: np.ndarray) -> None:
-        # For pseudo-inputs of a VampPrior. Without a label, classes take turns.
+        # Examples become the pseudo-inputs of a VampPrior. Those without a label are
+        # dealt out to the classes in turn.
         turns = np.arange(len(x)) % self.num_classes
         labels = np.where(labels < 0, turns, labels)
         for label, model in enumerate(self._all):

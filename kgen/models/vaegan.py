@@ -8,36 +8,30 @@ from keras import ops
 from keras.optimizers import Optimizer
 
 from kgen import optimizers, priors
-from kgen.layers import GaussianSampling
-from kgen.losses import (
-    AdversarialLoss,
-    Likelihood,
-    Penalty,
-    likelihoods,
-)
-from kgen.models import adversarial
-from kgen.models.adversarial import Adversarial, DiscriminatorOutputs
+from kgen.layers import Augmentation, GaussianSampling
+from kgen.losses import AdversarialLoss, Likelihood, Penalty, likelihoods
+from kgen.losses.divergences import half_square_distance
+from kgen.models import adversarial, equilibrium
+from kgen.models.adversarial import Adversarial
 from kgen.models.averages import WeightAverage
-from kgen.models.draws import fixed_draws
+from kgen.models.discriminator import (
+    DiscriminatorOutputs,
+    network_inputs,
+    with_features,
+)
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel
-from kgen.models.training import compiles, training_step, validation_step
+from kgen.models.training import compiles, training_step
 from kgen.models.updates import Player, regularizers, update
-from kgen.networks.common import layer_output
-from kgen.parallel import replicas
 from kgen.params import SEED, Number, Optional, checked
 from kgen.priors import Divergence, Flow, Prior
-
-# Cross-entropy at which neither side is ahead: about log 2, from the authors'
-# code.
-_EQUILIBRIUM = 0.68
 
 
 class VAEGANLosses(NamedTuple):
     """Means over a batch: what the three players minimise, and the logs.
 
-    The two gates say whether a player takes its step; they are None without an
-    `equilibrium_margin`.
+    The gates say whether a player takes its step; without an `equilibrium_margin`
+    they are None. `levels` are as in `DiscriminatorLosses`.
     """
 
     encoder: tf.Tensor
@@ -55,14 +49,10 @@ class VAEGANLosses(NamedTuple):
     elbo: tf.Tensor
     discriminator_plays: tf.Tensor | None = None
     decoder_plays: tf.Tensor | None = None
+    levels: tf.Tensor | None = None
 
 
-_PLAYERS = {"encoder", "decoder", "discriminator"}
-_LOGS = [
-    name
-    for name in VAEGANLosses._fields
-    if name not in _PLAYERS and not name.endswith("plays")
-]
+_LOGS = VAEGANLosses._fields[3:-3]  # from `loss` to `elbo`
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -77,10 +67,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         discriminator:  D
 
     D is the adversarial loss of the discriminator with two kinds of generated
-    examples, -log D(x) - log(1 - D(x1)) - log(1 - D(x2)), and its penalty (at x1 if
-    it needs generated examples). G is that of the decoder, summed over both kinds;
-    with `loss="minimax"`, it is minus the terms of D that depend on x1 and x2, as
-    in the paper. L is the reconstruction error, in nats per image,
+    examples, -log D(x) - log(1 - D(x1)) - log(1 - D(x2)), and its penalty (by x1 if
+    it needs generated examples, R2 by both). G is that of the decoder, summed over
+    both kinds; with `loss="minimax"`, it is minus the terms of D that depend on x1
+    and x2, as in the paper. L is the reconstruction error, in nats per image,
 
         feature_weight * |f(x) - f(x1)|^2 / 2 + (1 - feature_weight) * -log p(x|z)
 
@@ -197,14 +187,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             self._build_sampling(copy, serving=True)
             self.sampling_average = WeightAverage(self.sampling, copy)
         self.feature_layer = feature_layer
-        features = layer_output(
-            discriminator, feature_layer, "feature_layer", "VAEGAN"
+        self._logits_and_features = with_features(
+            discriminator, feature_layer, "VAEGAN"
         )
-        outputs = [discriminator.outputs[0], features]
-        network = keras.Model(discriminator.inputs, outputs)
-        # In a function: a network that is an attribute is saved, and the
-        # discriminator's layers would be saved twice.
-        self._logits_and_features = lambda x, **kwargs: network(x, **kwargs)
         self._set_fitted_prior(fitted_prior)
 
     @compiles(
@@ -219,7 +204,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         decoder_optimizer: Optimizer | str | None = None,
         discriminator_optimizer: Optimizer | str | None = None,
         loss: AdversarialLoss | str = "non_saturating",
-        penalty: Penalty | str | None = "gradient_penalty:0.1",
+        penalty: Penalty | str | list | None = "gradient_penalty:0.1",
         reconstruction_weight: float = 1.0,
         adversarial_weight: float = 1.0,
         discriminator_steps: int = 1,
@@ -228,6 +213,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         instance_noise: float = 0.0,
         equilibrium_margin: float | None = None,
         *,
+        learning_rate_decay: float = 0.5,
+        penalty_every: int = 1,
+        lecam_weight: float = 0.0,
+        augmentation: Augmentation | str | None = None,
         steps_per_execution: int = 16,
         run_eagerly: bool = False,
         jit_compile: bool = False,
@@ -262,6 +251,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
                 below 0.68 - m, and the decoder where one is above 0.68 + m,
                 as in the authors' code (there m is 0.35); where both would,
                 both play.
+            learning_rate_decay: As in `GAN.compile`.
+            penalty_every: As in `GAN.compile`.
+            lecam_weight: As in `GAN.compile`.
+            augmentation: As in `GAN.compile`.
             steps_per_execution: Batches for each call into TensorFlow.
             run_eagerly: Whether steps run as plain Python, for debugging.
             jit_compile: Whether XLA compiles the step. XLA leaves out the
@@ -276,25 +269,13 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         optimizer = self._player_optimizer(
             "optimizer", optimizer, self._encoder_variables
         )
-        if decoder_optimizer is None:
-            decoder_optimizer = optimizers.another(optimizer)
-        if discriminator_optimizer is None:
-            discriminator_optimizer = optimizers.another(optimizer)
         self.decoder_optimizer = self._player_optimizer(
-            "decoder_optimizer", decoder_optimizer, self._decoder_variables
+            "decoder_optimizer",
+            decoder_optimizer or optimizers.another(optimizer),
+            self._decoder_variables,
         )
-        arguments = self._compile_players(
-            discriminator_optimizer,
-            loss,
-            penalty,
-            discriminator_steps,
-            ema_decay,
-            label_smoothing,
-            instance_noise,
-        )
-        self._compile(
+        self._compile_players(
             {
-                **arguments,
                 "decoder_optimizer": self.decoder_optimizer,
                 "reconstruction_weight": reconstruction_weight,
                 "adversarial_weight": adversarial_weight,
@@ -302,6 +283,18 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             },
             optimizer,
             self._encoder_variables,
+            discriminator_optimizer=discriminator_optimizer
+            or optimizers.another(optimizer),
+            loss=loss,
+            label_smoothing=label_smoothing,
+            penalty=penalty,
+            penalty_every=penalty_every,
+            lecam_weight=lecam_weight,
+            augmentation=augmentation,
+            discriminator_steps=discriminator_steps,
+            ema_decay=ema_decay,
+            learning_rate_decay=learning_rate_decay,
+            instance_noise=instance_noise,
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
             jit_compile=jit_compile,
@@ -364,19 +357,15 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             loss="discriminator", gate="discriminator_plays"
         )
         for part in first:
-            update(lambda part=part: self._step_losses(part), discriminator)
+            losses = update(
+                lambda part=part: self._step_losses(part), discriminator
+            )
+            self._follow(losses, part)
         losses = update(
             lambda: self._step_losses(last), encoder, decoder, discriminator
         )
+        self._follow(losses, last)
         self._update_averages()
-        return self._log(losses, x)
-
-    @validation_step
-    def test_step(self, data: Any) -> dict:
-        inputs, x = self.unpack(data, values=True)
-        (inputs,) = self._parts(inputs, 1)
-        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
-            losses = self._step_losses(inputs, training=False)
         return self._log(losses, x)
 
     def _step_losses(self, inputs, training=True):
@@ -395,15 +384,16 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         # z2 from p(z), and x2 = Dec(z2)
         x2 = self._decoded_prior(inputs, training)
         # D (as `d`), and G over both kinds of generated examples
-        shown = self._shown(x, x1, x2, training)
-        d, real, fakes = self._compare(*shown, labels, training)
+        real, *fakes = self._seen(training, x, x1)
+        fakes += self._seen(training, x2)
+        d, real, fakes = self._compare(real, fakes, labels, training)
         generator_loss = sum(
             self.adversarial_loss.generator_loss(fake.logits, real.logits)
             for fake in fakes
         )
         # L, in pixels and in the discriminator's features
         pixel_error = self._pixel_error(x, parameters)
-        feature_error = _half_square_distance(real.features, fakes[0].features)
+        feature_error = half_square_distance(real.features, fakes[0].features)
         weight = self.feature_weight
         reconstruction = weight * feature_error + (1.0 - weight) * pixel_error
         # The likelihood's own variables follow -log p(x|z), whatever L is of:
@@ -432,21 +422,15 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             real_probability=d.real_probability,
             fake_probability=d.fake_probability,
             elbo=-pixel_error - ops.mean(kl),
-            **self._gates(real, fakes),
+            levels=d.levels,
+            **equilibrium.gates(
+                real.logits, [y.logits for y in fakes], self.equilibrium_margin
+            ),
         )
 
     def _pixel_error(self, x, parameters):
         """-log p(x|z) in the mean over the batch."""
         return -ops.mean(self.likelihood.log_prob(x, parameters))
-
-    def _shown(self, x, x1, x2, training):
-        """What the discriminator sees: x, and both kinds of generated examples."""
-        # x and x1 get the same noise: it is no error of reconstruction.
-        noise = self._noise(x, training)
-        return self._discriminator_examples(x, noise), [
-            self._discriminator_examples(x1, noise),
-            self._discriminator_examples(x2, self._noise(x2, training)),
-        ]
 
     def _decoded_prior(self, inputs, training):
         """As many decoded draws from the prior as there are examples."""
@@ -455,35 +439,11 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         code = self.decoder_inputs(z, inputs)
         return self.likelihood.example(self.decoder(code, training=training))
 
-    def _gates(self, real, fakes):
-        """Who plays, where there is a margin around the equilibrium."""
-        margin = self.equilibrium_margin
-        if margin is None:
-            return {}
-        fake_logits = ops.concatenate([fake.logits for fake in fakes])
-        real_cost = replicas.mean(ops.softplus(-real.logits))
-        fake_cost = replicas.mean(ops.softplus(fake_logits))
-        lower = ops.minimum(real_cost, fake_cost)
-        higher = ops.maximum(real_cost, fake_cost)
-        discriminator = lower >= _EQUILIBRIUM - margin
-        decoder = higher <= _EQUILIBRIUM + margin
-        neither = ops.logical_not(ops.logical_or(discriminator, decoder))
-        return {
-            "discriminator_plays": ops.logical_or(discriminator, neither),
-            "decoder_plays": ops.logical_or(decoder, neither),
-        }
-
     def _discriminator_outputs(self, x, labels=None, training=False):
-        inputs = self.with_labels(x, labels)
+        inputs = network_inputs(x, labels)
         outputs = self._logits_and_features(inputs, training=training)
         return DiscriminatorOutputs(*(ops.cast(y, "float32") for y in outputs))
 
     def endpoints(self) -> dict:
         """Returns those of a VAE, and `discriminate`."""
         return {**super().endpoints(), **self._discriminate_endpoint()}
-
-
-def _half_square_distance(one, other):
-    """`|one - other|^2 / 2` of each example, in the mean over the batch."""
-    square = ops.square(one - other)
-    return 0.5 * ops.mean(ops.sum(square, axis=range(1, len(one.shape))))

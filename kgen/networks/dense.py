@@ -97,10 +97,17 @@ def generator(
     x = inputs.with_labels(inputs.x)
     for units in hidden_units:
         x = Dense(units, activation, kernel_initializer="he_normal")(x)
-    x = layers.Dense(
-        math.prod(input_shape), activation=output_activation, dtype="float32"
-    )(x)
-    return inputs.network(layers.Reshape(input_shape)(x), "generator")
+    # A layer, such as that of a table's rows, is one of the network's own.
+    end = (
+        output_activation
+        if isinstance(output_activation, layers.Layer)
+        else None
+    )
+    activation = None if end else output_activation
+    size = math.prod(input_shape)
+    x = layers.Dense(size, activation=activation, dtype="float32")(x)
+    x = layers.Reshape(input_shape)(x)
+    return inputs.network(end(x) if end else x, "generator")
 
 
 @common.builder

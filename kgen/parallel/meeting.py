@@ -1,7 +1,7 @@
-"""Workers that wait until all are here.
+"""Makes workers wait until all of them have started.
 
-TensorFlow can do that, too; but no Python runs meanwhile, so that Ctrl-C does
-nothing, and nobody is told for whom one waits.
+TensorFlow can do that, too, but no Python code runs meanwhile: Ctrl-C does nothing,
+and users are not told which workers are missing.
 """
 
 import contextlib
@@ -10,23 +10,23 @@ import socket
 import time
 from collections.abc import Callable
 
-_SECONDS = 0.5  # from one look, or attempt to connect, to the next
-_SILENCE = 10.0  # after which the other end is taken for dead
-_GREETING = 1.0  # what a connection may take to say whose it is: others wait
+_SECONDS = 0.5  # between two reports, or two attempts to connect
+_SILENCE = 10.0  # seconds after which the other end counts as dead
+_GREETING = 1.0  # seconds in which a new connection must say whose it is
 
 
 class PortTaken(Exception):
-    """This worker's port can't be listened on; it has the reason."""
+    """This worker can't listen at its port; the message is the reason."""
 
 
 class Mismatch(Exception):
-    """The first worker knows of other workers; it has their addresses."""
+    """The first worker has other addresses of workers, which the message lists."""
 
 
 def meet(
     hosts: list[str], index: int, on_missing: Callable[[list[str]], None]
 ) -> None:
-    """Returns once all workers are here.
+    """Returns once all workers have started.
 
     The first one listens at its address, and tells those who connect who is
     missing. A worker that dies meanwhile, and starts anew, connects again.
@@ -35,8 +35,8 @@ def meet(
         hosts: Addresses `HOST:PORT` of all workers, in one order for all.
         index: The place of this one.
         on_missing: Function that gets the addresses of those that are missing,
-            some times a second; what it raises ends the waiting. The first
-            one's is among them while it can't be reached.
+            called a few times a second; what it raises ends the waiting. The
+            address of the first worker is among them while it can't be reached.
 
     Raises:
         PortTaken: If this worker's port can't be listened on.
@@ -121,7 +121,7 @@ def _is_gone(connection):
 
 
 def _poll_first_worker(hosts, index):
-    """Yields who is missing, as often as the first worker says it.
+    """Yields the missing workers, as often as the first worker reports them.
 
     Ends when the first worker can't be reached, or has closed the connection.
     """

@@ -150,12 +150,12 @@ def gathered(x: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def frees_graphs() -> Iterator[None]:
-    """After it, the graphs that it made can go: some 10 MB of a model.
+    """Lets graphs that are made within it be freed: some 10 MB of a model.
 
-    TensorFlow registers each use of a custom gradient by a name, and with it
-    all of the graph, for ever. `kgen.layers.Dense`, Keras's optimizers and some
-    activations use them. What is made within can be differentiated by a tape
-    within alone.
+    TensorFlow registers the use of a custom gradient by a name, and keeps the whole
+    graph for ever with it. `kgen.layers.Dense`, Keras's optimizers and some
+    activations have custom gradients. What is computed within can only be
+    differentiated by a tape within.
     """
     known = getattr(tf_ops.gradient_registry, "_registry", {})
     before = set(known)
@@ -204,8 +204,8 @@ def values_of(variable: tf.Variable) -> list[np.ndarray]:
 def mean(x: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
     """The mean over the examples of all replicas, to be differentiated.
 
-    A mean that goes into a loss as it is needs none of it: `update` weighs the
-    replicas' losses. It is for what is done with a mean.
+    A mean that is added to a loss does not need it, since `update` weights the losses
+    of the replicas. It is for means from which something else is computed.
 
     Args:
         x: Tensor whose first axis is the batch.
@@ -229,7 +229,8 @@ def normal(
 ) -> Tensor:
     """Draws from N(0, 1): the part of what one device would draw for all.
 
-    So the replicas' draws differ, and don't depend on how many they are.
+    So the draws of the replicas differ, and all of them together do not depend on
+    the number of replicas.
 
     Args:
         shape: That of the replica's part.
@@ -267,7 +268,8 @@ def _part_of_draws(draw, shape, axis):
         is_whole = rows == part.examples
         most = tf.where(is_whole, part.most, tf.maximum(most, rows))
         total = tf.where(is_whole, part.total, count() * most)
-    # As many as one device draws: else the axes before it would get others.
+    # As many numbers as one device draws; with another size of this axis, all axes
+    # before it would get other numbers.
     drawn = draw((*shape[:axis], total, *shape[axis + 1 :]))
     missing = [[0, 0]] * len(shape)
     missing[axis] = [0, count() * most - total]

@@ -29,7 +29,7 @@ _EXAMPLE = (
     """"task": {"type": "worker", "index": 0}}'"""
 )
 
-# Seconds; TensorFlow's start, once all workers are here, takes less.
+# Seconds. Once all workers have started, TensorFlow takes less to connect them.
 _START_TIMEOUT = 60
 _START_NOTICE = (
     "all workers are here, and TensorFlow starts. If one of them dies now, the "
@@ -199,7 +199,7 @@ def _multi_worker_strategy():
             "TensorFlow can't start with the other workers. Start all again. "
             f"({str(error).splitlines()[0]})"
         ) from error
-    # TensorFlow takes it as a notice, and trains on.
+    # TensorFlow's own handler takes SIGTERM as a notice, after which it goes on.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return strategy
 
@@ -208,10 +208,10 @@ def _multi_worker_strategy():
 def end_if_start_hangs(strategy_name: str | None) -> Iterator[None]:
     """Within it, workers start together, or this process ends with status 1.
 
-    Where another worker has died since they met, TensorFlow waits for it, and
-    lets no Python run: neither signal handlers nor other threads. Only a thread
-    of faulthandler's can still end the process, and that can't say why; so what
-    it means is said before. Ctrl-C ends the process without Python, too.
+    If another worker has died since they met, TensorFlow waits for it, and no Python
+    code runs meanwhile, neither signal handlers nor other threads. Only a thread of
+    faulthandler can still end the process. It can't give a reason, so that a notice
+    is printed before. Ctrl-C ends the process without Python, too.
 
     Args:
         strategy_name: As in `check`.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn import metrics
 from sklearn.decomposition import PCA
 
-from kgen.plots.figures import LARGEST, Path, save
+from kgen.plots.figures import LARGEST, Path, class_name, save
 
 _SHARES = (0.9, 0.5, 0.1)  # of a prior, within the lines that are drawn
 
@@ -34,7 +34,7 @@ def confusion(
     size = min(max(5.0, 0.55 * len(classes)), LARGEST)
     figure = Figure(figsize=(size + 1.0, size), layout="constrained")
     axes = figure.subplots()
-    names = [_class_name(label, class_names) for label in classes]
+    names = [class_name(label, class_names) for label in classes]
     metrics.ConfusionMatrixDisplay.from_predictions(
         labels,
         predicted,
@@ -50,12 +50,6 @@ def confusion(
     accuracy = np.mean(labels == predicted)
     axes.set_title(f"{len(labels)} examples, accuracy {accuracy:.3f}")
     save(figure, path)
-
-
-def _class_name(label, class_names):
-    if label < 0:
-        return "(unknown)"
-    return class_names[label] if len(class_names) > label else str(label)
 
 
 def latent(
@@ -149,7 +143,7 @@ def _scatter_by_class(axes, points, labels, class_names):
             *points[labels == label].T,
             s=8,
             alpha=0.75,
-            label=_class_name(label, class_names),
+            label=class_name(label, class_names),
             color=colours(number),
         )
     axes.figure.legend(

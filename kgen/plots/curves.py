@@ -69,7 +69,7 @@ def _loss_names(history):
     for name, values in history.items():
         is_part = name.endswith(("loss", "penalty")) or name in _TITLES
         is_part = is_part and not name.startswith("val_") and name != "loss"
-        # A part that is zero, or equal to the whole, would add nothing.
+        # A panel of a part that is zero, or equal to the loss, would show nothing new.
         if is_part and np.any(values) and values != history["loss"]:
             names.append(name)
     return names

@@ -1,11 +1,14 @@
 """Grids and rows of pictures."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from kgen.plots.figures import LARGEST, Path, inches, save
+from kgen.plots.figures import LARGEST, Path, class_name, inches, save
+
+_NAMED = 20  # classes at most that have lines of their own
 
 
 def is_picture(shape: tuple) -> bool:
@@ -41,14 +44,24 @@ def image_grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     return np.clip(grid, 0.0, 1.0)
 
 
-def samples(images: np.ndarray, path: Path, title: str = "Samples") -> None:
-    """Draws a square grid of pictures.
+def samples(
+    images: np.ndarray,
+    path: Path,
+    title: str = "Samples",
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+) -> None:
+    """Draws a grid of pictures, in rows of one class each if classes are given.
 
     Args:
         images: Array of shape `(n, height, width, 1 or 3)` in [0, 1], or
             points of shape `(n, 2)`.
         path: The PNG file, which is replaced if it exists.
         title: The text above the figure.
+        labels: Integers of shape `(n,)`, the pictures' classes; or None, or of more
+            than 20 classes, for a square grid.
+        class_names: The names of the classes, in the order of their numbers; `()`
+            for the numbers.
     """
     figure = Figure(figsize=(6, 6.3), layout="constrained")
     axes = figure.subplots()
@@ -57,13 +70,42 @@ def samples(images: np.ndarray, path: Path, title: str = "Samples") -> None:
         axes.set(xlabel="first coordinate", ylabel="second coordinate")
         axes.set_aspect("equal")
     else:
-        grid = image_grid(images, math.ceil(math.sqrt(len(images))))
+        columns = math.ceil(math.sqrt(len(images)))
+        middles: dict[int, float] = {}
+        if labels is not None and len(np.unique(labels)) <= _NAMED:
+            images, columns, middles = _by_class(images, labels, columns)
+        grid = image_grid(images, columns)
         pixel = inches(6.0, max(grid.shape)) / max(grid.shape)
         height, width = (pixel * side for side in grid.shape[:2])
-        figure.set_size_inches(max(width, 2.0), height + 0.3)
+        names = [class_name(label, class_names) for label in middles]
+        width += 0.09 * max(map(len, names), default=0)
+        height = max(height, 0.2 * len(names))
+        least = 3.5 if names else 2.0
+        figure.set_size_inches(max(width, least), height + 0.3)
         _show(axes, grid)
+        line = grid.shape[0] / math.ceil(len(images) / columns)
+        axes.set_yticks([line * row for row in middles.values()], names)
+        axes.tick_params(length=0)
     axes.set_title(title)
     save(figure, path)
+
+
+def _by_class(images, labels, columns):
+    """Pictures sorted by class, each class on lines of its own.
+
+    Returns:
+        The pictures, with white ones that end the lines; how many are in a line; and
+        the middle of each class's lines, counted in lines.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    columns = min(max(columns, 8), counts.max())
+    parts, middles, start = [], {}, 0
+    for label, count in zip(classes.tolist(), counts):
+        lines = math.ceil(count / columns)
+        parts.append(_padded(images[labels == label], lines * columns))
+        middles[label] = start + lines / 2
+        start += lines
+    return np.concatenate(parts), columns, middles
 
 
 def pairs(

@@ -18,15 +18,15 @@ _PANELS = 4  # of columns in a row
 _PANEL = 2.9, 2.3  # inches
 _MOST = _PANELS * int(LARGEST / _PANEL[1] - 1)  # columns that are drawn
 _BINS = 25
-_BARS = 8  # of categories in a panel, the others together being one of them
+_BARS = 8  # of categories in a panel; the last one is of all other categories
 _LETTERS = 14  # of a name or a category
 _DAY = 86_400.0  # seconds
 _ROW = 0.26  # inches for a column's bars
-_CELLS = 12  # columns at most whose correlations are written into a map
-_LEAST_DIFFERENCE = 0.2  # of correlations, which has the full colour
+_CELLS = 12  # the most columns with which a map has its correlations as numbers
+_LEAST_DIFFERENCE = 0.2  # the least difference that gets the full colour
 
 
-@checked(real=frames.Frame(), synthetic=frames.Frame(), kinds=frames.Kinds())
+@checked(**frames.TWO_TABLES)
 def marginals(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,

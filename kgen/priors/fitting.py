@@ -81,14 +81,14 @@ def named(identifier: str, owner: str, argument: str = "prior") -> Prior:
 def _fit_mixture(prior, codes, seed):
     from sklearn.mixture import GaussianMixture
 
-    # In double precision, and on the scale of the codes: scikit-learn adds a
-    # number to the variances, which is to be small beside them.
+    # The codes are standardised, in double precision, since scikit-learn adds a
+    # constant to the variances that must be small beside them.
     codes = codes.astype("float64")
     mean, scale = codes.mean(axis=0), _scales(codes)
     mixture = GaussianMixture(
         prior.num_components, max_iter=500, random_state=seed
     ).fit((codes - mean) / scale)
-    # Of (z - mean) / scale it is P what of z is diag(1 / scale) P.
+    # A factor P of the precision of (z - mean) / scale is diag(1 / scale) P for z.
     prior.set_parameters(
         mixture.weights_,
         mean + scale * mixture.means_,
@@ -134,12 +134,12 @@ def _fit_flow(prior, codes, seed):
 
 
 def _scales(codes):
-    """Standard deviations, that of a constant column not quite 0."""
+    """Standard deviations; that of a constant column is a small number, not 0."""
     return np.maximum(codes.std(axis=0), 1e-6)
 
 
-# Keras would number the names of layers, which are saved, by what the process has
-# made before.
+# A fixed name: Keras would append a number, which is saved and depends on the layers
+# that the process has made before.
 _NAME = "fitted_prior"
 FITTED = {
     "gaussian": Named(lambda: MixturePrior(1, "full", name=_NAME)),

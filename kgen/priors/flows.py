@@ -27,8 +27,8 @@ class _Coupling(layers.Layer):
         super().__init__(**kwargs)
         self.mask = mask
         size = len(mask)
-        # Keras gives a layer that it loads its `trainable` as an argument, and the
-        # layers within it learn of it here alone.
+        # When Keras loads a layer, it passes `trainable` as an argument, which the
+        # layers within it must be given, too.
         own = {"dtype": "float32", "trainable": self.trainable}
         self.hidden = layers.Dense(hidden_units, "relu", **own)
         self.nonlinear, self.linear = (

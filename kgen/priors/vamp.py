@@ -99,7 +99,8 @@ class VampPrior(Prior):
                 trainable=False,
                 name="labels",
             )
-        # So that a second training, by another `compile`, goes on from here.
+        # Whether the pseudo-inputs have been set. A second training keeps them, also
+        # after another `compile`.
         self.started = self.add_weight(
             shape=(), initializer="zeros", trainable=False, name="started"
         )

@@ -1,11 +1,8 @@
-"""model.keras: Keras's archive of a model, and how far it was trained."""
+"""A run's model.keras: errors about it in words, and a hash of its weights."""
 
 import hashlib
-import json
 import os
 import tempfile
-import zipfile
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,46 +10,6 @@ import numpy as np
 from kgen import files
 from kgen.errors import InvalidArgument
 from kgen.models import factory
-
-# Beside Keras's own files in the archive.
-_FACTS = "kgen.json"
-
-
-def save(
-    path: str | os.PathLike, model: keras.Model, facts: dict[str, Any]
-) -> None:
-    """Writes the archive, whole or not at all.
-
-    Args:
-        path: The file.
-        model: The model.
-        facts: What the function `facts` will return.
-    """
-    with files.new_file(path) as temporary:
-        model.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_FACTS, json.dumps(facts))
-
-
-def facts(path: str | os.PathLike) -> dict[str, Any]:
-    """Returns the `facts` that `save` was given; `{}` if there are none.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ValueError: If what the file tells can't be understood.
-    """
-    with zipfile.ZipFile(path) as archive:
-        if _FACTS not in archive.namelist():
-            return {}
-        try:
-            content = json.loads(archive.read(_FACTS))
-        except (RecursionError, zipfile.BadZipFile) as error:
-            raise ValueError(str(error)) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{_FACTS} in it is no object")
-    return content
 
 
 def load(path: str | os.PathLike, advice: str) -> keras.Model:
@@ -71,7 +28,7 @@ def load(path: str | os.PathLike, advice: str) -> keras.Model:
             known.
         OSError: If the fault is the system's: a full disk, no permission, ...
     """
-    # Where it can't be read, the system's words are better than Keras's.
+    # If the file can't be opened, the system's message is better than Keras's.
     open(path, "rb").close()
     try:
         return factory.load_model(path)

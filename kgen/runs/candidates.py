@@ -17,8 +17,9 @@ _LISTED = 10  # names of classes in a message
 class Candidate:
     """A run, its model, and the examples of `source` that judge it.
 
-    `trained_on` is the source of its training and `train` the examples: both are
-    None where another source judges it and its own can't be opened any more.
+    `trained_on` is the source that it was trained on, and `train` are the examples of
+    the training. Both are None if it is judged by another source, and its own can't be
+    opened any more.
     """
 
     run: Run

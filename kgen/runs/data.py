@@ -37,16 +37,31 @@ def validation_split(source: Source) -> str | None:
 def held_out_split(source: Source, is_other_source: bool = False) -> str:
     """The split whose examples show what a trained model is worth.
 
-    It is test: validation may have chosen the model.
+    This is the split `test` if there is one, since the model may have been chosen by
+    the validation split.
 
     Args:
         source: The source.
-        is_other_source: Whether it is not the run's own: without splits, it is
-            meant whole.
+        is_other_source: Whether it is not the run's own source. If it has no splits,
+            all of it is used.
     """
     if is_other_source and "all" in source.splits:
         return "all"
     return source.first_of("test", "validation", "train") or source.splits[0]
+
+
+def describe(source: Source) -> dict[str, Any]:
+    """What `config.json` tells of a run's data beside the settings."""
+    return {
+        "examples": describe_examples(source),
+        **describe_classes(source),
+    }
+
+
+def describe_classes(source: Source) -> dict[str, list[str]]:
+    """The names of the classes, where they are known, for `config.json`."""
+    names = list(source.class_names)
+    return {"classes": names} if names else {}
 
 
 def describe_examples(source: Source) -> dict[str, dict[str, Any]]:
@@ -164,7 +179,7 @@ def check_training_data(
                 owner="kgen train",
                 batch_size=0 if name == "train" else None,
             )
-    # That was a batch of each; what is in memory is looked at as a whole.
+    # So far, a batch of each was checked. Of examples in memory, all are.
     for split in ("train", validation_split(source)):
         images = getattr(split and source.examples(split), "images", None)
         if isinstance(images, np.ndarray) and images.dtype != np.uint8:

@@ -13,6 +13,7 @@ import keras
 from kgen import files, locks
 from kgen.data import Source
 from kgen.errors import InvalidArgument, say
+from kgen.models import saving
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
 from kgen.runs.data import describe_change
@@ -89,8 +90,8 @@ class Run:
         """All that `config.json` holds; what is a setting is in `settings`, too.
 
         The rest are the `versions` that trained the run, the `examples` that it
-        was trained on, and settings of newer versions of kgen. It raises what
-        `settings` raises.
+        was trained on, the names of their `classes`, and settings of newer versions
+        of kgen. It raises what `settings` raises.
         """
         return self._read()[1]
 
@@ -106,7 +107,7 @@ class Run:
         self,
         settings: TrainSettings,
         overwrite: bool = False,
-        examples: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
         """Makes the directory and writes the settings.
 
@@ -114,7 +115,7 @@ class Run:
             settings: The settings.
             overwrite: Whether a run that is there may be deleted; other files
                 beside it stay.
-            examples: What `data.describe_examples` tells of the data, or None.
+            facts: What `config.json` is to hold beside the settings, or None.
 
         Raises:
             FileExistsError: If there is a run and `overwrite` is False, or
@@ -134,8 +135,7 @@ class Run:
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
             )
-        facts = {} if examples is None else {"examples": examples}
-        self._write_config({**settings.as_config(), **facts})
+        self._write_config({**settings.as_config(), **(facts or {})})
 
     def _holds_others(self) -> bool:
         """Whether there is more than what a kill left of a first beginning."""
@@ -243,7 +243,7 @@ class Run:
             a part of another one; `{}` where the file does not tell.
         """
         try:
-            return archives.facts(self.model_file)
+            return saving.facts_of(self.model_file)
         except ValueError as error:
             say(
                 f"{self.model_file} does not tell how far it was trained: "
@@ -297,15 +297,22 @@ def new_run(name: str, root: str | os.PathLike = "runs") -> Iterator[Run]:
 
 
 def save_model(
-    run: Run, model: keras.Model, epochs: int, interrupted: bool = False
+    run: Run,
+    model: keras.Model,
+    epochs: int | None = None,
+    interrupted: bool = False,
 ) -> None:
     """Writes `model.keras`, whole, with what `Run.training_progress` gives.
 
     Args:
         run: A `Run`.
         model: Its model.
-        epochs: How many whole ones it was trained for.
+        epochs: How many whole ones it was trained for; None for as many as before,
+            if its training has not gone on.
         interrupted: Whether it saw a part of another one.
     """
     facts = {"epochs": epochs, "interrupted": interrupted}
-    archives.save(run.model_file, model, facts)
+    if epochs is None:
+        facts = {"epochs": run.settings.epochs, "interrupted": False}
+        facts |= run.training_progress()
+    saving.save_with_facts(run.model_file, model, facts)

@@ -3,7 +3,7 @@
 import math
 import pathlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ import kgen
 from kgen import metrics, plots
 from kgen.data import Source
 from kgen.data.examples import AnyExamples, subset
+from kgen.plots.figures import class_name
 from kgen.runs.data import held_out_split
 
 # The most numbers that are held at a time for one picture: 256 MiB of them.
@@ -55,11 +56,16 @@ def draw(
     if hasattr(model, "sample") and model.table is not None:
         draw_rows(directory, model, source, split)
     if hasattr(model, "sample") and plots.is_drawable(shape):
-        count = 36 if plots.is_picture(shape) else 2000
+        count = _sample_count(model)
         labels = model.labels_in_turn(count)
         images = model.sample(count, labels=labels, seed=0)
-        plots.samples(images, directory / "samples.png")
-    else:  # it could, perhaps, before its fitted prior was taken away
+        plots.samples(
+            images,
+            directory / "samples.png",
+            labels=labels,
+            class_names=model.class_names,
+        )
+    else:  # an old picture, of a fitted prior that was removed since
         (directory / "samples.png").unlink(missing_ok=True)
     if hasattr(model, "encode"):
         draw_codes(directory, model, source, split, train)
@@ -67,9 +73,18 @@ def draw(
         labels = model.labels_in_turn(_WAYS)  # a pair is of one class
         between = model.interpolate(_WAYS, _STEPS, labels=labels, seed=0)
         path = directory / "interpolations.png"
-        _draw_ways(between, path, "From one sample to another")
+        title = "From one sample to another"
+        _draw_ways(between, path, title, labels, model.class_names)
     if model.needs_labels and source.examples(split).labels is not None:
         draw_confusion(directory, model, source, split)
+
+
+def _sample_count(model):
+    """How many samples are drawn: of few classes, as many of each."""
+    if not plots.is_picture(model.input_shapes[0]):
+        return 2000
+    classes = model.num_classes if model.conditional else None
+    return 8 * classes if classes in range(1, 21) else 36
 
 
 def draw_rows(
@@ -171,7 +186,9 @@ def draw_interpolations(
         for i in zip(*pairs)
     ]
     between = model.interpolate(*ends, steps=_STEPS)
-    _draw_ways(between, path, "From one picture to another")
+    labels = classes[[pair[0] for pair in pairs]] if model.conditional else None
+    title = "From one picture to another"
+    _draw_ways(between, path, title, labels, model.class_names)
 
 
 def pairs_by_class(classes: np.ndarray) -> list[tuple[int, int]]:
@@ -187,9 +204,18 @@ def pairs_by_class(classes: np.ndarray) -> list[tuple[int, int]]:
     return [pair for _, pair in sorted(pairs, key=lambda item: item[0])]
 
 
-def _draw_ways(between: np.ndarray, path: pathlib.Path, title: str) -> None:
-    rows = {str(number): row for number, row in enumerate(between, 1)}
-    plots.pairs(rows, path, title, columns=len(between[0]))
+def _draw_ways(
+    between: np.ndarray,
+    path: pathlib.Path,
+    title: str,
+    labels: np.ndarray | None,
+    class_names: Sequence[str],
+) -> None:
+    names = [str(number) for number in range(1, len(between) + 1)]
+    if labels is not None:
+        classes = [class_name(label, class_names) for label in labels]
+        names = [" ".join(pair) for pair in zip(names, classes)]
+    plots.pairs(dict(zip(names, between)), path, title, columns=len(between[0]))
 
 
 def draw_attributes(
@@ -203,7 +229,7 @@ def draw_attributes(
     examples = subset(examples, most)
     y = examples.labels
     if model.conditional or y is None:
-        return  # a conditional model's labels say the class, not its codes
+        return  # in a conditional model, labels and not codes tell the class
     x, classes = _all(examples.batches(batch_size=256)), np.unique(y)
     rows = {}
     for label, next_label in list(zip(classes, classes[1:]))[:_WAYS]:

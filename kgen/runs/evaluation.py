@@ -21,8 +21,9 @@ from kgen.runs.candidates import check_classes, open_candidates
 from kgen.runs.data import checked_batches
 from kgen.runs.directory import Run, new_run
 from kgen.runs.drawings import draw
+from kgen.runs.held_out import HeldOut
 from kgen.runs.introduction import parameters_of
-from kgen.runs.report import pictures, write
+from kgen.runs.report import pictures, words, write
 
 _RESULT, _REPORT = "metrics.json", "report.html"
 # Only distances by Inception's features may have these names.
@@ -256,8 +257,9 @@ def _evaluation(candidate, evidence, settings, folder, report):
     )
     report("Drawing")
     draw(folder, model, source, run.history(), candidate.train, candidate.split)
+    nearest = []
     if hasattr(model, "sample") and evidence.train is not None:
-        _draw_nearest(evidence, folder / "nearest.png")
+        nearest = _draw_nearest(candidate, evidence, folder / "nearest.png")
     extractor = evidence.extractor if evidence.has_drawn else None
     titles = _BY_INCEPTION if extractor and extractor.is_inception else {}
     return {
@@ -286,7 +288,8 @@ def _evaluation(candidate, evidence, settings, folder, report):
             evaluation.METRICS[name].title: reason
             for name, reason in left_out.items()
         },
-        "pictures": pictures(folder),
+        "nearest": nearest,
+        "pictures": pictures(folder, nearest=words.nearest(nearest)),
     }
 
 
@@ -314,7 +317,8 @@ def _about(candidate):
 def _unmark_likelihoods(evaluations, models):
     """Removes `better` from likelihoods that can't be compared.
 
-    One is of bits, another a density, or only one is of binarized pixels.
+    These are probabilities of bits beside densities, or likelihoods of binarized
+    pixels beside those of grey ones.
     """
     for name in _LIKELIHOODS:
         likelihood_metrics, kinds = [], set()
@@ -330,18 +334,37 @@ def _unmark_likelihoods(evaluations, models):
                 metric["better"] = None
 
 
-def _draw_nearest(evidence, path):
-    """Draws the samples that are nearest to training examples, above these."""
+def _draw_nearest(candidate, evidence, path):
+    """Draws the samples that are nearest to training examples, above these.
+
+    Returns:
+        A dictionary for each of these examples, from the left: its place among the
+        training examples, its `distance` from the sample, and its `class` and its
+        `file` where they are known.
+    """
     if not plots.is_picture(evidence.model.input_shapes[0]):
-        return
+        return []
     samples = evidence.first_samples
     index, distances = evidence.nearest
     chosen = np.argsort(distances[: len(samples)])[:_NEAREST]
     wanted, place = np.unique(index[chosen], return_inverse=True)
-    nearest = evidence.train.select(wanted).batches(batch_size=_NEAREST)
+    # A stream is read once.
+    train = evidence.train
+    examples = getattr(train, "read", train.select)(wanted)
+    nearest = examples.batches(batch_size=_NEAREST)
     nearest = np.concatenate(list(nearest.as_numpy_iterator()))
     rows = {"sample": samples[chosen], "training example": nearest[place]}
     plots.pairs(rows, path, "Samples and the nearest training examples")
+    columns = HeldOut(examples, None, candidate.trained_on.class_names).columns
+    names = {"label": "class", "file": "file"}
+    return [
+        {
+            "example": int(wanted[at]),
+            "distance": float(distances[number]),
+            **{names[k]: str(values[at]) for k, values in columns.items()},
+        }
+        for number, at in zip(chosen, place)
+    ]
 
 
 def _plain(value):

@@ -224,7 +224,7 @@ def _metrics(run, model):
             f"export ({type(error).__name__}: {error})."
         )
         return None
-    # The run may have gone on since it was judged.
+    # The run may have been trained further since it was evaluated.
     return metrics if weights == fingerprint(model) else None
 
 

@@ -71,7 +71,7 @@ def fit_and_save(
         source: Its data.
         prior: As in `CodeSampler.fit_prior`.
     """
-    settings, progress = run.settings, run.training_progress()
+    settings = run.settings
     train = source.examples("train").batches(
         labels=model.conditional,
         batch_size=256,
@@ -81,9 +81,4 @@ def fit_and_save(
     model.fit_prior(train, prior, seed=settings.seed)
     # First the settings: with them, `kgen train --resume` makes the same model.
     run.extend(settings.epochs, fit_prior=prior)
-    save_model(
-        run,
-        model,
-        progress.get("epochs", settings.epochs),
-        progress.get("interrupted", False),
-    )
+    save_model(run, model)

@@ -8,14 +8,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kgen import files, locks, plots
-from kgen.data.examples import AnyExamples, subset
-from kgen.errors import InvalidArgument
-from kgen.runs.data import checked_batches, held_out_split
+from kgen.errors import InvalidArgument, say, unknown_name
 from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
+from kgen.runs.held_out import held_out
 
 # A threshold of outliers is the quantile of so many held-out examples at most.
 _QUANTILE = 0.99
@@ -29,34 +27,41 @@ class Result:
     Args:
         arrays: By their names in a `.npz` file.
         title: Of a picture with a row for each array; None for a picture of
-            one array alone.
+            `images`, by their `labels` if there are any.
         summary: A few words about it.
+        rows: A DataFrame for files of tables; None for a column an array.
     """
 
-    arrays: dict[str, Any]
+    arrays: dict[str, Any] = dataclasses.field(default_factory=dict)
     title: str | None = None
     summary: str = ""
-
-    @property
-    def frame(self) -> Any:
-        """The result as a DataFrame: rows of a table, or a column an array."""
-        import pandas as pd
-
-        rows = self.arrays.get("rows")
-        return pd.DataFrame(self.arrays) if rows is None else rows
+    rows: Any = None
 
     def write(self, file: pathlib.Path) -> None:
         """Writes the arrays as `.npz`, `.csv` or `.parquet`, or draws them."""
         if file.suffix in (".csv", ".parquet"):
-            write_rows(self.frame, file)
+            import pandas as pd
+
+            rows = pd.DataFrame(self.arrays) if self.rows is None else self.rows
+            write_rows(rows, file)
         elif file.suffix == ".npz":
             with files.new_file(file) as temporary:
                 np.savez(temporary, **self.arrays)
         elif self.title:
             plots.pairs(self.arrays, file, self.title)
         else:
-            (images,) = self.arrays.values()
-            plots.samples(images, file)
+            labels, names = map(self.arrays.get, ("labels", "class_names"))
+            plots.samples(
+                self.arrays["images"],
+                file,
+                labels=labels,
+                class_names=() if names is None else names,
+            )
+
+
+def _names(class_names):
+    """`class_names` as an array that NumPy's files can hold, if there are any."""
+    return {"class_names": np.array(class_names)} if len(class_names) else {}
 
 
 def write(
@@ -96,7 +101,7 @@ def write(
         )
     run.sweep_if_free()
     if method in _OF_ROWS:
-        endings = [x for x in endings if _fits(x, model.table)]
+        endings = [x for x in endings if _fits(x, model.table, method)]
     shape = model.input_shapes[0]
     can_draw = plots.is_drawable if method == "sample" else plots.is_picture
     drawable = can_draw(shape)
@@ -119,38 +124,6 @@ def write(
     return file, result.summary
 
 
-def held_out(
-    run: Run,
-    model: keras.Model,
-    data: str | None = None,
-    num: int | None = None,
-    any_range: bool = False,
-    **options: Any,
-) -> tuple[AnyExamples, tf.data.Dataset]:
-    """The examples that a run is judged by, and the same as checked batches.
-
-    Args:
-        run: The run.
-        model: Its model.
-        data: Another source than the run's own, or None.
-        num: How many examples are drawn from all; None for all.
-        any_range: Whether values may lie outside the model's support.
-        **options: Others of `checked_batches`.
-
-    Raises:
-        InvalidArgument: If the model can't take the data.
-    """
-    source = run.settings.source(data, any_range, model.table)
-    if not data:
-        run.tell_changed_data(source)
-    examples = source.examples(held_out_split(source, bool(data)))
-    if num and num < len(examples):
-        examples = subset(examples, num)
-    return examples, checked_batches(
-        model, examples, any_range=any_range, **options
-    )
-
-
 def write_rows(rows: Any, file: pathlib.Path) -> None:
     """Writes a DataFrame as a CSV or Parquet file, whole or not at all."""
     with files.new_file(file) as temporary:
@@ -165,37 +138,68 @@ def sample(
     model: keras.Model,
     num: int,
     seed: int,
-    label: int | None,
+    label: str | None,
     conditions: tuple[tuple[str, Any], ...] = (),
 ) -> Result:
     """New examples; of all classes in turn where no label is given.
 
     A table's classes are as frequent as in training.
     """
+    number = None if label is None else _number_of(label, model)
     if model.table is not None:
         rows = model.sample(
             num,
-            labels=label,
+            labels=number,
             seed=seed,
             conditions=model.table.typed(dict(conditions)),
         )
-        return Result({"rows": rows}, summary=f"{len(rows)} rows")
+        return Result(rows=rows, summary=f"{len(rows)} rows")
     if conditions:
         raise InvalidArgument(
             f"--where: the model of {run.path} is of no table. Leave it out."
         )
-    labels = model.labels_in_turn(num) if label is None else label
-    return Result({"images": model.sample(num, labels=labels, seed=seed)})
+    labels = model.labels_in_turn(num) if number is None else number
+    arrays = {"images": model.sample(num, labels=labels, seed=seed)}
+    if labels is not None:
+        arrays["labels"] = model.labels_for(num, labels, "sample")
+        arrays |= _names(model.class_names)
+    return Result(arrays)
+
+
+def _number_of(label: str, model: keras.Model) -> int:
+    """The number of a class that a user has typed by its name or its number.
+
+    Raises:
+        InvalidArgument: If there is no such class; the nearest name is offered.
+    """
+    names = list(model.class_names)
+    if label not in names:
+        try:
+            return int(label)
+        except ValueError:
+            pass
+        if not names:
+            raise InvalidArgument(
+                f"--label {label}: the names of the classes are not known. Pass the "
+                "number of a class, from 0."
+            )
+        raise unknown_name("--label", "kgen sample", names, label)
+    number = names.index(label)
+    if label.isdecimal() and int(label) != number:
+        say(
+            f"--label {label} is the class of this name, with the number {number}."
+        )
+    return number
 
 
 def reconstruct(
     run: Run, model: keras.Model, data: str | None, num: int
 ) -> Result:
     """`num` test examples, and their reconstructions."""
-    _, dataset = held_out(run, model, data, num, batch_size=num)
+    dataset = held_out(run, model, data, num, batch_size=num).dataset
     inputs, originals = model.unpack(next(iter(dataset)))
     if model.table is not None:
-        return Result({"rows": _reconstructed_rows(model, inputs, originals)})
+        return Result(rows=_reconstructed_rows(model, inputs, originals))
     arrays = {
         "original": originals.numpy(),
         "reconstruction": model.reconstruct(dataset),
@@ -228,10 +232,10 @@ def impute(
     """Rows of a table without their gaps."""
     rows = model.table.read(data)
     filled = model.impute(rows, num_samples, draw, seed)
-    gaps = int(rows[list(filled.columns)].isna().to_numpy().sum())
+    columns = {c.name: c.known(rows[c.name]) for c in model.table.encoded}
+    gaps = sum(int(known.isna().sum()) for known in columns.values())
     return Result(
-        {"rows": filled},
-        summary=f"{gaps} gaps in {len(filled)} rows are filled",
+        rows=filled, summary=f"{gaps} gaps in {len(filled)} rows are filled"
     )
 
 
@@ -243,9 +247,8 @@ def denoise(
     Those of `data` are noisy already; the run's own are corrupted as in
     training.
     """
-    _, dataset = held_out(run, model, data, num, any_range=True)
     parts, position = [], 0
-    for batch in dataset:
+    for batch in held_out(run, model, data, num, any_range=True).dataset:
         inputs, x = model.unpack(batch)
         if data:
             rows = {"noisy": x.numpy(), "denoised": model(inputs).numpy()}
@@ -264,37 +267,41 @@ def denoise(
 
 
 def encode(run: Run, model: keras.Model, data: str | None) -> Result:
-    """Codes of the test examples, and their labels where they have any."""
-    examples, dataset = held_out(
-        run, model, data, any_range=model.encodes_any_range
-    )
+    """Codes of the test examples, with their labels and files if they have any."""
+    held = held_out(run, model, data, any_range=model.encodes_any_range)
     if hasattr(model, "posterior"):
-        arrays = dict(zip(("mean", "log_var"), model.posterior(dataset)))
+        codes = model.posterior(held.dataset)
+        arrays = dict(zip(("mean", "log_var"), codes))
         if model.posterior_flow is not None:
-            arrays["z"] = model.encode(dataset)
+            arrays["z"] = model.encode(held.dataset)
     else:
-        arrays = {"z": model.encode(dataset)}
+        arrays = {"z": model.encode(held.dataset)}
     count, size = next(iter(arrays.values())).shape
-    arrays |= _labels_of(examples)
-    return Result(arrays, summary=f"{count} codes of size {size}")
+    return Result(
+        {**arrays, **held.facts}, summary=f"{count} codes of size {size}"
+    )
 
 
 def classify(run: Run, model: keras.Model, data: str | None) -> Result:
     """log P(y|x) and log p(x) of the test examples, in nats, and the classes."""
     from scipy.special import log_softmax, logsumexp
 
-    examples, dataset = held_out(run, model, data, labels=False)
-    joint = model.log_joint(dataset)
+    held = held_out(run, model, data, labels=False)
+    joint = model.log_joint(held.dataset)
+    names = model.class_names or tuple(map(str, range(joint.shape[1])))
+    rows = _classified_rows(names, joint)
     if model.table is not None:
-        rows = _classified_rows(model.table.class_names, joint)
-        return Result({"rows": rows}, summary=f"{len(joint)} rows")
+        return Result(rows=rows, summary=f"{len(joint)} rows")
+    for place, (name, values) in enumerate(held.columns.items()):
+        rows.insert(place, name, values)
     arrays = {
         "log_probabilities": log_softmax(joint, axis=1),
         "log_prob": logsumexp(joint, axis=1),
         "predicted": joint.argmax(axis=1),
-        **_labels_of(examples),
+        **held.facts,
+        **_names(model.class_names),
     }
-    return Result(arrays, summary=f"{len(joint)} examples")
+    return Result(arrays, summary=f"{len(joint)} examples", rows=rows)
 
 
 def detect(
@@ -307,44 +314,40 @@ def detect(
 ) -> Result:
     """Scores of the examples of `data`, and which of them are outliers."""
     labels = model.conditional and not model.needs_labels
-    _, dataset = held_out(run, model, data, labels=labels)
+    held = held_out(run, model, data, labels=labels)
     if save_threshold:
         with locks.directory(run.path):
             model = run.model()  # as it is now
             threshold = _set_threshold(
                 run, model, labels, quantile, num_samples
             )
-            progress = run.training_progress()
-            save_model(
-                run,
-                model,
-                progress.get("epochs", run.settings.epochs),
-                progress.get("interrupted", False),
-            )
+            save_model(run, model)
     else:
         threshold = _set_threshold(run, model, labels, quantile, num_samples)
-    scores = model.outlier_score(dataset, **model.threshold_options)
+    scores = model.outlier_score(held.dataset, **model.threshold_options)
     found = scores > model.threshold
+    files = {k: v for k, v in held.columns.items() if k == "file"}
     return Result(
-        {"outlier_score": scores, "is_outlier": found},
+        {**files, "outlier_score": scores, "is_outlier": found},
         summary=f"{found.sum()} of {len(found)} examples are outliers, with scores "
         f"above {model.threshold:.6g} nats, {threshold}",
     )
 
 
 def _set_threshold(run, model, labels, quantile, num_samples):
-    """Fits a threshold if there is none, or another one is asked for.
+    """Fits a threshold if the model has none, or another one is asked for.
 
     Returns:
-        Where it comes from, in words.
+        Where the threshold comes from, in words.
     """
     options = {} if num_samples is None else {"num_samples": num_samples}
     if model.threshold is not None and quantile is None and not options:
         return "the model's threshold"
     quantile = _QUANTILE if quantile is None else quantile
-    examples, dataset = held_out(run, model, num=_HELD_OUT, labels=labels)
-    model.fit_threshold(dataset, quantile, **options)
-    return f"the {quantile:g} quantile of {len(examples)} examples of the run"
+    held = held_out(run, model, num=_HELD_OUT, labels=labels)
+    model.fit_threshold(held.dataset, quantile, **options)
+    count = len(held.examples)
+    return f"the {quantile:g} quantile of {count} examples of the run"
 
 
 def _classified_rows(class_names, joint):
@@ -358,11 +361,6 @@ def _classified_rows(class_names, joint):
     rows.insert(0, "predicted", names[joint.argmax(axis=1)])
     rows.insert(1, "log_prob", logsumexp(joint, axis=1))
     return rows
-
-
-def _labels_of(examples: AnyExamples) -> dict[str, np.ndarray]:
-    labels = examples.read_labels()
-    return {} if labels is None else {"labels": labels}
 
 
 _FUNCTIONS: dict[str, Callable[..., Result]] = {
@@ -381,6 +379,8 @@ _ENDINGS_OF_ROWS = (".csv", ".parquet")
 _NEEDED = {"detect": "outlier_score"}
 
 
-def _fits(ending, table):
+def _fits(ending, table, method):
     """Whether examples of a model with or without a table go into such a file."""
+    if table is None and method == "classify":  # one row for each, of any data
+        return True
     return (ending in _ENDINGS_OF_ROWS) == (table is not None)

@@ -1,17 +1,48 @@
 """What the files of runs, evaluations and exports tell, without TensorFlow."""
 
+import datetime
 import json
+import math
 import os
 import pathlib
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from kgen import files
+from kgen import files, registry
 from kgen.errors import InvalidArgument
 from kgen.runs.history_file import DamagedHistory, read_history
 
 _CONFIG, _HISTORY = "config.json", "history.csv"
-_METRICS, _REPORT, _CARD = "metrics.json", "report.html", "model.json"
-HEAD = ("RUN", "MODEL", "DATA", "EPOCHS", "LOSS", "VALIDATION")
+_METRICS, _CARD = "metrics.json", "model.json"
+REPORT = "report.html"
+HEAD = ("RUN", "MODEL", "DATA", "EPOCHS", "BEST", "EVALUATED", "WHEN")
+# The figures of an evaluation that stand in the list of all runs: the first two.
+_TOLD = (
+    "accuracy",
+    "log_likelihood",
+    "elbo",
+    "frechet_distance",
+    "column_shapes",
+    "denoised_psnr",
+    "psnr",
+    "mse",
+)
+
+
+class Section(NamedTuple):
+    """A part of what there is to tell: a table, or a text.
+
+    Args:
+        title: The line above it.
+        rows: The rows of the table, as texts.
+        head: The names of its columns, or `()`.
+        text: The text in the place of a table.
+    """
+
+    title: str
+    rows: Sequence[tuple[str, ...]]
+    head: tuple[str, ...] = ()
+    text: str = ""
 
 
 def rows(root: str | os.PathLike) -> list[tuple[str, ...]]:
@@ -22,8 +53,9 @@ def rows(root: str | os.PathLike) -> list[tuple[str, ...]]:
 
     Returns:
         List of tuples of texts, as many as `HEAD` has: the run's path, its model,
-        its data, the epochs that it has seen and those that it is to see, and the
-        last loss in training and in validation.
+        its data, the epochs that it has seen and those that it is to see, its best
+        epoch by the figure that compares such models, what `kgen evaluate` has
+        found, and when it was last trained.
     """
     found = pathlib.Path(root).glob(f"*/{_CONFIG}")
     by_time = sorted(found, key=lambda file: (file.stat().st_mtime, str(file)))
@@ -35,43 +67,102 @@ def _row(path):
         config = files.read_json(path / _CONFIG)
         model, data, wanted = (config[k] for k in ("model", "data", "epochs"))
     except (ValueError, TypeError, KeyError):
-        return (str(path), "damaged config.json", "", "", "", "")
-    logs = _last_logs(path)
-    losses = (logs.get(name) for name in ("loss", "val_loss"))
+        return (str(path), "damaged config.json", *[""] * (len(HEAD) - 2))
+    history = _history(path)
     return (
         str(path),
         str(model),
         pathlib.Path(str(data)).name,
-        f"{_epochs(logs)}/{wanted}",
-        *("" if loss is None else f"{loss:.5g}" for loss in losses),
+        f"{_epochs(history)}/{wanted}",
+        _best(str(model), history),
+        _evaluated(path),
+        _when(path),
     )
 
 
-def describe(path: str | os.PathLike) -> str:
+def _history(path):
+    """A run's logs by name; `{}` without any."""
+    try:
+        return read_history(path / _HISTORY)
+    except (OSError, DamagedHistory):
+        return {}
+
+
+def _epochs(history):
+    """How many epochs there are, by the number of the last one."""
+    return int(history["epoch"][-1]) + 1 if history else 0
+
+
+def _best(model, history):
+    """A run's best epoch, such as `val_elbo 38.02 (93)`; `""` if none is known.
+
+    It is by the figure that compares trainings of such a model, where that is
+    logged: a GAN's losses tell nothing of its quality.
+    """
+    entry = registry.MODELS.get(model)
+    figures = entry.figures if entry else {"val_loss": "lower", "loss": "lower"}
+    names = (name for name, better in figures.items() if better)
+    name = next((name for name in names if name in history), "")
+    values = [
+        (value, epoch)
+        for value, epoch in zip(history.get(name, ()), history.get("epoch", ()))
+        if not math.isnan(value)
+    ]
+    if not values:
+        return ""
+    value, epoch = (max if figures[name] == "higher" else min)(
+        values, key=lambda pair: pair[0]
+    )
+    return f"{name} {value:.4g} ({epoch + 1:.0f})"
+
+
+def _evaluated(path):
+    """Two of the figures that `kgen evaluate` has found; `""` without any."""
+    try:
+        (entry,) = files.read_json(path / _METRICS)
+        metrics = entry["metrics"]
+        told = [metrics[name] for name in _TOLD if name in metrics][:2]
+        return ", ".join(f"{m['title']} {m['value']:.4g}" for m in told)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return ""
+
+
+def _when(path):
+    """When a run was last trained, in local time."""
+    names = (_CONFIG, _HISTORY, "model.keras")
+    times = [(path / n).stat().st_mtime for n in names if (path / n).exists()]
+    return f"{datetime.datetime.fromtimestamp(max(times)):%Y-%m-%d %H:%M}"
+
+
+def describe(path: str | os.PathLike) -> list[Section]:
     """Tells about a run, an evaluation or an exported model.
 
     Args:
         path: Its directory; of an export, that of a version.
 
     Returns:
-        Text of several lines.
+        One `Section` or more.
 
     Raises:
         InvalidArgument: If there is none of these, or a file is damaged.
     """
     path = pathlib.Path(path)
-    parts = [
-        function(path)
+    sections = [
+        section
         for name, function in _PARTS.items()
         if (path / name).is_file()
+        for section in function(path)
     ]
-    if not parts:
+    if not sections:
         raise InvalidArgument(
             f"{path} holds no run, no evaluation and no export. Expected a "
             "directory that `kgen train`, `kgen evaluate` or `kgen export` made, "
             "such as runs/vae-1 or saved_models/vae/1."
         )
-    return "\n\n".join(parts)
+    pictures = [(str(file),) for file in sorted(path.glob("*.png"))]
+    sections += [Section("Pictures", pictures)] if pictures else []
+    page = path / REPORT
+    return sections + [Section("Report", [(str(page),)])] * page.is_file()
 
 
 def _run(path):
@@ -80,34 +171,45 @@ def _run(path):
         raise InvalidArgument(
             f"{path / _CONFIG} is not what `kgen train` wrote."
         )
-    lines = [f"{name}: {_value(value)}" for name, value in config.items()]
-    logs = _last_logs(path)
-    if logs:
-        lines += ["", f"After {_epochs(logs)} epochs:"]
-        lines += [
-            f"{name}: {value:.5g}"
-            for name, value in logs.items()
-            if name != "epoch"
-        ]
-    return "\n".join(lines)
+    shown = ((k, _value(k, v)) for k, v in config.items())
+    yield Section(f"The run {path}", [pair for pair in shown if pair[1]])
+    history = _history(path)
+    logs = {name: f"{values[-1]:.5g}" for name, values in history.items()}
+    names = [n for n in logs if n != "epoch" and not n.startswith("val_")]
+    title = f"After {_epochs(history)} epochs, {_when(path)}"
+    best = _best(str(config.get("model")), history)
+    title += f", the best with {best}" if best else ""
+    figures = [(n, logs[n], logs.get(f"val_{n}", "")) for n in names]
+    if figures:
+        yield Section(title, figures, ("FIGURE", "TRAINING", "VALIDATION"))
 
 
 def _evaluation(path):
-    from kgen.runs import report  # which needs NumPy
+    from kgen.runs.report import ranking, table  # which need NumPy
 
     file = path / _METRICS
     try:
-        table = report.table(_read(file))
+        evaluations = _read(file)
+        text = table(evaluations)
+        found = ranking.rows(evaluations)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InvalidArgument(
             f"{file} is not what `kgen evaluate` wrote: {error}. Evaluate again."
         ) from error
-    page = path / _REPORT
-    return f"{table}\n\nThe report is {page}" if page.is_file() else table
+    title = "The evaluation"
+    if len(evaluations) > 1:  # of which the best figures are marked
+        yield Section(title, [], text=text)
+        return
+    metrics = [
+        (row.title, cell.value, cell.error, row.floor, row.unit)
+        for row in found
+        if (cell := row.cells[0])
+    ]
+    yield Section(title, metrics, ("METRIC", "VALUE", "ERROR", "FLOOR", "UNIT"))
 
 
 def _card(path):
-    return json.dumps(_read(path / _CARD), indent=2)
+    yield Section("", [], text=json.dumps(_read(path / _CARD), indent=2))
 
 
 _PARTS = {_CONFIG: _run, _METRICS: _evaluation, _CARD: _card}
@@ -120,19 +222,15 @@ def _read(file: pathlib.Path) -> Any:
         raise InvalidArgument(f"{file} can't be read: {error}.") from error
 
 
-def _last_logs(path):
-    """The logs of a run's last epoch by name; `{}` without any."""
-    try:
-        history = read_history(path / _HISTORY)
-    except (OSError, DamagedHistory):
-        return {}
-    return {name: values[-1] for name, values in history.items()}
-
-
-def _epochs(logs):
-    """How many epochs there are, by the number of the last one."""
-    return int(logs.get("epoch", -1)) + 1
-
-
-def _value(value):
+def _value(name, value):
+    """A setting as it is shown; `""` for one that is not set."""
+    if value is None or value is False or value in ({}, []):
+        return ""
+    if name == "classes" and isinstance(value, list):
+        return f"{len(value)}: {', '.join(map(str, value))}"
+    if name == "examples" and isinstance(value, dict):
+        counts = {k: v for k, v in value.items() if isinstance(v, dict)}
+        value = {k: v.get("examples") for k, v in counts.items()}
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_value('', v)}" for k, v in value.items())
     return value if isinstance(value, str) else json.dumps(value)

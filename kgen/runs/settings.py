@@ -206,7 +206,7 @@ class TrainSettings:
             any_range,
             self.background,
             table,
-            # New rows may be without a class, and each of them is judged.
+            # New rows may have no class, and there must be a result for each row.
             every_row=data is not None and table is not None,
             **({} if table else of_table),
         )
@@ -247,7 +247,8 @@ class TrainSettings:
         text = self.checkpoint_every
         if text and Interval.of(text).within_epochs:
             if asked.strategy or new.get("on_nan", self.on_nan) != "stop":
-                # These go without; where it was given, `train` says so.
+                # Such trainings have no checkpoints within epochs. If the option was
+                # typed, `train` refuses it.
                 new = {"checkpoint_every": None, **new}
         new |= {"strategy": asked.strategy, "devices": asked.devices}
         return dataclasses.replace(self, **new)

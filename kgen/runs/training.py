@@ -4,43 +4,32 @@ import contextlib
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kgen import interrupts, locks, plots, registry
-from kgen.callbacks import (
-    Diverged,
-    EpochOrder,
-    GANWatch,
-    Guard,
-    KLWarmUp,
-    SampleProgress,
-    VAEWatch,
-)
+from kgen import interrupts, locks
+from kgen.callbacks import Diverged
 from kgen.data import Source
-from kgen.errors import InvalidArgument, say
+from kgen.errors import InvalidArgument
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
 from kgen.runs import fit_prior, progress
-from kgen.runs.checkpoints import Interval
+from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
 from kgen.runs.data import (
     check_training_data,
+    describe,
     describe_change,
-    describe_examples,
+    describe_classes,
     validation_split,
 )
 from kgen.runs.directory import Run, save_model
 from kgen.runs.disk import DirectoryCheck, explain_disk_errors
-from kgen.runs.drawings import draw, first_examples
+from kgen.runs.drawings import draw
 from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
-
-# How many real examples the samples are compared with while training.
-_COMPARED = 256
 
 
 def train(
@@ -81,9 +70,7 @@ def train(
         OSError: If the disk is full, or another fault of the system's ends it.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    used = strategies.describe(strategy)
-    if used != {"strategy": settings.strategy, "devices": settings.devices}:
-        settings = dataclasses.replace(settings, **used)
+    settings = dataclasses.replace(settings, **strategies.describe(strategy))
     has_workers = settings.strategy == "multi_worker"
     if typed_names is not None and (resume or has_workers):
         settings, resume = _agree(run, settings, typed_names, resume, strategy)
@@ -104,9 +91,9 @@ def train(
             model, settings.fit_prior, count, "kgen train --fit-prior"
         )
     check_training_data(model, source, datasets, is_chief)
-    callbacks = _callbacks(run, settings, model, datasets["train"], is_chief)
+    callbacks = callbacks_of(run, settings, model, datasets["train"], is_chief)
     screen = progress.Screen(report if is_chief else None, verbose)
-    _set_checkpoints(run, settings, model)
+    set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
         epochs_done = strategies.by_chief(
             strategy,
@@ -118,33 +105,23 @@ def train(
             _share_state(run, model, strategy)
         if is_chief:
             screen.say(introduce(run, settings, source, model, epochs_done))
-            callbacks = [
-                DirectoryCheck(run),
-                *callbacks,
-                *_show_and_keep(run, settings, screen),
-            ]
-        try:
-            if epochs_done < settings.epochs:
-                stack.enter_context(screen.shown())
-                with interrupts.deferred() as run.checkpoints.interrupt:
-                    _fit(
-                        model,
-                        callbacks,
-                        datasets,
-                        epochs_done,
-                        settings.epochs,
-                        screen.keras_verbose,
-                    )
-        except (KeyboardInterrupt, Diverged) as error:
-            if is_chief:
-                _save_unfinished(run, model, callbacks)
-                if isinstance(error, Diverged):
-                    raise InvalidArgument(
-                        _diverged_message(run, settings, error)
-                    ) from error
-            raise
-        # A worker may have died by now: what comes after the last checkpoint
-        # must not need another one, as reading sums over workers would.
+            callbacks = with_records(run, callbacks, settings, screen)
+        if epochs_done < settings.epochs:
+            stack.enter_context(screen.shown())
+            with (
+                _saves_if_ended(run, model, settings, callbacks, is_chief),
+                interrupts.deferred() as run.checkpoints.interrupt,
+            ):
+                _fit(
+                    model,
+                    callbacks,
+                    datasets,
+                    epochs_done,
+                    settings.epochs,
+                    screen.keras_verbose,
+                )
+        # Another worker may have died by now. What follows the last checkpoint must
+        # not need it, as reading variables that are summed over workers would.
         finished = model
 
         def end():
@@ -216,10 +193,12 @@ def build(
     """
     settings.check_options()
     spec = dataset.element_spec
-    num_classes = None
+    num_classes = class_names = None
     if settings.conditional:
         spec = spec[0]
         num_classes = source.num_classes
+        if source.table is None:  # which has its target's names
+            class_names = source.class_names or None
     try:
         return factory.compiled_model(
             settings.model,
@@ -228,6 +207,7 @@ def build(
             network=settings.network,
             latent_dim=settings.latent_dim,
             num_classes=num_classes,
+            class_names=class_names,
             seed=settings.seed,
             **settings.options,
         )
@@ -238,90 +218,6 @@ def build(
             raise
         text = " ".join(f"{k}={v}" for k, v in settings.options.items())
         raise InvalidArgument(f"--set {text}: {error}") from error
-
-
-def _callbacks(
-    run: Run,
-    settings: TrainSettings,
-    model: keras.Model,
-    dataset: tf.data.Dataset,
-    is_chief: bool,
-) -> list[keras.callbacks.Callback]:
-    """The callbacks that say how the run is trained, and show it."""
-    report = say if is_chief else lambda text: None
-    callbacks = [EpochOrder(dataset), Guard(settings.on_nan, report=report)]
-    if settings.kl_warmup:
-        if not hasattr(model, "sampling"):
-            raise InvalidArgument(
-                f"--kl-warmup: the loss of {settings.model} has no KL term. "
-                "Leave the option out."
-            )
-        callbacks.append(KLWarmUp(settings.kl_warmup))
-    if not is_chief:
-        return callbacks
-    if hasattr(model, "adversarial_loss"):
-        _, x = first_examples(model, dataset, _COMPARED)
-        callbacks.append(GANWatch(x, report=say))
-    elif hasattr(model, "posterior"):
-        inputs, x = first_examples(model, dataset, _COMPARED)
-        labels = np.asarray(inputs[1]) if model.conditional else None
-        callbacks.append(VAEWatch(x, labels, report=say))
-    if hasattr(model, "sample") and plots.is_drawable(model.input_shapes[0]):
-        callbacks.append(
-            SampleProgress(run.path / "progress", run.path / "progress.png")
-        )
-    return callbacks
-
-
-def _show_and_keep(
-    run: Run, settings: TrainSettings, screen: progress.Screen
-) -> list[keras.callbacks.Callback]:
-    """The callbacks that show the epochs, and those that keep them."""
-    figures = registry.MODELS[settings.model].figures
-    return [
-        *screen.callbacks(figures, run.history()),
-        run.history_file,
-        keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
-        run.checkpoints,
-    ]
-
-
-def _set_checkpoints(
-    run: Run, settings: TrainSettings, model: keras.Model
-) -> None:
-    """Sets when checkpoints are kept; raises if that can't be."""
-    obstacle = _obstacle_within_epochs(settings, model)
-    text = settings.checkpoint_every
-    interval = Interval.of(text) if text else None
-    if interval and interval.within_epochs and obstacle:
-        raise InvalidArgument(
-            f"--checkpoint-every {obstacle} Pass a number of epochs, such as 1e."
-        )
-    run.checkpoints.interval = interval
-    run.checkpoints.can_resume_within_epochs = obstacle is None
-
-
-def _obstacle_within_epochs(
-    settings: TrainSettings, model: keras.Model
-) -> str | None:
-    """Why a training can't go on from within an epoch; None if it can."""
-    if settings.on_nan != "stop":
-        return (
-            f"can't be used with --on-nan {settings.on_nan}: a "
-            "training that goes on within an epoch would no longer know the "
-            "state that the epoch began with, nor the steps left out before."
-        )
-    if model.needs_labels:
-        return (
-            f"can't be used within epochs: {settings.model} counts over an "
-            "epoch, which no checkpoint holds."
-        )
-    if settings.strategy:
-        return (
-            "can't be used within epochs of several devices: their sums are not "
-            "kept."
-        )
-    return None
 
 
 def _begin(
@@ -341,10 +237,10 @@ def _begin(
     if resume:
         _check_same_data(run, source)
     else:
-        run.create(settings, overwrite, describe_examples(source))
+        run.create(settings, overwrite, describe(source))
     stack.enter_context(explain_disk_errors(run, settings.model))
     run.sweep()
-    return _resume(run, model, settings) if resume else 0
+    return _resume(run, model, settings, source) if resume else 0
 
 
 def _check_same_data(run: Run, source: Source) -> None:
@@ -358,7 +254,9 @@ def _check_same_data(run: Run, source: Source) -> None:
         )
 
 
-def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
+def _resume(
+    run: Run, model: keras.Model, settings: TrainSettings, source: Source
+) -> int:
     """Brings `model` to the run's last checkpoint; returns its whole epochs."""
     done, wanted = run.checkpoints.restore(model), settings.epochs
     least, more = done, ""
@@ -371,7 +269,9 @@ def _resume(run: Run, model: keras.Model, settings: TrainSettings) -> int:
         )
     by = ("strategy", "devices", "checkpoint_every", "on_nan")
     changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
-    run.extend(wanted, **{name: getattr(settings, name) for name in changed})
+    changes = {name: getattr(settings, name) for name in changed}
+    # A folder may have been renamed, and earlier versions kept no names.
+    run.extend(wanted, **changes, **describe_classes(source))
     run.history_file.trim(done)
     return done
 
@@ -411,17 +311,29 @@ def _fit(
     )
 
 
-def _save_unfinished(
+@contextlib.contextmanager
+def _saves_if_ended(
     run: Run,
     model: keras.Model,
+    settings: TrainSettings,
     callbacks: list[keras.callbacks.Callback],
-) -> None:
-    """Saves a model whose training ended before its last epoch did."""
-    with interrupts.ignored():
-        for callback in callbacks:
-            if isinstance(callback, DirectoryCheck):
-                callback.check()
-        save_model(run, model, run.checkpoints.epochs, interrupted=True)
+    is_chief: bool,
+) -> Iterator[None]:
+    """Within it, the chief saves a model whose training ends before its time."""
+    try:
+        yield
+    except (KeyboardInterrupt, Diverged) as error:
+        if not is_chief:
+            raise
+        with interrupts.ignored():
+            for callback in callbacks:
+                if isinstance(callback, DirectoryCheck):
+                    callback.check()
+            save_model(run, model, run.checkpoints.epochs, interrupted=True)
+        if isinstance(error, Diverged):
+            message = _diverged_message(run, settings, error)
+            raise InvalidArgument(message) from error
+        raise
 
 
 def _diverged_message(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -19,10 +20,18 @@ from kgen.models import checks, create_model
 from kgen.params import Constraint, Instance, Integer, Optional
 
 FLOATS = [np.float64, np.float32]
-# Rows that every processor takes together in a product of matrices.
+# Every processor takes a multiple of so many rows together in a product of matrices.
 _ROWS = 64
-# Rows for each step of counting, whose result does not depend on it.
+# Rows in each step of counting. The result does not depend on this number.
 COUNTED_AT_ONCE = 4096
+# The arguments that all estimators have.
+TRAINING: dict[str, Constraint] = {
+    "epochs": Integer(),
+    "batch_size": Integer(),
+    "options": Optional(
+        Instance(dict, "a dictionary of arguments of `create_model`")
+    ),
+}
 
 
 class Estimator(BaseEstimator):
@@ -30,13 +39,7 @@ class Estimator(BaseEstimator):
 
     _model: str
     # As scikit-learn demands, arguments are checked by `fit`.
-    _constraints: ClassVar[dict[str, Constraint]] = {
-        "epochs": Integer(),
-        "batch_size": Integer(),
-        "options": Optional(
-            Instance(dict, "a dictionary of arguments of `create_model`")
-        ),
-    }
+    _constraints: ClassVar[dict[str, Constraint]] = TRAINING
 
     def __init__(
         self,
@@ -66,11 +69,15 @@ class Estimator(BaseEstimator):
     def _fit_model(self, X, y=None):
         """Trains a new model; y holds classes from 0, or -1 where unknown."""
         owner = type(self).__name__
-        self._check_arguments(owner)
+        check_arguments(self, "network", "num_classes", "input_shape")
         seed = new_seed(check_random_state(self.random_state))
         with np.errstate(over="ignore"):  # which is found by the check
             X = X.astype("float32")
-        with seeded(seed):
+        advice = (
+            "Standardise the features, or lower the learning rate, such as "
+            'optimizer="adam:0.0001".'
+        )
+        with seeded(seed), in_words(owner, advice):
             model = create_model(
                 self._model,
                 input_shape=X.shape[1:],
@@ -80,30 +87,9 @@ class Estimator(BaseEstimator):
             )
             # All rows: of a dataset, the model looks at the first batch.
             checks.check_data(model, X, y, "X", f"{owner}.fit")
-            try:
-                self._train(model, X, y, seed)
-            except Diverged as error:
-                raise InvalidArgument(
-                    f"The training of `{owner}` diverged. {error.fault} "
-                    "Standardise the features, or lower the learning rate, such "
-                    'as optimizer="adam:0.0001".'
-                ) from error
+            self._train(model, X, y, seed)
         self.model_ = model
         return self
-
-    def _check_arguments(self, owner):
-        for name, constraint in self._constraints.items():
-            constraint.check(name, owner, getattr(self, name))
-        given = {"input_shape", "network", "num_classes"}
-        given.update(self.get_params(deep=False))
-        if given.intersection(self.options or ()):
-            raise invalid(
-                "options",
-                owner,
-                "a dictionary of arguments of `create_model`, without network, "
-                "num_classes and the estimator's own",
-                self.options,
-            )
 
     def _new_optimizer(self):
         if isinstance(self.optimizer, keras.optimizers.Optimizer):
@@ -142,23 +128,67 @@ class Estimator(BaseEstimator):
         rows = pipeline.batches(
             X, y, batch_size=self.batch_size, shuffle=True, seed=seed
         )
-        # One pass for Keras: on small tables its epochs cost more than steps.
-        model.fit(
-            rows.repeat(self.epochs),
-            callbacks=[Guard("stop")],
-            verbose=self.verbose,
-        )
+        in_one_pass(model, rows, self.epochs, self.verbose)
 
     def _validated(self, X):
         check_is_fitted(self)
         return validate_data(self, X, dtype=FLOATS, reset=False)
 
 
-def filled(X: np.ndarray) -> np.ndarray:
-    """Rows as float32, with rows of zeros behind them.
+def check_arguments(estimator: BaseEstimator, *given: str) -> None:
+    """Raises unless an estimator's arguments are as `_constraints` has them.
 
-    In a product of matrices, the last rows are rounded in another way than the others
-    if they do not fill a processor's registers.
+    Args:
+        estimator: The estimator.
+        *given: What it gives to `create_model` itself, beside its arguments:
+            `options` must have none of it.
+    """
+    owner = type(estimator).__name__
+    for name, constraint in estimator._constraints.items():
+        constraint.check(name, owner, getattr(estimator, name))
+    others = {*given, *estimator.get_params(deep=False)}
+    if others.intersection(estimator.options or ()):
+        raise invalid(
+            "options",
+            owner,
+            f"a dictionary of arguments of `create_model`, without {', '.join(given)} "
+            "and the estimator's own",
+            estimator.options,
+        )
+
+
+@contextlib.contextmanager
+def in_words(owner: str, advice: str) -> Iterator[None]:
+    """Says what to do where a training diverges."""
+    try:
+        yield
+    except Diverged as error:
+        raise InvalidArgument(
+            f"The training of `{owner}` diverged. {error.fault} {advice}"
+        ) from error
+
+
+def in_one_pass(
+    model: keras.Model, rows: tf.data.Dataset, epochs: int, verbose: int
+) -> None:
+    """Trains, and raises `Diverged` if a number is no longer finite.
+
+    For Keras it is one pass: on small tables its epochs cost more than steps.
+
+    Args:
+        model: The model, compiled.
+        rows: Batches of an epoch.
+        epochs: How many epochs.
+        verbose: 1 shows a progress bar.
+    """
+    model.fit(rows.repeat(epochs), callbacks=[Guard("stop")], verbose=verbose)
+
+
+def filled(X: np.ndarray) -> np.ndarray:
+    """Rows as float32, followed by rows of zeros up to a multiple of 64.
+
+    Otherwise the last rows of a product of matrices may be rounded in another way
+    than the others, since they do not fill a processor's registers.
     """
     return np.pad(X.astype("float32"), ((0, -len(X) % _ROWS), (0, 0)))
 

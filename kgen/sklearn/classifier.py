@@ -147,7 +147,7 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
         weight = self.discriminative_weight
         counted = model.density.closed_form and not weight
         size = COUNTED_AT_ONCE if counted else self.batch_size
-        # To count again changes something only for what has no label.
+        # Without unlabelled rows, a second pass would count the same.
         epochs = 1 if counted and y.min() >= 0 else self.epochs
         model.compile(
             self._new_optimizer(),
@@ -200,5 +200,5 @@ class GenerativeClassifier(ClassifierMixin, Estimator):
     def _call_model(self, method, X):
         X = self._validated(X)
         values = getattr(self.model_, method)(X)
-        # No more digits than there are: a VAE's are float32.
+        # In the precision of the density: that of a VAE is float32.
         return values.astype(self.model_.density.compute_dtype)

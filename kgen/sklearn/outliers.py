@@ -37,15 +37,17 @@ class _Scorer(Constraint):
 class OutlierDetector(OutlierMixin, Estimator):
     """Outliers, by the scores of a kgen model: rows that it finds unlike the others.
 
-    The rows that it is fitted to may have outliers among them. Features of different
-    scales should be standardised first, in a `Pipeline`.
+    The rows that it is fitted to may have outliers among them. For a model with
+    networks, features of different scales should be standardised first, in a
+    `Pipeline`.
 
     Args:
-        model: `"vae"` (-ELBO), `"vaegan"`, `"autoencoder"` or
-            `"denoising_autoencoder"` (the error of reconstruction); or a density in
-            closed form (-log p(x)): `"full"` (one Gaussian), `"low_rank:8"`
+        model: A density in closed form (-log p(x)): `"full"` (the default, one
+            Gaussian: of some hundred rows, networks find no more), `"low_rank:8"`
             (probabilistic PCA of that rank), `"naive_gaussian"` or
-            `"naive_bernoulli"`.
+            `"naive_bernoulli"`; or `"vae"` (-ELBO), `"vaegan"`, `"autoencoder"` or
+            `"denoising_autoencoder"` (the error of reconstruction), for many rows
+            that no Gaussian describes.
         contamination: Number from 0 to 0.5: the share of the rows of `fit` that
             `predict` is to find.
         latent_dim: Size of the codes of a model with networks.
@@ -79,7 +81,7 @@ class OutlierDetector(OutlierMixin, Estimator):
 
     def __init__(
         self,
-        model: str = "vae",
+        model: str = "full",
         *,
         contamination: float = 0.1,
         latent_dim: int = 2,

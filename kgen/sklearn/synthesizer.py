@@ -10,20 +10,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from kgen import optimizers
-from kgen.callbacks import Diverged, Guard
 from kgen.data import Table, pipeline
-from kgen.errors import InvalidArgument, invalid
 from kgen.models import create_model
-from kgen.params import (
-    Constraint,
-    Instance,
-    Integer,
-    Number,
-    Optional,
-    Options,
-)
+from kgen.params import Constraint, Integer, Number, Options
 from kgen.priors import fitting
-from kgen.sklearn.base import new_seed, seeded
+from kgen.sklearn.base import (
+    TRAINING,
+    check_arguments,
+    in_one_pass,
+    in_words,
+    new_seed,
+    seeded,
+)
 from kgen.tables.numbers import NUMBERS
 
 # Rows for each component of a mixture, at least.
@@ -49,15 +47,15 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         latent_dim: Size of the codes.
         hidden_units: Widths of the encoder's hidden layers; the decoder has them in
             reverse.
-        kl_weight: Weight of the KL term. With less than 1, codes keep more of a row;
-            that they are no longer distributed as N(0, I) is what the mixture is
-            for.
+        kl_weight: Weight of the KL term. With less than 1, codes keep more of a row,
+            and are not distributed as N(0, I) any more; rows are sampled from the
+            mixture that is fitted to them.
         prior: The density that is fitted to the codes, as in `VAE.fit_prior`; a
             mixture has one component for 10 rows at most. None to sample from
             N(0, I).
         learning_rate: That of Adam at the first step; it falls to 0 by a cosine.
-        epochs: How often all rows are gone through, or more often for few rows: until
-            there were `min_steps` steps.
+        epochs: How often all rows are gone through; for few rows more often, until
+            there have been `min_steps` steps.
         min_steps: The least number of steps.
         batch_size: Rows for each step.
         options: Dictionary of further arguments of `kgen.create_model`.
@@ -80,12 +78,8 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         "numbers": Options(NUMBERS),
         "kl_weight": Number(),
         "learning_rate": Number(1e-8),
-        "epochs": Integer(),
         "min_steps": Integer(0),
-        "batch_size": Integer(),
-        "options": Optional(
-            Instance(dict, "a dictionary of arguments of `create_model`")
-        ),
+        **TRAINING,
     }
 
     def __init__(
@@ -133,10 +127,8 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
             InvalidArgument: If the table or an argument can't be used.
         """
         owner = type(self).__name__
-        for name, constraint in self._constraints.items():
-            constraint.check(name, owner, getattr(self, name))
+        check_arguments(self, "table")
         seed = new_seed(check_random_state(self.random_state))
-        self._check_options(owner)
         table = Table.infer(X, self.kinds, self.target, self.numbers, seed=seed)
         rows = table.read(X)
         if self.target is not None:
@@ -144,7 +136,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         prior = self._prior_for(len(rows), owner)
         x = table.encode(rows, owner)
         labels = None if self.target is None else table.labels_of(rows, owner)
-        with seeded(seed):
+        with seeded(seed), in_words(owner, "Lower `learning_rate`."):
             model = create_model(
                 "vae",
                 table=table,
@@ -154,13 +146,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
                 seed=seed,
                 **(self.options or {}),
             )
-            try:
-                self._train(model, x, labels, seed)
-            except Diverged as error:
-                raise InvalidArgument(
-                    f"The training of `{owner}` diverged. {error.fault} Lower "
-                    "`learning_rate`."
-                ) from error
+            self._train(model, x, labels, seed)
             if prior is not None:
                 given = x if labels is None else [x, labels]
                 model.fit_prior(given, prior, seed=seed)
@@ -168,17 +154,6 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         self.feature_names_in_ = np.array(list(rows.columns), "O")
         self.n_features_in_ = len(self.feature_names_in_)
         return self
-
-    def _check_options(self, owner):
-        given = {"table", *self.get_params(deep=False)}
-        if given.intersection(self.options or ()):
-            raise invalid(
-                "options",
-                owner,
-                "a dictionary of arguments of `create_model`, without the "
-                "estimator's own",
-                self.options,
-            )
 
     def _prior_for(self, count, owner):
         """The density to fit to the codes: of few rows, a smaller mixture."""
@@ -201,10 +176,7 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
             self.learning_rate, steps * epochs
         )
         model.compile(optimizers.Adam(rate))
-        # One pass for Keras: on small tables its epochs cost more than steps.
-        model.fit(
-            rows.repeat(epochs), callbacks=[Guard("stop")], verbose=self.verbose
-        )
+        in_one_pass(model, rows, epochs, self.verbose)
 
     def sample(
         self,

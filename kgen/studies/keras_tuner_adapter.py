@@ -23,7 +23,7 @@ from kgen import files
 from kgen.hypermodels import HyperModel, finite
 from kgen.studies import records
 
-# How often a trial is begun whose process dies each time.
+# How often a trial is begun if its process dies each time.
 ATTEMPTS = 3
 # The ratio of successive numbers of epochs in Hyperband.
 FACTOR = 3
@@ -133,9 +133,9 @@ class ResumableOracle(keras_tuner.Oracle):
     def _save_trial(self, trial):
         path = self._folder_of(trial) / "trial.json"
         if not path.exists():
-            # A kill may come between the writing of two files. The oracle's is
-            # written first and has the new trial, too, so that a resume finds the
-            # trial and the place in the random stream after it, or neither.
+            # The process may be killed between the writing of two files. The file of
+            # the oracle is written first, and has the new trial, too. So a resume
+            # finds both the trial and the state of the random stream, or neither.
             self._newest_trial = trial.get_state()
             self.save()
         files.write_json(path, trial.get_state())

@@ -10,8 +10,8 @@ from kgen.losses import likelihoods
 from kgen.models.adversarial import Adversarial
 from kgen.models.base import GenerativeModel
 
-# The options that change what a log or metric means, by its name: a study that
-# searches one of them can't be judged by it.
+# The options that change the meaning of a log or metric, by its name. A study that
+# searches one of these options can't be judged by it.
 _PARTS = {"corruption", "density", "divergence", "free_bits"} | {
     "importance_samples",
     "kl_weight",

@@ -21,9 +21,9 @@ from kgen.studies.study_file import Settings, read_settings
 class Data:
     """What a study trains on, and the part that judges its trials.
 
-    The test split stays unseen, for the last judgement: trials are judged by
-    the validation split, or else by a fifth of the training examples, always
-    the same one, drawn from all over them.
+    Trials are judged by the validation split, or if there is none by a fifth of the
+    training examples, which is drawn at random and always the same. The test split is
+    not used, so that it can judge the best settings in the end.
 
     Args:
         source: As in `kgen.data.load`.

@@ -19,9 +19,9 @@ _FAILED.update(clip_on=False, zorder=4)
 _BEST = {"s": 150, "color": "tab:orange", "marker": "*", "linewidths": 0.6}
 _BEST.update(edgecolors="black", zorder=5)
 _LONGEST = 14  # characters of a value
-_STRETCH = 4  # an axis goes so much further than from the best to the median
-_WIDE = 20  # best to third quartile: from there on, a log axis
-_UNUSED = -0.2  # height of what a trial leaves out, in parallel coordinates
+_STRETCH = 4  # an axis is so many times the distance from best to median value
+_WIDE = 20  # the axis is logarithmic if the third quartile is so many times the best
+_UNUSED = -0.2  # height, in parallel coordinates, of what a trial lacks
 
 
 class _Scale:
@@ -383,7 +383,7 @@ def _name_axes(axes, trials):
 
 
 def _turned(is_turned, degrees):
-    """How the texts of ticks stand that may have too little room."""
+    """Options that turn the texts of ticks where there is too little room."""
     return {
         "rotation": degrees if is_turned else 0,
         "ha": "right" if is_turned else "center",

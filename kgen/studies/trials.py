@@ -151,8 +151,8 @@ class Trainer(ResumableTuner):
             except Exception as error:
                 if files.error_number(error) in files.ADVICE:
                     raise  # a full disk is not the trial's fault
-                # Users of a study can't choose a Guard, which the whole message
-                # of `Diverged` advises.
+                # Only the fault, since the message of `Diverged` also advises to
+                # choose a Guard, which users of a study can't do.
                 what = error.fault if isinstance(error, Diverged) else error
                 reason = f"{type(error).__name__}: {what}"
                 record["reason"] = one_line(reason)[:_LONGEST]
@@ -202,7 +202,7 @@ class Trainer(ResumableTuner):
         if "tuner/epochs" in values:
             with files.new_file(folder / f"last-{seed}.keras") as temporary:
                 model.save(temporary)
-        # The record has what the saved model gives once it is loaded.
+        # The figure in the record is that of the model as it was saved.
         value = self._judge.figure(load_model(keep.path), size)
         return {"seed": seed, "value": value, "epochs": keep.epochs}
 

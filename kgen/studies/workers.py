@@ -67,9 +67,9 @@ def run(
             for number in range(1, count + 1)
         ]
         while (status := _wait(chief, 0.2)) is None:
-            # Not `any`: each worker that has died is started again.
+            # A sum and not `any`: the call also restarts a worker that has died.
             if not sum(worker.is_running() for worker in workers):
-                break  # all that they have handed in is on the disk
+                break  # all of their results are on the disk
         if status:
             raise _lost(f"The chief {_end(status)}")
         lost = [worker.lost for worker in workers if worker.lost]
@@ -130,8 +130,8 @@ class _Worker:
         self._deaths = 1 + (self._deaths if ended == self._ended else 0)
         self._ended = ended
         what = f"{self._name} {_end(status)}"
-        # After ATTEMPTS deaths the chief gives the trial up; one more is the
-        # worker's own fault.
+        # After ATTEMPTS deaths the chief gives up the trial. One more death must have
+        # another reason than the trial.
         if self._deaths > ATTEMPTS:
             self.lost = (
                 f"{what}, {self._deaths} times in a row; see {self._log}"

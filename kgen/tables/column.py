@@ -1,6 +1,7 @@
 """One column of a table: its kind, and its values as pandas has them."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +35,8 @@ class Column:
         ordered: Whether they are ordered.
         parses_text: Whether text in a column of numbers is read as numbers, and is
             missing where it is none.
+        counts: How many rows had each value of a column of categories or truth
+            values, in the order of its encoding.
     """
 
     name: str
@@ -47,6 +50,16 @@ class Column:
     categories: tuple | None = None
     ordered: bool = False
     parses_text: bool = False
+    counts: tuple[int, ...] = ()
+
+    @property
+    def log_unseen(self) -> float:
+        """What a category that training never had adds to log p of a row.
+
+        It counts as a category of one row more than there were; 0 where there can
+        be none.
+        """
+        return -math.log1p(sum(self.counts)) if self.kind == "category" else 0.0
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -79,6 +92,15 @@ class Column:
         except ValueError:
             return value
 
+    def known(self, series: "pd.Series") -> "pd.Series":
+        """A column of a DataFrame; text that is no number is missing, if asked for."""
+        import pandas as pd
+
+        if not self.parses_text or pd.api.types.is_numeric_dtype(series.dtype):
+            return series
+        numbers = forms.numbers(series, force=True)
+        return pd.Series(numbers, series.index, name=series.name)
+
     def values_of(self, series: "pd.Series", owner: str) -> np.ndarray:
         """The values as `Encoding.encode` takes them; gaps are NaN or "".
 
@@ -90,7 +112,7 @@ class Column:
             InvalidArgument: If a value is of another kind than the column's.
         """
         if isinstance(self.encoding, Constant) and self.encoding.value is None:
-            # Nothing is known of it, whatever is in it now.
+            # In training it had gaps alone, so that any value counts as missing.
             empty = "" if self.encoding.is_text else np.nan
             return np.full(len(series), empty, object if empty == "" else float)
         if self.encoding.is_text:
@@ -148,7 +170,7 @@ class Column:
         if not name.startswith(("int", "uint")):
             return values
         low, high = np.iinfo(name).min, np.iinfo(name).max
-        # float64 rounds the largest int64 up, out of its range.
+        # As float64, the largest int64 would be rounded up, which is out of range.
         high = np.nextafter(float(high), 0.0) if high > 2**53 else float(high)
         return np.clip(values, float(low), high)
 
@@ -166,8 +188,9 @@ class Column:
         """Builds the column that `get_config` described."""
         config = dict(config)
         encoding = keras.saving.deserialize_keras_object(config.pop("encoding"))
-        if config.get("categories") is not None:
-            config["categories"] = tuple(config["categories"])
+        for name in ("categories", "counts"):
+            if config.get(name) is not None:
+                config[name] = tuple(config[name])
         return cls(encoding=encoding, **config)
 
 

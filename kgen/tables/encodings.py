@@ -2,8 +2,8 @@
 
 An encoding turns a column into a few numbers of a row, its *parts*. All are plain
 functions of tensors without state, so that an exported model can hold them.
-Numbers come in and go out as float64; text as strings. What is unknown, a gap or a
-category that training never saw, has zeros; `known` tells which values are not.
+Numbers come in and go out as float64; text as strings. A gap has zeros, and `known`
+tells which values are none. A category that training never saw has zeros, too.
 """
 
 import dataclasses
@@ -164,9 +164,9 @@ class Categories(Encoding):
 
     Args:
         values: The categories; the most frequent ones, if there were many.
-        rare: What stands for all others in rows that are drawn, the most frequent
-            of these; None where `values` are all that there are. In that case,
-            others are unknown.
+        rare: The most frequent of all other categories, by which these are replaced
+            in rows that are drawn; None if there were no others in training. Then
+            any other category is unknown, and has zeros.
     """
 
     is_text: ClassVar[bool] = True
@@ -179,9 +179,7 @@ class Categories(Encoding):
         return (Part(CATEGORY, len(self.values) + (self.rare is not None)),)
 
     def known(self, values: Tensor) -> Tensor:
-        if self.rare is not None:
-            return values != ""
-        return tf.reduce_any(self._matches(values), axis=1)
+        return values != ""
 
     def encode(self, values: Tensor) -> Tensor:
         matches = self._matches(values)
@@ -192,7 +190,8 @@ class Categories(Encoding):
 
     def decode(self, numbers: Tensor) -> Tensor:
         names = [*self.values, *([] if self.rare is None else [self.rare])]
-        return tf.gather(tf.constant(names), tf.argmax(numbers, axis=1))
+        value = tf.gather(tf.constant(names), tf.argmax(numbers, axis=1))
+        return tf.where(tf.reduce_any(numbers != 0.0, axis=1), value, "")
 
     def _matches(self, values):
         return tf.equal(values[:, None], tf.constant(self.values)[None])

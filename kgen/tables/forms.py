@@ -71,7 +71,7 @@ def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(object)
     found = pd.to_numeric(series, errors="coerce" if force else "raise")
-    values = found.to_numpy("float64", na_value=np.nan)
+    values = found.astype("Float64").to_numpy("float64", na_value=np.nan)
     infinite = np.isinf(values)
     if infinite.any():
         raise ValueError(f"infinity in row {int(infinite.argmax())}")
@@ -87,6 +87,7 @@ def seconds(series: "pd.Series") -> np.ndarray:
     found = times(series)
     if found.dt.tz is not None:
         found = found.dt.tz_convert("UTC").dt.tz_localize(None)
+    # Microseconds are what all of pandas' units of time have in common.
     whole = found.to_numpy("datetime64[us]")
     return np.where(np.isnat(whole), np.nan, whole.astype("int64") / 1e6)
 

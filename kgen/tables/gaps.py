@@ -1,13 +1,12 @@
 """Which columns of a table's rows are missing together."""
 
 import collections
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:  # slow to import
-    import pandas as pd
+import tensorflow as tf
+from tensorflow import Tensor
 
 # Names of columns that are missing in a row, and the share of such rows.
 Pattern = tuple[tuple[str, ...], float]
@@ -29,11 +28,11 @@ class Gaps:
         self._keys = np.empty(0)
         self._missing: np.ndarray | None = None
 
-    def update(self, frame: "pd.DataFrame") -> None:
-        """Takes the next rows."""
-        self._names = list(frame.columns)
-        keys = np.concatenate([self._keys, self._rng.random(len(frame))])
-        missing = frame.isna().to_numpy()
+    def update(self, found: Mapping[str, np.ndarray]) -> None:
+        """Takes the next rows: which values of each column are missing."""
+        self._names = list(found)
+        missing = np.array(list(found.values()), bool).T
+        keys = np.concatenate([self._keys, self._rng.random(len(missing))])
         if self._missing is not None:
             missing = np.concatenate([self._missing, missing])
         chosen = np.argsort(keys)[:_ROWS]
@@ -47,28 +46,26 @@ class Gaps:
         return [(k, n / len(rows)) for k, n in counts.most_common()]
 
 
-def added(
-    rows: "pd.DataFrame", patterns: Sequence[Pattern], seed: int
-) -> "pd.DataFrame":
-    """Rows with as many gaps, and in the same columns together, as the patterns.
+def drawn(
+    patterns: Sequence[Pattern], names: Sequence[str], count: Any, seed: Any
+) -> Tensor:
+    """Which columns are missing in rows, as frequent and together as in patterns.
 
-    Which rows they are in is drawn, independently of their values.
+    Which rows they are is drawn, independently of their values.
 
     Args:
-        rows: DataFrame.
-        patterns: As `Gaps.patterns` returns them.
+        patterns: As `Gaps.patterns` returns them, at least one.
+        names: The columns' names.
+        count: How many rows.
         seed: Integer.
+
+    Returns:
+        Booleans of shape `(count, len(names))`.
     """
-    if not any(names for names, _ in patterns):
-        return rows
-    shares = np.array([share for _, share in patterns])
+    missing = np.array([[n in some for n in names] for some, _ in patterns])
+    edges = np.cumsum([share for _, share in patterns])
     # Another stream than those of codes and classes by the same seed.
-    rng = np.random.default_rng([seed, 1])
-    drawn = rng.choice(len(shares), size=len(rows), p=shares / shares.sum())
-    rows = rows.copy()
-    for name in rows.columns:
-        of_column = [name in names for names, _ in patterns]
-        missing = np.array(of_column)[drawn]
-        if missing.any():
-            rows.loc[missing, name] = None
-    return rows
+    key = tf.random.fold_in(tf.stack([seed, 0]), 2)
+    uniform = tf.random.stateless_uniform([count], key, dtype="float64")
+    place = tf.searchsorted(edges[:-1] / edges[-1], uniform, side="right")
+    return tf.gather(missing, place)

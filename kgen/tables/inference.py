@@ -21,6 +21,7 @@ def inferred(
     numbers: str,
     max_categories: int,
     seed: int,
+    training: np.ndarray | None,
 ) -> dict[str, Any]:
     """The arguments of the `Table` of a source.
 
@@ -31,6 +32,7 @@ def inferred(
         numbers: Name out of `kgen.tables.numbers.NUMBERS`.
         max_categories: The most of a column.
         seed: Integer.
+        training: Truth values, or None for all rows.
 
     Raises:
         InvalidArgument: If the source can't be read, or a name is unknown.
@@ -48,18 +50,22 @@ def inferred(
                 name: Summary(name, kinds.get(name), rng)
                 for name in frame.columns
             }
-        for name, summary in summaries.items():
-            summary.update(frame[name])
-        # Rows without a class are left out of training.
-        others = frame.drop(columns=target) if target else frame
-        gaps_of_rows.update(others)
+        part = np.ones(len(frame), bool)
+        if training is not None:
+            part, training = training[: len(frame)], training[len(frame) :]
+        missing = {
+            name: summary.update(frame[name], part)[part]
+            for name, summary in summaries.items()
+        }
+        # Gaps of the target do not count: such rows are left out of training.
+        gaps_of_rows.update({n: x for n, x in missing.items() if n != target})
     columns = {
         name: column_of(summary, numbers, max_categories)
         for name, summary in summaries.items()
     }
     shares = ()
     if target:
-        shares = _class_shares(columns[target], summaries[target])
+        shares = _class_shares(columns[target])
     return {
         "columns": list(columns.values()),
         "target": target,
@@ -80,7 +86,7 @@ def _check_names(kinds, target, found):
         raise invalid("kinds", "Table.infer", expected, kinds[target])
 
 
-def _class_shares(column, summary):
+def _class_shares(column):
     """The shares of the target's classes, or an error where it has none."""
     encoding = column.encoding
     if not isinstance(encoding, Categories) or encoding.rare is not None:
@@ -91,5 +97,5 @@ def _class_shares(column, summary):
             "max_categories",
             column.name,
         )
-    total = sum(summary.counts.values())
-    return tuple(summary.counts[name] / total for name in encoding.values)
+    total = sum(column.counts)
+    return tuple(count / total for count in column.counts)

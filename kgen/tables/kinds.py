@@ -18,10 +18,10 @@ from kgen.tables.encodings import (
 from kgen.tables.numbers import NUMBERS
 from kgen.tables.summaries import Summary
 
-# Whole numbers of at most so many different values are encoded one by one.
+# Whole numbers with at most so many different values get a category for each value.
 _LEVELS = 20
-# Text that differs in more than this share of the rows, and in more than so many
-# rows, names the rows.
+# Text is an identifier of rows if more than this share of the rows, and more than so
+# many of them, have different texts.
 _ID_SHARE, _ID_ROWS = 0.9, 100
 # Units of time, in seconds: days, hours, minutes, seconds; or else microseconds.
 _UNITS = (86400.0, 3600.0, 60.0, 1.0)
@@ -71,7 +71,19 @@ def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
     if kind == "id":
         return column
     encoding = _encoding_of(summary, column, numbers, max_categories)
-    return dataclasses.replace(column, encoding=encoding)
+    counts = _counts_of(summary, encoding)
+    return dataclasses.replace(column, encoding=encoding, counts=counts)
+
+
+def _counts_of(summary, encoding):
+    """How many rows had each value of a column of categories or truth values."""
+    if isinstance(encoding, Boolean):
+        return tuple(summary.counts[value] for value in (0.0, 1.0))
+    if not isinstance(encoding, Categories):
+        return ()
+    kept = [summary.counts[value] for value in encoding.values]
+    others = [summary.known - sum(kept)] if encoding.rare is not None else []
+    return (*kept, *others)
 
 
 def _kind_of(summary):
@@ -150,6 +162,8 @@ def _encoding_of(summary, column, numbers, max_categories):
     if summary.form == forms.TEXT:
         return _categories_of(summary, max_categories)
     values = summary.values() / column.unit
+    if not len(values):  # none of the training rows has one
+        return Constant()
     low, high = values.min(), values.max()
     if column.kind == "count":
         if low < 0 or summary.decimals:

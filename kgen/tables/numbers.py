@@ -17,8 +17,8 @@ from kgen.tables.encodings import (
     registered,
 )
 
-# Points of a distribution function that are kept of a column, besides values that
-# are more frequent than one in so many.
+# How many points of a column's distribution function are kept, besides values that
+# more than one in so many rows have.
 _KNOTS = 256
 
 
@@ -28,9 +28,9 @@ class Quantiles(Encoding):
     """Numbers as the standard normal score of their rank.
 
     Whatever a column's distribution is, skewed or with several modes, its scores
-    are normal ones; and scores of the right distribution come back as numbers of
-    the column's own. A value that many rows have takes a range of scores: each of
-    these comes back as this value.
+    are normal ones, and normal scores are decoded to numbers with the column's own
+    distribution. A value that many rows have takes a range of scores, all of which
+    are decoded to this value.
 
     Args:
         values: Values of the column, ascending.
@@ -102,7 +102,7 @@ class Quantiles(Encoding):
         return column_of(score + self.slope * (values - inside))
 
     def decode(self, numbers: Tensor) -> Tensor:
-        # Each value twice: its scores from `lower` to `upper` are one level.
+        # Each value twice, since all scores from `lower` to `upper` mean this value.
         scores = np.stack([self.lower, self.upper], axis=1).ravel()
         return _interpolated(
             tf.cast(numbers[:, 0], "float64"),

@@ -95,8 +95,8 @@ def _check_names(names, owner):
 def check_rows(source: Any) -> None:
     """Raises unless all rows of a CSV file have as many values as its header.
 
-    pandas would take values that lack at the end of a row for missing ones. Other
-    sources can't have such rows.
+    pandas would read a row that is too short as one with missing values at its end.
+    Other sources can't have such rows.
 
     Args:
         source: As in `frames`.
@@ -193,7 +193,7 @@ def _check_header(path):
     separator = "\t" if is_tsv else max(",\t;|", key=line.count)
     names = next(csv.reader([line], delimiter=separator))
     numbers = list(filter(_is_number, names))
-    # Years may be names; numbers with a point are values.
+    # Names of columns may be years, but not numbers with a decimal point.
     if numbers and (len(numbers) == len(names) or "." in "".join(numbers)):
         raise InvalidArgument(
             f"{path} has no header: its first line is {line.strip()[:60]!r}. Write "

@@ -10,9 +10,9 @@ from kgen.tables import forms
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
 
-# Numbers that are kept of a column, to fit its encoding to.
+# How many numbers of a column are kept, to which its encoding is fitted.
 _KEPT = 100_000
-# Different values that are counted; a column with more has no categories.
+# The most different values that are counted; a column with more has no categories.
 _COUNTED = 20_000
 # The most decimals that numbers are seen to be rounded to.
 _DECIMALS = 8
@@ -42,6 +42,8 @@ class Summary:
         self.low, self.high = np.inf, -np.inf
         self.decimals = 0
         self.is_sequence = True
+        self._last: float | None = None
+        self._fitted = 0
         self._values: list[np.ndarray] = []
         self._keys: list[np.ndarray] = []
 
@@ -50,33 +52,49 @@ class Summary:
         """How many values are not missing."""
         return self.rows - self.gaps
 
-    def update(self, series: "pd.Series") -> None:
+    def update(
+        self, series: "pd.Series", training: np.ndarray | None = None
+    ) -> np.ndarray:
         """Takes the next rows.
+
+        Args:
+            series: Their values.
+            training: Truth values: of which rows bounds and numbers are kept; None
+                for all.
+
+        Returns:
+            Which values are missing: booleans of shape `(n,)`.
 
         Raises:
             InvalidArgument: If values are of several forms.
         """
         self._take_dtype(series)
+        missing = series.isna().to_numpy(bool)
         if self.kind == "id":
-            return
+            return missing
         form = self._form_of(series)
+        if form is not None:
+            self._take_form(form, series)
+            if self.form == forms.TEXT:
+                self._count(forms.texts(series[~missing]))
+                self._take_originals(series)
+            else:
+                values = self._numbers_of(series)
+                missing = np.isnan(values)  # some perhaps were text
+                chosen = slice(None) if training is None else training[~missing]
+                self._take_numbers(values[~missing], chosen)
         self.rows += len(series)
-        self.gaps += int(series.isna().sum())
-        if form is None:
-            return
-        self._take_form(form, series)
-        if self.form == forms.TEXT:
-            self._count(forms.texts(series[series.notna()]))
-            self._take_originals(series)
-        else:
-            self._take_numbers(self._numbers_of(series))
+        self.gaps += int(missing.sum())
+        return missing
 
     def values(self) -> np.ndarray:
         """The random part of the numbers, with the least and the greatest."""
+        if not self._fitted:
+            return np.empty(0)
         self._thin()
         kept = np.concatenate([*self._values, [self.low, self.high]])
-        # Where all values are kept, the bounds are among them.
-        return kept if self.known > len(kept) - 2 else kept[:-2]
+        # If all values were kept, the bounds are among them already.
+        return kept if self._fitted > len(kept) - 2 else kept[:-2]
 
     def _take_dtype(self, series):
         dtype = series.dtype
@@ -85,7 +103,8 @@ class Summary:
         if str(dtype) == self.dtype == "category":
             self._take_categories(dtype)
         if str(dtype) != self.dtype and self.form == forms.form_of(series):
-            # Another part of a file: whole numbers, and then some with gaps.
+            # Parts of a file may differ, such as integers first and floats with gaps
+            # after them.
             is_numpy = (
                 isinstance(dtype, np.dtype) and self.dtype in np.sctypeDict
             )
@@ -171,9 +190,7 @@ class Summary:
                 f"Column `{self.name}` can't be of the kind "
                 f"{self.kind or self.form}: {error}"
             ) from error
-        found = np.isnan(values)
-        self.gaps += int(found.sum() - series.isna().sum())
-        return values[~found]
+        return values
 
     def _take_time_zone(self, times):
         """Takes the type of times, which may have been text; see `forms.times`."""
@@ -188,34 +205,38 @@ class Summary:
                 "without one."
             )
 
-    def _take_numbers(self, values):
+    def _take_numbers(self, values, chosen):
         if not len(values):
             return
         self._is_next(values)
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
         while self.decimals <= _DECIMALS and not _are_round(
             values, self.decimals
         ):
             self.decimals += 1
         self._count(values.tolist())
-        self._keep(values)
+        values = values[chosen]
+        if len(values):
+            self.low = min(self.low, float(values.min()))
+            self.high = max(self.high, float(values.max()))
+            self._keep(values)
 
     def _is_next(self, values):
         """Whether all rows so far count up by one, as numbers of rows do."""
-        first = self.high + 1 if self._values else values[0]
+        first = values[0] if self._last is None else self._last + 1
         expected = first + np.arange(len(values))
+        self._last = values[-1]
         self.is_sequence = self.is_sequence and np.array_equal(values, expected)
 
     def _keep(self, values):
-        """Keeps those with the least of keys that are drawn for all values."""
+        """Keeps values, of which `_thin` leaves those with the smallest random keys."""
+        self._fitted += len(values)
         self._values.append(values)
         self._keys.append(self._rng.random(len(values)))
         if sum(map(len, self._values)) > 2 * _KEPT:
             self._thin()
 
     def _thin(self):
-        """Leaves values with the least keys, so that all parts count alike."""
+        """Leaves values with the smallest keys, a random sample of all parts."""
         if sum(map(len, self._values)) > _KEPT:
             kept, keys = map(np.concatenate, (self._values, self._keys))
             chosen = np.sort(np.argpartition(keys, _KEPT)[:_KEPT])

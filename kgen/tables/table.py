@@ -14,8 +14,8 @@ from kgen.errors import InvalidArgument, invalid
 from kgen.params import SEED, Integer, Options, checked
 from kgen.tables import gaps, reading
 from kgen.tables.column import Column
-from kgen.tables.encodings import Part
 from kgen.tables.inference import inferred
+from kgen.tables.layout import Block, blocks_of
 from kgen.tables.numbers import NUMBERS
 
 if TYPE_CHECKING:  # slow to import
@@ -31,8 +31,8 @@ class Table:
 
     A row is encoded as float32 numbers: for each column its parts (one number, or
     one for each category), and behind them a flag that is 1 where the value is
-    missing or unknown. Then its parts are zeros. Models learn from such rows;
-    their likelihood is `"columns"`.
+    missing. Then its parts are zeros; with a flag of 0, zeros are a category that
+    training never had. Models learn from such rows; their likelihood is `"columns"`.
 
     Make one by `Table.infer`.
 
@@ -86,6 +86,7 @@ class Table:
         numbers: str = "quantiles",
         max_categories: int = 100,
         seed: int = 0,
+        training: np.ndarray | None = None,
     ) -> Self:
         """Finds out the kinds of columns, and fits an encoding to each.
 
@@ -110,6 +111,9 @@ class Table:
                 one.
             seed: Integer, for the part of a long column that encodings are fitted
                 to.
+            training: Truth values, one for each row: whether it is for training.
+                Numbers and gaps are learned from these rows, kinds and categories
+                from all. None where all are.
 
         Returns:
             A `Table`.
@@ -119,7 +123,13 @@ class Table:
         """
         return cls(
             **inferred(
-                source, kinds or {}, target, numbers, max_categories, seed
+                source,
+                kinds or {},
+                target,
+                numbers,
+                max_categories,
+                seed,
+                training,
             )
         )
 
@@ -130,10 +140,16 @@ class Table:
         """The shape of one row, as it is encoded."""
         return (sum(column.size for column in self.encoded),)
 
-    @property
-    def layout(self) -> tuple[tuple[Part, ...], ...]:
-        """The parts of each column of a row; behind them is its flag."""
-        return tuple(column.parts for column in self.encoded)
+    @functools.cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Where the columns are in a row, as it is encoded."""
+        return blocks_of(self.encoded)
+
+    @functools.cached_property
+    def owners(self) -> np.ndarray:
+        """For each number of a row the position of its column's flag: int32."""
+        flags = [block.flag for block in self.blocks]
+        return np.repeat(flags, [c.size for c in self.encoded]).astype("int32")
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -282,17 +298,6 @@ class Table:
             series[target.name] = target.series_of(names[np.asarray(labels)])
         return pd.DataFrame({n: series[n] for n in self.names if n in series})
 
-    def with_gaps(self, rows: "pd.DataFrame", seed: int) -> "pd.DataFrame":
-        """Rows with as many gaps, and in the same columns together, as training's.
-
-        Which rows they are in is drawn, independently of their values.
-
-        Args:
-            rows: DataFrame, as `decode` returns it.
-            seed: Integer.
-        """
-        return gaps.added(rows, self.patterns, seed)
-
     def read(self, source: Any) -> "pd.DataFrame":
         """All rows of a source, with the table's columns as they are in it.
 
@@ -358,17 +363,24 @@ class Table:
             blocks.append(1.0 - tf.cast(known, "float32"))
         return tf.concat(blocks, axis=1)
 
-    def flags(self, x: Tensor) -> list[Tensor]:
-        """For each column that is encoded, 1 where its value is missing.
+    def with_gaps(self, x: Tensor, seed: Any) -> Tensor:
+        """Rows with as many gaps, and in the same columns together, as training's.
+
+        Which rows they are in is drawn, independently of their values.
 
         Args:
             x: float32 of shape `(n, *shape)`.
-
-        Returns:
-            Tensors of shape `(n,)`.
+            seed: Integer.
         """
-        ends = np.cumsum([column.size for column in self.encoded]) - 1
-        return [x[:, int(end)] for end in ends]
+        if not any(names for names, _ in self.patterns):
+            return x
+        names = [column.name for column in self.encoded]
+        count = tf.shape(x)[0]
+        missing = gaps.drawn(self.patterns, names, count, seed)
+        numbers = tf.unstack(x, axis=1)
+        for block, gap in zip(self.blocks, tf.unstack(missing, axis=1)):
+            numbers[block.flag] = tf.cast(gap, x.dtype)
+        return tf.stack(numbers, axis=1)
 
     def decode_tensors(self, x: Tensor) -> dict[str, Tensor]:
         """The values that numbers stand for, in a graph; see `encode_tensors`.
@@ -376,14 +388,12 @@ class Table:
         Args:
             x: float32 of shape `(n, *shape)`.
         """
-        values, start = {}, 0
-        for column in self.encoded:
-            end = start + column.encoding.size
-            decoded = column.encoding.decode(x[:, start:end])
+        values = {}
+        for column, start, flag in self.blocks:
+            decoded = column.encoding.decode(x[:, start:flag])
             empty = "" if column.encoding.is_text else float("nan")
             missing = tf.constant(empty, decoded.dtype)
-            values[column.name] = tf.where(x[:, end] > 0.5, missing, decoded)
-            start = end + 1
+            values[column.name] = tf.where(x[:, flag] > 0.5, missing, decoded)
         return values
 
     # Files

@@ -33,6 +33,8 @@ def expected(name):
         )
     if name == "wasserstein":
         return F.mean() - R.mean(), -F.mean()
+    if name == "relativistic_paired":
+        return -is_real(R - F).mean(), -is_real(F - R).mean()
     real, fake = R - F.mean(), F - R.mean()
     return (
         -is_real(real).mean() - is_fake(fake).mean(),
@@ -90,7 +92,15 @@ def test_each_player_pushes_its_own_way(name):
     assert float(tape.gradient(g, fake)[0, 0]) < 0
 
 
-@pytest.mark.parametrize("name", ["minimax", "non_saturating", "relativistic"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "minimax",
+        "non_saturating",
+        "relativistic",
+        "relativistic_paired",
+    ],
+)
 def test_label_smoothing(name):
     """A target of 0.9 for real examples: 0.9 log s(r) + 0.1 log(1 - s(r))."""
     real, fake = (tf.constant(logits, "float32") for logits in (R, F))
@@ -98,7 +108,8 @@ def test_label_smoothing(name):
         adversarial.get(name),
         adversarial.get(name, label_smoothing=0.1),
     )
-    logits = R - F.mean() if name == "relativistic" else R
+    level = {"relativistic": F.mean(), "relativistic_paired": F}
+    logits = R - level.get(name, 0.0)
     change = 0.1 * (log_expit(logits) - log_expit(-logits)).mean()
     got = smooth.discriminator_loss(real, fake) - plain.discriminator_loss(
         real, fake
@@ -137,6 +148,18 @@ def test_penalties():
         assert got == pytest.approx(expected)
     # |2x|^2 is 4 and 16; half their mean is 5.
     assert float(value("r1:3", quadratic, real, fake)) == pytest.approx(15.0)
+    # R2 is the same at generated examples, wherever the real ones are.
+    assert float(value("r2:3", quadratic, fake, real)) == pytest.approx(15.0)
+
+
+def test_a_list_of_penalties():
+    found = penalties.get(["r1:2", penalties.R2(3)])
+    assert [(type(one), one.weight) for one in found] == [
+        (penalties.R1, 2.0),
+        (penalties.R2, 3.0),
+    ]
+    assert penalties.listed(found) == found
+    assert penalties.listed(None) == []
 
 
 def test_gradient_penalty_is_between_the_two():
@@ -178,6 +201,9 @@ def test_a_gradient_of_zero_has_a_penalty_with_a_derivative():
         (adversarial.get, ("minimax", "GAN", 1.0), "[0, 1)"),
         (penalties.get, ("dragn",), "did you mean 'dragan'"),
         (penalties.get, ("r1:-1",), "at least 0"),
+        (penalties.get, ([],), "a list of some, or None"),
+        (penalties.get, (["r1", "r3"],), "'r1', 'r2'"),
+        (penalties.get, (["r1", None],), "penalty=None"),
     ],
 )
 def test_bad_names(function, arguments, message):

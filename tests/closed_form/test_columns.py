@@ -92,6 +92,21 @@ def test_what_is_missing_does_not_count(frame, table, columns, position, name):
     )
 
 
+def test_a_category_that_training_never_had_is_as_one_row_more(
+    frame, table, columns
+):
+    parameters = parameters_of(ROWS, table)
+    of_columns = expected(frame, table.encode(frame), parameters)
+    of_columns[:, 1] = -np.log(ROWS + 1)
+    x = table.encode(frame.assign(kind="never seen"))
+    np.testing.assert_allclose(
+        columns.log_prob(x, parameters),
+        of_columns.sum(axis=1),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+
+
 def test_draws_have_the_probabilities(table, columns):
     n = 20_000
     parameters = np.tile(parameters_of(1, table), (n, 1))

@@ -1,8 +1,8 @@
 """What TF Serving's REST interface makes of JSON.
 
 As https://www.tensorflow.org/tfx/serving/api_rest has it: `inputs` by their names
-(the columns) or `instances` (the rows); strings in base64; an only output without
-its name.
+(the columns) or `instances` (the rows); strings as they are or in base64, which is what
+outputs have whose names end in `_bytes`; an only output without its name.
 """
 
 import base64
@@ -47,7 +47,10 @@ def array_of(value, dtype):
     if dtype != tf.string:
         return np.array(value, dtype.as_numpy_dtype)
     batch = np.empty(len(value), object)
-    batch[:] = [base64.b64decode(one["b64"]) for one in value]
+    batch[:] = [
+        one.encode() if isinstance(one, str) else base64.b64decode(one["b64"])
+        for one in value
+    ]
     return batch
 
 
@@ -72,5 +75,6 @@ def json_of(outputs, rows):
 def plain_of(name, array):
     if array.dtype != object:
         return array.tolist()
-    assert name.endswith("_bytes")  # or it would be no JSON
+    if not name.endswith("_bytes"):
+        return [one.decode() for one in array]
     return [{"b64": base64.b64encode(one).decode()} for one in array]

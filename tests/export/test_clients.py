@@ -8,6 +8,7 @@ import subprocess
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -16,6 +17,12 @@ from tests.export import check_server
 from tests.export.gateway import serving
 
 ROOT = pathlib.Path(__file__).parents[2]
+PEOPLE = pd.DataFrame(
+    {
+        "city": ["Ulm", "Bonn", "K\u00f6ln", None] * 30,
+        "age": [20, 31, 44, 58, None, 67] * 20,
+    }
+)
 DOCUMENTS = ("README.md", "saved_models/README.md")
 
 
@@ -51,7 +58,9 @@ def models(tmp_path_factory):
     root = tmp_path_factory.mktemp("served") / "saved_models"
     model.export(root / "vae" / "1")
     model.export(root / "vae-png" / "1", image_format="png")
-    return root, model
+    people = kgen.create_model("vae", table=kgen.data.Table.infer(PEOPLE))
+    people.export(root / "people" / "1")
+    return root, model, people
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +77,7 @@ def with_ports(text, ports):
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_rest_by_curl(ports, models, tmp_path):
-    root, model = models
+    root, model, people = models
     pixels = np.arange(64, dtype="uint8").reshape(8, 8) * 4
     Image.fromarray(pixels).save(tmp_path / "digit.png")
     (tmp_path / "saved_models").symlink_to(root)
@@ -83,7 +92,11 @@ def test_rest_by_curl(ports, models, tmp_path):
             )
             found.append(json.loads(done.stdout))
     assert all("error" not in answer for answer in found), found
-    samples, decoded, files = found[-3:]  # of saved_models/README.md
+    scores, *_, samples, decoded, files = found  # the last of saved_models
+    rows = pd.DataFrame({"city": ["Ulm"], "age": [np.nan]})
+    np.testing.assert_allclose(
+        scores["outputs"], people.outlier_score(rows), rtol=1e-5
+    )
     np.testing.assert_allclose(
         samples["outputs"], model.sample(16, seed=0), atol=1e-5
     )
@@ -131,9 +144,30 @@ def test_a_wrong_request_has_status_400(ports):
     assert "`num_samples`: expected 1 to 1000" in found["error"]
 
 
-@pytest.mark.parametrize("name", ["vae", "vae-png"])
+def test_rows_of_text_by_rest(ports, models):
+    """A request's strings come back as strings, and so do rows that are drawn."""
+    root, _, people = models
+    address = f"http://localhost:{ports[0]}/v1/models/people:predict"
+    body = (root / "people" / "1" / "assets.extra" / "request.json").read_text()
+    rows = {"city": ["K\u00f6ln", "never seen", ""], "age": [31, 44, np.nan]}
+    for given in (json.loads(body)["inputs"], rows):
+        status, found = check_server.get(address, json.dumps({"inputs": given}))
+        assert status == 200
+        rebuilt = people.reconstruct(
+            pd.DataFrame({k: np.array(v, object) for k, v in given.items()})
+        )
+        assert found["outputs"]["city"] == list(rebuilt["city"])
+    sample = {"num_samples": 50, "seed": 3}
+    body = json.dumps({"signature_name": "sample", "inputs": sample})
+    _, found = check_server.get(address, body)
+    drawn = people.sample(50, seed=3)["city"]
+    assert found["outputs"]["city"] == list(drawn.fillna(""))
+
+
+@pytest.mark.parametrize("name", ["vae", "vae-png", "people"])
 def test_the_script_for_the_real_server(ports, models, name):
-    root, model = models
+    root, model, people = models
     http, grpc = (f"localhost:{port}" for port in ports)
     count = check_server.check(root / name, http, grpc)
-    assert count == 2 * len(model.endpoints())
+    signatures = (people if name == "people" else model).endpoints()
+    assert count == 2 * len(signatures)

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from kgen import cli, files
+from kgen import cli, damage
 from tests.fuzz.readers import READERS, check
 
 _CORPUS = pathlib.Path(__file__).parent / "corpus"
@@ -59,4 +59,4 @@ def test_settings_too_deep(text):
 def test_an_archive_that_points_outside_is_damaged():
     """As a model's file is, too."""
     path = _CORPUS / "npz" / "directory_points_outside.npz"
-    assert "outside of itself" in files.archive_damage(path)
+    assert "outside of itself" in damage.archive_damage(path)

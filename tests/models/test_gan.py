@@ -43,6 +43,11 @@ def test_contract(tmp_path, server):
             },
         },
         {
+            "network": "resnet",
+            "attention": 4,
+            "training": {"penalty": "r1"},
+        },
+        {
             "pack": 2,
             "kernel_constraint": kgen.layers.WeightClip(0.5),
             "training": {
@@ -51,7 +56,7 @@ def test_contract(tmp_path, server):
             },
         },
     ],
-    ids=["conv", "packed"],
+    ids=["conv", "resnet", "packed"],
 )
 def test_contract_of_networks(options, tmp_path, server):
     model = contract.check_network(
@@ -60,7 +65,7 @@ def test_contract_of_networks(options, tmp_path, server):
     contract.check_export(model, tmp_path, server)
 
 
-@pytest.mark.parametrize("network", ["dense", "conv"])
+@pytest.mark.parametrize("network", ["dense", "conv", "resnet"])
 def test_contract_of_labels(network, tmp_path, server):
     contract.check_labels(
         functools.partial(build, network=network), tmp_path, server
@@ -145,6 +150,8 @@ def slopes(name, r, f):
         return -1.0 * (r < 1) / n, (f > -1) / n, -np.ones_like(f) / n
     if name == "relativistic":
         return relative_slopes(r, f)
+    if name == "relativistic_paired":
+        return -expit(f - r) / n, expit(f - r) / n, -expit(r - f) / n
     return -np.ones_like(r) / n, np.ones_like(f) / n, -np.ones_like(f) / n
 
 
@@ -505,7 +512,13 @@ def test_training_that_goes_on_in_a_new_process_is_one_training(tmp_path):
     Weights, slots, averages, counters and streams are restored: from a file,
     and from what `BackupAndRestore` left.
     """
-    training = {"discriminator_steps": 2, "instance_noise": 0.05}
+    training = {
+        "discriminator_steps": 2,
+        "instance_noise": 0.05,
+        "penalty_every": 3,
+        "lecam_weight": 0.1,
+        "augmentation": "adaptive:flip,color:0:1000",
+    }
     gan = contract.seeded(functools.partial(build, training=training))
 
     def fit(epochs):  # one batch, so that the order is no matter
@@ -535,7 +548,7 @@ def test_training_that_goes_on_in_a_new_process_is_one_training(tmp_path):
         ({"discriminator_steps": 0}, "discriminator_steps=0"),
         ({"discriminator_steps": 1.5}, "positive integer"),
         ({"loss": "wasserstien"}, "did you mean 'wasserstein'"),
-        ({"penalty": "r2"}, "Expected one of 'gradient_penalty', 'r1'"),
+        ({"penalty": "r3"}, "Expected one of 'gradient_penalty', 'r1'"),
         ({"penalty": "r1:-2"}, "at least 0"),
         ({"loss": ["hinge"]}, "one of 'minimax'"),
         ({"penalty": {}}, "Expected one of"),

@@ -152,6 +152,28 @@ CASES = {
             "instance_noise": 0.1,
         },
     },
+    "little data": {
+        "name": "gan",
+        "compile": {
+            "optimizer": "sgd:0.05",
+            "discriminator_optimizer": "sgd:0.05",
+            "loss": "relativistic_paired",
+            "penalty": ["r1:1", "r2:1", "dragan:1"],
+            "penalty_every": 3,
+            "lecam_weight": 0.1,
+            "augmentation": "diffaugment:flip,affine,translation,color",
+        },
+    },
+    "residual": {
+        "name": "gan",
+        "network": "resnet",
+        "compile": {
+            # As above.
+            "optimizer": "sgd:0.05",
+            "discriminator_optimizer": "sgd:0.05",
+            "penalty": "r1",
+        },
+    },
     # Packing stays within a replica: each part is a multiple of it.
     "packed": {
         "name": "gan",
@@ -162,7 +184,11 @@ CASES = {
     "vaegan": {"name": "vaegan", "callbacks": callbacks},
     "gated": {
         "name": "vaegan",
-        "compile": {"penalty": "r1", "equilibrium_margin": 0.001},
+        "compile": {
+            "penalty": ["r1", "r2"],
+            "equilibrium_margin": 0.001,
+            "augmentation": "adaptive:flip,cutout:0:50",
+        },
     },
     "bayes, vae": {
         "name": "bayes_classifier",
@@ -208,7 +234,7 @@ QUICK = {
     "denoising",
     "vae",
     "total correlation",
-    "relativistic",
+    "little data",
     "vaegan",
     "bayes, vae",
 }

@@ -249,6 +249,46 @@ def test_naive_bayes_of_columns_counts_what_is_known(frame):
         kgen.create_model("bayes_classifier", table=table, density="full")
 
 
+def test_a_category_that_training_never_had_counts_in_scores(models, frame):
+    scores = models["vae"].outlier_score(frame)
+    assert (
+        models["vae"].outlier_score(frame.assign(city="Paris")) > scores
+    ).all()
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    gap, unseen = (frame.assign(city=city) for city in (None, "Paris"))
+    np.testing.assert_allclose(
+        model.outlier_score(unseen),
+        model.outlier_score(gap) + np.log(ROWS + 1),
+    )
+    # It tells nothing of the class.
+    np.testing.assert_allclose(
+        model.predict_log_proba(unseen), model.predict_log_proba(gap), rtol=1e-6
+    )
+
+
+def test_text_in_a_column_of_numbers_is_a_gap(frame):
+    income = frame["income"].astype(object)
+    income[::4] = "not told"
+    frame = frame.assign(income=income)
+    table = Table.infer(frame, kinds={"income": "numeric"})
+    vae = trained("vae", table, frame)
+    missing = pd.to_numeric(income, errors="coerce").isna()
+    share = vae.sample(2000, seed=0)["income"].isna().mean()
+    expected = missing.mean()
+    assert abs(share - expected) < 4 * np.sqrt(0.25 / 2000)
+    filled = vae.impute(frame[:40], num_samples=10, seed=0)
+    assert (
+        filled["income"].dtype == "float64" and filled["income"].notna().all()
+    )
+    known = ~missing[:40]
+    assert (filled["income"][known] == income[:40][known]).all()
+
+
 def test_naive_bayes_of_columns_is_saved(frame, tmp_path):
     table = Table.infer(frame, target="vote")
     model = kgen.create_model(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.models.adversarial import DiscriminatorOutputs
+from kgen.models import equilibrium
 from tests.models import contract
 from tests.models.contract import EAGERLY, X, Y
 
@@ -30,21 +30,28 @@ def test_contract(tmp_path, server):
     )
 
 
-def test_contract_of_a_conv_network(tmp_path):
-    contract.check_network(
-        functools.partial(
-            build,
-            network="conv",
-            batch_normalization=True,
-            likelihood="bernoulli",
-            training={"discriminator_steps": 2, "ema_decay": None},
-        ),
-        tmp_path,
+@pytest.mark.parametrize(
+    "options",
+    [
+        {
+            "network": "conv",
+            "batch_normalization": True,
+            "likelihood": "bernoulli",
+            "training": {"discriminator_steps": 2, "ema_decay": None},
+        },
+        {"network": "resnet", "blocks": 2},
+    ],
+    ids=["conv", "resnet"],
+)
+def test_contract_of_networks(options, tmp_path):
+    contract.check_network(functools.partial(build, **options), tmp_path)
+
+
+@pytest.mark.parametrize("network", ["dense", "resnet"])
+def test_contract_of_labels(network, tmp_path, server):
+    contract.check_labels(
+        functools.partial(build, network=network), tmp_path, server
     )
-
-
-def test_contract_of_labels(tmp_path, server):
-    contract.check_labels(build, tmp_path, server)
 
 
 def test_bad_data():
@@ -97,7 +104,9 @@ class TestUpdate:
         # -L_GAN of the paper is `value`: what the decoder lowers.
         decoder += model.adversarial_weight * value
         decoder += weight * tf.reduce_mean(fixed)
-        penalty = self.r1(model, x) if model.penalty else 0.0
+        # R2 is at both kinds of generated examples.
+        points = [x, x1, x2] if isinstance(model.penalty, list) else [x]
+        penalty = sum(self.r1(model, v) for v in points if model.penalty)
         own = [
             sum(network.losses)
             for network in (model.encoder, model.decoder, discriminator)
@@ -182,6 +191,7 @@ class TestUpdate:
             # These two are traced; a margin of 9 is one at which all play.
             {"training": {"equilibrium_margin": 9.0}},
             {"training": {"penalty": "r1:0.5"}},
+            {"training": {"penalty": ["r1:0.5", "r2:0.5"], **EAGERLY}},
             {"seed": 3},
             {"kernel_regularizer": "l2"},
         ],
@@ -192,6 +202,7 @@ class TestUpdate:
             "labels",
             "gate",
             "r1",
+            "r1 and r2",
             "seed",
             "regularized",
         ],
@@ -236,9 +247,8 @@ class TestGates:
         ],
     )
     def test_who_plays(self, real, fakes, discriminator, decoder):
-        model = build(training={"equilibrium_margin": 0.35})
-        fakes = [DiscriminatorOutputs(tf.fill((4, 1), fake)) for fake in fakes]
-        gates = model._gates(DiscriminatorOutputs(tf.fill((4, 1), real)), fakes)
+        fakes = [tf.fill((4, 1), fake) for fake in fakes]
+        gates = equilibrium.gates(tf.fill((4, 1), real), fakes, 0.35)
         assert bool(gates["discriminator_plays"]) == discriminator
         assert bool(gates["decoder_plays"]) == decoder
 
@@ -254,8 +264,8 @@ class TestGates:
             ),
         }
         monkeypatch.setattr(
-            model,
-            "_gates",
+            equilibrium,
+            "gates",
             lambda *args: {
                 f"{name}_plays": tf.constant(name != out)
                 for name in ("discriminator", "decoder")

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.networks import convolutional, dense
+from kgen.networks import convolutional, dense, resnet
 
 PICTURES = [
     (8, 8, 1),
@@ -18,6 +18,7 @@ PICTURES = [
     (1, 1, 1),
 ]
 CASES = [(convolutional, shape) for shape in PICTURES]
+CASES += [(resnet, shape) for shape in [*PICTURES, (37, 50, 3)]]
 CASES += [(dense, shape) for shape in [(5,), (8, 8, 1), (25, 25, 3)]]
 
 
@@ -52,7 +53,8 @@ def test_any_shape_from_z_to_a_logit(family, shape, num_classes):
 
 
 @pytest.mark.parametrize(
-    ("family", "shape"), [(convolutional, (8, 8, 3)), (dense, (5,))]
+    ("family", "shape"),
+    [(convolutional, (8, 8, 3)), (resnet, (8, 8, 3)), (dense, (5,))],
 )
 def test_a_packing_discriminator_sees_several(family, shape):
     network = family.discriminator(shape, pack=3)
@@ -61,7 +63,7 @@ def test_a_packing_discriminator_sees_several(family, shape):
         family.discriminator(shape, pack=0)
 
 
-@pytest.mark.parametrize("family", [convolutional, dense])
+@pytest.mark.parametrize("family", [convolutional, dense, resnet])
 def test_every_layer_is_normalised(family):
     network = family.discriminator((8, 8, 1), spectral_normalization=True)
     wrapped = [
@@ -73,7 +75,7 @@ def test_every_layer_is_normalised(family):
     assert len(wrapped) == len(kernels) > 1
 
 
-@pytest.mark.parametrize("family", [convolutional, dense])
+@pytest.mark.parametrize("family", [convolutional, dense, resnet])
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
@@ -101,16 +103,19 @@ def test_bad_constraints(name):
         dense.discriminator((5,), kernel_constraint=name)
 
 
-@pytest.mark.parametrize("family", [convolutional, dense])
-def test_examples_do_not_meet_in_a_discriminator(family):
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [(convolutional, {}), (dense, {}), (resnet, {"minibatch_std": False})],
+)
+def test_examples_do_not_meet_in_a_discriminator(family, options):
     """Without which the penalties would be of something else."""
-    network = family.discriminator((8, 8, 1))
+    network = family.discriminator((8, 8, 1), **options)
     x = np.random.default_rng(0).uniform(size=(4, 8, 8, 1)).astype("float32")
     alone = np.concatenate([network(x[i : i + 1]) for i in range(4)])
     np.testing.assert_allclose(network(x, training=True), alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", [convolutional, dense])
+@pytest.mark.parametrize("family", [convolutional, dense, resnet])
 def test_a_point_encoder_has_one_output(family):
     assert family.encoder((8, 8, 1), 5, gaussian=False).output_shape == (
         None,

@@ -8,6 +8,7 @@ import pytest
 
 import kgen
 from kgen.data import Table
+from kgen.data.examples import set_aside
 from kgen.tables.summaries import Summary
 
 ROWS = 300
@@ -151,9 +152,10 @@ def test_rare_and_unseen_categories():
     assert back.tolist() == ["a"] * 50 + ["b"] * 30 + ["c"] * 3
     table = Table.infer(frame)
     x = table.encode(pd.DataFrame({"x": ["never seen", "b"], "y": [1, 2]}))
-    # It is unknown, as if it were missing.
-    np.testing.assert_array_equal(x[0, :5], [0, 0, 0, 0, 1])
+    # None of the categories, and yet not missing.
+    np.testing.assert_array_equal(x[0, :5], [0, 0, 0, 0, 0])
     np.testing.assert_array_equal(x[1, :5], [0, 1, 0, 0, 0])
+    assert table.decode(x)["x"].isna().tolist() == [True, False]
 
 
 def test_gaps_are_drawn_as_frequent_and_together_as_in_training():
@@ -162,11 +164,16 @@ def test_gaps_are_drawn_as_frequent_and_together_as_in_training():
     frame = pd.DataFrame({"x": np.linspace(0, 1, n), "y": np.linspace(1, 2, n)})
     frame.loc[both, ["x", "y"]] = None
     table = Table.infer(frame)
-    full = pd.DataFrame({"x": np.zeros(8000), "y": np.ones(8000)})
-    rows = table.with_gaps(full, seed=0)
+    full = np.zeros((8000, 4), "float32")
+    full[:, [0, 2]] = np.random.default_rng(0).normal(size=(8000, 2))
+    rows = table.decode(table.with_gaps(full, seed=0))
+    whole = table.decode(full)
+    assert (rows.isna() | (rows == whole)).all(axis=None)
     assert (rows["x"].isna() == rows["y"].isna()).all()
     assert abs(rows["x"].isna().mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 8000)
-    pd.testing.assert_frame_equal(rows, table.with_gaps(full, seed=0))
+    again, other = (table.with_gaps(full, seed=seed) for seed in (0, 1))
+    pd.testing.assert_frame_equal(rows, table.decode(again))
+    assert not rows.equals(table.decode(other))
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".parquet"])
@@ -268,6 +275,38 @@ def test_mixed_columns_can_be_taken_in_several_ways():
     back = table.decode(table.encode(frame[:2]))
     assert back["x"].tolist() == [1, 2]
     assert table.columns[0].gaps == pytest.approx(1 / 3)
+    # Rows that are drawn have as many gaps.
+    assert table.patterns == [((), 2 / 3), (("x",), 1 / 3)]
+
+
+def test_numbers_are_learned_from_the_rows_for_training(tmp_path):
+    """Of a file that `load` splits; categories may come from all rows."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=ROWS),
+            "word": np.where(np.arange(ROWS) == 0, "one", "two"),
+            "vote": rng.choice(["yes", "no"], ROWS),
+        }
+    )
+    frame.loc[3:6, "vote"] = None
+    known = frame[frame["vote"].notna()].reset_index(drop=True)
+    for target, rows in ((None, frame), ("vote", known)):
+        labels = None
+        if target is not None:
+            labels = pd.factorize(rows["vote"], sort=True)[0]
+        train, test = set_aside(len(rows), labels)
+        outlier = rows.index[test[0]]
+        changed = rows.assign(x=rows["x"].where(rows.index != outlier, 100.0))
+        changed.to_csv(tmp_path / "rows.csv", index=False)
+        source = kgen.data.open_source(
+            tmp_path / "rows.csv", **({"target": target} if target else {})
+        )
+        found = next(c for c in source.table.columns if c.name == "x")
+        expected = Table.infer(changed.iloc[train])
+        assert found.encoding == expected.columns[0].encoding
+        assert max(found.encoding.values) < 99
+        assert "one" in str(source.table.get_config())
 
 
 def test_bad_arguments(frame):
@@ -314,8 +353,8 @@ def test_gaps_in_many_columns_are_as_frequent():
     frame = pd.DataFrame(rng.normal(size=(n, 30))).rename(columns=str)
     frame = frame.mask(rng.random(frame.shape) < 0.1)
     table = Table.infer(frame)
-    full = pd.DataFrame(np.zeros((4000, 30))).rename(columns=str)
-    share = table.with_gaps(full, seed=0).isna().to_numpy().mean()
+    full = np.zeros((4000, 60), "float32")
+    share = table.decode(table.with_gaps(full, seed=0)).isna().to_numpy().mean()
     assert abs(share - 0.1) < 4 * np.sqrt(0.09 / (30 * 2000))
 
 

@@ -23,12 +23,7 @@ _CLOSEST = 5_000  # rows whose closest training row is looked for, at most
 
 
 @checked(
-    train=frames.Frame(),
-    held_out=frames.Frame(),
-    synthetic=frames.Frame(),
-    kinds=frames.Kinds(),
-    target=Optional(Text("a column's name")),
-    seed=SEED,
+    **frames.THREE_TABLES, target=Optional(Text("a column's name")), seed=SEED
 )
 def table_figures(
     train: pd.DataFrame,

@@ -13,14 +13,7 @@ _FEW_ROWS = 50_000
 _CATEGORIES = 255  # that scikit-learn's gradient boosting takes in a column
 
 
-@checked(
-    train=frames.Frame(),
-    held_out=frames.Frame(),
-    synthetic=frames.Frame(),
-    kinds=frames.Kinds(),
-    target=Text("a column's name"),
-    seed=SEED,
-)
+@checked(**frames.THREE_TABLES, target=Text("a column's name"), seed=SEED)
 def train_on_synthetic(
     train: pd.DataFrame,
     held_out: pd.DataFrame,
@@ -86,8 +79,8 @@ def train_on_synthetic(
 def _threads(count):
     """A context in which gradient boosting of few rows has a single thread.
 
-    There, several gain little, and wait for each other for minutes in place of
-    seconds where other programs take the processor, too.
+    On few rows, several threads gain little. Where other programs use the processor,
+    too, they would wait for each other for minutes instead of seconds.
     """
     from threadpoolctl import threadpool_limits
 
@@ -185,12 +178,7 @@ def _features(table, used):
     return np.array(columns).reshape(len(columns), count).T
 
 
-@checked(
-    real=frames.Frame(),
-    synthetic=frames.Frame(),
-    kinds=frames.Kinds(),
-    seed=SEED,
-)
+@checked(**frames.TWO_TABLES, seed=SEED)
 def telling_apart(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,

@@ -15,7 +15,7 @@ _BINS = 10  # of numbers that are paired with categories
 _STRONG_CORRELATION, _STRONG_ASSOCIATION = 0.5, 0.3
 
 
-@checked(real=frames.Frame(), synthetic=frames.Frame(), kinds=frames.Kinds())
+@checked(**frames.TWO_TABLES)
 def pair_trends(
     real: pd.DataFrame, synthetic: pd.DataFrame, kinds: dict[str, str]
 ) -> dict[str, Any]:

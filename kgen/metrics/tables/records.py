@@ -8,7 +8,8 @@ from kgen.metrics.neighbors import memorization
 from kgen.params import Number, checked
 
 _DISTANCES = 2**17  # that are held at a time: 1 MiB, which fits into caches
-# Where a gap of numbers lies: farther than 1 from all that they are clipped to.
+# The place of a gap among numbers, which are clipped to the other two: it is farther
+# than 1 from all of them.
 _GAP, _LEAST, _LARGEST = 4.0, -1.0, 2.0
 
 
@@ -61,7 +62,7 @@ def closest_distances(
 
 
 def _places(kind, known, x):
-    """Places on a line, where differences are distances, those above 1 being 1."""
+    """Places on a line whose differences, cut off at 1, are the distances."""
     if not frames.are_numbers(kind):
         return [np.nan_to_num(codes, nan=-1.0) for codes in (known, x)]
     if np.isnan(known).all():
@@ -71,7 +72,7 @@ def _places(kind, known, x):
     if low == high:
         places = [np.where(y == low, 0.0, _LARGEST) for y in (known, x)]
     else:
-        # Halves, since the range itself may be too large for a number.
+        # Computed with halves, since the range itself may overflow.
         width = high / 2 - low / 2
         places = [(y / 2 - low / 2) / width for y in (known, x)]
     return [
@@ -80,13 +81,7 @@ def _places(kind, known, x):
     ]
 
 
-@checked(
-    train=frames.Frame(),
-    held_out=frames.Frame(),
-    synthetic=frames.Frame(),
-    kinds=frames.Kinds(),
-    share=Number(0.0, 1.0),
-)
+@checked(**frames.THREE_TABLES, share=Number(0.0, 1.0))
 def copies(
     train: pd.DataFrame,
     held_out: pd.DataFrame,

@@ -9,7 +9,7 @@ from kgen import frames
 from kgen.params import checked
 
 
-@checked(real=frames.Frame(), synthetic=frames.Frame(), kinds=frames.Kinds())
+@checked(**frames.TWO_TABLES)
 def column_shapes(
     real: pd.DataFrame, synthetic: pd.DataFrame, kinds: dict[str, str]
 ) -> dict[str, Any]:

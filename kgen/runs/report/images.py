@@ -70,10 +70,20 @@ _PICTURES = {
 }
 
 
-def pictures(folder: pathlib.Path) -> list[dict]:
-    """Returns the `pictures` of an evaluation, whose files are in a folder."""
+def pictures(folder: pathlib.Path, **more: str) -> list[dict]:
+    """Returns the `pictures` of an evaluation, whose files are in a folder.
+
+    Args:
+        folder: The folder.
+        **more: Text that goes on after the caption of a picture, by its stem.
+    """
     return [
-        {"title": title, "caption": caption, "file": file, "wide": wide}
+        {
+            "title": title,
+            "caption": f"{caption} {more.get(stem, '')}".strip(),
+            "file": file,
+            "wide": wide,
+        }
         for stem, (title, caption, wide) in _PICTURES.items()
         if (file := folder / f"{stem}.png").exists()
     ]

@@ -2,20 +2,20 @@
 
 import math
 
-_DIGITS = 4  # significant ones, where no standard error says how many
-_LEAST, _MOST = 1e-4, 1e7  # outside, powers of ten are shorter
-_ROUNDING = 1e-9  # of float64 sums, relative: no standard error
+_DIGITS = 4  # significant digits of a value without a standard error
+_LEAST, _MOST = 1e-4, 1e7  # other numbers are written with a power of ten
+_ROUNDING = 1e-9  # a relative error up to this is the rounding of float64 sums
 
 
 def texts(value: float, error: float | None = None) -> tuple[str, str]:
     """Returns a value and its standard error, as texts.
 
-    The error is given with two significant digits, and the value ends where
-    its error does. Without one the value has four significant digits, or none
-    behind the point where it is a whole number.
+    The error has two significant digits, and the value ends at the same decimal as
+    its error. Without an error, the value has four significant digits, or no decimals
+    if it is a whole number.
 
     Args:
-        value: Number; NaN and infinities are said as they are.
+        value: Number; NaN and infinities are written as such.
         error: Its standard error, or None.
 
     Returns:
@@ -52,24 +52,24 @@ def _one(value):
 
 
 def _power(size):
-    """The power of ten to be written behind: 0 where none is needed."""
+    """The power of ten to be written after a number; 0 for none."""
     if size == 0.0 or _LEAST <= size < _MOST:
         return 0
     return _exponent(size, _DIGITS)
 
 
 def _shifted(value, power):
-    """`value / 10**power`; by the decimal point, since 10**-320 is 0."""
+    """`value / 10**power`, computed in decimals, since 10**-320 would be 0."""
     mantissa, exponent = f"{value:.16e}".split("e")
     return float(f"{mantissa}e{int(exponent) - power}") if power else value
 
 
 def _exponent(value, digits):
-    """Of the leading digit, once rounded to so many significant ones."""
+    """The power of ten of the first digit, after rounding to so many digits."""
     return int(f"{value:.{digits - 1}e}".split("e")[1])
 
 
 def _fixed(value, decimals, power):
-    """`z` makes -0.00 a zero; a negative number of decimals rounds tens."""
+    """Text of a rounded value: `z` writes -0.00 as 0.00; -1 decimals rounds to tens."""
     text = f"{round(value, decimals):z,.{max(decimals, 0)}f}"
     return f"{text}e{power}" if power else text

@@ -167,10 +167,10 @@ def _reading(metrics):
 
 
 def _marks(metrics, better, pairs):
-    """`best` where one is, `tied` where several are not worse than it.
+    """`best` for a single best value, and `tied` for values that are not worse.
 
-    Values that read the same are the same: nobody can see a difference in digits
-    that are not shown.
+    Values whose texts are the same are tied: readers can't see a difference in
+    digits that are not shown.
     """
     marks = [""] * len(metrics)
     scores = {

@@ -1,5 +1,7 @@
 """Sentences and phrases on an evaluation, beside its numbers."""
 
+import pathlib
+
 _TIED = (
     "The best figure of a row is marked; figures that are not worse than it by "
     "more than two standard errors of the difference are tied with it. Means over "
@@ -88,3 +90,13 @@ def marking(differences: list[str]) -> str:
         f"These runs were not judged alike: they differ in {listed}. "
         "Figures of a row can't be compared, and no best one is marked."
     )
+
+
+def nearest(examples: list[dict]) -> str:
+    """What the nearest training examples are: `From the left: cat (a.png), ...`."""
+    texts = []
+    for example in examples:
+        file = pathlib.PurePath(example.get("file", "")).name
+        parts = [example.get("class", ""), f"({file})" if file else ""]
+        texts.append(" ".join(filter(None, parts)))
+    return f"From the left: {', '.join(texts)}." if any(texts) else ""

@@ -1,0 +1,101 @@
+"""The examples that a run is judged by: as batches, with their classes and files."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgen.data.examples import AnyExamples, Examples, subset
+from kgen.errors import InvalidArgument, say
+from kgen.runs.data import checked_batches, held_out_split
+from kgen.runs.directory import Run
+
+
+class HeldOut(NamedTuple):
+    """Examples that judge a run, and what is known of them.
+
+    Args:
+        examples: What `Source.examples` returned, or a part of them.
+        dataset: The same as checked batches.
+        class_names: The names of their classes, or `()`.
+    """
+
+    examples: AnyExamples
+    dataset: tf.data.Dataset
+    class_names: Sequence[str]
+
+    @property
+    def facts(self) -> dict[str, np.ndarray]:
+        """As far as they are known: `labels`, `class_names`, and `files`, by path."""
+        labels, files = self.examples.read_labels(), self.examples.files
+        found = {} if labels is None else {"labels": labels}
+        if labels is not None and len(self.class_names):
+            found["class_names"] = np.array(self.class_names)
+        return found if files is None else {**found, "files": files.astype(str)}
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The same as columns of a table: `file`, and `label`, by its name."""
+        facts = self.facts
+        found = {"file": facts["files"]} if "files" in facts else {}
+        if "labels" in facts:
+            known = dict(enumerate(self.class_names)) | {-1: ""}
+            labels = facts["labels"].tolist()
+            found["label"] = np.array([str(known.get(n, n)) for n in labels])
+        return found
+
+
+def held_out(
+    run: Run,
+    model: keras.Model,
+    data: str | None = None,
+    num: int | None = None,
+    any_range: bool = False,
+    **options: Any,
+) -> HeldOut:
+    """The examples that a run is judged by.
+
+    Args:
+        run: The run.
+        model: Its model.
+        data: Another source than the run's own, or None.
+        num: How many examples are drawn from all; None for all.
+        any_range: Whether values may lie outside the model's support.
+        **options: Others of `checked_batches`.
+
+    Raises:
+        InvalidArgument: If the model can't take the data.
+    """
+    source = run.settings.source(data, any_range, model.table)
+    if not data:
+        run.tell_changed_data(source)
+    examples = source.examples(held_out_split(source, bool(data)))
+    if num and num < len(examples):
+        examples = subset(examples, num)
+    names = source.class_names
+    if names and model.class_names not in ((), tuple(names)):
+        examples = _renumbered(examples, names, model, source.name)
+        names = model.class_names
+    dataset = checked_batches(model, examples, any_range=any_range, **options)
+    return HeldOut(examples, dataset, names)
+
+
+def _renumbered(examples, names, model, source):
+    """Examples whose labels are the numbers that their classes have in a model."""
+    known = list(model.class_names)
+    others = [name for name in names if name not in known]
+    if not others and isinstance(examples, Examples):
+        numbers = np.array([known.index(name) for name in names], "int32")
+        labels = examples.labels
+        labels = np.where(labels < 0, labels, numbers[labels])
+        return dataclasses.replace(examples, labels=labels)
+    text = f"the classes of {source} ({', '.join(names[:9])}"
+    text += ", ..." if len(names) > 9 else ""
+    text += ") are not those, in their order, of the model"
+    if not model.needs_labels:
+        raise InvalidArgument(f"--data: {text}. Pass data of the same classes.")
+    say(f"{text}: they are left out.")
+    return examples.without_labels()

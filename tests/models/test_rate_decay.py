@@ -1,0 +1,86 @@
+"""How the learning rates of players fall at the end of a training."""
+
+import keras
+import numpy as np
+import pytest
+
+import kgen
+from kgen.errors import InvalidArgument
+
+X = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+
+
+def gan(**options):
+    keras.utils.set_random_seed(0)
+    model = kgen.create_model(
+        "gan", input_shape=(2,), network="dense", hidden_units=(4,), seed=0
+    )
+    model.compile(run_eagerly=True, **options)
+    return model
+
+
+class Factors(keras.callbacks.Callback):
+    """Notes what both learning rates are multiplied by in each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        players = (self.model.optimizer, self.model.discriminator_optimizer)
+        self.seen.append([float(one.rate_factor) for one in players])
+
+
+def factors(model, **options):
+    callback = Factors()
+    model.fit(X, batch_size=8, verbose=0, callbacks=[callback], **options)
+    generator, discriminator = zip(*callback.seen)
+    assert generator == discriminator
+    return generator
+
+
+def test_rates_fall_in_the_last_half_of_the_epochs():
+    model = gan()
+    found = factors(model, epochs=8)
+    np.testing.assert_allclose(found, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+    # After the training a step is a whole one again.
+    assert float(model.optimizer.rate_factor) == 1.0
+
+
+def test_a_resumed_training_has_the_rates_of_its_epochs():
+    found = factors(gan(), initial_epoch=6, epochs=8)
+    np.testing.assert_allclose(found, [0.5, 0.25])
+
+
+def test_another_share_and_none():
+    found = factors(gan(learning_rate_decay=1.0), epochs=4)
+    np.testing.assert_allclose(found, [1, 0.75, 0.5, 0.25])
+    assert set(factors(gan(learning_rate_decay=0.0), epochs=4)) == {1.0}
+
+
+def test_a_step_is_as_long_as_the_factor_says():
+    """Adam's first step is that of the rate, whatever the gradient is."""
+    steps = []
+    for factor in (1.0, 0.25):
+        optimizer = kgen.optimizers.Adam(0.1, epsilon=1e-12)
+        weight = keras.Variable([1.0, -2.0])
+        optimizer.build([weight])
+        optimizer.rate_factor.assign(factor)
+        optimizer.apply([np.array([3.0, -1.0], "float32")], [weight])
+        steps.append(weight.numpy() - [1.0, -2.0])
+    np.testing.assert_allclose(steps[0], [-0.1, 0.1], rtol=1e-5)
+    np.testing.assert_allclose(steps[1], [-0.025, 0.025], rtol=1e-5)
+
+
+def test_other_optimizers_keep_their_rates():
+    model = gan(
+        optimizer=keras.optimizers.SGD(0.1),
+        discriminator_optimizer=keras.optimizers.SGD(0.2),
+    )
+    model.fit(X, batch_size=8, epochs=4, verbose=0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+
+
+def test_a_share_beyond_all_epochs_is_refused():
+    with pytest.raises(InvalidArgument, match="learning_rate_decay=1.5"):
+        gan(learning_rate_decay=1.5)
