@@ -174,6 +174,15 @@ CASES = {
             "penalty": "r1",
         },
     },
+    "conditional": {
+        "name": "gan",
+        "num_classes": 3,
+        "compile": {
+            # As above.
+            "optimizer": "sgd:0.05",
+            "discriminator_optimizer": "sgd:0.05",
+        },
+    },
     # Packing stays within a replica: each part is a multiple of it.
     "packed": {
         "name": "gan",
