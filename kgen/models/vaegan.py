@@ -14,11 +14,7 @@ from kgen.losses.divergences import half_square_distance
 from kgen.models import adversarial, equilibrium
 from kgen.models.adversarial import Adversarial
 from kgen.models.averages import WeightAverage
-from kgen.models.discriminator import (
-    DiscriminatorOutputs,
-    network_inputs,
-    with_features,
-)
+from kgen.models.discriminator import DiscriminatorOutputs, with_features
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.latent import LatentGaussianModel
 from kgen.models.training import compiles, training_step
@@ -271,7 +267,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         )
         self.decoder_optimizer = self._player_optimizer(
             "decoder_optimizer",
-            decoder_optimizer or optimizers.another(optimizer),
+            optimizers.another(optimizer)
+            if decoder_optimizer is None
+            else decoder_optimizer,
             self._decoder_variables,
         )
         self._compile_players(
@@ -283,8 +281,9 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             },
             optimizer,
             self._encoder_variables,
-            discriminator_optimizer=discriminator_optimizer
-            or optimizers.another(optimizer),
+            discriminator_optimizer=optimizers.another(optimizer)
+            if discriminator_optimizer is None
+            else discriminator_optimizer,
             loss=loss,
             label_smoothing=label_smoothing,
             penalty=penalty,
@@ -440,7 +439,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         return self.likelihood.example(self.decoder(code, training=training))
 
     def _discriminator_outputs(self, x, labels=None, training=False):
-        inputs = network_inputs(x, labels)
+        inputs = self.with_labels(x, labels)
         outputs = self._logits_and_features(inputs, training=training)
         return DiscriminatorOutputs(*(ops.cast(y, "float32") for y in outputs))
 

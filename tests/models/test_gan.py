@@ -514,6 +514,7 @@ def test_training_that_goes_on_in_a_new_process_is_one_training(tmp_path):
     """
     training = {
         "discriminator_steps": 2,
+        "learning_rate_decay": 0.0,  # `fit` is told of half the epochs first
         "instance_noise": 0.05,
         "penalty_every": 3,
         "lecam_weight": 0.1,

@@ -326,7 +326,11 @@ def test_without_the_discriminator_it_is_a_vae_weight_for_weight():
         optimizer="adam",
         seed=0,
         feature_weight=0.0,
-        training={"adversarial_weight": 0.0, "ema_decay": None},
+        training={
+            "adversarial_weight": 0.0,
+            "ema_decay": None,
+            "learning_rate_decay": 0.0,
+        },
     )
     for one, other in (
         (vae.encoder, model.encoder),
