@@ -4,7 +4,7 @@ from typing import Any
 
 NETWORKS = {
     "dense": "fully connected, for vectors and pictures",
-    "conv": "convolutional, for pictures of any size",
+    "conv": "convolutional, for pictures of any size and sequences of any length",
     "unet": "convolutional with skip connections, to denoise",
 }
 SOURCES = {

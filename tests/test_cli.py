@@ -1150,7 +1150,7 @@ def mistakes(tmp_path):
         ("vae --seed -1", "not in the range"),
         ("vae --kl-warmup nan", "Expected a finite number"),
         ("vae --kl-warmup -2", "of at least 0"),
-        ("vae --image-shape 8x8", "expected HxWxC"),
+        ("vae --image-shape 8x8x", "expected HxWxC"),
         ("vae --background whight", "`background` of `load`. Expected an op"),
         ("vae --set background=red", "option of its own, --background"),
         ("vae --out project", "something that is not a run"),

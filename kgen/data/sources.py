@@ -263,7 +263,9 @@ def _open(source, data_dir, any_range, *look):
     """A source's name, its readers by the split, and its classes' names."""
     if not isinstance(source, (str, os.PathLike)):
         pair = source if arrays.is_pair(source) else [source]
-        whole = arrays.from_arrays(*pair, any_range=any_range)
+        whole = arrays.from_arrays(
+            *pair, any_range=any_range, image_shape=look[0]
+        )
         return "arrays", {"all": lambda: whole}, ()
     if source == "":
         raise invalid("source", "load", "a path or a data set's name", "''")
@@ -282,7 +284,7 @@ def _open(source, data_dir, any_range, *look):
                 f"{path} is a file of an unknown kind. Expected .npy, .npz, .csv, "
                 ".parquet, or a folder."
             )
-        return path.stem, numpy_files.find(path, any_range), ()
+        return path.stem, numpy_files.find(path, any_range, look[0]), ()
     is_path_like = (
         isinstance(source, os.PathLike)
         or source[0] in "./~"
@@ -341,7 +343,8 @@ def load(
         labels: Whether to give pairs `(x, y)`, y int32 of shape `(batch,)`.
         image_shape: `(height, width, channels)`: resizes the pictures, and
             makes them grey (1) or coloured (3); with 4 channels, the last is
-            the opacity.
+            the opacity. Or `(length, channels)`: says that an array of shape
+            `(n, length, channels)` holds sequences.
         seed: Integer for the order of the epochs; None for another one each
             time (after `keras.utils.set_random_seed`, the same).
         data_dir: Where TensorFlow Datasets keeps its files.

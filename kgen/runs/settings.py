@@ -28,13 +28,12 @@ _CHANGEABLE = ("epochs", "on_nan", "checkpoint_every", "fit_prior")
 
 
 class _Shape(Constraint):
-    """Height, width and channels of a picture."""
+    """Height, width and channels of a picture, or a sequence's length and channels."""
 
     def check(self, argument: str, owner: str, value: Any) -> tuple:
-        if not isinstance(value, (list, tuple)) or len(value) != 3:
-            raise invalid(
-                argument, owner, "nothing, or three positive integers", value
-            )
+        if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
+            expected = "nothing, or two or three positive integers"
+            raise invalid(argument, owner, expected, value)
         return tuple(Integer().check(argument, owner, side) for side in value)
 
 
@@ -123,7 +122,7 @@ class TrainSettings:
     numbers: str = "quantiles"
     model: str
     data: str
-    image_shape: tuple[int, int, int] | None
+    image_shape: tuple[int, ...] | None
     data_dir: str | None
     network: str
     latent_dim: int
