@@ -328,9 +328,10 @@ def load(
         source: One of
             `"digits"`, the UCI digits, built in;
             the name of any TensorFlow Datasets data set;
-            a folder of pictures (png, jpg, bmp, gif, webp, tif, ppm), where
-            the names of folders in it are classes, and `train`, `validation`
-            and `test`, or names alike, are splits;
+            a folder of pictures (png, jpg, bmp, gif, webp, tif, ppm; also with
+            palettes, CMYK, or 16 bits, which become 8), where the names of
+            folders in it are classes, and `train`, `validation` and `test`, or
+            names alike, are splits;
             a folder of IDX files, as MNIST's, plain or .gz;
             a .npy or .npz file; an array, or a pair of images and labels;
             a table: a pandas DataFrame, a CSV or Parquet file, or a folder of
@@ -352,7 +353,8 @@ def load(
             probability of 1: anew each epoch in a shuffled split (dynamic
             binarisation), else always the same.
         background: The colour on which transparent pictures are shown, unless
-            `image_shape` has 4 channels: a name, or digits as in `"#ff8000"`.
+            `image_shape` has 4 channels: a name, or digits as in `"#ff8000"`. A
+            pixel of opacity a becomes a parts of its own colour and 1 - a of it.
         table: The `kgen.data.Table` by which a table's rows are encoded; None to
             infer one.
 
