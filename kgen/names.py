@@ -42,6 +42,13 @@ ON_NAN = {
     "5 times at most",
 }
 
+# What a training can be logged to.
+TRACKERS = {
+    "tensorboard": "files in the run's logs, which are always written",
+    "mlflow": "where MLFLOW_TRACKING_URI says",
+    "wandb": "Weights & Biases; with WANDB_MODE=offline, in the run's wandb",
+}
+
 # The formats of pictures, and the precisions of small models, of `kgen export`.
 IMAGE_FORMATS = ("float", "uint8", "png")
 PRECISIONS = ("float16", "int8")

@@ -17,7 +17,7 @@ from kgen.data import Source
 from kgen.errors import InvalidArgument
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
-from kgen.runs import fit_prior, progress
+from kgen.runs import fit_prior, progress, tracking
 from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
 from kgen.runs.data import (
     check_training_data,
@@ -73,6 +73,7 @@ def train(
         settings, resume = _agree(run, settings, typed_names, resume, strategy)
     _check_batch_size(settings.batch_size, settings.devices)
     # Everything that may be refused comes before anything is written.
+    tracking.check(settings.log_to)
     source = settings.source()
     datasets = _datasets(source, settings)
     # After the data: preparing a data set for the first time draws, too.
@@ -102,6 +103,9 @@ def train(
         if is_chief:
             report(progress.describe(settings, source, model))
             callbacks = with_records(run, callbacks, report)
+            callbacks += stack.enter_context(
+                tracking.tracked(run, settings, resume)
+            )
         if epochs_done < settings.epochs:
             with (
                 _saves_if_ended(run, model, settings, callbacks, is_chief),
@@ -260,7 +264,7 @@ def _resume(
             f"The run in {run.path} has seen {done} epochs{more} already; it "
             f"can't be resumed with --epochs {wanted}. Pass at least {least}."
         )
-    by = ("strategy", "devices", "checkpoint_every", "on_nan")
+    by = ("strategy", "devices", "checkpoint_every", "on_nan", "log_to")
     changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
     changes = {name: getattr(settings, name) for name in changed}
     # A folder may have been renamed, and earlier versions kept no names.
