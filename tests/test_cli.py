@@ -1163,7 +1163,6 @@ def mistakes(tmp_path):
         ("vae --data large.npy", "values in [0, 1]"),
         ("vae --data nan.npy", "NaN or infinity"),
         ("vae --data int.npy", "an array of int64"),
-        ("vae --data vectors.npy", 'use network="dense"'),
         ("vae --data good.npy --conditional", "no labels"),
         ("vae --data empty", "holds no data"),
         ("vae --data file.txt", "unknown kind"),

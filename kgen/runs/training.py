@@ -17,7 +17,7 @@ from kgen.data import Source
 from kgen.errors import InvalidArgument
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
-from kgen.runs import fit_prior, progress, tracking
+from kgen.runs import fit_prior, progress
 from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
 from kgen.runs.data import (
     check_training_data,
@@ -30,6 +30,7 @@ from kgen.runs.directory import Run, save_model
 from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw
 from kgen.runs.settings import TrainSettings
+from kgen.runs.tracking import tracked
 
 
 def train(
@@ -73,7 +74,6 @@ def train(
         settings, resume = _agree(run, settings, typed_names, resume, strategy)
     _check_batch_size(settings.batch_size, settings.devices)
     # Everything that may be refused comes before anything is written.
-    tracking.check(settings.log_to)
     source = settings.source()
     datasets = _datasets(source, settings)
     # After the data: preparing a data set for the first time draws, too.
@@ -103,9 +103,7 @@ def train(
         if is_chief:
             report(progress.describe(settings, source, model))
             callbacks = with_records(run, callbacks, report)
-            callbacks += stack.enter_context(
-                tracking.tracked(run, settings, resume)
-            )
+            callbacks += stack.enter_context(tracked(run, settings, resume))
         if epochs_done < settings.epochs:
             with (
                 _saves_if_ended(run, model, settings, callbacks, is_chief),
