@@ -49,6 +49,15 @@ setup(
         "threadpoolctl>=3.5",  # scikit-learn needs it, too
     ],
     extras_require={
+        "docs": [
+            "ipykernel>=7.4",
+            "latex2mathml>=3.81",
+            "mkdocs>=1.6.1,<2",
+            "mkdocs-material>=9.8",
+            "mkdocstrings-python>=2.0.11",
+            "nbclient>=0.11",
+            "nbformat>=5.11",
+        ],
         "gpu": ["tensorflow[and-cuda]>=2.21"],
         "mlflow": ["mlflow>=3.0"],
         "onnx": ["onnxruntime>=1.20", "tf2onnx>=1.17"],

@@ -5,6 +5,7 @@ from typing import Any
 NETWORKS = {
     "dense": "fully connected, for vectors and pictures",
     "conv": "convolutional, for pictures of any size and sequences of any length",
+    "resnet": "residual blocks, for larger pictures of any size",
     "unet": "convolutional with skip connections, to denoise",
 }
 SOURCES = {

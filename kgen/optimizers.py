@@ -35,7 +35,8 @@ class Adam(keras.optimizers.Adam):
         """Makes the state for variables, unless it is there."""
         if not self.built:
             with tf.init_scope():
-                self.rate_factor = keras.Variable(1.0, trainable=False)
+                # Keras would save a variable of its own with the state.
+                self.rate_factor = tf.Variable(1.0, trainable=False)
         super().build(variables)
 
     def update_step(
@@ -45,9 +46,7 @@ class Adam(keras.optimizers.Adam):
         learning_rate: tf.Tensor,
     ) -> None:
         """Updates one variable by its gradient."""
-        learning_rate = learning_rate * ops.cast(
-            self.rate_factor, learning_rate.dtype
-        )
+        learning_rate *= tf.cast(self.rate_factor, learning_rate.dtype)
         if self.amsgrad or not isinstance(gradient, tf.Tensor):
             return super().update_step(gradient, variable, learning_rate)
         dtype = variable.dtype

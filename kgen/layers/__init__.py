@@ -6,15 +6,17 @@ from kgen.layers.augmentation import (
     DiffAugment,
 )
 from kgen.layers.columns import ColumnsOutput
-from kgen.layers.conditioning import ConcatenateLabels
+from kgen.layers.conditioning import ConcatenateLabels, GainAndShift
 from kgen.layers.corruption import (
     GaussianCorruption,
     MaskingCorruption,
     SaltAndPepperCorruption,
 )
 from kgen.layers.dense import Dense
+from kgen.layers.diversity import MinibatchStdDev
 from kgen.layers.gated import GatedDense
 from kgen.layers.normalization import BatchNormalization
+from kgen.layers.resizing import NoCheckerboard, ResizeConvolution
 from kgen.layers.sampling import GaussianSampling
 from kgen.layers.spectral import SpectralNormalization, WeightClip
 
@@ -26,10 +28,14 @@ __all__ = [
     "ConcatenateLabels",
     "Dense",
     "DiffAugment",
+    "GainAndShift",
     "GatedDense",
     "GaussianCorruption",
     "GaussianSampling",
     "MaskingCorruption",
+    "MinibatchStdDev",
+    "NoCheckerboard",
+    "ResizeConvolution",
     "SaltAndPepperCorruption",
     "SpectralNormalization",
     "WeightClip",

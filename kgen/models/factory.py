@@ -22,14 +22,19 @@ from kgen.models.saving import (  # noqa: F401
     load_model,
 )
 from kgen.models.vae_density import VAEDensity
-from kgen.networks import common, convolutional, dense, sequences, unet
+from kgen.networks import common, convolutional, dense, resnet, sequences, unet
 from kgen.params import Instance, Options
 from kgen.tables import Conditions, Table
 
 if TYPE_CHECKING:  # the registry has the paths of the models' classes
     from kgen.models import GAN, VAE, VAEGAN, Autoencoder, DenoisingAutoencoder
 
-NETWORKS = {"dense": dense, "conv": convolutional, "unet": unet}
+NETWORKS = {
+    "dense": dense,
+    "conv": convolutional,
+    "resnet": resnet,
+    "unet": unet,
+}
 
 # What the factory itself gives to builders and models.
 _GIVEN = {
@@ -139,8 +144,9 @@ def create_model(
         input_shape: Shape of one example, without the batch. A table has one of
             its own.
         network: `"conv"` (pictures of any size and sequences of any length; dense
-            for vectors), `"dense"` (any shape), or `"unet"` (convolutional with
-            skip connections, to denoise). None: dense for a table, else
+            for vectors), `"resnet"` (pictures, of residual blocks: slower and
+            better at large ones), `"dense"` (any shape), or `"unet"` (convolutional
+            with skip connections, to denoise). None: dense for a table, else
             convolutional.
         latent_dim: Size of z, a positive integer.
         num_classes: If given, the model is conditional: its networks take

@@ -71,8 +71,8 @@ class FallAtEnd(keras.callbacks.Callback):
 
     In an epoch, counted from 0, the rates are multiplied by
     `min(1, (1 - epoch / epochs) / share)`. That depends on nothing else, so that a
-    resumed training goes on exactly. It applies to kgen's Adam, which is what names of
-    optimizers mean; other optimizers keep the rate or the schedule that they have.
+    resumed training goes on exactly. It applies to kgen's Adam, which the name `"adam"`
+    means; other optimizers keep their rate, and all keep a schedule that they have.
 
     Args:
         players: The optimizers.
@@ -83,7 +83,9 @@ class FallAtEnd(keras.callbacks.Callback):
         super().__init__()
         inner = [getattr(one, "inner_optimizer", one) for one in players]
         self._factors = [
-            one.rate_factor for one in inner if isinstance(one, optimizers.Adam)
+            one.rate_factor
+            for one in inner
+            if isinstance(one, optimizers.Adam) and is_settable(one)
         ]
         self._share = share
 

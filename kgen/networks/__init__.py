@@ -1,8 +1,8 @@
 """Builders of encoders, decoders, generators and discriminators.
 
 A network is any `keras.Model` of the right inputs and outputs; these functions
-build kgen's own, in families: `dense`, `convolutional` and `unet` for pictures,
-and `sequences`. Their arguments mean the same in all of them:
+build kgen's own, in five families: `dense`, `convolutional`, `resnet` and `unet` for
+pictures, and `sequences`. Their arguments mean the same in all of them:
 
     input_shape: Shape of one example, without the batch; `(height, width,
         channels)` in networks for pictures, `(length, channels)` in those for
@@ -18,7 +18,12 @@ and `sequences`. Their arguments mean the same in all of them:
     filters: Filters of the convolution next to the picture; twice as many at
         each halving of its size.
     max_filters: The most filters that a convolution has.
-    blocks: Convolutions at each size of a U-Net.
+    blocks: Convolutions at each size of a U-Net; residual blocks for each
+        halving or doubling of a residual network.
+    attention: Longer side of the maps that get self-attention, such as 16; None
+        for no attention.
+    minibatch_std: Whether a discriminator sees how much the examples of a batch
+        differ.
     activation: Keras activation of the hidden layers, or its name; in dense
         encoders and decoders also `"gated"`, for `GatedDense` layers.
     output_activation: Keras activation of the output, or its name.
@@ -28,12 +33,13 @@ and `sequences`. Their arguments mean the same in all of them:
     kernel_constraint: Keras constraint of all kernels or its name, or a limit
         of their weights, such as `"clip:0.01"`.
     num_classes: If given, the network takes labels as its last input:
-        `[x, labels]` or `[z, labels]`. They are appended to x or z, one-hot; in
-        a discriminator they count by projection.
+        `[x, labels]` or `[z, labels]`. They are appended to x or z, one-hot, or
+        choose a gain and a shift in residual networks; in a discriminator they
+        count by projection.
     pack: How many examples a discriminator sees at once, side by side in the
         last axis.
 """
 
-from kgen.networks import convolutional, dense, sequences, unet
+from kgen.networks import convolutional, dense, resnet, sequences, unet
 
-__all__ = ["convolutional", "dense", "sequences", "unet"]
+__all__ = ["convolutional", "dense", "resnet", "sequences", "unet"]

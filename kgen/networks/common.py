@@ -40,9 +40,18 @@ KernelConstraint: TypeAlias = keras.constraints.Constraint | str | None
 
 # Keras's layers, with the channels last whatever Keras is configured to. Every
 # layer of kgen's networks that has a `data_format` is made by these.
-Conv1D, Conv2D, Conv2DTranspose, Cropping2D, Flatten, UpSampling2D = (
+(
+    AveragePooling2D,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
+    Flatten,
+    UpSampling2D,
+) = (
     functools.partial(layer, data_format="channels_last")
     for layer in (
+        layers.AveragePooling2D,
         layers.Conv1D,
         layers.Conv2D,
         layers.Conv2DTranspose,
@@ -135,6 +144,8 @@ ARGUMENTS = {
     "filters": Integer(1),
     "max_filters": Integer(1),
     "blocks": Integer(1),
+    "attention": Optional(Integer(1)),
+    "minibatch_std": Boolean(),
     "activation": _ACTIVATION,
     "output_activation": _ACTIVATION,
     "batch_normalization": Boolean(),

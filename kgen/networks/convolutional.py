@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from kgen.layers import Dense
+from kgen.layers import Dense, NoCheckerboard, ResizeConvolution
 from kgen.networks import common
 
 # Halving stops when no side is longer than this.
@@ -85,10 +85,10 @@ def decoder(
     """Builds a convolutional decoder, the mirror of `encoder`.
 
     Transposed convolutions double the size; where the encoder had rounded up,
-    the last row and column are cropped. The kernel of 4 is a multiple of the
-    stride, which avoids checkerboards (Odena et al. 2016). `kgen.networks`
-    describes the arguments; the dense layers have the *encoder's*
-    `hidden_units`, in reverse.
+    the last row and column are cropped. They start as convolutions of resized
+    maps, and `kgen.layers.NoCheckerboard` holds in training, too.
+    `kgen.networks` describes the arguments; the dense layers have the
+    *encoder's* `hidden_units`, in reverse.
 
     Returns:
         A `keras.Model` from z to a likelihood's parameters.
@@ -147,6 +147,8 @@ def _double(x, size, filters, **kwargs):
         strides=2,
         padding="same",
         output_padding=1 if both_odd else None,
+        kernel_initializer=ResizeConvolution(),
+        kernel_constraint=NoCheckerboard(),
         **kwargs,
     )(x)
     return common.cropped(x, size)

@@ -37,13 +37,21 @@ def apply(
         return True
 
     if replicas.count() > 1:
-        gradients = _of_whole_batch(optimizer, gradients)
+        gradients = _of_whole_batch(optimizer, [_dense(x) for x in gradients])
     if condition is None:
         step()
     elif replicas.count() == 1:
         tf.cond(condition, step, lambda: False)
     else:
         _step_or_undo(optimizer, step, variables, condition)
+
+
+def _dense(gradient):
+    """A gradient as a tensor: that of an `Embedding` has only the rows in use.
+
+    Replicas that have different numbers of rows can't add these up.
+    """
+    return None if gradient is None else tf.convert_to_tensor(gradient)
 
 
 def _step_or_undo(optimizer, step, variables, condition):

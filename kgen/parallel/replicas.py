@@ -81,6 +81,12 @@ def _filled(data, part):
     def fill(x):
         if x is None:
             return None
+        # Where a last batch is smaller, some replicas' numbers of examples are known
+        # in the graph, and others' are not. Then their steps would be traced in
+        # another order, and would wait for each other's sums for ever.
+        x = tf.raw_ops.PlaceholderWithDefault(
+            input=x, shape=(None, *x.shape[1:])
+        )
         return tf.pad(x, [[0, missing]] + [[0, 0]] * (x.shape.rank - 1))
 
     return tf.nest.map_structure(fill, data)

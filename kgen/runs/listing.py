@@ -27,8 +27,6 @@ _TOLD = (
     "psnr",
     "mse",
 )
-# Logs of which the highest value is the best one.
-_HIGHER = ("accuracy", "elbo", "likelihood", "prob", "psnr")
 
 
 class Section(NamedTuple):
@@ -102,9 +100,9 @@ def _best(model, history):
     logged: a GAN's losses tell nothing of its quality.
     """
     entry = registry.MODELS.get(model)
-    names = entry.objective.split(" or ") if entry else ["val_loss"]
-    names += [name.removeprefix("val_") for name in names]  # without validation
-    name = next((name for name in names if name in history), None)
+    figures = entry.figures if entry else {"val_loss": "lower", "loss": "lower"}
+    names = (name for name, better in figures.items() if better)
+    name = next((name for name in names if name in history), "")
     values = [
         (value, epoch)
         for value, epoch in zip(history.get(name, ()), history.get("epoch", ()))
@@ -112,8 +110,9 @@ def _best(model, history):
     ]
     if not values:
         return ""
-    highest = any(word in str(name) for word in _HIGHER)
-    value, epoch = (max if highest else min)(values, key=lambda pair: pair[0])
+    value, epoch = (max if figures[name] == "higher" else min)(
+        values, key=lambda pair: pair[0]
+    )
     return f"{name} {value:.4g} ({epoch + 1:.0f})"
 
 

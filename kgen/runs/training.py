@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import pathlib
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +28,7 @@ from kgen.runs.data import (
 from kgen.runs.directory import Run, save_model
 from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw
+from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
 from kgen.runs.tracking import tracked
 
@@ -40,7 +40,8 @@ def train(
     resume: bool = False,
     strategy: tf.distribute.Strategy | None = None,
     typed_names: set[str] | None = None,
-    report: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] | None = None,
+    verbose: bool = False,
 ) -> keras.Model:
     """Trains as `settings` say, and leaves all of it in `run`.
 
@@ -54,8 +55,10 @@ def train(
         typed_names: Names of the settings that a user has typed. If it is not
             None, a resumed run takes the others from its own `config.json`, and
             all workers take the chief's settings.
-        report: Function that shows lines about what is trained, and the time
-            left; of several workers, the chief's is called.
+        report: Function that shows lines about what is trained, and each epoch's
+            figures that matter; of several workers, the chief's is called. None
+            to show nothing.
+        verbose: Whether Keras's own lines are shown, with all figures.
 
     Returns:
         The trained model.
@@ -90,6 +93,7 @@ def train(
         )
     check_training_data(model, source, datasets, is_chief)
     callbacks = callbacks_of(run, settings, model, datasets["train"], is_chief)
+    screen = progress.Screen(report if is_chief else None, verbose)
     set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
         epochs_done = strategies.by_chief(
@@ -101,10 +105,11 @@ def train(
         if epochs_done:
             _share_state(run, model, strategy)
         if is_chief:
-            report(progress.describe(settings, source, model))
-            callbacks = with_records(run, callbacks, report)
+            screen.say(introduce(run, settings, source, model, epochs_done))
+            callbacks = with_records(run, callbacks, settings, screen)
             callbacks += stack.enter_context(tracked(run, settings, resume))
         if epochs_done < settings.epochs:
+            stack.enter_context(screen.shown())
             with (
                 _saves_if_ended(run, model, settings, callbacks, is_chief),
                 interrupts.deferred() as run.checkpoints.interrupt,
@@ -115,7 +120,7 @@ def train(
                     datasets,
                     epochs_done,
                     settings.epochs,
-                    is_chief,
+                    screen.keras_verbose,
                 )
         # Another worker may have died by now. What follows the last checkpoint must
         # not need it, as reading variables that are summed over workers would.
@@ -123,9 +128,11 @@ def train(
 
         def end():
             nonlocal finished
+            screen.finishing("Saving, and drawing pictures")
             finished = _end(run, model, source, settings)
 
         strategies.by_chief(strategy, end)
+    screen.conclude()
     return finished
 
 
@@ -294,16 +301,15 @@ def _fit(
     datasets: dict[str, tf.data.Dataset | None],
     epochs_done: int,
     epochs_wanted: int,
-    is_chief: bool,
+    verbose: int,
 ) -> None:
-    verbose = 1 if sys.stdout.isatty() else 2
     model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
         initial_epoch=epochs_done,
         epochs=epochs_wanted,
         callbacks=callbacks,
-        verbose=verbose if is_chief else 0,
+        verbose=verbose,
     )
 
 

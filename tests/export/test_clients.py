@@ -23,7 +23,11 @@ PEOPLE = pd.DataFrame(
         "age": [20, 31, 44, 58, None, 67] * 20,
     }
 )
-DOCUMENTS = ("README.md", "saved_models/README.md")
+DOCUMENTS = (
+    "docs/guides/tables.md",
+    "docs/guides/serving.md",
+    "saved_models/README.md",
+)
 
 
 def blocks(language, word):

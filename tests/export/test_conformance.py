@@ -75,6 +75,9 @@ MORE_CASES = {
     ),
     "convolutional vae": lambda: contract.small_model("vae", network="conv"),
     "conditional gan": lambda: player("gan", conditional=True, network="conv"),
+    "residual gan": lambda: player(
+        "gan", conditional=True, network="resnet", attention=4
+    ),
     "vaegan": lambda: player("vaegan", network="conv"),
     **{
         density: lambda density=density: classifier(density)

@@ -147,6 +147,7 @@ def test_labels_are_not_half_others(tmp_path):
     [
         ("autoencoder", {"network": "conv"}),
         ("vae", {"conditional": True, "network": "conv"}),
+        ("vae", {"conditional": True, "network": "resnet", "attention": 4}),
         ("vaegan", {"training": {"ema_decay": 0.5}}),
         ("denoising_autoencoder", {"network": "unet"}),
     ],

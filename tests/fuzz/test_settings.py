@@ -80,7 +80,9 @@ def _parameters(function):
 
 
 _MODELS = [
-    (name, network) for name in registry.MODELS for network in ("dense", "conv")
+    (name, network)
+    for name in registry.MODELS
+    for network in ("dense", "conv", "resnet")
 ]
 
 
@@ -138,10 +140,13 @@ _PUBLIC = [
     (losses.Dragan, {}),
     (layers.BatchNormalization, {}),
     (layers.ConcatenateLabels, {"num_classes": 2}),
+    (layers.GainAndShift, {"num_classes": 2}),
     (layers.GatedDense, {"units": 2}),
     (layers.GaussianSampling, {}),
     (layers.GaussianCorruption, {"level": 0.1}),
     (layers.MaskingCorruption, {"level": 0.1}),
+    (layers.MinibatchStdDev, {}),
+    (layers.ResizeConvolution, {}),
     (layers.WeightClip, {}),
     *((named.build(), _DENSITY) for named in DENSITIES.values()),
     (ClassPrior, {"num_classes": 2}),

@@ -134,6 +134,21 @@ def test_what_only_one_network_knows_is_searched_with_it_alone():
     hypermodel.check()
 
 
+def test_residual_networks_are_searched_among_others():
+    space = {
+        "network": {"values": ["conv", "resnet"]},
+        "blocks": {"values": [1, 2]},
+        "attention": {"values": [None, 4]},
+        "filters": 2,
+    }
+    hypermodel = model_of("gan", space)
+    assert "blocks" not in hypermodel.settings(trial(hypermodel))
+    hp = trial(hypermodel, network="resnet", blocks=2, attention="4")
+    found = hypermodel.settings(hp)
+    assert (found["blocks"], found["attention"]) == (2, 4)
+    hypermodel.check()
+
+
 @pytest.mark.parametrize(
     "space, count",
     [

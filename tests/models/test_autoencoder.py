@@ -25,8 +25,12 @@ def test_contract(tmp_path, server):
 
 @pytest.mark.parametrize(
     "options",
-    [{"network": "conv", "likelihood": "bernoulli"}, {"likelihood": "mae"}],
-    ids=["conv", "keras loss"],
+    [
+        {"network": "conv", "likelihood": "bernoulli"},
+        {"network": "resnet"},
+        {"likelihood": "mae"},
+    ],
+    ids=["conv", "resnet", "keras loss"],
 )
 def test_contract_of_networks(options, tmp_path):
     contract.check_network(functools.partial(build, **options), tmp_path)

@@ -33,15 +33,16 @@ def of_a_keras_layer():
     "built",
     [
         functools.partial(build, network="unet", likelihood="bernoulli"),
+        functools.partial(build, network="resnet"),
         of_a_keras_layer,
     ],
-    ids=["unet", "keras layer"],
+    ids=["unet", "resnet", "keras layer"],
 )
 def test_contract_of_networks(built, tmp_path):
     contract.check_network(built, tmp_path)
 
 
-@pytest.mark.parametrize("network", ["dense", "unet"])
+@pytest.mark.parametrize("network", ["dense", "resnet", "unet"])
 def test_contract_of_labels(network, tmp_path, server):
     contract.check_labels(
         functools.partial(build, network=network), tmp_path, server

@@ -43,6 +43,11 @@ def test_contract(tmp_path, server):
             },
         },
         {
+            "network": "resnet",
+            "attention": 4,
+            "training": {"penalty": "r1"},
+        },
+        {
             "pack": 2,
             "kernel_constraint": kgen.layers.WeightClip(0.5),
             "training": {
@@ -51,7 +56,7 @@ def test_contract(tmp_path, server):
             },
         },
     ],
-    ids=["conv", "packed"],
+    ids=["conv", "resnet", "packed"],
 )
 def test_contract_of_networks(options, tmp_path, server):
     model = contract.check_network(
@@ -60,7 +65,7 @@ def test_contract_of_networks(options, tmp_path, server):
     contract.check_export(model, tmp_path, server)
 
 
-@pytest.mark.parametrize("network", ["dense", "conv"])
+@pytest.mark.parametrize("network", ["dense", "conv", "resnet"])
 def test_contract_of_labels(network, tmp_path, server):
     contract.check_labels(
         functools.partial(build, network=network), tmp_path, server

@@ -164,6 +164,25 @@ CASES = {
             "augmentation": "diffaugment:flip,affine,translation,color",
         },
     },
+    "residual": {
+        "name": "gan",
+        "network": "resnet",
+        "compile": {
+            # As above.
+            "optimizer": "sgd:0.05",
+            "discriminator_optimizer": "sgd:0.05",
+            "penalty": "r1",
+        },
+    },
+    "conditional": {
+        "name": "gan",
+        "num_classes": 3,
+        "compile": {
+            # As above.
+            "optimizer": "sgd:0.05",
+            "discriminator_optimizer": "sgd:0.05",
+        },
+    },
     # Packing stays within a replica: each part is a multiple of it.
     "packed": {
         "name": "gan",

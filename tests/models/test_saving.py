@@ -145,7 +145,12 @@ def test_other_precisions_are_refused(name, policy):
 
 @pytest.mark.parametrize(
     ("name", "network"),
-    [("vae", "conv"), ("gan", "conv"), ("denoising_autoencoder", "unet")],
+    [
+        ("vae", "conv"),
+        ("gan", "conv"),
+        ("gan", "resnet"),
+        ("denoising_autoencoder", "unet"),
+    ],
 )
 def test_channels_are_last_whatever_keras_json_says(name, network):
     def make():

@@ -36,8 +36,9 @@ def test_contract(tmp_path, server):
             "likelihood": "bernoulli",
         },
         {"importance_samples": 3, "likelihood": "continuous_bernoulli"},
+        {"network": "resnet", "kernel_regularizer": "l2", "attention": 8},
     ],
-    ids=["conv", "iwae"],
+    ids=["conv", "iwae", "resnet"],
 )
 def test_contract_of_networks(options, tmp_path, server):
     model = contract.check_network(
@@ -46,8 +47,11 @@ def test_contract_of_networks(options, tmp_path, server):
     contract.check_export(model, tmp_path, server)
 
 
-def test_contract_of_labels(tmp_path, server):
-    contract.check_labels(build, tmp_path, server)
+@pytest.mark.parametrize("network", ["dense", "resnet"])
+def test_contract_of_labels(network, tmp_path, server):
+    contract.check_labels(
+        functools.partial(build, network=network), tmp_path, server
+    )
 
 
 def test_dropout_resumes_exactly_too(tmp_path):

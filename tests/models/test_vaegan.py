@@ -30,21 +30,28 @@ def test_contract(tmp_path, server):
     )
 
 
-def test_contract_of_a_conv_network(tmp_path):
-    contract.check_network(
-        functools.partial(
-            build,
-            network="conv",
-            batch_normalization=True,
-            likelihood="bernoulli",
-            training={"discriminator_steps": 2, "ema_decay": None},
-        ),
-        tmp_path,
+@pytest.mark.parametrize(
+    "options",
+    [
+        {
+            "network": "conv",
+            "batch_normalization": True,
+            "likelihood": "bernoulli",
+            "training": {"discriminator_steps": 2, "ema_decay": None},
+        },
+        {"network": "resnet", "blocks": 2},
+    ],
+    ids=["conv", "resnet"],
+)
+def test_contract_of_networks(options, tmp_path):
+    contract.check_network(functools.partial(build, **options), tmp_path)
+
+
+@pytest.mark.parametrize("network", ["dense", "resnet"])
+def test_contract_of_labels(network, tmp_path, server):
+    contract.check_labels(
+        functools.partial(build, network=network), tmp_path, server
     )
-
-
-def test_contract_of_labels(tmp_path, server):
-    contract.check_labels(build, tmp_path, server)
 
 
 def test_bad_data():

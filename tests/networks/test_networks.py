@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.networks import convolutional, dense, sequences
+from kgen.networks import convolutional, dense, resnet, sequences
 
 PICTURES = [
     (8, 8, 1),
@@ -19,6 +19,7 @@ PICTURES = [
 ]
 CASES = [(convolutional, shape) for shape in PICTURES]
 CASES += [(sequences, shape) for shape in [(128, 2), (25, 3), (4, 1), (1, 1)]]
+CASES += [(resnet, shape) for shape in [*PICTURES, (37, 50, 3)]]
 CASES += [(dense, shape) for shape in [(5,), (8, 8, 1), (25, 25, 3)]]
 
 
@@ -54,7 +55,12 @@ def test_any_shape_from_z_to_a_logit(family, shape, num_classes):
 
 @pytest.mark.parametrize(
     ("family", "shape"),
-    [(convolutional, (8, 8, 3)), (sequences, (9, 3)), (dense, (5,))],
+    [
+        (convolutional, (8, 8, 3)),
+        (resnet, (8, 8, 3)),
+        (sequences, (9, 3)),
+        (dense, (5,)),
+    ],
 )
 def test_a_packing_discriminator_sees_several(family, shape):
     network = family.discriminator(shape, pack=3)
@@ -65,7 +71,12 @@ def test_a_packing_discriminator_sees_several(family, shape):
 
 @pytest.mark.parametrize(
     ("family", "shape"),
-    [(convolutional, (8, 8, 1)), (sequences, (9, 3)), (dense, (8, 8, 1))],
+    [
+        (convolutional, (8, 8, 1)),
+        (resnet, (8, 8, 1)),
+        (sequences, (9, 3)),
+        (dense, (8, 8, 1)),
+    ],
 )
 def test_every_layer_is_normalised(family, shape):
     network = family.discriminator(shape, spectral_normalization=True)
@@ -78,7 +89,7 @@ def test_every_layer_is_normalised(family, shape):
     assert len(wrapped) == len(kernels) > 1
 
 
-@pytest.mark.parametrize("family", [convolutional, dense])
+@pytest.mark.parametrize("family", [convolutional, dense, resnet])
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
@@ -106,16 +117,19 @@ def test_bad_constraints(name):
         dense.discriminator((5,), kernel_constraint=name)
 
 
-@pytest.mark.parametrize("family", [convolutional, dense])
-def test_examples_do_not_meet_in_a_discriminator(family):
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [(convolutional, {}), (dense, {}), (resnet, {"minibatch_std": False})],
+)
+def test_examples_do_not_meet_in_a_discriminator(family, options):
     """Without which the penalties would be of something else."""
-    network = family.discriminator((8, 8, 1))
+    network = family.discriminator((8, 8, 1), **options)
     x = np.random.default_rng(0).uniform(size=(4, 8, 8, 1)).astype("float32")
     alone = np.concatenate([network(x[i : i + 1]) for i in range(4)])
     np.testing.assert_allclose(network(x, training=True), alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", [convolutional, dense])
+@pytest.mark.parametrize("family", [convolutional, dense, resnet])
 def test_a_point_encoder_has_one_output(family):
     assert family.encoder((8, 8, 1), 5, gaussian=False).output_shape == (
         None,

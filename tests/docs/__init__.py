@@ -1,0 +1,1 @@
+"""The README, the documentation site and its snippets."""
