@@ -79,12 +79,7 @@ def train(
     # Everything that may be refused comes before anything is written.
     source = settings.source()
     datasets = _datasets(source, settings)
-    # After the data: preparing a data set for the first time draws, too.
-    keras.utils.set_random_seed(settings.seed)
-    # A run that began before there were checks of networks' ends can go on.
-    checked = outputs.only_warn() if resume else contextlib.nullcontext()
-    with strategy.scope(), checked:
-        model = build(settings, source, datasets["train"])
+    model = _built(settings, source, datasets["train"], strategy, resume)
     is_chief = strategies.is_chief(strategy)
     count = len(source.examples("train"))
     if settings.fit_prior:
@@ -134,6 +129,22 @@ def train(
         strategies.by_chief(strategy, end)
     screen.conclude()
     return finished
+
+
+def _built(
+    settings: TrainSettings,
+    source: Source,
+    dataset: tf.data.Dataset,
+    strategy: tf.distribute.Strategy,
+    resume: bool,
+) -> keras.Model:
+    """The model in the strategy's scope, by draws of the run's seed."""
+    # After the data: preparing a data set for the first time draws, too.
+    keras.utils.set_random_seed(settings.seed)
+    # A run that began before there were checks of networks' ends can go on.
+    checked = outputs.only_warn() if resume else contextlib.nullcontext()
+    with strategy.scope(), checked:
+        return build(settings, source, dataset)
 
 
 def _agree(
