@@ -59,6 +59,8 @@ setup(
             "nbformat>=5.11",
         ],
         "gpu": ["tensorflow[and-cuda]>=2.21"],
+        "mlflow": ["mlflow>=3.0"],
+        "onnx": ["onnxruntime>=1.20", "tf2onnx>=1.17"],
         "parquet": ["pyarrow>=16"],
         "test": [
             "hypothesis>=6.100",
@@ -67,6 +69,7 @@ setup(
             "pytest-xdist>=3.6.1",
             "setuptools>=77",  # builds the wheel
         ],
+        "wandb": ["wandb>=0.19"],
     },
     entry_points={"console_scripts": ["kgen = kgen.cli:main"]},
     classifiers=[

@@ -4,7 +4,7 @@ from typing import Any
 
 NETWORKS = {
     "dense": "fully connected, for vectors and pictures",
-    "conv": "convolutional, for pictures of any size",
+    "conv": "convolutional, for pictures of any size and sequences of any length",
     "resnet": "residual blocks, for larger pictures of any size",
     "unet": "convolutional with skip connections, to denoise",
 }
@@ -41,6 +41,13 @@ ON_NAN = {
     "skip": "leave the step out; ends after 10 such steps in a row",
     "rollback": "go back to the epoch's beginning, with half the learning rate; "
     "5 times at most",
+}
+
+# What a training can be logged to.
+TRACKERS = {
+    "tensorboard": "files in the run's logs, which are always written",
+    "mlflow": "where MLFLOW_TRACKING_URI says",
+    "wandb": "Weights & Biases; with WANDB_MODE=offline, in the run's wandb",
 }
 
 # The formats of pictures, and the precisions of small models, of `kgen export`.

@@ -129,7 +129,7 @@ DATA = {
     "one number": (lambda: load(3.0), "an array of shape (n, ...)"),
     "rows of two lengths": (lambda: load([[0.5], [0.5, 0.1]]), "of one shape"),
     "text": (lambda: load(np.array([["a"], ["b"]])), "uint8 pictures"),
-    "half an image_shape": (lambda: load(image_shape=(8, 8)), "image_shape"),
+    "half an image_shape": (lambda: load(image_shape=(8,)), "image_shape"),
     "an endless side": (
         lambda: load(image_shape=(float("inf"), 8, 1)),
         "at most 32768 pixels",
@@ -158,9 +158,9 @@ MODELS = {
     "a code of True": (lambda: build("vae", latent_dim=True), "positive int"),
     "no shape": (lambda: build("vae", input_shape=()), "positive integers"),
     "a shape of 0": (lambda: build("vae", input_shape=(0,)), "input_shape=(0,"),
-    "a vector to conv": (
-        lambda: build("vae", input_shape=(9,), network="conv"),
-        'use network="dense"',
+    "a volume to conv": (
+        lambda: build("vae", input_shape=(4, 4, 4, 1), network="conv"),
+        'volumes and other shapes need network="dense"',
     ),
     "layers of -3": (lambda: build("vae", hidden_units=[-3]), "hidden_units"),
     "layers by a number": (

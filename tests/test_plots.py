@@ -31,7 +31,8 @@ def count_runs(dark):
 def figure_of(monkeypatch, function, *args, **kwargs):
     """The Matplotlib figure that a function of `plots` saves."""
     saved = []
-    for module in (plots.classes, plots.curves, plots.pictures):
+    modules = plots.classes, plots.curves, plots.pictures, plots.sequences
+    for module in modules:
         monkeypatch.setattr(
             module, "save", lambda figure, _: saved.append(figure)
         )
@@ -293,8 +294,41 @@ def test_is_picture():
 
 
 def test_is_drawable():
-    assert plots.is_drawable((2,)) and plots.is_drawable((8, 8, 3))
-    assert not any(map(plots.is_drawable, [(5,), (8, 8), (8, 8, 2)]))
+    assert all(map(plots.is_drawable, [(2,), (8, 8, 3), (9, 2)]))
+    assert not any(map(plots.is_drawable, [(5,), (8, 8, 2)]))
+    assert plots.has_panel((9, 2)) and not plots.has_panel((2,))
+
+
+def drawn_lines(figure):
+    """For each channel of each row: the lines, as `(n, length, 2)`."""
+    return [
+        np.array(lines.get_segments()) for lines in figure.axes[0].collections
+    ]
+
+
+def test_sequences_are_lines_in_panels_of_one_scale(monkeypatch):
+    x = np.array([[[0.0, 4], [1, 4]], [[2, 4], [0, 4]], [[4, 4], [0, 0]]])
+    rows = {"original": x, "reconstruction": x / 2}
+    figure = figure_of(monkeypatch, plots.pairs, rows, "p.png")
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["original", "reconstruction"]
+    first, _, halved, _ = drawn_lines(figure)  # two channels of two rows
+    size = 0.86
+    expected = np.arange(3)[:, None] + [0, size]  # a column each
+    np.testing.assert_allclose(first[..., 0], expected)
+    np.testing.assert_allclose(first[..., 1], size * (1 - x[..., 0] / 4))
+    np.testing.assert_allclose(halved[..., 1], 1 + size * (1 - x[..., 0] / 8))
+
+
+def test_sampled_sequences_are_in_rows_of_their_classes(monkeypatch):
+    x, labels = np.zeros((10, 3, 1)), np.array([0] * 9 + [1])
+    options = {"labels": labels, "class_names": ("sine", "step")}
+    figure = figure_of(monkeypatch, plots.samples, x, "p.png", **options)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["sine", "sine", "step"]
+    assert [len(row) for row in drawn_lines(figure)] == [8, 1, 1]
+    figure = figure_of(monkeypatch, plots.samples, x, "p.png")
+    assert [len(row) for row in drawn_lines(figure)] == [4, 4, 2]
 
 
 def test_progress_of_pictures_is_a_row_for_each_time(tmp_path):

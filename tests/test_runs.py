@@ -51,7 +51,7 @@ def run(tmp_path):
     [
         ({"on_nan": "skp"}, "did you mean 'skip'?"),
         ({"epochs": "3"}, "a positive integer. Received: epochs=3"),
-        ({"image_shape": (8, 8)}, "three positive integers"),
+        ({"image_shape": (8,)}, "three positive integers"),
         ({"image_shape": (8, 0, 1)}, "a positive integer"),
         ({"kl_warmup": -1}, "at least 0"),
         ({"strategy": "miror"}, "did you mean 'mirrored'?"),

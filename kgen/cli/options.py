@@ -146,7 +146,7 @@ class Condition(_Form):
 
 
 class Shape(_Form):
-    """HxWxC."""
+    """HxWxC of pictures, or LxC of sequences."""
 
     name = "HxWxC"
 
@@ -159,8 +159,11 @@ class Shape(_Form):
         if isinstance(value, tuple):
             return value
         parts = value.lower().split("x")
-        if len(parts) != 3 or not all(part.isdigit() for part in parts):
-            self.fail(f"expected HxWxC, such as 28x28x1, got {value!r}")
+        if len(parts) not in (2, 3) or not all(map(str.isdigit, parts)):
+            self.fail(
+                "expected HxWxC of pictures, such as 28x28x1, or LxC of "
+                f"sequences, such as 128x2, got {value!r}"
+            )
         return tuple(int(part) for part in parts)
 
 
@@ -236,7 +239,8 @@ def looks(function: Command) -> Command:
         click.option(
             "--image-shape",
             type=Shape(),
-            help="Resize to; C is 1 (grey), 3 (colour) or 4 (with opacity).",
+            help="Resize to; C is 1 (grey), 3 (colour) or 4 (with opacity). Of an "
+            "array of sequences: LxC, their length and channels.",
         ),
         click.option(
             "--background",

@@ -88,6 +88,14 @@ _NEXT = {
     "reaches the weights): " + options.explained(names.ON_NAN) + ".",
 )
 @click.option(
+    "--log-to",
+    type=options.Name("tracker", names.TRACKERS),
+    multiple=True,
+    help="Log the training to a tracker of experiments, too: "
+    + options.explained(names.TRACKERS)
+    + ". May be repeated.",
+)
+@click.option(
     "--set",
     "set_options",
     type=options.Setting(),

@@ -19,7 +19,7 @@ _CHANNELS = 4
 _SPARSE = 1000
 # An array with one side more than this many times the other may be a sequence,
 # and not a picture.
-_LENGTH = 8
+_LENGTH = 4
 
 
 def from_arrays(
@@ -28,11 +28,13 @@ def from_arrays(
     name: str = "source",
     any_range: bool = False,
     is_own: bool = False,
+    image_shape: tuple | None = None,
 ) -> Examples:
     """Checks arrays and gives them the form of examples.
 
     uint8 stays as it is; floats become float32. Pictures without an axis of
-    channels, `(n, height, width)`, get one.
+    channels, `(n, height, width)`, get one; sequences, `(n, length, channels)`,
+    must be asked for by `image_shape`.
 
     Args:
         images: Array of shape `(n, ...)`, or a memory map.
@@ -40,6 +42,7 @@ def from_arrays(
         name: The name of the images in messages.
         any_range: Whether pictures may have values outside [0, 1].
         is_own: Whether nobody else holds the images, so that they need no copy.
+        image_shape: As in `kgen.data.load`.
 
     Returns:
         `Examples`.
@@ -53,8 +56,9 @@ def from_arrays(
             f"shape {images.shape}",
         )
     check_dtype(images.dtype, name, lambda: _conversion(images))
-    _check_shape(images.shape, name)
-    if images.ndim == 3:
+    if image_shape not in (images.shape[1:], (*images.shape[1:], 1)):
+        _check_shape(images.shape, name)
+    if images.ndim == 3 and image_shape != images.shape[1:]:
         images = images[..., None]
     dtype = np.dtype("uint8" if images.dtype == np.uint8 else "float32")
     if not in_memory(images):
@@ -201,8 +205,11 @@ def _check_shape(shape, name):
         raise invalid(
             name,
             "load",
-            f"vectors or pictures, and {shape} could mean several things. Pass "
-            f"`x[..., None]` if these are grey pictures of {height}x{width}, "
+            f"vectors, sequences or pictures, and {shape} could mean several "
+            f"things. Pass `image_shape=({height}, {width})` (--image-shape "
+            f"{height}x{width}) for sequences of length {height} with {width} "
+            f"channels, `image_shape=({height}, {width}, 1)` (--image-shape "
+            f"{height}x{width}x1) for grey pictures of {height}x{width}, "
             f"`x.reshape(len(x), -1)` for vectors of {height * width} numbers"
             + (hint if width <= _CHANNELS else ""),
             f"an array of shape {shape}",

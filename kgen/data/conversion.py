@@ -34,10 +34,16 @@ def check_background(background: Any) -> str:
     return background
 
 
-def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
-    """Returns `(height, width, channels)` with 1, 3 or 4 channels, or raises."""
+def check_image_shape(image_shape: Any) -> tuple[int, ...]:
+    """Returns `(height, width, channels)` with 1, 3 or 4 channels, or raises.
+
+    `(length, channels)` of sequences is returned, too.
+    """
     try:
-        height, width, channels = (int(size) for size in image_shape)
+        sizes = tuple(int(size) for size in image_shape)
+        if len(sizes) == 2 and min(sizes) >= 1:
+            return sizes
+        height, width, channels = sizes
         fits = min(height, width) >= 1 and max(height, width) <= _MAX_SIDE
     except (TypeError, ValueError, OverflowError):
         fits = False
@@ -46,7 +52,8 @@ def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
             "image_shape",
             "load",
             "(height, width, channels), with 1 channel (grey), 3 (colour) or 4 "
-            f"(colour and opacity), and sides of at most {_MAX_SIDE} pixels",
+            f"(colour and opacity), and sides of at most {_MAX_SIDE} pixels; or "
+            "(length, channels) of sequences",
             image_shape,
         )
     return height, width, channels
@@ -54,6 +61,14 @@ def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
 
 def check_convertible(shape: tuple, image_shape: tuple) -> None:
     """Raises unless examples of `shape` are pictures that can be converted."""
+    if len(image_shape) == 2:
+        raise invalid(
+            "image_shape",
+            "load",
+            f"None or {tuple(shape)}, the shape of the examples: sequences are "
+            "not brought to another length",
+            image_shape,
+        )
     if len(shape) != 3 or shape[-1] not in (1, 3, 4, None):
         raise invalid(
             "image_shape",

@@ -13,7 +13,7 @@ import numpy as np
 from kgen.data import picture_rows, pictures
 from kgen.data.conversion import WHITE
 from kgen.data.examples import Examples
-from kgen.errors import InvalidArgument, say_once
+from kgen.errors import InvalidArgument, invalid, say_once
 
 _SPLITS = ("train", "validation", "test")
 # train, Training, test_set, val-images, ...
@@ -76,6 +76,9 @@ def find(
     names = _class_names(folder, files)
     _tell_ignored(given, ignored, roots.values(), names)
     paths = [path for pairs in files.values() for path, _ in pairs]
+    if image_shape and len(image_shape) != 3:
+        expected = f"(height, width, channels) for the pictures of {given}"
+        raise invalid("image_shape", "load", expected, image_shape)
     shape = image_shape or pictures.common_shape(paths, background)
     look = (shape, background, given)
     return {

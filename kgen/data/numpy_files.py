@@ -27,7 +27,9 @@ _HEADERS = {
 
 
 def find(
-    path: str | os.PathLike, any_range: bool = False
+    path: str | os.PathLike,
+    any_range: bool = False,
+    image_shape: tuple | None = None,
 ) -> dict[str, Callable]:
     """Opens a .npy or .npz file; what is larger than the budget is mapped.
 
@@ -38,14 +40,16 @@ def find(
     Args:
         path: The file.
         any_range: As in `from_arrays`.
+        image_shape: As in `from_arrays`.
 
     Returns:
         Dictionary from splits to functions that return their `Examples`; one
         entry `"all"` where the file has no splits.
     """
     path = pathlib.Path(path)
+    options = {"any_range": any_range, "image_shape": image_shape}
     if path.suffix == ".npy":
-        return {"all": functools.partial(_read_npy, path, any_range)}
+        return {"all": functools.partial(_read_npy, path, **options)}
     with damage.reading(path), zipfile.ZipFile(path) as archive:
         names = [
             name.removesuffix(".npy")
@@ -53,7 +57,7 @@ def find(
             if name.endswith(".npy")
         ]
     return {
-        split: functools.partial(_read_npz, path, images, labels, any_range)
+        split: functools.partial(_read_npz, path, images, labels, **options)
         for split, (images, labels) in _pairs(names, path).items()
     }
 
@@ -81,13 +85,13 @@ def _pairs(names, path):
     return {"all": (images, first(_LABELS))}
 
 
-def _read_npy(path, any_range):
+def _read_npy(path, **options):
     with damage.reading(path):
         with open(path, "rb") as file:
             images = _read_values(file, path.stat().st_size)
         if images is None:
             images = np.lib.format.open_memmap(path, mode="r")
-    return from_arrays(images, name=path.name, any_range=any_range, is_own=True)
+    return from_arrays(images, name=path.name, is_own=True, **options)
 
 
 def _read_values(file, size, floats="float32"):
@@ -125,11 +129,11 @@ def _read_header(file: BinaryIO, size: int) -> tuple[tuple, bool, np.dtype]:
     return shape, is_fortran, dtype
 
 
-def _read_npz(path, images, labels, any_range):
+def _read_npz(path, images, labels, **options):
     with damage.reading(path), zipfile.ZipFile(path) as archive:
         images = _read_member(archive, images)
         labels = labels and _read_member(archive, labels, floats=None)
-    return from_arrays(images, labels, path.name, any_range, is_own=True)
+    return from_arrays(images, labels, path.name, is_own=True, **options)
 
 
 def _read_member(archive, name, **options):

@@ -263,7 +263,9 @@ def _open(source, data_dir, any_range, *look):
     """A source's name, its readers by the split, and its classes' names."""
     if not isinstance(source, (str, os.PathLike)):
         pair = source if arrays.is_pair(source) else [source]
-        whole = arrays.from_arrays(*pair, any_range=any_range)
+        whole = arrays.from_arrays(
+            *pair, any_range=any_range, image_shape=look[0]
+        )
         return "arrays", {"all": lambda: whole}, ()
     if source == "":
         raise invalid("source", "load", "a path or a data set's name", "''")
@@ -282,7 +284,7 @@ def _open(source, data_dir, any_range, *look):
                 f"{path} is a file of an unknown kind. Expected .npy, .npz, .csv, "
                 ".parquet, or a folder."
             )
-        return path.stem, numpy_files.find(path, any_range), ()
+        return path.stem, numpy_files.find(path, any_range, look[0]), ()
     is_path_like = (
         isinstance(source, os.PathLike)
         or source[0] in "./~"
@@ -326,9 +328,10 @@ def load(
         source: One of
             `"digits"`, the UCI digits, built in;
             the name of any TensorFlow Datasets data set;
-            a folder of pictures (png, jpg, bmp, gif, webp, tif, ppm), where
-            the names of folders in it are classes, and `train`, `validation`
-            and `test`, or names alike, are splits;
+            a folder of pictures (png, jpg, bmp, gif, webp, tif, ppm; also with
+            palettes, CMYK, or 16 bits, which become 8), where the names of
+            folders in it are classes, and `train`, `validation` and `test`, or
+            names alike, are splits;
             a folder of IDX files, as MNIST's, plain or .gz;
             a .npy or .npz file; an array, or a pair of images and labels;
             a table: a pandas DataFrame, a CSV or Parquet file, or a folder of
@@ -341,7 +344,8 @@ def load(
         labels: Whether to give pairs `(x, y)`, y int32 of shape `(batch,)`.
         image_shape: `(height, width, channels)`: resizes the pictures, and
             makes them grey (1) or coloured (3); with 4 channels, the last is
-            the opacity.
+            the opacity. Or `(length, channels)`: says that an array of shape
+            `(n, length, channels)` holds sequences.
         seed: Integer for the order of the epochs; None for another one each
             time (after `keras.utils.set_random_seed`, the same).
         data_dir: Where TensorFlow Datasets keeps its files.
@@ -349,7 +353,8 @@ def load(
             probability of 1: anew each epoch in a shuffled split (dynamic
             binarisation), else always the same.
         background: The colour on which transparent pictures are shown, unless
-            `image_shape` has 4 channels: a name, or digits as in `"#ff8000"`.
+            `image_shape` has 4 channels: a name, or digits as in `"#ff8000"`. A
+            pixel of opacity a becomes a parts of its own colour and 1 - a of it.
         table: The `kgen.data.Table` by which a table's rows are encoded; None to
             infer one.
 

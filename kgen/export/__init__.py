@@ -1,6 +1,14 @@
 """SavedModels for TF Serving."""
 
-from kgen.export import card, formats, guards, lite, savedmodel, versions
+from kgen.export import (
+    card,
+    formats,
+    guards,
+    lite,
+    readme,
+    savedmodel,
+    versions,
+)
 from kgen.export.versions import next_version
 
 __all__ = [
@@ -9,6 +17,7 @@ __all__ = [
     "guards",
     "lite",
     "next_version",
+    "readme",
     "savedmodel",
     "versions",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from kgen import files
 from kgen.errors import InvalidArgument, invalid
+from kgen.export import readme
 
 FILE = "model.json"
 _PACKAGES = ("kgen", "keras", "tensorflow")
@@ -42,7 +43,7 @@ def _plain(value):
 
 
 def write(directory: str | os.PathLike, signatures: dict, facts: dict) -> None:
-    """Writes the card of an exported model.
+    """Writes the card of an exported model, and its README.md.
 
     Args:
         directory: That of the SavedModel; a server passes over the card.
@@ -62,6 +63,7 @@ def write(directory: str | os.PathLike, signatures: dict, facts: dict) -> None:
     }
     path = pathlib.Path(directory, FILE)
     path.write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
+    readme.write(directory, card)
 
 
 def read(directory: str | os.PathLike) -> dict:

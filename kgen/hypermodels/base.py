@@ -81,7 +81,7 @@ class HyperModel(keras_tuner.HyperModel):
         entry = registry.MODELS[self.model]
         if entry.model_class.needs_labels and num_classes is None:
             raise invalid("num_classes", owner, "a positive integer", None)
-        self._network = "conv" if len(self.input_shape) == 3 else "dense"
+        self._network = factory.family_of(None, self.input_shape)
         if space is None:
             known = self.names([self._network])
             default = entry.space

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import keras
 
 from kgen import densities, priors, registry
-from kgen.errors import check_keywords, invalid
+from kgen.errors import check_keywords, invalid, say_once
 from kgen.layers import ColumnsOutput
 from kgen.losses import Columns, likelihoods
 from kgen.models.autoencoder import Reconstructing
@@ -22,7 +22,7 @@ from kgen.models.saving import (  # noqa: F401
     load_model,
 )
 from kgen.models.vae_density import VAEDensity
-from kgen.networks import common, convolutional, dense, resnet, unet
+from kgen.networks import common, convolutional, dense, resnet, sequences, unet
 from kgen.params import Instance, Options
 from kgen.tables import Conditions, Table
 
@@ -54,10 +54,20 @@ _OF_VAE_ALONE = {"kl_weight", "free_bits", "divergence", "batch_normalization"}
 
 
 def builders_of(
-    cls: type[GenerativeModel], network: str
+    cls: type[GenerativeModel],
+    network: str,
+    input_shape: Sequence[int] | None = None,
 ) -> list[Callable[..., keras.Model]]:
-    """The functions that build a model's networks, in its arguments' order."""
-    family = vars(NETWORKS[network])
+    """The functions that build a model's networks, in its arguments' order.
+
+    Args:
+        cls: The model's class.
+        network: A network family's name.
+        input_shape: Shape of one example; None for a picture's. Those of sequences
+            have the same options.
+    """
+    is_sequence = network == "conv" and len(input_shape or ()) == 2
+    family = vars(sequences if is_sequence else NETWORKS[network])
     return [
         family[parameter]
         for parameter in inspect.signature(cls).parameters
@@ -133,10 +143,11 @@ def create_model(
             `"denoising_autoencoder"`, `"gan"`, `"vae"` or `"vaegan"`.
         input_shape: Shape of one example, without the batch. A table has one of
             its own.
-        network: `"conv"` (pictures of any size), `"resnet"` (the same, of residual
-            blocks: slower and better at large ones), `"dense"` (any shape), or
-            `"unet"` (convolutional with skip connections, to denoise). None: dense
-            for a table, else convolutional.
+        network: `"conv"` (pictures of any size and sequences of any length; dense
+            for vectors), `"resnet"` (pictures, of residual blocks: slower and
+            better at large ones), `"dense"` (any shape), or `"unet"` (convolutional
+            with skip connections, to denoise). None: dense for a table, else
+            convolutional.
         latent_dim: Size of z, a positive integer.
         num_classes: If given, the model is conditional: its networks take
             labels from 0 to `num_classes - 1`. A classifier needs it. Of a table
@@ -172,7 +183,7 @@ def create_model(
         vae.compile()
         vae.fit(train)
     """
-    network = network or _default_network(table)
+    asked, network = network, family_of(network, input_shape, table)
     known = options_of(name, network)
     own = ("input_shape", "network", "latent_dim", "num_classes", "class_names")
     check_keywords("create_model", [*own, "table", *known], options)
@@ -181,7 +192,7 @@ def create_model(
         model = create_model(
             name,
             input_shape=input_shape,
-            network=network,
+            network=asked,
             latent_dim=latent_dim,
             num_classes=num_classes or len(names) or None,
             table=table,
@@ -199,19 +210,18 @@ def create_model(
         raise invalid(
             "input_shape", "create_model", "a shape, or a table", None
         )
+    input_shape = common.check_shape(input_shape)
     if issubclass(cls, BayesClassifier):
         return _classifier(
-            input_shape, network, latent_dim, num_classes, table, **options
+            input_shape, asked, latent_dim, num_classes, table, **options
         )
+    if asked not in (network, None):
+        say_once(f"Examples of shape {input_shape} are vectors: network=dense.")
     gaussian = issubclass(cls, LatentGaussianModel)
     options = {"num_classes": num_classes, "gaussian": gaussian, **options}
     if gaussian:
-        flow = priors.get_flow(options.get("posterior"), cls.__name__)
-        options["posterior"] = flow
-        levels = options.get("levels", 1)
-        has_context = flow is not None or levels != 1
-        options["context_dim"] = _CONTEXT_DIM if has_context else 0
-    bounded = len(common.check_shape(input_shape)) == 3
+        options |= _of_posterior(cls, **options)
+    bounded = len(input_shape) == 3
     if "likelihood" in known:
         likelihood = options.get("likelihood", known["likelihood"])
         likelihood = likelihoods.get(
@@ -230,11 +240,40 @@ def create_model(
             *args, **{key: options[key] for key in options if key in names}
         )
 
-    return call(cls, *(call(build) for build in builders_of(cls, network)))
+    builders = builders_of(cls, network, input_shape)
+    return call(cls, *(call(build) for build in builders))
 
 
-def _default_network(table):
-    return "conv" if table is None else "dense"
+def family_of(
+    network: str | None,
+    input_shape: Sequence[int] | None,
+    table: Table | None = None,
+) -> str:
+    """The name of the network family that is built where another may be asked for.
+
+    Args:
+        network: As in `create_model`.
+        input_shape: As in `create_model`.
+        table: As in `create_model`.
+    """
+    if table is not None:
+        return network or "dense"
+    is_vector = (
+        input_shape is not None and len(common.check_shape(input_shape)) == 1
+    )
+    if is_vector and network in (None, "conv"):
+        return "dense"
+    return network or "conv"
+
+
+def _of_posterior(cls, posterior=None, levels=1, **options):
+    """The flow behind an encoder's Gaussian, and the context that it takes."""
+    flow = priors.get_flow(posterior, cls.__name__)
+    has_context = flow is not None or levels != 1
+    return {
+        "posterior": flow,
+        "context_dim": _CONTEXT_DIM if has_context else 0,
+    }
 
 
 def _of_table(table, input_shape, network, num_classes):
@@ -333,8 +372,8 @@ def compiled_model(
     Raises:
         InvalidArgument: If a name is unknown or a value can't be used.
     """
-    network = network or _default_network(options.get("table"))
-    known = options_of(name, network)
+    shape, table = options.get("input_shape"), options.get("table")
+    known = options_of(name, family_of(network, shape, table))
     of_compile = {
         option: options.pop(option)
         for option in compile_options_of(name)

@@ -1,11 +1,12 @@
 """Builders of encoders, decoders, generators and discriminators.
 
 A network is any `keras.Model` of the right inputs and outputs; these functions
-build kgen's own, in four families: `dense`, `convolutional`, `resnet` and `unet`.
-Their arguments mean the same in all of them:
+build kgen's own, in five families: `dense`, `convolutional`, `resnet` and `unet` for
+pictures, and `sequences`. Their arguments mean the same in all of them:
 
     input_shape: Shape of one example, without the batch; `(height, width,
-        channels)` in convolutional networks. What a decoder or a generator
+        channels)` in networks for pictures, `(length, channels)` in those for
+        sequences. What a decoder or a generator
         returns has this shape.
     latent_dim: Size of z.
     gaussian: Whether an encoder ends in `(mean, log_var)`, or in z alone.
@@ -39,6 +40,6 @@ Their arguments mean the same in all of them:
         last axis.
 """
 
-from kgen.networks import convolutional, dense, resnet, unet
+from kgen.networks import convolutional, dense, resnet, sequences, unet
 
-__all__ = ["convolutional", "dense", "resnet", "unet"]
+__all__ = ["convolutional", "dense", "resnet", "sequences", "unet"]

@@ -40,10 +40,19 @@ KernelConstraint: TypeAlias = keras.constraints.Constraint | str | None
 
 # Keras's layers, with the channels last whatever Keras is configured to. Every
 # layer of kgen's networks that has a `data_format` is made by these.
-AveragePooling2D, Conv2D, Conv2DTranspose, Cropping2D, Flatten, UpSampling2D = (
+(
+    AveragePooling2D,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
+    Flatten,
+    UpSampling2D,
+) = (
     functools.partial(layer, data_format="channels_last")
     for layer in (
         layers.AveragePooling2D,
+        layers.Conv1D,
         layers.Conv2D,
         layers.Conv2DTranspose,
         layers.Cropping2D,
@@ -58,10 +67,10 @@ class Shape(Constraint):
     """Shape of one example; returned as a tuple of integers.
 
     Args:
-        is_picture: Whether it must be `(height, width, channels)`.
+        axes: Names of the axes that it must have; None for any shape.
     """
 
-    is_picture: bool = False
+    axes: tuple[str, ...] | None = None
 
     def check(self, argument: str, owner: str, value: Any) -> tuple[int, ...]:
         try:
@@ -76,10 +85,12 @@ class Shape(Constraint):
                 f"(height, width, channels), such as {(*shape[1:], shape[0])}; "
                 "`np.moveaxis(x, 1, -1)` puts the channels of a batch last"
             )
-        elif self.is_picture and len(shape) != 3:
+        elif self.axes and len(shape) != len(self.axes):
             expected = (
-                "(height, width, channels) for a convolutional network; "
-                'use network="dense" for other shapes'
+                f"({', '.join(self.axes)}) for this network. Pictures (height, "
+                "width, channels) and sequences (length, channels) can have "
+                'network="conv"; volumes and other shapes need network="dense", '
+                "which sees them as vectors"
             )
         if expected:
             raise invalid(argument, owner, expected, value)
@@ -152,7 +163,8 @@ ARGUMENTS = {
 
 
 def builder(
-    function: Callable[Arguments, keras.Model], is_picture: bool = False
+    function: Callable[Arguments, keras.Model],
+    axes: tuple[str, ...] | None = None,
 ) -> Callable[Arguments, keras.Model]:
     """Decorates a builder of networks: checks and converts its arguments.
 
@@ -161,11 +173,12 @@ def builder(
 
     Args:
         function: Function whose arguments are among `ARGUMENTS`.
-        is_picture: Whether it builds networks for pictures alone.
+        axes: Names of the axes of the examples, where it builds networks for
+            such alone.
     """
     signature = inspect.signature(function)
     family = function.__module__.rpartition(".")[2]
-    constraints = {**ARGUMENTS, "input_shape": Shape(is_picture)}
+    constraints = {**ARGUMENTS, "input_shape": Shape(axes)}
 
     @functools.wraps(function)
     def build(*args: Arguments.args, **kwargs: Arguments.kwargs) -> keras.Model:
@@ -184,7 +197,14 @@ def picture_builder(
     function: Callable[Arguments, keras.Model],
 ) -> Callable[Arguments, keras.Model]:
     """Decorates a builder of networks for pictures, as `builder` does."""
-    return builder(function, is_picture=True)
+    return builder(function, ("height", "width", "channels"))
+
+
+def sequence_builder(
+    function: Callable[Arguments, keras.Model],
+) -> Callable[Arguments, keras.Model]:
+    """Decorates a builder of networks for sequences, as `builder` does."""
+    return builder(function, ("length", "channels"))
 
 
 class Inputs:

@@ -7,6 +7,7 @@ exists; `title` is the text above the figure.
 from kgen.plots.classes import confusion, latent
 from kgen.plots.curves import classifiers, errors, losses
 from kgen.plots.pictures import (
+    has_panel,
     image_grid,
     is_drawable,
     is_picture,
@@ -22,6 +23,7 @@ __all__ = [
     "correlations",
     "errors",
     "gaps",
+    "has_panel",
     "image_grid",
     "is_drawable",
     "is_picture",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from kgen.plots import sequences
 from kgen.plots.figures import LARGEST, Path, class_name, inches, save
 
 _NAMED = 20  # classes at most that have lines of their own
@@ -16,9 +17,14 @@ def is_picture(shape: tuple) -> bool:
     return len(shape) == 3 and shape[-1] in (1, 3)
 
 
+def has_panel(shape: tuple) -> bool:
+    """Whether an example of `shape` is drawn by itself: a picture or a sequence."""
+    return is_picture(shape) or len(shape) == 2
+
+
 def is_drawable(shape: tuple) -> bool:
-    """Whether samples of `shape` can be drawn: pictures, points in the plane."""
-    return is_picture(shape) or tuple(shape) == (2,)
+    """Whether samples of `shape` can be drawn: also points in the plane."""
+    return has_panel(shape) or tuple(shape) == (2,)
 
 
 def image_grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
@@ -54,8 +60,9 @@ def samples(
     """Draws a grid of pictures, in rows of one class each if classes are given.
 
     Args:
-        images: Array of shape `(n, height, width, 1 or 3)` in [0, 1], or
-            points of shape `(n, 2)`.
+        images: Array of shape `(n, height, width, 1 or 3)` in [0, 1],
+            sequences of shape `(n, length, channels)`, or points of shape
+            `(n, 2)`.
         path: The PNG file, which is replaced if it exists.
         title: The text above the figure.
         labels: Integers of shape `(n,)`, the pictures' classes; or None, or of more
@@ -63,6 +70,10 @@ def samples(
         class_names: The names of the classes, in the order of their numbers; `()`
             for the numbers.
     """
+    if images.ndim == 3:
+        rows = _rows_of_sequences(images, labels, class_names)
+        sequences.lines(rows, path, title)
+        return
     figure = Figure(figsize=(6, 6.3), layout="constrained")
     axes = figure.subplots()
     if images.ndim == 2:
@@ -90,6 +101,21 @@ def samples(
     save(figure, path)
 
 
+def _rows_of_sequences(x, labels, class_names):
+    """Samples in rows, in those of their classes if there are few."""
+    columns = math.ceil(math.sqrt(len(x)))
+    classes = np.unique(labels) if labels is not None else ()
+    if not 0 < len(classes) <= _NAMED:
+        return sequences.in_rows(x, columns)
+    return [
+        row
+        for label in classes.tolist()
+        for row in sequences.in_rows(
+            x[labels == label], 8, class_name(label, class_names)
+        )
+    ]
+
+
 def _by_class(images, labels, columns):
     """Pictures sorted by class, each class on lines of its own.
 
@@ -114,7 +140,8 @@ def pairs(
     """Draws rows of pictures that belong together, with the rows' names.
 
     Args:
-        rows: Dictionary from names to arrays of pictures of one shape, such as
+        rows: Dictionary from names to arrays of pictures of one shape, or of
+            sequences, such as
             `{"original": x, "reconstruction": vae.reconstruct(x)}`.
         path: The PNG file, which is replaced if it exists.
         title: The text above the figure.
@@ -124,6 +151,14 @@ def pairs(
     count = min(len(images) for images in rows.values())
     columns = min(max(columns, math.ceil(math.sqrt(count))), count)
     lines = math.ceil(count / columns)
+    if next(iter(rows.values())).ndim == 3:
+        blocks = [
+            sequences.in_rows(x[:count], columns, name)
+            for name, x in rows.items()
+        ]
+        in_turn = [row for line in zip(*blocks) for row in line]
+        sequences.lines(in_turn, path, title)
+        return
     _, height, width, _ = next(iter(rows.values())).shape
     wide = inches(9.0 * min(columns / 6, 1.0), columns * (width + 1))
     high = len(rows) * lines * wide / columns * height / width
@@ -163,13 +198,14 @@ def progress(
 
     Args:
         frames: Dictionary from names, such as `"epoch 5"`, to arrays of one
-            shape: pictures `(n, height, width, 1 or 3)`, a row for each name;
-            or points `(n, 2)`, a panel for each.
+            shape: pictures `(n, height, width, 1 or 3)` or sequences
+            `(n, length, channels)`, a row for each name; or points `(n, 2)`, a
+            panel for each.
         path: The PNG file, which is replaced if it exists.
         title: The text above the figure.
     """
     first = next(iter(frames.values()))
-    if first.ndim == 4:
+    if first.ndim > 2:
         pairs(frames, path, title, columns=len(first))
         return
     columns = min(len(frames), 5)

@@ -14,7 +14,7 @@ from kgen.callbacks import (
     VAEWatch,
 )
 from kgen.errors import InvalidArgument, say
-from kgen.runs import progress
+from kgen.runs import progress, tracking
 from kgen.runs.checkpoints import Interval
 from kgen.runs.directory import Run
 from kgen.runs.disk import DirectoryCheck
@@ -43,7 +43,8 @@ def callbacks_of(
             several workers does.
 
     Raises:
-        InvalidArgument: If a setting is for another kind of model.
+        InvalidArgument: If a setting is for another kind of model, or a tracker's
+            package is missing.
     """
     report = say if is_chief else lambda text: None
     callbacks = [EpochOrder(dataset), Guard(settings.on_nan, report=report)]
@@ -56,6 +57,7 @@ def callbacks_of(
         callbacks.append(KLWarmUp(settings.kl_warmup))
     if not is_chief:
         return callbacks
+    tracking.check(settings.log_to)
     if hasattr(model, "adversarial_loss"):
         _, x = first_examples(model, dataset, _COMPARED)
         callbacks.append(GANWatch(x, report=say))

@@ -69,7 +69,7 @@ def draw(
         (directory / "samples.png").unlink(missing_ok=True)
     if hasattr(model, "encode"):
         draw_codes(directory, model, source, split, train)
-    elif hasattr(model, "interpolate") and plots.is_picture(shape):
+    elif hasattr(model, "interpolate") and plots.has_panel(shape):
         labels = model.labels_in_turn(_WAYS)  # a pair is of one class
         between = model.interpolate(_WAYS, _STEPS, labels=labels, seed=0)
         path = directory / "interpolations.png"
@@ -81,7 +81,7 @@ def draw(
 
 def _sample_count(model):
     """How many samples are drawn: of few classes, as many of each."""
-    if not plots.is_picture(model.input_shapes[0]):
+    if not plots.has_panel(model.input_shapes[0]):
         return 2000
     classes = model.num_classes if model.conditional else None
     return 8 * classes if classes in range(1, 21) else 36
@@ -146,7 +146,7 @@ def draw_codes(
     is_autoencoder = isinstance(model, kgen.Autoencoder)
     if is_autoencoder and train is not None and model.table is None:
         draw_errors(model, train, dataset, directory / "errors.png")
-    if not plots.is_picture(model.input_shapes[0]):
+    if not plots.has_panel(model.input_shapes[0]):
         return
     inputs, originals = first_examples(model, dataset, 24)
     rows = {
@@ -273,7 +273,9 @@ def corrupt_and_denoise(
 
 
 def denoised_title(rows: Mapping[str, np.ndarray]) -> str:
-    """The PSNR before and after, in words."""
+    """The PSNR before and after, in words; of sequences, nothing of it."""
+    if rows["original"].ndim != 4:
+        return "Sequences with noise and without"
     before, after = (
         np.mean(metrics.pictures.psnr_at_most(rows[name], rows["original"]))
         for name in ("noisy", "denoised")

@@ -342,7 +342,7 @@ def _draw_nearest(candidate, evidence, path):
         training examples, its `distance` from the sample, and its `class` and its
         `file` where they are known.
     """
-    if not plots.is_picture(evidence.model.input_shapes[0]):
+    if not plots.has_panel(evidence.model.input_shapes[0]):
         return []
     samples = evidence.first_samples
     index, distances = evidence.nearest

@@ -103,7 +103,7 @@ def write(
     if method in _OF_ROWS:
         endings = [x for x in endings if _fits(x, model.table, method)]
     shape = model.input_shapes[0]
-    can_draw = plots.is_drawable if method == "sample" else plots.is_picture
+    can_draw = plots.is_drawable if method == "sample" else plots.has_panel
     drawable = can_draw(shape)
     if not file:
         usual, *_ = [x for x in endings if drawable or x != ".png"]
@@ -260,7 +260,7 @@ def denoise(
         name: np.concatenate([part[name] for part in parts])
         for name in parts[0]
     }
-    if data or not plots.is_picture(model.input_shapes[0]):
+    if data or not plots.has_panel(model.input_shapes[0]):
         return Result(arrays, "Noisy pictures, denoised")
     title = denoised_title(arrays)
     return Result(arrays, title, title)

@@ -133,8 +133,12 @@ class _Look:
     def facts(self):
         """Pairs of a name and a value."""
         if self.source.table is None:
-            kind = {3: "pictures, height x width x channels", 1: "vectors"}
-            kind = kind.get(len(self.shape), "arrays")
+            kinds = {
+                3: "pictures, height x width x channels",
+                2: "sequences, length x channels",
+                1: "vectors",
+            }
+            kind = kinds.get(len(self.shape), "arrays")
             yield "shape", f"{'x'.join(map(str, self.shape))} ({kind})"
             dtype = next(iter(self.few.values())).images.dtype
             text = f"{self.low:g} to {self.high:g} ({dtype})"
@@ -290,7 +294,7 @@ def draw(
         )
     labels = few.labels
     index = np.arange(
-        min(len(few), _DRAWN if plots.is_picture(few.shape) else 2000)
+        min(len(few), _DRAWN if plots.has_panel(few.shape) else 2000)
     )
     if labels is not None and len(np.unique(labels)) <= _NAMED:
         index = [

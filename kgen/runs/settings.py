@@ -12,6 +12,7 @@ from kgen.params import (
     SEED,
     Boolean,
     Constraint,
+    Each,
     Instance,
     Integer,
     Number,
@@ -24,17 +25,16 @@ from kgen.runs.checkpoints import Interval
 
 _OWNER = "kgen train"
 # The settings that a resumed run may change.
-_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every", "fit_prior")
+_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every", "fit_prior", "log_to")
 
 
 class _Shape(Constraint):
-    """Height, width and channels of a picture."""
+    """Height, width and channels of a picture, or a sequence's length and channels."""
 
     def check(self, argument: str, owner: str, value: Any) -> tuple:
-        if not isinstance(value, (list, tuple)) or len(value) != 3:
-            raise invalid(
-                argument, owner, "nothing, or three positive integers", value
-            )
+        if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
+            expected = "nothing, or two or three positive integers"
+            raise invalid(argument, owner, expected, value)
         return tuple(Integer().check(argument, owner, side) for side in value)
 
 
@@ -70,6 +70,7 @@ _CONSTRAINTS = {
     "background": Text("a colour"),
     "checkpoint_every": Optional(_Interval('nothing, or text such as "10m"')),
     "on_nan": Options(names.ON_NAN),
+    "log_to": Each(Options(names.TRACKERS), "a list of names of trackers"),
     "model": Options(registry.MODELS),
     "data": Text("the name of a source"),
     "image_shape": Optional(_Shape()),
@@ -118,12 +119,13 @@ class TrainSettings:
     checkpoint_every: str | None = None
     on_nan: str = "stop"
     fit_prior: str | None = None
+    log_to: tuple[str, ...] = ()
     target: str | None = None
     kinds: dict[str, str] = dataclasses.field(default_factory=dict)
     numbers: str = "quantiles"
     model: str
     data: str
-    image_shape: tuple[int, int, int] | None
+    image_shape: tuple[int, ...] | None
     data_dir: str | None
     network: str
     latent_dim: int
@@ -219,8 +221,8 @@ class TrainSettings:
         Args:
             asked: The settings that the user asks for.
             typed_names: Names of those that the user has typed; the others are
-                defaults, which don't count. `epochs`, `on_nan`, `checkpoint_every`
-                and `fit_prior` may differ, and devices always may.
+                defaults, which don't count. `epochs`, `on_nan`, `checkpoint_every`,
+                `log_to` and `fit_prior` may differ, and devices always may.
             run: The run's directory, for messages.
 
         Raises:

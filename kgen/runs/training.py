@@ -30,6 +30,7 @@ from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw
 from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
+from kgen.runs.tracking import tracked
 
 
 def train(
@@ -78,12 +79,7 @@ def train(
     # Everything that may be refused comes before anything is written.
     source = settings.source()
     datasets = _datasets(source, settings)
-    # After the data: preparing a data set for the first time draws, too.
-    keras.utils.set_random_seed(settings.seed)
-    # A run that began before there were checks of networks' ends can go on.
-    checked = outputs.only_warn() if resume else contextlib.nullcontext()
-    with strategy.scope(), checked:
-        model = build(settings, source, datasets["train"])
+    model = _built(settings, source, datasets["train"], strategy, resume)
     is_chief = strategies.is_chief(strategy)
     count = len(source.examples("train"))
     if settings.fit_prior:
@@ -106,6 +102,7 @@ def train(
         if is_chief:
             screen.say(introduce(run, settings, source, model, epochs_done))
             callbacks = with_records(run, callbacks, settings, screen)
+            callbacks += stack.enter_context(tracked(run, settings, resume))
         if epochs_done < settings.epochs:
             stack.enter_context(screen.shown())
             with (
@@ -132,6 +129,22 @@ def train(
         strategies.by_chief(strategy, end)
     screen.conclude()
     return finished
+
+
+def _built(
+    settings: TrainSettings,
+    source: Source,
+    dataset: tf.data.Dataset,
+    strategy: tf.distribute.Strategy,
+    resume: bool,
+) -> keras.Model:
+    """The model in the strategy's scope, by draws of the run's seed."""
+    # After the data: preparing a data set for the first time draws, too.
+    keras.utils.set_random_seed(settings.seed)
+    # A run that began before there were checks of networks' ends can go on.
+    checked = outputs.only_warn() if resume else contextlib.nullcontext()
+    with strategy.scope(), checked:
+        return build(settings, source, dataset)
 
 
 def _agree(
@@ -267,7 +280,7 @@ def _resume(
             f"The run in {run.path} has seen {done} epochs{more} already; it "
             f"can't be resumed with --epochs {wanted}. Pass at least {least}."
         )
-    by = ("strategy", "devices", "checkpoint_every", "on_nan")
+    by = ("strategy", "devices", "checkpoint_every", "on_nan", "log_to")
     changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
     changes = {name: getattr(settings, name) for name in changed}
     # A folder may have been renamed, and earlier versions kept no names.

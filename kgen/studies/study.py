@@ -11,7 +11,7 @@ from kgen import hypermodels, registry
 from kgen.data import open_source
 from kgen.data.examples import AnyExamples, set_aside
 from kgen.errors import InvalidArgument, invalid
-from kgen.models import checks
+from kgen.models import checks, factory
 from kgen.models.base import GenerativeModel
 from kgen.studies import objectives
 from kgen.studies.keras_tuner_adapter import FACTOR, hyperband_draws
@@ -174,7 +174,7 @@ class Study:
         fixed = {
             "latent_dim": defaults["latent_dim"],
             "batch_size": defaults["batch_size"],
-            "network": "conv" if len(shape) == 3 else "dense",
+            "network": factory.family_of(None, shape),
         }
         classes = (
             self.data.source.num_classes if self.data.conditional else None

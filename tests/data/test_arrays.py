@@ -148,14 +148,17 @@ def test_arrays_that_could_be_several_things(tmp_path, shape, dtype):
     x = np.zeros(shape, dtype)
     save(tmp_path / "x.npy", x)
     np.savez(tmp_path / "x.npz", x=x)
+    size = f"{shape[1]}x{shape[2]}"
     message = (
-        rf"`x\[..., None\]` if these are grey pictures of {shape[1]}x{shape[2]}"
-        rf", `x.reshape\(len\(x\), -1\)` for vectors"
+        rf"--image-shape {size}\) for sequences of .*--image-shape {size}x1\) "
+        rf"for grey pictures .*`x.reshape\(len\(x\), -1\)` for vectors"
     )
     for source in (x, tmp_path / "x.npy", tmp_path / "x.npz"):
         with pytest.raises(InvalidArgument, match=message):
             load(source)
     assert read(load(x[..., None], "all")).shape == (*shape, 1)
+    for asked in (shape[1:], (*shape[1:], 1)):
+        assert read(load(x, "all", image_shape=asked)).shape[1:] == asked
     assert read(load(x.reshape(len(x), -1), "all")).ndim == 2
 
 

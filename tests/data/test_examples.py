@@ -13,7 +13,7 @@ from tests.data.common import as_rows, lazy, random_uint8, read
     [
         (0, 1, 1),
         (-8, 8, 1),
-        (8, 8),
+        (8, 0),
         (8, 8, 2),
         (8, 8, 5),
         (8, 8, 1, 1),

@@ -99,7 +99,9 @@ def test_files_are_read_once(tmp_path, monkeypatch, names):
     calls = []
     read = numpy_files._read_npz
     monkeypatch.setattr(
-        numpy_files, "_read_npz", lambda *args: calls.append(1) or read(*args)
+        numpy_files,
+        "_read_npz",
+        lambda *args, **options: calls.append(1) or read(*args, **options),
     )
     source = open_source(tmp_path / "x.npz")
     for split in (*source.splits, *source.splits, "train[:5]"):

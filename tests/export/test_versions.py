@@ -24,6 +24,7 @@ from tests.models import contract
 
 EXPORTER = pathlib.Path(__file__).with_name("exporter.py")
 WHOLE = {
+    "README.md",
     "assets",
     "assets.extra",
     "fingerprint.pb",

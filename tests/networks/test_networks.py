@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.networks import convolutional, dense, resnet
+from kgen.networks import convolutional, dense, resnet, sequences
 
 PICTURES = [
     (8, 8, 1),
@@ -18,6 +18,7 @@ PICTURES = [
     (1, 1, 1),
 ]
 CASES = [(convolutional, shape) for shape in PICTURES]
+CASES += [(sequences, shape) for shape in [(128, 2), (25, 3), (4, 1), (1, 1)]]
 CASES += [(resnet, shape) for shape in [*PICTURES, (37, 50, 3)]]
 CASES += [(dense, shape) for shape in [(5,), (8, 8, 1), (25, 25, 3)]]
 
@@ -54,7 +55,12 @@ def test_any_shape_from_z_to_a_logit(family, shape, num_classes):
 
 @pytest.mark.parametrize(
     ("family", "shape"),
-    [(convolutional, (8, 8, 3)), (resnet, (8, 8, 3)), (dense, (5,))],
+    [
+        (convolutional, (8, 8, 3)),
+        (resnet, (8, 8, 3)),
+        (sequences, (9, 3)),
+        (dense, (5,)),
+    ],
 )
 def test_a_packing_discriminator_sees_several(family, shape):
     network = family.discriminator(shape, pack=3)
@@ -63,9 +69,17 @@ def test_a_packing_discriminator_sees_several(family, shape):
         family.discriminator(shape, pack=0)
 
 
-@pytest.mark.parametrize("family", [convolutional, dense, resnet])
-def test_every_layer_is_normalised(family):
-    network = family.discriminator((8, 8, 1), spectral_normalization=True)
+@pytest.mark.parametrize(
+    ("family", "shape"),
+    [
+        (convolutional, (8, 8, 1)),
+        (resnet, (8, 8, 1)),
+        (sequences, (9, 3)),
+        (dense, (8, 8, 1)),
+    ],
+)
+def test_every_layer_is_normalised(family, shape):
+    network = family.discriminator(shape, spectral_normalization=True)
     wrapped = [
         layer
         for layer in network.layers
@@ -130,6 +144,43 @@ def test_stages_halve_and_round_up():
         (7, 7),
         (4, 4),
     ]
+
+
+def test_sequences_halve_and_round_up_and_are_doubled_again():
+    """The networks' layers, weight by weight."""
+    assert sequences.lengths((25, 3)) == [25, 13, 7, 4]
+    options = {"filters": 4, "hidden_units": ()}
+    encoder = sequences.encoder((13, 2), 3, **options)
+    decoder = sequences.decoder((13, 2), 3, **options)
+    shapes = [
+        [tuple(w.shape) for w in network.weights if w.name == "kernel"]
+        for network in (encoder, decoder)
+    ]
+    assert shapes[0] == [(5, 2, 4), (5, 4, 8), (4 * 8, 6)]
+    assert shapes[1] == [(3, 4 * 8), (5, 8, 4), (5, 4, 4), (5, 4, 2)]
+
+
+def test_a_sequence_is_repeated_cropped_and_convolved():
+    decoder = sequences.decoder(
+        (7, 2), 3, filters=4, hidden_units=(), activation=None
+    )
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=w.shape) for w in decoder.weights]
+    decoder.set_weights(weights)
+    z = rng.normal(size=(1, 3)).astype("float32")
+    x = (z @ weights[0] + weights[1]).reshape(4, 4).repeat(2, axis=0)[:7]
+    for kernel, bias in (weights[2:4], weights[4:]):
+        padded = np.pad(x, [(2, 2), (0, 0)])
+        windows = np.stack([padded[at : at + 5] for at in range(7)])
+        x = np.einsum("tkc,kcd->td", windows, kernel) + bias
+    np.testing.assert_allclose(decoder(z)[0], x, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(9,), (4, 4, 4, 1)])
+@pytest.mark.parametrize("family", [convolutional, sequences])
+def test_other_shapes_are_refused_with_advice(family, shape):
+    with pytest.raises(InvalidArgument, match='volumes.*network="dense"'):
+        family.encoder(shape, 2)
 
 
 def test_no_hidden_layer_is_a_linear_map():
