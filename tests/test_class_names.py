@@ -306,7 +306,7 @@ def test_labels_of_other_data_are_numbered_as_the_model_does(folder, tmp_path):
     text = done(
         "classify", folder / "bayes", "--data", strange, "--out", "s.csv"
     )
-    assert "they are left out" in text
+    assert "its labels are ignored" in text
     assert "label" not in pd.read_csv("s.csv")
 
 

@@ -172,10 +172,8 @@ def train(
     The directory holds the model, its settings, the history, TensorBoard's
     logs and pictures.
     """
-    _check_flags(out, resume, overwrite, study)
+    _check_flags(out, resume, overwrite, study, quiet and verbose)
     strategies.check(strategy_name, devices)
-    if quiet and verbose:
-        raise click.UsageError("--quiet and --verbose exclude each other.")
     say = _silent if quiet else click.echo
     is_alone = strategy_name != "multi_worker"
     if is_alone or strategies.is_chief_by_tf_config():  # others are silent
@@ -303,8 +301,14 @@ def _settings(
 
 
 def _check_flags(
-    out: str | None, resume: bool, overwrite: bool, study: str | None
+    out: str | None,
+    resume: bool,
+    overwrite: bool,
+    study: str | None,
+    quiet_and_verbose: bool,
 ) -> None:
+    if quiet_and_verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other.")
     if resume and not out:

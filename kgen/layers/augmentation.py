@@ -46,7 +46,7 @@ class Augmentation(keras.layers.Layer):
             right), `"affine"` (turned by any angle, 0.8 to 1.25 times as large).
     """
 
-    # How many draws there are for each transformation besides its own.
+    # How many uniform draws `choose` needs for each transformation.
     extra_draws = 0
 
     @checked(policy=_POLICY)
@@ -158,12 +158,12 @@ class AdaptiveAugment(Augmentation):
     """Changes pictures with a probability that follows the overfitting.
 
     Each transformation of each picture takes place with the probability
-    `strength`, which starts from 0. Every four updates of the discriminator, it
-    goes up by `n / examples`, n real examples later, if r is above `target`, and
-    else down. r = E[sign D(x)] over these examples: it comes near 1 where the
-    discriminator knows the examples by heart. Where only differences of logits
-    count, as in relativistic losses, the logits' sign is that of their distance
-    from the middle of the mean real and the mean generated one.
+    `strength`, which starts from 0. Every four updates of the discriminator, it is
+    raised by `n / examples` if r is above `target`, and else lowered by as much; n is
+    the number of real examples in these updates. r = E[sign D(x)] over these examples:
+    it comes near 1 where the discriminator knows the examples by heart. Where only
+    differences of logits count, as in relativistic losses, the sign of a logit is that
+    of its distance from the middle of the mean real and the mean generated one.
 
     Args:
         policy: As in `Augmentation`.
@@ -282,5 +282,7 @@ def get(
             f"None for examples of shape {tuple(shape)}: augmentation is for "
             "pictures, of shape (height, width, channels)"
         )
-        raise invalid("augmentation", owner, expected, identifier.name)
+        raise invalid(
+            "augmentation", owner, expected, type(identifier).__name__
+        )
     return identifier

@@ -15,7 +15,7 @@ from tensorflow import Tensor
 # A picture's largest shift, and the sides of its hole, in its own sides; and the
 # largest change of its brightness (Zhao et al. 2020).
 _SHIFT, _HOLE, _BRIGHTNESS = 1 / 8, 1 / 2, 1 / 4
-# What shows that something is no part of the picture.
+# What fills the places outside of the picture, and holes.
 _GRAY = 0.5
 # The largest change of its size, as a factor.
 _SCALE = 1.25

@@ -17,6 +17,7 @@ from kgen.models.base import GenerativeModel
 from kgen.models.discriminator import (
     DiscriminatorLosses,
     DiscriminatorOutputs,
+    have_same_settings,
     judged,
     levels_of,
     network_inputs,
@@ -24,7 +25,7 @@ from kgen.models.discriminator import (
 )
 from kgen.models.draws import fixed_draws
 from kgen.models.network_checks import check_discriminator
-from kgen.models.rates import FallAtEnd, KeepRatio
+from kgen.models.rates import KeepRatio, falling
 from kgen.models.training import Traces, validation_step
 from kgen.models.updates import Player, regularizers
 from kgen.parallel import replicas
@@ -130,15 +131,17 @@ class Adversarial(GenerativeModel):
     def _set_augmentation(self, given, owner):
         """Sets the augmentation, a copy: each model has a strength of its own."""
         layer = augmentations.get(given, self.input_shapes[0], owner)
-        if layer is None or layer is not self.augmentation:
-            copy = layer and type(layer).from_config(layer.get_config())
-            self._replace("augmentation", copy)
+        copy = layer and type(layer).from_config(layer.get_config())
+        self._replace("augmentation", copy)
 
     def _replace(self, name, layer):
-        """Sets a layer that only training needs, or None."""
-        if getattr(self, name) is not None:
+        """Sets a layer that only training needs, or None; an equal one goes on."""
+        before = getattr(self, name)
+        if before is not None:
+            if layer is not None and have_same_settings(layer, before):
+                return
             # Else its weights would stay, unused.
-            self._tracker.untrack(getattr(self, name))
+            self._tracker.untrack(before)
         setattr(self, name, layer)
 
     def _player_optimizer(self, argument, identifier, variables):
@@ -161,12 +164,9 @@ class Adversarial(GenerativeModel):
     def _own_callbacks(self, callbacks):
         """Adds what falls, and `KeepRatio` after each: Keras's know one optimizer."""
         checks.refuse_swapped_averages(f"{type(self).__name__}.fit", callbacks)
-        if self.learning_rate_decay:
-            players = [self.optimizer, *self._followers]
-            callbacks = [
-                FallAtEnd(players, self.learning_rate_decay),
-                *callbacks,
-            ]
+        players = [self.optimizer, *self._followers]
+        falls = falling(players, self.learning_rate_decay, callbacks)
+        callbacks = [*falls, *callbacks]
         ratio = KeepRatio(self.optimizer, self._followers)
         return [ratio, *(x for each in callbacks for x in (each, ratio))]
 

@@ -13,6 +13,14 @@ from kgen.networks.common import layer_output
 from kgen.parallel import replicas
 
 
+def have_same_settings(
+    layer: keras.layers.Layer, other: keras.layers.Layer
+) -> bool:
+    """Whether two layers are the same but for their names and their state."""
+    configs = [{**x.get_config(), "name": None} for x in (layer, other)]
+    return type(layer) is type(other) and configs[0] == configs[1]
+
+
 def network_inputs(x: tf.Tensor, labels: tf.Tensor | None) -> Any:
     """The inputs of a network: x, and the labels if there are any."""
     return x if labels is None else [x, labels]
@@ -106,7 +114,8 @@ def penalised(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(list(points.values()))
         outputs = {id(x): discriminate(x) for x in [*others, *examples]}
-        # Examples don't meet in a discriminator: the sum has all gradients.
+        # The gradient of the sum by an example is that of its own logit. (With
+        # `MinibatchStdDev`, it has the example's effect on others' logits, too.)
         scores = [ops.sum(outputs[key].logits) for key in points]
     found = [outputs[id(x)] for x in examples]
     if not points:

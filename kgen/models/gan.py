@@ -79,12 +79,13 @@ class GAN(GeneratorSampler):
     the generator's weights.
 
     With `training_by_sampling`, as in CTGAN, both networks are told that a column of
-    a table has a certain value, as labels tell of a class. The value is drawn by the
-    logarithm of its frequency, and the batch's rows are drawn anew to have it (see
-    `kgen.tables.Conditions`), so that rare categories are trained on, too. To the
-    generator's loss is added -log p that its row has the value, `condition_loss`.
-    Later, values are drawn as frequent as they are in the table, by the first number
-    of z, and so rows are as frequent as in the table.
+    a table has a certain value, as labels tell of a class. Of the values in a batch one
+    is drawn by the logarithm of its frequency in the table, and the batch's rows are
+    drawn anew to have it (see `kgen.tables.Conditions`), so that rare categories are
+    trained on more. A value that is in few batches is trained on in these alone: use
+    large batches, such as CTGAN's of 500 rows. To the generator's loss is added -log p
+    that its row has the value, `condition_loss`. After training, the first number of z
+    chooses the value, with the frequencies of the table. Only one device can do it.
 
     Args:
         generator: Built `keras.Model` from z, or `[z, labels]`, to examples.
@@ -212,8 +213,8 @@ class GAN(GeneratorSampler):
             learning_rate_decay: The last share of `fit`'s epochs, in which both
                 learning rates fall linearly to 0, from epoch to epoch; 0 for none.
                 Players that are near their equilibrium come to rest only at small
-                rates. This is done for kgen's Adam (which `"adam"` names); other
-                optimizers keep the rate or the schedule that they have.
+                rates. This is done for kgen's Adam (which `"adam"` names), and where
+                no callback of `fit` and no schedule sets the rate.
             penalty_every: k, of a penalty that only each k-th update of the
                 discriminator has, from the first on, and k times: for speed.
                 Several devices compute it always.

@@ -5,6 +5,12 @@ from keras import ops
 
 from kgen import optimizers
 
+# Those of Keras that change rates; nothing falls by itself beside them.
+_CHANGERS = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+)
+
 
 class KeepRatio(keras.callbacks.Callback):
     """Changes other optimizers' learning rates along with the first one's.
@@ -99,6 +105,21 @@ class FallAtEnd(keras.callbacks.Callback):
     def _set(self, factor):
         for variable in self._factors:
             variable.assign(factor)
+
+
+def falling(
+    players: list[keras.optimizers.Optimizer], share: float, callbacks: list
+) -> list[FallAtEnd]:
+    """The callback that lets rates fall, unless one of `fit`'s changes them.
+
+    Args:
+        players: The optimizers.
+        share: As in `FallAtEnd`; 0 for no fall.
+        callbacks: Those that `fit` was given.
+    """
+    if not share or any(isinstance(x, _CHANGERS) for x in callbacks):
+        return []
+    return [FallAtEnd(players, share)]
 
 
 def is_settable(optimizer: keras.optimizers.Optimizer) -> bool:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 from tensorflow import Tensor
 
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.layers import ColumnsOutput
 from kgen.parallel import replicas
 from kgen.tables import Conditions, Table
@@ -35,7 +35,7 @@ class SampledConditions:
         num_classes: int | None,
     ) -> None:
         if table is None or table.target is not None:
-            expected = "True for a table without a target alone"
+            expected = "False, unless `table` is a table without a target"
             raise invalid("training_by_sampling", "GAN", expected, True)
         self.law = Conditions(table)
         count, output = self.law.count, generator.layers[-1]
@@ -61,6 +61,11 @@ class SampledConditions:
         Returns:
             Rows of the batch, and the conditions of shape `(n,)`.
         """
+        if replicas.count() > 1:
+            raise InvalidArgument(
+                "`training_by_sampling` draws rows from a whole batch, which several "
+                "devices share. Train on one device."
+            )
         uniform = replicas.uniform((ops.shape(rows)[0], 2), seed)
         return list(self.law.drawn(rows, uniform))
 

@@ -76,7 +76,8 @@ def held_out(
     if num and num < len(examples):
         examples = subset(examples, num)
     names = source.class_names
-    if names and model.class_names not in ((), tuple(names)):
+    has_labels = getattr(examples, "labels", None) is not None
+    if names and has_labels and model.class_names not in ((), tuple(names)):
         examples = _renumbered(examples, names, model, source.name)
         names = model.class_names
     dataset = checked_batches(model, examples, any_range=any_range, **options)
@@ -94,8 +95,8 @@ def _renumbered(examples, names, model, source):
         return dataclasses.replace(examples, labels=labels)
     text = f"the classes of {source} ({', '.join(names[:9])}"
     text += ", ..." if len(names) > 9 else ""
-    text += ") are not those, in their order, of the model"
+    text += ") differ from the model's"
     if not model.needs_labels:
         raise InvalidArgument(f"--data: {text}. Pass data of the same classes.")
-    say(f"{text}: they are left out.")
+    say(f"{text}: its labels are ignored.")
     return examples.without_labels()

@@ -87,6 +87,7 @@ class Bar:
             console=console.Console(highlight=False),
             auto_refresh=False,
             transient=True,
+            redirect_stderr=sys.stderr.isatty(),
             expand=True,
         )
         self._task = self._bar.add_task(
