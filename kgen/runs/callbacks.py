@@ -15,8 +15,9 @@ from kgen.callbacks import (
     SampleProgress,
     VAEWatch,
 )
+from kgen.data import Source
 from kgen.errors import InvalidArgument, say
-from kgen.runs import progress
+from kgen.runs import best, progress
 from kgen.runs.checkpoints import Interval
 from kgen.runs.directory import Run
 from kgen.runs.disk import DirectoryCheck
@@ -31,6 +32,7 @@ def callbacks_of(
     run: Run,
     settings: TrainSettings,
     model: keras.Model,
+    source: Source,
     dataset: tf.data.Dataset,
     is_chief: bool,
 ) -> list[keras.callbacks.Callback]:
@@ -40,6 +42,7 @@ def callbacks_of(
         run: The run.
         settings: Its settings.
         model: The compiled model.
+        source: The data.
         dataset: The batches to train on.
         is_chief: Whether this process shows and writes what it does, as one of
             several workers does.
@@ -56,8 +59,11 @@ def callbacks_of(
                 "Leave the option out."
             )
         callbacks.append(KLWarmUp(settings.kl_warmup))
+    together = []
+    if settings.patience and settings.strategy == "multi_worker":
+        together = [best.StopTogether(model.distribute_strategy)]
     if not is_chief:
-        return callbacks
+        return [*callbacks, *together]
     if hasattr(model, "adversarial_loss"):
         _, x = first_examples(model, dataset, _COMPARED)
         callbacks.append(GANWatch(x, report=say))
@@ -69,7 +75,8 @@ def callbacks_of(
         callbacks.append(
             SampleProgress(run.path / "progress", run.path / "progress.png")
         )
-    return callbacks
+    callbacks += best.callbacks_of(run, settings, model, source)
+    return [*callbacks, *together]
 
 
 def set_checkpoints(

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from kgen import files, registry
@@ -101,10 +101,7 @@ def _best(model, history):
     It is by the figure that compares trainings of such a model, where that is
     logged: a GAN's losses tell nothing of its quality.
     """
-    entry = registry.MODELS.get(model)
-    names = entry.objective.split(" or ") if entry else ["val_loss"]
-    names += [name.removeprefix("val_") for name in names]  # without validation
-    name = next((name for name in names if name in history), None)
+    name, highest = figure_of(model, history)
     values = [
         (value, epoch)
         for value, epoch in zip(history.get(name, ()), history.get("epoch", ()))
@@ -112,9 +109,29 @@ def _best(model, history):
     ]
     if not values:
         return ""
-    highest = any(word in str(name) for word in _HIGHER)
     value, epoch = (max if highest else min)(values, key=lambda pair: pair[0])
     return f"{name} {value:.4g} ({epoch + 1:.0f})"
+
+
+def figure_of(
+    model: str, logs: Iterable[str], others: Sequence[str] = ()
+) -> tuple[str | None, bool]:
+    """The log that compares trainings of a model, and whether high values are better.
+
+    Args:
+        model: Its name.
+        logs: The names of the logs that there are.
+        others: Those to take where none of its own is there.
+
+    Returns:
+        The name, or None if there is no such log; and a boolean.
+    """
+    entry = registry.MODELS.get(model)
+    names = entry.objective.split(" or ") if entry else ["val_loss"]
+    names += [name.removeprefix("val_") for name in names]  # without validation
+    known = set(logs)
+    name = next((name for name in (*names, *others) if name in known), None)
+    return name, any(word in str(name) for word in _HIGHER)
 
 
 def _evaluated(path):

@@ -24,7 +24,7 @@ from kgen.runs.checkpoints import Interval
 
 _OWNER = "kgen train"
 # The settings that a resumed run may change.
-_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every", "fit_prior")
+_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every", "fit_prior", "patience")
 
 
 class _Shape(Constraint):
@@ -70,6 +70,7 @@ _CONSTRAINTS = {
     "background": Text("a colour"),
     "checkpoint_every": Optional(_Interval('nothing, or text such as "10m"')),
     "on_nan": Options(names.ON_NAN),
+    "patience": Integer(0),
     "model": Options(registry.MODELS),
     "data": Text("the name of a source"),
     "image_shape": Optional(_Shape()),
@@ -118,6 +119,7 @@ class TrainSettings:
     checkpoint_every: str | None = None
     on_nan: str = "stop"
     fit_prior: str | None = None
+    patience: int = 0
     target: str | None = None
     kinds: dict[str, str] = dataclasses.field(default_factory=dict)
     numbers: str = "quantiles"
@@ -219,8 +221,8 @@ class TrainSettings:
         Args:
             asked: The settings that the user asks for.
             typed_names: Names of those that the user has typed; the others are
-                defaults, which don't count. `epochs`, `on_nan`, `checkpoint_every`
-                and `fit_prior` may differ, and devices always may.
+                defaults, which don't count. `epochs`, `on_nan`, `checkpoint_every`,
+                `fit_prior` and `patience` may differ, and devices always may.
             run: The run's directory, for messages.
 
         Raises:

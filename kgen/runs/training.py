@@ -14,10 +14,10 @@ import tensorflow as tf
 from kgen import interrupts, locks
 from kgen.callbacks import Diverged
 from kgen.data import Source
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, say
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
-from kgen.runs import fit_prior, progress
+from kgen.runs import best, fit_prior, progress
 from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
 from kgen.runs.data import (
     check_training_data,
@@ -88,7 +88,9 @@ def train(
             model, settings.fit_prior, count, "kgen train --fit-prior"
         )
     check_training_data(model, source, datasets, is_chief)
-    callbacks = callbacks_of(run, settings, model, datasets["train"], is_chief)
+    callbacks = callbacks_of(
+        run, settings, model, source, datasets["train"], is_chief
+    )
     set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
         epochs_done = strategies.by_chief(
@@ -101,27 +103,24 @@ def train(
             _share_state(run, model, strategy)
         if is_chief:
             report(progress.describe(settings, source, model))
+            followed = best.describe(callbacks, model, source)
+            if followed:
+                report(followed)
             callbacks = with_records(run, callbacks, report)
-        if epochs_done < settings.epochs:
+        epochs = range(epochs_done, settings.epochs)
+        if epochs:
             with (
                 _saves_if_ended(run, model, settings, callbacks, is_chief),
                 interrupts.deferred() as run.checkpoints.interrupt,
             ):
-                _fit(
-                    model,
-                    callbacks,
-                    datasets,
-                    epochs_done,
-                    settings.epochs,
-                    is_chief,
-                )
+                _fit(model, callbacks, datasets, epochs, is_chief)
         # Another worker may have died by now. What follows the last checkpoint must
         # not need it, as reading variables that are summed over workers would.
         finished = model
 
         def end():
             nonlocal finished
-            finished = _end(run, model, source, settings)
+            finished = _end(run, model, source, settings, report)
 
         strategies.by_chief(strategy, end)
     return finished
@@ -250,7 +249,10 @@ def _check_same_data(run: Run, source: Source) -> None:
 def _resume(
     run: Run, model: keras.Model, settings: TrainSettings, source: Source
 ) -> int:
-    """Brings `model` to the run's last checkpoint; returns its whole epochs."""
+    """Brings `model` to the run's last checkpoint; returns its whole epochs.
+
+    These are all that it is to see, if its training has ended without patience.
+    """
     done, wanted = run.checkpoints.restore(model), settings.epochs
     least, more = done, ""
     if run.checkpoints.partial_epoch:
@@ -260,12 +262,21 @@ def _resume(
             f"The run in {run.path} has seen {done} epochs{more} already; it "
             f"can't be resumed with --epochs {wanted}. Pass at least {least}."
         )
-    by = ("strategy", "devices", "checkpoint_every", "on_nan")
+    by = ("strategy", "devices", "checkpoint_every", "on_nan", "patience")
     changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
     changes = {name: getattr(settings, name) for name in changed}
     # A folder may have been renamed, and earlier versions kept no names.
     run.extend(wanted, **changes, **describe_classes(source))
     run.history_file.trim(done)
+    keeper = run.checkpoints.best
+    if keeper:
+        keeper.resume(run.history(), done)
+        if keeper.so_far.is_over and done < wanted:
+            say(
+                f"the training of {run.path} has ended after {done} epochs, by "
+                f"--patience {settings.patience}. To go on, pass a larger number, or 0."
+            )
+            return wanted  # nothing is left to do
     return done
 
 
@@ -290,16 +301,15 @@ def _fit(
     model: keras.Model,
     callbacks: list[keras.callbacks.Callback],
     datasets: dict[str, tf.data.Dataset | None],
-    epochs_done: int,
-    epochs_wanted: int,
+    epochs: range,
     is_chief: bool,
 ) -> None:
     verbose = 1 if sys.stdout.isatty() else 2
     model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
-        initial_epoch=epochs_done,
-        epochs=epochs_wanted,
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
         callbacks=callbacks,
         verbose=verbose if is_chief else 0,
     )
@@ -324,6 +334,8 @@ def _saves_if_ended(
                 if isinstance(callback, DirectoryCheck):
                     callback.check()
             save_model(run, model, run.checkpoints.epochs, interrupted=True)
+            if run.checkpoints.best:
+                run.checkpoints.best.save()
         if isinstance(error, Diverged):
             message = _diverged_message(run, settings, error)
             raise InvalidArgument(message) from error
@@ -347,14 +359,24 @@ def _diverged_message(
 
 
 def _end(
-    run: Run, model: keras.Model, source: Source, settings: TrainSettings
+    run: Run,
+    model: keras.Model,
+    source: Source,
+    settings: TrainSettings,
+    report: Callable[[str], None],
 ) -> keras.Model:
-    """Saves the model, and draws what it does.
+    """Saves the model and the best one, and draws what it does.
 
     Returns:
         The model; with a fitted prior, which is of one device, what was saved.
     """
-    save_model(run, model, settings.epochs)
+    save_model(run, model, run.checkpoints.epochs)
+    keeper = run.checkpoints.best
+    if keeper:
+        keeper.save()
+        compared = keeper.comparison()
+        if compared:
+            report(compared)
     if settings.fit_prior:
         model = run.model()
         fit_prior.fit_and_save(run, model, source, settings.fit_prior)
