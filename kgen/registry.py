@@ -27,6 +27,9 @@ class Entry:
         training: Settings whose default differs from `TRAINING`; tuning/README.md
             tells which studies the values come from.
         networks: Names of the network families that it can be built of.
+        figures: The logs that `kgen train` shows, the most important first, and
+            whether `lower` or `higher` ones are better; nothing of those that do
+            not tell what the model is worth. At most three that there are.
     """
 
     path: str
@@ -35,6 +38,9 @@ class Entry:
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, int] = dataclasses.field(default_factory=dict)
     networks: tuple[str, ...] = ("dense", "conv", "resnet")
+    figures: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: {"val_loss": "lower", "loss": "lower"}
+    )
 
     @property
     def class_name(self) -> str:
@@ -90,6 +96,7 @@ MODELS = {
         # The size of the code is not searched: a larger one always reconstructs
         # better.
         space=_ONE_PLAYER,
+        figures={"val_mse": "lower", "mse": "lower", "loss": "lower"},
     ),
     "bayes_classifier": Entry(
         "kgen.models.bayes_classifier:BayesClassifier",
@@ -100,6 +107,11 @@ MODELS = {
             **_ONE_PLAYER,
             "discriminative_weight": {"values": [0.0, 0.1, 1.0]},
         },
+        figures={
+            "val_accuracy": "higher",
+            "val_loss": "lower",
+            "loss": "lower",
+        },
     ),
     "denoising_autoencoder": Entry(
         "kgen.models.denoising:DenoisingAutoencoder",
@@ -108,6 +120,12 @@ MODELS = {
         space={**_LATENT, **_ONE_PLAYER},
         # In the other models, the skip connections of a U-Net would lead x past z.
         networks=("dense", "conv", "resnet", "unet"),
+        figures={
+            "val_psnr": "higher",
+            "psnr": "higher",
+            "val_mse": "lower",
+            "mse": "lower",
+        },
     ),
     "gan": Entry(
         "kgen.models.gan:GAN",
@@ -115,6 +133,10 @@ MODELS = {
         "val_frechet_distance",
         space={**_LATENT, **_PLAYERS},
         training={"latent_dim": 16, "epochs": 150, "batch_size": 32},
+        figures={"val_frechet_distance": "lower"}
+        | dict.fromkeys(
+            ("generator_loss", "discriminator_loss", "fake_probability"), ""
+        ),
     ),
     "vae": Entry(
         "kgen.models.vae:VAE",
@@ -122,6 +144,7 @@ MODELS = {
         "val_log_likelihood or val_elbo",
         space={**_LATENT, **_ONE_PLAYER},
         training={"latent_dim": 16},
+        figures={"val_elbo": "higher", "elbo": "higher", "kl_loss": ""},
     ),
     "vaegan": Entry(
         "kgen.models.vaegan:VAEGAN",
@@ -135,5 +158,9 @@ MODELS = {
             "feature_weight": {"min": 0.0, "max": 1.0},
         },
         training={"latent_dim": 16, "batch_size": 32},
+        figures={"val_frechet_distance": "lower"}
+        | dict.fromkeys(
+            ("generator_loss", "discriminator_loss", "reconstruction_loss"), ""
+        ),
     ),
 }

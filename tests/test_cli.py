@@ -26,7 +26,7 @@ from kgen import cli, data, files, locks, names, registry, runs
 from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
 from kgen.runs import checkpoints, directory, export, settings, training
-from tests import quick
+from tests import eager, quick
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
 # `np.array` on them.
@@ -51,7 +51,9 @@ def refused(*args):
     result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
     assert isinstance(result.exception, SystemExit), result.exc_info
     assert result.exit_code == 2
-    assert result.stdout == ""
+    # `kgen train` says at once that it starts.
+    assert not result.stdout or result.stdout.endswith(" TensorFlow ...\n")
+    assert result.stdout.count("\n") <= 1
     assert result.stderr.startswith("kgen: ")
     assert result.stderr.count("\n") == 1, result.stderr
     return result.stderr
@@ -273,6 +275,29 @@ def test_the_first_training_of_a_new_user(tmp_path):
     assert sorted(os.listdir(exported)) == ["1", "2"]
     for number in "12":
         assert (exported / number / "saved_model.pb").is_file()
+
+
+def test_a_training_tells_what_matters(monkeypatch, tmp_path):
+    """And by --quiet nothing but where it is, by --verbose Keras's own lines."""
+    eager.train_eagerly(monkeypatch)
+    monkeypatch.setattr(training, "draw", lambda *args: None)
+    data = tmp_path / "x.npy"
+    np.save(data, np.random.default_rng(0).normal(size=(50, 2)))
+    options = ("train", "vae", *SMALL, "--data", data, "--epochs", 2)
+    lines = kgen(*options).splitlines()
+    start = f"Training vae (variational autoencoder) on {data}."
+    assert lines[0] == f"{start} Starting TensorFlow ..."
+    heads = [line.split()[0] for line in lines[1:]]
+    assert heads == [
+        *("Data:", "Model:", "Train:", "Run:", "Epoch", "Epoch", "Trained"),
+        *("The", "Next:", "kgen", "kgen", "kgen"),
+    ]
+    for name, line in zip(("evaluate", "sample", "export"), lines[-3:]):
+        assert line.startswith(f"  kgen {name} runs/vae-1 ")
+    assert kgen(*options, "--quiet") == "runs/vae-2\n"
+    text = kgen(*options, "--verbose")
+    assert text.count(" - elbo: ") == 2 and "Epoch 2/2\n" in text
+    assert "--verbose exclude" in refused(*options, "--quiet", "--verbose")
 
 
 def test_the_config_is_enough_to_repeat_the_run(plain):
@@ -665,7 +690,7 @@ def test_ctrl_c_before_there_is_a_model_promises_none(monkeypatch):
     result = CliRunner().invoke(cli.main, ["train", "vae"])
     assert result.exit_code == 130
     assert not os.path.exists("runs")  # the number that was taken is free
-    assert result.output.strip() == "kgen: interrupted."
+    assert result.stderr.strip() == "kgen: interrupted."
 
 
 # Using a run
@@ -1289,7 +1314,8 @@ def test_data_that_have_changed(tmp_path):
         result = CliRunner().invoke(cli.main, args)
         assert result.exit_code == 0 and text in result.stderr
     np.savez("data.npz", x=x)
-    assert "48 examples, and 12 to validate" in kgen(*base, 2, "--resume")
+    told = kgen(*base, 2, "--resume")
+    assert "48 vectors of 4 numbers" in told and "12 more (test)" in told
 
 
 @pytest.mark.parametrize("at", [None, 0, 0.1, 0.5, 0.9])

@@ -52,6 +52,18 @@ def test_what_keras_wrote_without_validation_goes_on(history):
     assert history.read() == {"epoch": [0.0, 1.0], "loss": [1.5, 0.5]}
 
 
+def test_figures_that_are_always_0_go_on_in_runs_of_earlier_versions(history):
+    """These logged a loss of regularizers, and a penalty, where there are none."""
+    names = "epoch,loss,penalty,regularization_loss,val_loss,val_penalty\n"
+    history.path.write_text(names + "0,1.5,0.0,0.0,2.5,0.0\n")
+    history.trim(1)
+    history.on_epoch_end(1, {"val_loss": 2.0, "loss": 0.5})
+    lines = history.path.read_text().split()
+    assert lines[0] == names.strip()
+    assert lines[2] == "1,0.5,0.0,0.0,2.0,0.0"
+    assert not list(history.path.parent.glob("*.before"))
+
+
 @pytest.mark.parametrize(
     "damaged",
     [

@@ -9,7 +9,7 @@ import kgen
 
 ROOT = pathlib.Path(kgen.__file__).parent
 LEVELS = [
-    {"caches", "errors", "interrupts", "names", "registry"},
+    {"caches", "errors", "interrupts", "names", "registry", "terminal"},
     {"files", "params"},
     {"damage", "locks"},
     {"arrays", "parallel", "tables"},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kgen import cli
+from kgen import cli, terminal
 from kgen.cli import tables
 from tests.data.common import save_picture
 
@@ -139,17 +139,17 @@ def test_the_report_is_opened(run, monkeypatch):
     ],
 )
 def test_a_table_fits_where_it_is_shown(room, lines, monkeypatch, capsys):
-    monkeypatch.setattr(tables, "_room", lambda: room)
+    monkeypatch.setattr(terminal, "width", lambda: room)
     tables.show(("A", "B"), [("a a a a", "b")])
     assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_long_texts_are_wrapped_in_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(tables, "_room", lambda: 24)
+    monkeypatch.setattr(terminal, "width", lambda: 24)
     tables.show(("N", "", "TEXT"), [("n", "", "some words of a text")])
     lines = ["N  TEXT", "n  some words of a text"]  # without the empty column
     assert capsys.readouterr().out.splitlines() == lines
-    monkeypatch.setattr(tables, "_room", lambda: 16)
+    monkeypatch.setattr(terminal, "width", lambda: 16)
     tables.show(("N", "TEXT"), [("n", "some words of a text")])
     lines = ["N  TEXT", "n  some words of", "   a text"]
     assert capsys.readouterr().out.splitlines() == lines

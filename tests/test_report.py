@@ -183,6 +183,12 @@ def test_the_page_is_whole(path):
         assert all(th.get("scope") for th in table.findall(".//th"))
 
 
+def test_pictures_come_before_figures(path):
+    page = written(path, [evaluation()])
+    main = page.findall(".//main/section")
+    assert [s.get("id") for s in main][:3] == ["pictures", "the-run", "metrics"]
+
+
 def test_an_old_report_is_replaced_and_nothing_lies_beside_it(path):
     path.write_text("old")
     written(path, [evaluation()])

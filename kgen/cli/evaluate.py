@@ -7,7 +7,7 @@ import click
 
 from kgen import registry
 from kgen.cli import options
-from kgen.cli.messages import progress
+from kgen.cli.messages import progress, starting
 from kgen.cli.startup import start_tensorflow
 
 
@@ -58,6 +58,7 @@ def evaluate(
     Prints a table and leaves it as metrics.json, and with pictures as
     report.html, one file that can be mailed. Several runs are compared.
     """
+    starting(f"Judging {', '.join(paths)} on held-out data")
     start_tensorflow()
     from kgen.runs import evaluation, report
 
@@ -104,6 +105,7 @@ def compare(
     VAE that saw no labels. Prints a table, and leaves it and a picture in a
     directory: accuracies, also by the number of labels.
     """
+    starting(f"Comparing classifiers on {settings['data']}")
     start_tensorflow()
     from kgen import comparison, runs
 

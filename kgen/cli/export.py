@@ -2,12 +2,14 @@
 
 import contextlib
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kgen import names
 from kgen.cli import options
+from kgen.cli.messages import starting
 from kgen.cli.startup import silenced, start_tensorflow
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def export(run: str, is_best: bool, **given: Any) -> None:
     Prints the commands that serve it and ask it. NAME/VERSION appears whole or
     not at all; models.config beside it lists all models, for one server.
     """
+    starting(f"Exporting {run}")
     start_tensorflow()
     from kgen import runs
 
@@ -65,13 +68,20 @@ def export(run: str, is_best: bool, **given: Any) -> None:
     export_model(run, model, **given)
 
 
-def export_model(run: "Run", model: "Model", root: str, **given: Any) -> None:
-    """Exports a model, and prints how to serve it.
+def export_model(
+    run: "Run",
+    model: "Model",
+    root: str,
+    report: Callable[[str], None] = click.echo,
+    **given: Any,
+) -> None:
+    """Exports a model, and tells how to serve it.
 
     Args:
         run: Its run.
         model: The model.
         root: Directory of all exports.
+        report: Function of a line.
         **given: Fields of `kgen.runs.export.ExportSettings`.
     """
     from kgen.export import card
@@ -89,9 +99,9 @@ def export_model(run: "Run", model: "Model", root: str, **given: Any) -> None:
             warning.filename,
             warning.lineno,
         )
-    click.echo(f"Exported {path}")
+    report(f"Exported {path}")
     for file, facts in card.read(path).get("lite", {}).items():
-        click.echo(f"{file}, {facts['bytes']} bytes: {exports.loss(facts)}")
-    click.echo("Serve it and ask it:")
+        report(f"{file}, {facts['bytes']} bytes: {exports.loss(facts)}")
+    report("Serve it and ask it:")
     for command in exports.commands(path):
-        click.echo(f"  {command}")
+        report(f"  {command}")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import click
 
 from kgen.cli import options
+from kgen.cli.messages import starting
 from kgen.cli.startup import start_tensorflow
 
 
@@ -45,6 +46,7 @@ def _writes(*endings: str) -> Callable[[Callable], click.Command]:
         @functools.wraps(function)
         def command(run, out, overwrite, **given):
             options.check_out(out, endings, overwrite)
+            starting(f"Reading {run}")
             start_tensorflow()
             from kgen.runs import inference
 

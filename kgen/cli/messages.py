@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from kgen import files
+from kgen import files, terminal
 from kgen.errors import one_line
 
 
@@ -20,6 +20,12 @@ def complain(message: str, status: int | None) -> int | None:
 def progress(text: str) -> None:
     """Reports the progress of something in a line."""
     click.echo(text, err=True)
+
+
+def starting(what: str) -> None:
+    """Says on a terminal what a command does, before TensorFlow is imported."""
+    if sys.stderr.isatty():
+        progress(terminal.wrapped(f"{what}. Starting TensorFlow ..."))
 
 
 def passing(text: str) -> None:

@@ -1,10 +1,10 @@
 """Tables on the screen: in a wide terminal, a narrow one, or a pipe."""
 
-import shutil
-import sys
 from collections.abc import Sequence
 
 import click
+
+from kgen import terminal
 
 _GAP = 2
 # The least widths to which the first column and the others are wrapped.
@@ -23,7 +23,7 @@ def show(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
     from rich.cells import cell_len  # slow to import
 
-    room = _room()
+    room = terminal.width()
     columns = list(zip(*rows))
     names = list(head) or [""] * len(columns)
     if room:
@@ -41,11 +41,6 @@ def show(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     else:
         width = sum(widths) + gaps
         _show_table(names, columns, least, min(room or width, width))
-
-
-def _room():
-    """The width of the terminal; None in a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _show_table(names, columns, least, width):

@@ -6,17 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kgen import interrupts, names, registry
+from kgen import interrupts, names, registry, terminal
 from kgen.cli import options, workers
 from kgen.cli.export import export_model
-from kgen.cli.messages import complain, progress
+from kgen.cli.messages import complain
 from kgen.cli.startup import start_tensorflow
 from kgen.parallel import strategies
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    from keras import Model
 
-    from kgen.runs import TrainSettings
+    from kgen.runs import Run, TrainSettings
+
+_NEXT = {
+    "evaluate": "figures on held-out data, and report.html",
+    "denoise": "pictures without their noise",
+    "classify": "classes and their probabilities",
+    "sample": "new examples",
+    "encode": "codes of the test split",
+    "export": "the model for TF Serving",
+    "show": "its settings and last figures",
+}
 
 
 @click.command(epilog=options.LISTS)
@@ -132,6 +143,16 @@ if TYPE_CHECKING:
     help="How many GPUs; without any, in how many the processor is divided "
     "(to try it out).",
 )
+@click.option(
+    "--quiet",
+    is_flag=True,
+    help="Print the run's directory at the end, and warnings, but nothing else.",
+)
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Print Keras's own lines, with all figures of each epoch.",
+)
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -144,6 +165,8 @@ def train(
     study: str | None,
     strategy_name: str | None,
     devices: int | None,
+    quiet: bool,
+    verbose: bool,
     **values: Any,
 ) -> int | None:
     """Trains MODEL and leaves a run's directory.
@@ -153,8 +176,13 @@ def train(
     """
     _check_flags(out, resume, overwrite, study)
     strategies.check(strategy_name, devices)
-    if sys.stderr.isatty():
-        progress("Starting TensorFlow ...")
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.")
+    say = _silent if quiet else click.echo
+    is_alone = strategy_name != "multi_worker"
+    if is_alone or strategies.is_chief_by_tf_config():  # others are silent
+        what = f"Going on with {out}" if resume else _what(model, study, values)
+        say(terminal.wrapped(f"{what}. Starting TensorFlow ..."))
     strategy = _start(
         strategy_name, devices, out if resume else None, values["epochs"]
     )
@@ -185,7 +213,8 @@ def train(
                 resume,
                 strategy,
                 typed_names,
-                report=click.echo,
+                report=None if quiet else click.echo,
+                verbose=verbose,
             )
     except KeyboardInterrupt as error:
         if not run.model_file.exists():
@@ -198,13 +227,47 @@ def train(
     if not is_chief:
         click.echo("Trained; the chief has the run.")
         return None
-    click.echo(f"The run is in {run.path}")
+    click.echo(run.path if quiet else f"The run is in {run.path}")
     if export:
         # Of several devices, the file's copy is that of one.
         if strategy.num_replicas_in_sync > 1:
             trained_model = run.model()
-        export_model(run, trained_model, "saved_models")
+        export_model(run, trained_model, "saved_models", say)
+    for line in _next_lines(run, trained_model, export):
+        say(line)
     return None
+
+
+def _silent(text: str) -> None:
+    """Says nothing."""
+
+
+def _what(model: str, study: str | None, values: dict[str, Any]) -> str:
+    """What is going to be trained, as far as it is known without TensorFlow."""
+    text = f"Training {model} ({registry.MODELS[model].sentence})"
+    if study:
+        return f"{text} with the best settings of {study}"
+    return f"{text} on {values['data']}"
+
+
+def _next_lines(run: "Run", model: "Model", exported: bool) -> list[str]:
+    """What to do with a run next: three commands, in lines that fit."""
+    uses = [
+        *(["denoise"] if hasattr(model, "denoise") else []),
+        *(["classify"] if model.needs_labels else []),
+        *(["sample"] if hasattr(model, "sample") else []),
+        *(["encode"] if hasattr(model, "encode") else []),
+    ]
+    rest = [*uses[1:], "show"] if exported else ["export"]
+    chosen = ["evaluate", *uses[:1], *rest][:3]
+    texts = [f"  kgen {name} {run.path}" for name in chosen]
+    room = terminal.width() or sys.maxsize
+    longest = max(map(len, texts))
+    lines = ["Next:"]
+    for name, text in zip(chosen, texts):
+        line = f"{text:{longest}}  # {_NEXT[name]}"
+        lines.append(line if len(line) < room else text)
+    return lines
 
 
 def _settings(

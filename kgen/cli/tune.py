@@ -11,7 +11,7 @@ import click
 
 from kgen import files, interrupts, names
 from kgen.cli import options
-from kgen.cli.messages import complain, passing, text_of
+from kgen.cli.messages import complain, passing, starting, text_of
 from kgen.cli.startup import start_tensorflow
 from kgen.errors import WorkerLost
 
@@ -61,6 +61,8 @@ def tune(
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other.")
     interrupts.sigterm_ends_process()
+    if not member:
+        starting(f"Searching settings as {path} says")
     start_tensorflow()
     from kgen import studies
 

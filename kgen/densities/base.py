@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 from tensorflow import Tensor
 
 from kgen.densities.moments import Sums
@@ -125,9 +124,9 @@ class Density(keras.layers.Layer):
             labels: `n` integers, -1 where the class is not known.
         """
 
-    def regularization(self) -> Tensor:
+    def regularization(self) -> Tensor | float:
         """The sum of the regularizers, as of the last call."""
-        return sum(self.losses, start=ops.zeros(()))
+        return sum(self.losses, start=0.0)
 
     def get_config(self) -> dict:
         # The arguments of `__init__`, which are attributes of the same names.

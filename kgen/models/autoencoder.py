@@ -19,7 +19,7 @@ class ReconstructionLosses(NamedTuple):
 
     loss: tf.Tensor
     reconstruction_loss: tf.Tensor
-    regularization_loss: tf.Tensor
+    regularization_loss: tf.Tensor | float
     mse: tf.Tensor  # per pixel
     psnr: tf.Tensor | float = 0.0  # of denoised pictures, in dB
 
@@ -111,7 +111,8 @@ class Autoencoder(Reconstructing):
 
         -log p(x | z = encoder(x)) + regularizers
 
-    the logs `reconstruction_loss` and `regularization_loss`, and their sum
+    the logs `reconstruction_loss` and `regularization_loss` (where there are
+    regularizers), and their sum
     `loss`. Under the Gaussian likelihood that is half the squared error and a
     constant. The log `mse` is the squared error per pixel, whatever the
     likelihood. The networks' own regularizers count, those of activities too: an

@@ -42,7 +42,7 @@ class ClassifierLosses(NamedTuple):
 
     loss: tf.Tensor
     generative_loss: tf.Tensor
-    regularization_loss: tf.Tensor
+    regularization_loss: tf.Tensor | float
     soft_labels: tf.Tensor
     discriminative_loss: tf.Tensor | None = None
     accuracy: tf.Tensor | None = None
@@ -60,8 +60,9 @@ class BayesClassifier(BayesRule):
 
     and the networks' regularizers. These are the logs `generative_loss`,
     `discriminative_loss` (over the examples with labels, without its weight) and
-    `regularization_loss`, with the sum `loss`, and `accuracy`. Where training does
-    not need P(y|x), the second and last are known in validation only.
+    `regularization_loss` (where there are any), with the sum `loss`, and `accuracy`.
+    Where training does not need P(y|x), the second and last are known in validation
+    only.
 
     A density in closed form is fitted by counting. With labels only, one epoch fits
     it exactly. With unlabelled examples, which count for each class by its P(y|x)
@@ -371,7 +372,9 @@ class BayesClassifier(BayesRule):
 
     def _weighted_losses(self, generative, discriminative):
         """The loss and its parts; all are means over the examples."""
-        regularization = ops.cast(self.density.regularization(), "float64")
+        regularization = self.density.regularization()
+        if not isinstance(regularization, float):  # else there are none
+            regularization = ops.cast(regularization, "float64")
         loss = generative + regularization
         if self.discriminative_weight:  # 0 times infinity would be NaN
             loss += self.discriminative_weight * discriminative

@@ -39,8 +39,8 @@ class DiscriminatorLosses(NamedTuple):
 
     loss: tf.Tensor
     discriminator_loss: tf.Tensor
-    penalty: tf.Tensor
-    regularization_loss: tf.Tensor
+    penalty: tf.Tensor | float
+    regularization_loss: tf.Tensor | float
     real_probability: tf.Tensor
     fake_probability: tf.Tensor
     levels: tf.Tensor | None = None
@@ -81,8 +81,8 @@ def penalised(
     penalties: Sequence[Judged],
     is_due: tf.Tensor | None = None,
     every: int = 1,
-) -> tuple[list[DiscriminatorOutputs], tf.Tensor]:
-    """The outputs for examples, and the sum of penalties.
+) -> tuple[list[DiscriminatorOutputs], tf.Tensor | float]:
+    """The outputs for examples, and the sum of penalties; 0.0 without any.
 
     Where the points of a penalty are examples, as those of R1 and R2 are, one run
     on them serves for both.
@@ -110,7 +110,7 @@ def penalised(
         scores = [ops.sum(outputs[key].logits) for key in points]
     found = [outputs[id(x)] for x in examples]
     if not points:
-        return found, ops.zeros(())
+        return found, 0.0
     gradients = tape.gradient(scores, list(points.values()))
     gradients = dict(zip(points, gradients))
     values = [each.penalty(gradients[id(each.points)]) for each in penalties]

@@ -157,7 +157,7 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
     def _reconstruct(self, inputs, number=0):
         return self(inputs, training=False)
 
-    def regularization(self) -> tf.Tensor:
+    def regularization(self) -> tf.Tensor | float:
         """The networks' own regularizers, as of their last call."""
         return regularizers(self.encoder, self.decoder, self.likelihood)
 

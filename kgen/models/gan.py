@@ -43,8 +43,8 @@ class GeneratorLosses(NamedTuple):
 
     loss: tf.Tensor
     generator_loss: tf.Tensor
-    regularization_loss: tf.Tensor
-    condition_loss: tf.Tensor
+    regularization_loss: tf.Tensor | float
+    condition_loss: tf.Tensor | float
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -68,7 +68,8 @@ class GAN(GeneratorSampler):
     is K times what one update sees.
 
     The logs are `generator_loss`, `discriminator_loss` (without its penalty),
-    `penalty`, `regularization_loss` (of both networks), the mean probabilities
+    `penalty`, `regularization_loss` (of both networks; each of these two where
+    there is one), the mean probabilities
     `real_probability` and `fake_probability` that the discriminator gives to
     real and generated examples, and
     `loss`, the sum of all losses, which does not measure quality. With
@@ -324,7 +325,7 @@ class GAN(GeneratorSampler):
         if self.conditions is not None:
             return self.conditions.generate(z, labels, training)
         x = self.generator(network_inputs(z, labels), training=training)
-        return ops.cast(x, "float32"), ops.zeros(())
+        return ops.cast(x, "float32"), 0.0
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Examples from z, or `[z, labels]`, by the averaged weights if any."""

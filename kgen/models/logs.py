@@ -1,5 +1,6 @@
 """Epoch means of the figures that a train_step reports."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,11 +19,15 @@ class LogMeans(keras.metrics.Metric):
 
     Args:
         names: The scalars' names, in the logs' order.
+
+    Attributes:
+        logged: Those of them that the last step computed: a figure that is always
+            0, as the loss of regularizers where there are none, is not logged.
     """
 
     def __init__(self, names: Iterable[str], name: str = "log_means"):
         super().__init__(name=name, dtype="float32")
-        self.names = tuple(names)
+        self.names = self.logged = tuple(names)
         self.total = self.add_variable(
             (len(self.names),), initializer="zeros", name="total"
         )
@@ -32,9 +37,13 @@ class LogMeans(keras.metrics.Metric):
         """Adds a batch's means.
 
         Args:
-            values: Dictionary of scalars, one for each name.
+            values: Dictionary of scalars, one for each name; the Python number 0.0
+                stands for what this step does not compute.
             batch_size: How many examples they are means of.
         """
+        self.logged = tuple(
+            name for name in self.names if not isinstance(values[name], float)
+        )
         weight = ops.cast(batch_size, "float32")
         vector = ops.stack(
             [ops.cast(values[name], "float32") for name in self.names]
@@ -59,4 +68,40 @@ class LogMeans(keras.metrics.Metric):
     def result(self) -> dict[str, tf.Tensor]:
         total = replicas.all_sum(self.total.value)
         means = ops.divide_no_nan(total, self.seen())
-        return dict(zip(self.names, ops.unstack(means, len(self.names))))
+        logs = dict(zip(self.names, ops.unstack(means, len(self.names))))
+        return {name: logs[name] for name in self.logged}
+
+
+class ProgressBar(keras.callbacks.ProgbarLogger):
+    """Keras's progress bar, without figures that are `loss` once more.
+
+    Without weights and regularizers, the ELBO of a VAE is minus its loss. All
+    figures are in the history.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._repeated: set[str] | None = None
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        super().on_train_batch_end(batch, self._brief(logs))
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        super().on_epoch_end(epoch, self._brief(logs))
+
+    def _brief(self, logs):
+        if not logs or "loss" not in logs:
+            return logs
+        if self._repeated is None:  # for all of the epoch
+            size = abs(float(logs["loss"]))
+            self._repeated = {
+                name
+                for name, value in logs.items()
+                if name != "loss"
+                and math.isclose(abs(float(value)), size, rel_tol=1e-5)
+            }
+        return {
+            name: value
+            for name, value in logs.items()
+            if name.removeprefix("val_") not in self._repeated
+        }

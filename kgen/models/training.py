@@ -12,6 +12,7 @@ import tensorflow as tf
 from kgen import optimizers
 from kgen.errors import InvalidArgument, check_keywords, invalid
 from kgen.models import batches, checks, faults, graph_checks
+from kgen.models.logs import ProgressBar
 from kgen.models.steps import batches_in, exactly
 from kgen.parallel import replicas
 from kgen.params import (
@@ -171,14 +172,15 @@ class Trained(keras.Model):
     @property
     def metrics_names(self) -> list[str]:
         """The logs' names, in the order of what `evaluate` returns."""
-        return [name for metric in self.metrics for name in metric.names]
+        return [name for metric in self.metrics for name in metric.logged]
 
     # `_flatten_metrics_in_order` and `_make_function` are private to Keras:
     # tests/models/test_steps.py fails when an upgrade changes them.
 
     def _flatten_metrics_in_order(self, logs):
         """Returns the logs as Keras's methods do, with `loss` first."""
-        return [logs[name] for name in self.metrics_names if name in logs]
+        names = [name for metric in self.metrics for name in metric.names]
+        return [logs[name] for name in names if name in logs]
 
     def _make_function(self, step_function):
         """Returns Keras's loop of steps, one for each number of steps."""
@@ -288,7 +290,7 @@ class Trained(keras.Model):
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=with_own_callbacks(self, callbacks),
+                callbacks=with_own_callbacks(self, callbacks, bool(verbose)),
                 validation_split=validation_split,
                 validation_data=validation_data,
                 shuffle=shuffle,
@@ -415,12 +417,16 @@ class Trained(keras.Model):
             return super().test_on_batch(*args, **kwargs)
 
 
-def with_own_callbacks(model: Trained, callbacks: Any) -> Any:
+def with_own_callbacks(
+    model: Trained, callbacks: Any, shows_progress: bool = False
+) -> Any:
     """Adds a model's own callbacks to those of `fit`.
 
     Args:
         model: The model, whose `_own_callbacks` arranges them.
         callbacks: What `fit` was given.
+        shows_progress: Whether a `ProgressBar` is to be among them, in the place of
+            Keras's own.
 
     Returns:
         What `fit` passes on: a list, or the `CallbackList` it was given.
@@ -429,6 +435,11 @@ def with_own_callbacks(model: Trained, callbacks: Any) -> Any:
     given = callbacks.callbacks if is_list else tf.nest.flatten(callbacks)
     arranged = model._own_callbacks([x for x in given if x is not None])
     if not is_list:
+        has_bar = [
+            isinstance(x, keras.callbacks.ProgbarLogger) for x in arranged
+        ]
+        if shows_progress and not any(has_bar):
+            arranged = [*arranged, ProgressBar()]
         return arranged
     for callback in arranged:
         if callback not in given:  # Keras has set the model of the given ones

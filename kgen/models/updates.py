@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from kgen.models import faults
 from kgen.parallel import gradients as parallel_gradients
@@ -27,7 +26,7 @@ class Player(typing.NamedTuple):
     gate: str | None = None
 
 
-def regularizers(*layers: keras.layers.Layer) -> tf.Tensor:
+def regularizers(*layers: keras.layers.Layer) -> tf.Tensor | float:
     """The sum of the losses that layers added when they were last called.
 
     Call this right after the layers: their next call replaces the losses, also if
@@ -37,10 +36,10 @@ def regularizers(*layers: keras.layers.Layer) -> tf.Tensor:
         *layers: Networks, or other layers.
 
     Returns:
-        Scalar; 0 where there are no losses.
+        Scalar; the number 0.0 where there are no losses, so that it is not logged.
     """
     losses = [loss for layer in layers for loss in layer.losses]
-    return sum(losses, start=ops.zeros(()))
+    return sum(losses, start=0.0)
 
 
 def update(objective: Callable, *players: Player) -> typing.Any:

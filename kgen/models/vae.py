@@ -26,7 +26,7 @@ class VAELosses(NamedTuple):
     loss: tf.Tensor
     reconstruction_loss: tf.Tensor
     kl_loss: tf.Tensor
-    regularization_loss: tf.Tensor
+    regularization_loss: tf.Tensor | float
     elbo: tf.Tensor
     importance_gain: tf.Tensor | float = 0.0
 
@@ -40,7 +40,8 @@ class VAE(LatentGaussianModel):
         -E_q(z|x)[log p(x|z)] + kl_weight * KL(q(z|x) || p(z)) + regularizers
 
     with one draw of z by reparameterisation. What training reports are these
-    parts, `reconstruction_loss`, `kl_loss` and `regularization_loss`, their sum
+    parts, `reconstruction_loss`, `kl_loss` and `regularization_loss` (where there
+    are regularizers), their sum
     `loss`, and `elbo`, the bound on log p(x) itself: it is free of `kl_weight`
     and `free_bits`, so that it compares between models. The KL term has a closed
     form where q(z|x) is Gaussian and p(z) is N(0, I); else it is estimated by the

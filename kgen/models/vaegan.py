@@ -42,8 +42,8 @@ class VAEGANLosses(NamedTuple):
     kl_loss: tf.Tensor
     generator_loss: tf.Tensor
     discriminator_loss: tf.Tensor
-    penalty: tf.Tensor
-    regularization_loss: tf.Tensor
+    penalty: tf.Tensor | float
+    regularization_loss: tf.Tensor | float
     real_probability: tf.Tensor
     fake_probability: tf.Tensor
     elbo: tf.Tensor
@@ -85,10 +85,10 @@ class VAEGAN(Adversarial, LatentGaussianModel):
     decoder are updated with the last one.
 
     The logs are `reconstruction_loss` (L), `kl_loss`, `generator_loss` (G),
-    `discriminator_loss` (D without the penalty), `penalty`, `regularization_loss`,
-    `loss` (the sum of these), the mean probabilities `real_probability` and
-    `fake_probability`, and `elbo`, the bound on log p(x) under the likelihood of
-    pixels.
+    `discriminator_loss` (D without the penalty), `penalty`, `regularization_loss`
+    (each of these two where there is one), `loss` (the sum of these), the mean
+    probabilities `real_probability` and `fake_probability`, and `elbo`, the bound on
+    log p(x) under the likelihood of pixels.
 
     Args:
         encoder: Built `keras.Model` from x, or `[x, labels]`, to

@@ -1,12 +1,10 @@
 """The callbacks of a run's training: what they watch, write and show."""
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen import plots
+from kgen import plots, registry
 from kgen.callbacks import (
     EpochOrder,
     GANWatch,
@@ -129,19 +127,22 @@ def _obstacle_within_epochs(
 def with_records(
     run: Run,
     callbacks: list[keras.callbacks.Callback],
-    report: Callable[[str], None],
+    settings: TrainSettings,
+    screen: progress.Screen,
 ) -> list[keras.callbacks.Callback]:
-    """Adds what writes into a run, and what shows the time left.
+    """Adds what writes into a run, and what shows its epochs.
 
     Args:
         run: The run.
         callbacks: The others.
-        report: Function that shows a line.
+        settings: The run's settings.
+        screen: What shows them.
     """
+    figures = registry.MODELS[settings.model].figures
     return [
         DirectoryCheck(run),
         *callbacks,
-        progress.TimeLeft(report),
+        *screen.callbacks(figures, run.history()),
         run.history_file,
         keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
         run.checkpoints,

@@ -22,10 +22,10 @@ from kgen.runs.data import checked_batches
 from kgen.runs.directory import Run, new_run
 from kgen.runs.drawings import draw
 from kgen.runs.held_out import HeldOut
+from kgen.runs.introduction import parameters_of
 from kgen.runs.report import pictures, words, write
 
 _RESULT, _REPORT = "metrics.json", "report.html"
-_NETWORKS = ("encoder", "decoder", "generator", "discriminator")
 # Only distances by Inception's features may have these names.
 _BY_INCEPTION = {
     "frechet_distance": {"title": "FID"},
@@ -307,11 +307,7 @@ def _about(candidate):
         "versions": versions,
         # By this, the metrics are known to be those of these weights.
         "weights": fingerprint(model),
-        "parameters": {
-            name: getattr(model, name).count_params()
-            for name in _NETWORKS
-            if hasattr(model, name)
-        },
+        "parameters": parameters_of(model),
         "data": {
             "source": candidate.source.name,
             "split": candidate.split,

@@ -15,6 +15,8 @@ from kgen.errors import say
 from kgen.runs.history_file import DamagedHistory, read_history
 
 _DAMAGED, _OTHER = ".damaged", ".before"
+# Earlier versions logged these, too, where they are always 0.
+_ZERO = {"regularization_loss", "penalty"}
 
 
 class History(keras.callbacks.Callback):
@@ -64,9 +66,11 @@ class History(keras.callbacks.Callback):
             temporary.write_bytes(lines.getvalue().encode())
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        values = {name: float(x) for name, x in (logs or {}).items()}
+        columns = self._columns()
+        values = {n: 0.0 for n in columns if n.removeprefix("val_") in _ZERO}
+        values |= {name: float(x) for name, x in (logs or {}).items()}
         names = ["epoch", *sorted({*values, *self.sparse})]
-        if names != self._columns():
+        if names != columns:
             if self.path.exists() and self.path.stat().st_size:
                 self._set_aside(
                     _OTHER,

@@ -27,8 +27,6 @@ _TOLD = (
     "psnr",
     "mse",
 )
-# Logs of which the highest value is the best one.
-_HIGHER = ("accuracy", "elbo", "likelihood", "prob", "psnr")
 
 
 class Section(NamedTuple):
@@ -127,11 +125,11 @@ def figure_of(
         The name, or None if there is no such log; and a boolean.
     """
     entry = registry.MODELS.get(model)
-    names = entry.objective.split(" or ") if entry else ["val_loss"]
-    names += [name.removeprefix("val_") for name in names]  # without validation
+    figures = entry.figures if entry else {"val_loss": "lower", "loss": "lower"}
+    names = [name for name, better in figures.items() if better]
     known = set(logs)
     name = next((name for name in (*names, *others) if name in known), None)
-    return name, any(word in str(name) for word in _HIGHER)
+    return name, figures.get(str(name)) == "higher"
 
 
 def _evaluated(path):

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import pathlib
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +28,7 @@ from kgen.runs.data import (
 from kgen.runs.directory import Run, save_model
 from kgen.runs.disk import DirectoryCheck, explain_disk_errors
 from kgen.runs.drawings import draw
+from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
 
 
@@ -39,7 +39,8 @@ def train(
     resume: bool = False,
     strategy: tf.distribute.Strategy | None = None,
     typed_names: set[str] | None = None,
-    report: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] | None = None,
+    verbose: bool = False,
 ) -> keras.Model:
     """Trains as `settings` say, and leaves all of it in `run`.
 
@@ -53,8 +54,10 @@ def train(
         typed_names: Names of the settings that a user has typed. If it is not
             None, a resumed run takes the others from its own `config.json`, and
             all workers take the chief's settings.
-        report: Function that shows lines about what is trained, and the time
-            left; of several workers, the chief's is called.
+        report: Function that shows lines about what is trained, and each epoch's
+            figures that matter; of several workers, the chief's is called. None
+            to show nothing.
+        verbose: Whether Keras's own lines are shown, with all figures.
 
     Returns:
         The trained model.
@@ -91,6 +94,7 @@ def train(
     callbacks = callbacks_of(
         run, settings, model, source, datasets["train"], is_chief
     )
+    screen = progress.Screen(report if is_chief else None, verbose)
     set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
         epochs_done = strategies.by_chief(
@@ -102,27 +106,30 @@ def train(
         if epochs_done:
             _share_state(run, model, strategy)
         if is_chief:
-            report(progress.describe(settings, source, model))
+            screen.say(introduce(run, settings, source, model, epochs_done))
             followed = best.describe(callbacks, model, source)
             if followed:
-                report(followed)
-            callbacks = with_records(run, callbacks, report)
+                screen.say(followed)
+            callbacks = with_records(run, callbacks, settings, screen)
         epochs = range(epochs_done, settings.epochs)
         if epochs:
+            stack.enter_context(screen.shown())
             with (
                 _saves_if_ended(run, model, settings, callbacks, is_chief),
                 interrupts.deferred() as run.checkpoints.interrupt,
             ):
-                _fit(model, callbacks, datasets, epochs, is_chief)
+                _fit(model, callbacks, datasets, epochs, screen.keras_verbose)
         # Another worker may have died by now. What follows the last checkpoint must
         # not need it, as reading variables that are summed over workers would.
         finished = model
 
         def end():
             nonlocal finished
-            finished = _end(run, model, source, settings, report)
+            screen.finishing("Saving, and drawing pictures")
+            finished = _end(run, model, source, settings, screen.say)
 
         strategies.by_chief(strategy, end)
+    screen.conclude()
     return finished
 
 
@@ -302,16 +309,15 @@ def _fit(
     callbacks: list[keras.callbacks.Callback],
     datasets: dict[str, tf.data.Dataset | None],
     epochs: range,
-    is_chief: bool,
+    verbose: int,
 ) -> None:
-    verbose = 1 if sys.stdout.isatty() else 2
     model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
         initial_epoch=epochs.start,
         epochs=epochs.stop,
         callbacks=callbacks,
-        verbose=verbose if is_chief else 0,
+        verbose=verbose,
     )
 
 

@@ -119,11 +119,75 @@ def test_figures_are_in_the_order_of_their_names(model):
     by_name = model.evaluate(ROWS, verbose=0, return_dict=True)
     figures = model.test_on_batch(ROWS)
     assert model.metrics_names[0] == "loss"
-    assert model.metrics_names == list(model.log_means.names)
+    assert model.metrics_names == list(model.log_means.logged)
     assert set(model.metrics_names) == set(by_name)
     by_name = dict(zip(model.metrics_names, figures, strict=True))
     assert by_name["loss"] == pytest.approx(-by_name["elbo"], rel=1e-6)
     assert by_name["elbo"] < 0 < by_name["reconstruction_loss"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "training", "absent"),
+    [
+        ("vae", {}, {}, {"regularization_loss"}),
+        ("vae", {"kernel_regularizer": "l2"}, {}, set()),
+        ("gan", {}, {}, {"regularization_loss"}),
+        ("gan", {}, {"penalty": None}, {"regularization_loss", "penalty"}),
+    ],
+)
+def test_what_is_always_0_is_not_logged(name, options, training, absent):
+    model = kgen.create_model(
+        name,
+        input_shape=(4,),
+        network="dense",
+        hidden_units=[4],
+        latent_dim=2,
+        **options,
+    )
+    model.compile(run_eagerly=True, **training)
+    logs = model.fit(ROWS[:4], validation_data=ROWS[4:8], verbose=0).history
+    assert all(value != [0.0] for value in logs.values())
+    names = {"regularization_loss", "penalty"} & set(model.log_means.names)
+    assert names - set(logs) == absent
+    assert {f"val_{n}" for n in names} - set(logs) == {
+        f"val_{n}" for n in absent
+    }
+    assert set(model.metrics_names) == {n for n in logs if n[:4] != "val_"}
+
+
+def test_a_penalty_of_codes_is_logged():
+    """Not known from the networks' weights: a layer adds it when it is called."""
+    model = compiled("autoencoder")
+    sparse = keras.layers.ActivityRegularization(l1=1.0)
+    encoder = keras.Model(
+        model.encoder.inputs, sparse(model.encoder.outputs[0])
+    )
+    model = kgen.Autoencoder(encoder, model.decoder)
+    model.compile()
+    logs = model.fit(ROWS, verbose=0).history
+    assert logs["regularization_loss"][0] > 0
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5])
+def test_no_figure_is_shown_twice(capsys, weight):
+    """The ELBO, where it is minus the loss; the history has both."""
+    vae = kgen.create_model(
+        "vae",
+        input_shape=(4,),
+        network="dense",
+        hidden_units=[4],
+        latent_dim=2,
+        kl_weight=weight,
+    )
+    vae.compile(run_eagerly=True)
+    for verbose in (1, 2):
+        history = vae.fit(
+            ROWS[:4], validation_data=ROWS[4:8], verbose=verbose
+        ).history
+        text = capsys.readouterr().out
+        assert {"elbo", "val_elbo", "loss", "val_loss"} <= set(history)
+        assert " loss: " in text and " val_kl_loss: " in text
+        assert (" elbo: " in text) == (" val_elbo: " in text) == (weight != 1)
 
 
 def test_steps_are_traced_once(monkeypatch):

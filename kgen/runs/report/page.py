@@ -128,6 +128,8 @@ def _sections(evaluations):
     skipped = [evaluation.get("skipped") or {} for evaluation in evaluations]
     pictures = images.sections(evaluations)
     sections = {
+        # People look first.
+        "Pictures": pictures and [element("div", *pictures, class_="pictures")],
         "Runs" if several else "The run": comparison_table(
             "What was judged, and by what", runs, facts
         ),
@@ -135,7 +137,6 @@ def _sections(evaluations):
         "Not computed": comparison_table(
             "Metrics that were not computed, and why", runs, skipped
         ),
-        "Pictures": pictures and [element("div", *pictures, class_="pictures")],
         "Settings": nested("settings", "Settings of the training"),
         "Versions": nested("versions", "Versions of the software"),
     }
