@@ -97,15 +97,15 @@ def describe(
     callbacks: list[keras.callbacks.Callback],
     model: keras.Model,
     source: Source,
-) -> str | None:
-    """Says what a `FrechetWatch` compares, and its floor; None without one."""
+) -> str:
+    """A line that says what a `FrechetWatch` compares, and its floor; `""` without."""
     watch = next((x for x in callbacks if isinstance(x, FrechetWatch)), None)
     if watch is None:
-        return None
+        return ""
     train, _ = _some(source, "train", len(watch.x), model)
     often = "epoch" if watch.every == 1 else f"{watch.every} epochs"
     return (
-        f"{LOG}, every {often}: Frechet distance of {watch.extractor.name} of "
+        f"\n{LOG}, every {often}: Frechet distance of {watch.extractor.name} of "
         f"{len(watch.x):,} samples to those of as many {validation_split(source)} "
         f"examples ({watch.distance(train):.4g} for training examples)."
     )

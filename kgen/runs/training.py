@@ -106,10 +106,8 @@ def train(
         if epochs_done:
             _share_state(run, model, strategy)
         if is_chief:
-            screen.say(introduce(run, settings, source, model, epochs_done))
-            followed = best.describe(callbacks, model, source)
-            if followed:
-                screen.say(followed)
+            about = introduce(run, settings, source, model, epochs_done)
+            screen.say(about + best.describe(callbacks, model, source))
             callbacks = with_records(run, callbacks, settings, screen)
         epochs = range(epochs_done, settings.epochs)
         if epochs:
