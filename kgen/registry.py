@@ -133,7 +133,8 @@ MODELS = {
         "val_frechet_distance",
         space={**_LATENT, **_PLAYERS},
         training={"latent_dim": 16, "epochs": 150, "batch_size": 32},
-        figures=dict.fromkeys(
+        figures={"val_frechet_distance": "lower"}
+        | dict.fromkeys(
             ("generator_loss", "discriminator_loss", "fake_probability"), ""
         ),
     ),
@@ -157,7 +158,8 @@ MODELS = {
             "feature_weight": {"min": 0.0, "max": 1.0},
         },
         training={"latent_dim": 16, "batch_size": 32},
-        figures=dict.fromkeys(
+        figures={"val_frechet_distance": "lower"}
+        | dict.fromkeys(
             ("generator_loss", "discriminator_loss", "reconstruction_loss"), ""
         ),
     ),

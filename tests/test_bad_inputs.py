@@ -232,6 +232,14 @@ MODELS = {
         lambda: callbacks.GANWatch([[1e300], [10**400]]),
         "finite numbers",
     ),
+    "a patience of nothing": (
+        lambda: callbacks.KeepBest(patience=-1),
+        "at least 0",
+    ),
+    "a distance by an extractor's name": (
+        lambda: callbacks.FrechetWatch([[0.0], [1.0]], extractor="pixels"),
+        "an Extractor",
+    ),
     "a watch on what overflows": (
         lambda: callbacks.GANWatch([[1e300], [1.0]]),
         "finite numbers",

@@ -263,7 +263,7 @@ def test_the_first_training_of_a_new_user(tmp_path):
     assert "Exported saved_models/vae/1\n" in done.stdout
     assert "Downloading" not in done.stdout
     assert len(losses(run)) == 2
-    assert len(list((run / "checkpoints").glob("*.h5"))) == 2
+    assert len(list((run / "checkpoints").glob("epoch-*.h5"))) == 2
     for picture in PICTURES:
         with Image.open(run / picture) as image:
             assert min(image.size) > 200
@@ -448,7 +448,7 @@ def assert_goes_on(model, finished):
     ]
     assert histories[0] == histories[1]
     assert len(losses(run)) == 4
-    assert len(list((run / "checkpoints").glob("*.h5"))) == 2
+    assert len(list((run / "checkpoints").glob("epoch-*.h5"))) == 2
 
 
 def test_a_killed_training_goes_on_as_if_nothing_was(trainings):

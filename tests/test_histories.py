@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from kgen.runs.history import History
@@ -107,4 +108,28 @@ def test_other_logs_begin_a_new_history(history, capsys):
     assert line == (
         f"kgen: {history.path} has other columns than this training logs. It is "
         "now history.csv.before; a new one begins."
+    )
+
+
+def test_fields_of_a_log_of_few_epochs_are_empty(history):
+    """It has its column from the first epoch on, and in what earlier versions wrote."""
+    history.path.write_text(HEAD + ROWS)
+    history.sparse = ("val_distance",)
+    history.trim(2)
+    history.on_epoch_end(2, {"loss": 0.5, "val_loss": 0.75})
+    history.on_epoch_end(
+        3, {"loss": 0.5, "val_loss": 0.75, "val_distance": 2.0}
+    )
+    text = history.path.read_text()
+    assert text.split() == [
+        "epoch,loss,val_distance,val_loss",
+        "0,1.5,,2.5",
+        "1,0.1,,1e-07",
+        "2,0.5,,0.75",
+        "3,0.5,2.0,0.75",
+    ]
+    history.trim(4)
+    assert history.path.read_text() == text
+    np.testing.assert_equal(
+        history.read()["val_distance"], [np.nan, np.nan, np.nan, 2.0]
     )

@@ -154,6 +154,15 @@ def test_losses_draws_what_there_is(monkeypatch):
     )
 
 
+def test_a_distance_that_few_epochs_have_is_drawn_as_points(monkeypatch):
+    history = {**HISTORY, "val_frechet_distance": [np.nan, 4.0, np.inf]}
+    figure = figure_of(monkeypatch, plots.losses, history, "h.png")
+    *_, axes = figure.axes
+    assert axes.get_title() == "Frechet distance"
+    (line,) = axes.get_lines()
+    assert line.get_xydata().tolist() == [[2.0, 4.0]]
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_losses_has_whole_epochs_below(monkeypatch, tmp_path, epochs):
     history = {name: values[:epochs] for name, values in HISTORY.items()}

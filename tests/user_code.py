@@ -210,6 +210,8 @@ def callbacks(x: np.ndarray) -> None:
             judge,
             kgen.callbacks.EpochOrder(train),
             kgen.callbacks.GANWatch(x),
+            kgen.callbacks.FrechetWatch(x, every=5),
+            kgen.callbacks.KeepBest(patience=10),
             kgen.callbacks.Guard(on_nan="skip", report=print),
             kgen.callbacks.KLWarmUp(epochs=10),
             kgen.callbacks.SampleProgress("frames", "progress.png"),

@@ -141,7 +141,7 @@ class Guard(keras.callbacks.Callback):
         self, batch: int, logs: dict | None = None
     ) -> None:
         if self._state is None:  # once all callbacks have begun the epoch
-            self._state = [_array(x) for x in _variables(self.model)]
+            self._state = [_array(x) for x in state_of(self.model)]
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         record = self.model.faults.read()
@@ -220,7 +220,7 @@ class Guard(keras.callbacks.Callback):
         )
 
     def _restore(self):
-        for variable, value in zip(_variables(self.model), self._state):
+        for variable, value in zip(state_of(self.model), self._state):
             variable.assign(value)
 
     def _blank_metrics(self, record, logs):
@@ -264,7 +264,7 @@ def _optimizers(model):
     )
 
 
-def _variables(model):
+def state_of(model: keras.Model) -> list[keras.Variable]:
     """All that training changes: weights, random streams, optimizers."""
     return [
         *model.weights,

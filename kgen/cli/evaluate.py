@@ -34,7 +34,7 @@ from kgen.cli.startup import start_tensorflow
     default="classifier",
     show_default=True,
     help="What gives features: classifier (kgen trains one on the labelled "
-    "data, once), pixels, a .keras file, a SavedModel's folder, or the file "
+    "data, once), random, pixels, a .keras file, a SavedModel's folder, or the file "
     "of Inception-v3 (classify_image_graph_def.pb).",
 )
 @options.seed
@@ -45,6 +45,7 @@ from kgen.cli.startup import start_tensorflow
     "evaluations/evaluation-N, the next free N.",
 )
 @options.overwrite("Replace the evaluation in --out.")
+@options.best
 def evaluate(
     paths: tuple[str, ...],
     metrics: str | None,

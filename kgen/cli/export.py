@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     "they lose.",
 )
 @options.positive("--max-examples", 1000, "The most of one request.")
-def export(run: str, **given: Any) -> None:
+@options.best
+def export(run: str, is_best: bool, **given: Any) -> None:
     """Exports the model of RUN for TF Serving.
 
     Prints the commands that serve it and ask it. NAME/VERSION appears whole or
@@ -61,7 +62,7 @@ def export(run: str, **given: Any) -> None:
     start_tensorflow()
     from kgen import runs
 
-    run = runs.Run(run)
+    run = runs.Run(run, is_best)
     model = run.model()
     run.sweep_if_free()
     export_model(run, model, **given)

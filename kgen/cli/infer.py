@@ -42,6 +42,7 @@ def _writes(*endings: str) -> Callable[[Callable], click.Command]:
             "the next free name.",
         )
         @options.overwrite("Replace what is there.")
+        @options.best
         @functools.wraps(function)
         def command(run, out, overwrite, **given):
             options.check_out(out, endings, overwrite)

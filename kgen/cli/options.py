@@ -188,6 +188,14 @@ other_data = click.option(
 )
 
 
+best = click.option(
+    "--best",
+    "is_best",
+    is_flag=True,
+    help="Use best.keras, the best model of the training, and not the last one.",
+)
+
+
 def positive(name: str, default: int, text: str | None = None) -> Decorator:
     """An integer of at least 1."""
     return click.option(

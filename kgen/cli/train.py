@@ -80,6 +80,16 @@ _NEXT = {
     "`kgen fit-prior`.",
 )
 @click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="End the training after so many looks in a row that found no better "
+    "model; 0 for never. A look is the Frechet distance of a GAN's or a VAE-GAN's "
+    "samples, every few epochs; of other models the validation's figure, after each "
+    "epoch. best.keras is the best model.",
+)
+@click.option(
     "--on-nan",
     type=options.Name("choice", names.ON_NAN),
     default="stop",

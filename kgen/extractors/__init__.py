@@ -6,6 +6,7 @@ from kgen.extractors.factory import get
 from kgen.extractors.inception import InceptionExtractor
 from kgen.extractors.model import ModelExtractor
 from kgen.extractors.pixels import PixelExtractor
+from kgen.extractors.random import RandomExtractor
 
 __all__ = [
     "ClassifierExtractor",
@@ -13,5 +14,6 @@ __all__ = [
     "InceptionExtractor",
     "ModelExtractor",
     "PixelExtractor",
+    "RandomExtractor",
     "get",
 ]

@@ -7,13 +7,17 @@ from typing import Any
 import keras
 
 from kgen.data import Source, open_source
+from kgen.data.examples import subset
 from kgen.errors import invalid
 from kgen.extractors.base import Extractor
 from kgen.extractors.classifier import ClassifierExtractor
 from kgen.extractors.inception import InceptionExtractor
 from kgen.extractors.model import ModelExtractor
 from kgen.extractors.pixels import PixelExtractor
+from kgen.extractors.random import RandomExtractor
 
+_OF_SOURCE = ("classifier", "pixels", "random")
+_STANDARDISED = 2000  # examples, by which random features are standardised
 _INCEPTION_ENDINGS = (".pb", ".tgz", ".tar", ".gz")
 
 
@@ -26,10 +30,11 @@ def get(
         identifier: One of
             `"classifier"`, trained on `source`;
             `"pixels"`, the numbers as they are;
+            `"random"`, a `RandomExtractor`;
             the path of a `.keras` file or of a SavedModel's directory;
             the path of Inception's `.pb` or `.tgz`;
             a `keras.Model`; an `Extractor`, which is returned as it is.
-        source: The data, for the first two: a `kgen.data.Source`, or what
+        source: The data, for the first three: a `kgen.data.Source`, or what
             `kgen.data.load` takes as one.
         **options: Further arguments of the extractor's class, such as `seed`
             or `layer`.
@@ -49,7 +54,7 @@ def get(
     if isinstance(identifier, Extractor):
         return identifier
     is_path = isinstance(identifier, (str, os.PathLike)) and str(identifier)
-    if is_path and identifier in ("classifier", "pixels"):
+    if is_path and identifier in _OF_SOURCE:
         if source is None:
             raise invalid(
                 "source", "get", f'the data set, for "{identifier}"', source
@@ -58,8 +63,11 @@ def get(
             return ClassifierExtractor(source, **options)
         if not isinstance(source, Source):
             source = open_source(source)
-        shape = source.examples(source.splits[0]).shape
-        return PixelExtractor(shape, **options)
+        examples = source.examples(source.splits[0])
+        if identifier == "pixels":
+            return PixelExtractor(examples.shape, **options)
+        few = subset(examples, _STANDARDISED).batches(batch_size=_STANDARDISED)
+        return RandomExtractor(next(few.as_numpy_iterator()), **options)
     if is_path and pathlib.Path(identifier).suffix in _INCEPTION_ENDINGS:
         return InceptionExtractor(identifier, **options)
     is_model = isinstance(identifier, keras.Model)
@@ -68,8 +76,9 @@ def get(
     raise invalid(
         "identifier",
         "get",
-        '"classifier", "pixels", the path of a .keras file, of a SavedModel\'s '
-        "directory or of Inception's .pb or .tgz; a keras.Model or an Extractor",
+        '"classifier", "pixels", "random", the path of a .keras file, of a '
+        "SavedModel's directory or of Inception's .pb or .tgz; a keras.Model or an "
+        "Extractor",
         repr(identifier),
     )
 

@@ -9,8 +9,14 @@ from matplotlib.figure import Figure
 
 from kgen.plots.figures import Path, save
 
-_TITLES = {"mse": "MSE", "psnr": "PSNR", "probability": "D's mean probability"}
+_TITLES = {
+    "mse": "MSE",
+    "psnr": "PSNR",
+    "probability": "D's mean probability",
+    "frechet_distance": "Frechet distance",
+}
 _UNITS = {
+    "frechet_distance": "squared units of random features",
     "mse": "squared error per pixel",
     "psnr": "dB",
     "probability": "probability of being real",
@@ -23,7 +29,7 @@ def losses(history: Mapping[str, list], path: Path) -> None:
     """Draws each part of the loss over the epochs, training and validation.
 
     The probabilities that a discriminator gives real and generated examples
-    share a panel.
+    share a panel. A Frechet distance has another, with a point for each look.
 
     Args:
         history: Dictionary from logs' names to lists of values, with the
@@ -35,6 +41,8 @@ def losses(history: Mapping[str, list], path: Path) -> None:
     judged = {"real": "real_probability", "generated": "fake_probability"}
     if set(judged.values()) <= set(history):
         panels.append(("probability", judged))
+    if "val_frechet_distance" in history:
+        panels.append(("frechet_distance", {}))
     rows = math.ceil(len(panels) / _PANELS)
     columns = math.ceil(len(panels) / rows)
     figure = Figure(figsize=(4 * columns, 3.4 * rows), layout="constrained")
@@ -42,6 +50,10 @@ def losses(history: Mapping[str, list], path: Path) -> None:
     for number, (name, lines) in enumerate(panels, 1):
         axes = figure.add_subplot(rows, columns, number)
         _curves(axes, epochs, history, lines)
+        if not lines:  # it is known of few epochs
+            distances = np.asarray(history[f"val_{name}"])
+            known = np.isfinite(distances)
+            axes.plot(epochs[known], distances[known], "--o", color="C0")
         # Few losses of adversarial models are in nats.
         is_adversarial = "generator_loss" in history
         unit = "mean over the batch" if is_adversarial else "nats per image"

@@ -13,8 +13,9 @@ from kgen.callbacks import (
     SampleProgress,
     VAEWatch,
 )
+from kgen.data import Source
 from kgen.errors import InvalidArgument, say
-from kgen.runs import progress, tracking
+from kgen.runs import best, progress, tracking
 from kgen.runs.checkpoints import Interval
 from kgen.runs.directory import Run
 from kgen.runs.disk import DirectoryCheck
@@ -29,6 +30,7 @@ def callbacks_of(
     run: Run,
     settings: TrainSettings,
     model: keras.Model,
+    source: Source,
     dataset: tf.data.Dataset,
     is_chief: bool,
 ) -> list[keras.callbacks.Callback]:
@@ -38,6 +40,7 @@ def callbacks_of(
         run: The run.
         settings: Its settings.
         model: The compiled model.
+        source: The data.
         dataset: The batches to train on.
         is_chief: Whether this process shows and writes what it does, as one of
             several workers does.
@@ -55,8 +58,11 @@ def callbacks_of(
                 "Leave the option out."
             )
         callbacks.append(KLWarmUp(settings.kl_warmup))
+    together = []
+    if settings.patience and settings.strategy == "multi_worker":
+        together = [best.StopTogether(model.distribute_strategy)]
     if not is_chief:
-        return callbacks
+        return [*callbacks, *together]
     tracking.check(settings.log_to)
     if hasattr(model, "adversarial_loss"):
         _, x = first_examples(model, dataset, _COMPARED)
@@ -69,7 +75,8 @@ def callbacks_of(
         callbacks.append(
             SampleProgress(run.path / "progress", run.path / "progress.png")
         )
-    return callbacks
+    callbacks += best.callbacks_of(run, settings, model, source)
+    return [*callbacks, *together]
 
 
 def set_checkpoints(

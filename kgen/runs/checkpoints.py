@@ -120,6 +120,8 @@ class Checkpoints(keras.callbacks.Callback):
         self.can_resume_within_epochs = can_resume_within_epochs
         # The file that `restore` has read
         self.restored: pathlib.Path | None = None
+        # What keeps the best state until each checkpoint, a `best.BestModel`
+        self.best: Any = None
         self.epochs = 0  # how many whole ones the training has seen
         # The checkpoint within an epoch to go on from
         self.partial_epoch: Checkpoint | None = None
@@ -251,7 +253,8 @@ class Checkpoints(keras.callbacks.Callback):
     def _is_due(self, epochs: int) -> bool:
         """Whether there is a checkpoint after so many epochs."""
         is_last = epochs == (self.params or {}).get("epochs")
-        if is_last or (self.interrupt and self.interrupt.error):
+        is_over = self.best and self.best.so_far.is_over
+        if is_last or is_over or (self.interrupt and self.interrupt.error):
             return True
         if self.interval and self.interval.epochs:
             return epochs % self.interval.epochs == 0
@@ -263,6 +266,8 @@ class Checkpoints(keras.callbacks.Callback):
             self.interrupt.waits = waits
 
     def _save(self, checkpoint: Checkpoint) -> None:
+        if self.best:
+            self.best.write()  # first: so it is there wherever a training goes on
         sums = _sums(self.model) if checkpoint.steps else None
         checkpoint.write(content_of(self.model), sums)
         self._delete_old()
@@ -275,10 +280,12 @@ class Checkpoints(keras.callbacks.Callback):
         for checkpoint in checkpoints:
             if checkpoint not in kept:
                 checkpoint.delete()
-        for note in self.directory.glob("epoch-*.json"):
+        for note in self.directory.glob("*.json"):
             weights = note.with_name(f"{note.stem}.weights.h5")
             if not weights.exists():  # a kill came between the two
                 note.unlink(missing_ok=True)
+        if self.best:
+            self.best.delete_old([checkpoint.epochs for checkpoint in kept])
 
 
 def _is_finite(model: keras.Model, logs: dict | None) -> bool:

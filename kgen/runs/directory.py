@@ -25,6 +25,7 @@ from kgen.runs.settings import TrainSettings, read
 _RUN_FILES = (
     "config.json",
     "model.keras",
+    "best.keras",
     "history.csv",
     "checkpoints",
     "logs",
@@ -54,24 +55,29 @@ _COMMAND_OUTPUTS = re.compile(
 # What the holder of the lock alone writes in the folders of a run.
 _UNDER_LOCK = re.compile(
     rf"{'|'.join(map(re.escape, _RUN_FILES))}"
-    r"|epoch-\d+(-step-\d+)?\.(weights\.h5|json|npy)"
+    r"|(epoch-\d+(-step-\d+)?|best-\d+)\.(weights\.h5|json|npy)"
 )
 
 
 class Run:
     """A run's directory.
 
-    `config.json` (enough to repeat the run), `model.keras`, `checkpoints/`,
-    `history.csv`, `logs/` for TensorBoard, and the pictures.
+    `config.json` (enough to repeat the run), `model.keras`, `best.keras` (where its
+    training was followed), `checkpoints/`, `history.csv`, `logs/` for TensorBoard, and
+    the pictures.
 
     Args:
         path: The directory.
+        best: Whether its model is that of `best.keras`, and not the last one.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, best: bool = False) -> None:
         self.path = pathlib.Path(path)
         self.config_file = self.path / "config.json"
-        self.model_file = self.path / "model.keras"
+        self.best_file = self.path / "best.keras"
+        self.is_best = best
+        last_file = self.path / "model.keras"
+        self.model_file = self.best_file if best else last_file
         self.checkpoints = Checkpoints(self.path / "checkpoints")
         self.history_file = History(self.path / "history.csv")
 
@@ -225,6 +231,12 @@ class Run:
         """
         model = self.settings.model
         resume = f"`kgen train {model} --resume --out {self.path}`"
+        if self.is_best and not self.model_file.exists():
+            raise FileNotFoundError(
+                f"{self.path} has no {self.model_file.name}: its training was not "
+                "followed, or has not finished. Leave out --best, or train with "
+                "--patience."
+            )
         if not self.model_file.exists():
             raise FileNotFoundError(
                 f"{self.path} has no {self.model_file.name} yet: its training "

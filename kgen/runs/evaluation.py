@@ -63,6 +63,7 @@ class EvaluateSettings:
         num_samples: As in `kgen.evaluation.Evidence`.
         importance_samples: As in `kgen.evaluation.Evidence`.
         seed: Integer for all draws.
+        is_best: Whether the best models of the trainings are judged, not the last.
     """
 
     data: str | None = None
@@ -71,6 +72,7 @@ class EvaluateSettings:
     num_samples: int = 10_000
     importance_samples: int = 100
     seed: int = 0
+    is_best: bool = False
 
 
 def evaluate(
@@ -134,7 +136,7 @@ def _evaluations(paths, settings, scratch, report):
 
     Whatever can be refused is refused before any work is done.
     """
-    opened = [Run(path) for path in paths]
+    opened = [Run(path, settings.is_best) for path in paths]
     data = {
         (trained.data, trained.image_shape, trained.background)
         for trained in (run.settings for run in opened)
@@ -299,7 +301,7 @@ def _about(candidate):
     config = run.config  # read once: it is a file
     versions = config.pop("versions", {})
     return {
-        "run": str(run.path),
+        "run": str(run.model_file if run.is_best else run.path),
         "model": config["model"],
         "settings": config,
         "versions": versions,

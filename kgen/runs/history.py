@@ -3,6 +3,7 @@
 import csv
 import errno
 import io
+import math
 import os
 import pathlib
 from collections.abc import Iterable
@@ -31,6 +32,8 @@ class History(keras.callbacks.Callback):
     def __init__(self, path: str | os.PathLike) -> None:
         super().__init__()
         self.path = pathlib.Path(path)
+        # Logs that few epochs have; in others, their fields are empty.
+        self.sparse: tuple[str, ...] = ()
 
     def read(self, before: int | None = None) -> dict[str, list[float]]:
         """Returns the logs by epoch, as `read_history` does."""
@@ -53,10 +56,12 @@ class History(keras.callbacks.Callback):
             self.path.unlink(missing_ok=True)
             return
         history["epoch"] = [int(epoch) for epoch in history["epoch"]]
+        names = ["epoch", *sorted({*history, *self.sparse} - {"epoch"})]
         lines = io.StringIO(newline="")
         writer = csv.writer(lines)
-        writer.writerow(history)
-        writer.writerows(zip(*history.values()))
+        writer.writerow(names)
+        for values in zip(*history.values()):
+            writer.writerow(self._row(names, dict(zip(history, values))))
         with files.new_file(self.path) as temporary:
             temporary.write_bytes(lines.getvalue().encode())
 
@@ -64,15 +69,24 @@ class History(keras.callbacks.Callback):
         columns = self._columns()
         values = {n: 0.0 for n in columns if n.removeprefix("val_") in _ZERO}
         values |= {name: float(x) for name, x in (logs or {}).items()}
-        row = {"epoch": epoch, **dict(sorted(values.items()))}
-        if list(row) != columns:
+        names = ["epoch", *sorted({*values, *self.sparse})]
+        if names != columns:
             if self.path.exists() and self.path.stat().st_size:
                 self._set_aside(
                     _OTHER,
                     f"{self.path} has other columns than this training logs",
                 )
-            self._append(row)
-        self._append(row.values())
+            self._append(names)
+        self._append(self._row(names, {"epoch": epoch, **values}))
+
+    def _row(self, names: list[str], values: dict[str, float]) -> list:
+        """The fields of a row; those of `sparse` are empty where nothing is known."""
+        return [
+            ""
+            if name in self.sparse and math.isnan(values.get(name, math.nan))
+            else values[name]
+            for name in names
+        ]
 
     def _columns(self) -> list[str]:
         try:

@@ -67,5 +67,5 @@ def _is_logged(name: str, rows: list[dict]) -> bool:
 
 
 def _number(text: str) -> float:
-    """A field as a float; Keras writes NA for what was not computed."""
-    return math.nan if text == "NA" else float(text)
+    """A field as a float; it is empty, or Keras's NA, for what was not computed."""
+    return math.nan if text in ("", "NA") else float(text)

@@ -69,6 +69,7 @@ def write(
     method: str,
     file: pathlib.Path | None,
     endings: Sequence[str],
+    is_best: bool = False,
     **options: Any,
 ) -> tuple[pathlib.Path, str]:
     """Writes what a method of a run's model computes.
@@ -79,6 +80,7 @@ def write(
         file: Where the result is written; None for the next free name in the
             run.
         endings: What the file's name may end in, the usual one first.
+        is_best: Whether it is the best model of the training, not the last one.
         **options: Arguments of the function here.
 
     Returns:
@@ -89,7 +91,7 @@ def write(
         InvalidArgument: If the model has no such method, its examples can't be
             drawn in such a file, or an option can't be used.
     """
-    run = Run(path)
+    run = Run(path, is_best)
     model = run.model()
     if not hasattr(model, _NEEDED.get(method, method)):
         hint = ""

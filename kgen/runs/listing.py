@@ -5,7 +5,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from kgen import files, registry
@@ -99,10 +99,7 @@ def _best(model, history):
     It is by the figure that compares trainings of such a model, where that is
     logged: a GAN's losses tell nothing of its quality.
     """
-    entry = registry.MODELS.get(model)
-    figures = entry.figures if entry else {"val_loss": "lower", "loss": "lower"}
-    names = (name for name, better in figures.items() if better)
-    name = next((name for name in names if name in history), "")
+    name, highest = figure_of(model, history)
     values = [
         (value, epoch)
         for value, epoch in zip(history.get(name, ()), history.get("epoch", ()))
@@ -110,10 +107,29 @@ def _best(model, history):
     ]
     if not values:
         return ""
-    value, epoch = (max if figures[name] == "higher" else min)(
-        values, key=lambda pair: pair[0]
-    )
+    value, epoch = (max if highest else min)(values, key=lambda pair: pair[0])
     return f"{name} {value:.4g} ({epoch + 1:.0f})"
+
+
+def figure_of(
+    model: str, logs: Iterable[str], others: Sequence[str] = ()
+) -> tuple[str | None, bool]:
+    """The log that compares trainings of a model, and whether high values are better.
+
+    Args:
+        model: Its name.
+        logs: The names of the logs that there are.
+        others: Those to take where none of its own is there.
+
+    Returns:
+        The name, or None if there is no such log; and a boolean.
+    """
+    entry = registry.MODELS.get(model)
+    figures = entry.figures if entry else {"val_loss": "lower", "loss": "lower"}
+    names = [name for name, better in figures.items() if better]
+    known = set(logs)
+    name = next((name for name in (*names, *others) if name in known), None)
+    return name, figures.get(str(name)) == "higher"
 
 
 def _evaluated(path):

@@ -170,8 +170,13 @@ class Epochs(keras.callbacks.Callback):
             self._draw(self._epoch, done, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        for name, value in {"epoch": epoch, **(logs or {})}.items():
-            self.history.setdefault(name, []).append(float(value))
+        values = {"epoch": epoch, **(logs or {})}
+        for name in {
+            *self.history,
+            *values,
+        }:  # few epochs have some of the logs
+            column = self.history.setdefault(name, [math.nan] * self.trained)
+            column.append(float(values.get(name, math.nan)))
         self.trained += 1
         if self.trained == 1:  # in this epoch, the steps were traced
             self._clock.start(epoch + 1)

@@ -25,7 +25,14 @@ from kgen.runs.checkpoints import Interval
 
 _OWNER = "kgen train"
 # The settings that a resumed run may change.
-_CHANGEABLE = ("epochs", "on_nan", "checkpoint_every", "fit_prior", "log_to")
+_CHANGEABLE = (
+    "epochs",
+    "on_nan",
+    "checkpoint_every",
+    "fit_prior",
+    "log_to",
+    "patience",
+)
 
 
 class _Shape(Constraint):
@@ -71,6 +78,7 @@ _CONSTRAINTS = {
     "checkpoint_every": Optional(_Interval('nothing, or text such as "10m"')),
     "on_nan": Options(names.ON_NAN),
     "log_to": Each(Options(names.TRACKERS), "a list of names of trackers"),
+    "patience": Integer(0),
     "model": Options(registry.MODELS),
     "data": Text("the name of a source"),
     "image_shape": Optional(_Shape()),
@@ -120,6 +128,7 @@ class TrainSettings:
     on_nan: str = "stop"
     fit_prior: str | None = None
     log_to: tuple[str, ...] = ()
+    patience: int = 0
     target: str | None = None
     kinds: dict[str, str] = dataclasses.field(default_factory=dict)
     numbers: str = "quantiles"
@@ -222,7 +231,8 @@ class TrainSettings:
             asked: The settings that the user asks for.
             typed_names: Names of those that the user has typed; the others are
                 defaults, which don't count. `epochs`, `on_nan`, `checkpoint_every`,
-                `log_to` and `fit_prior` may differ, and devices always may.
+                `log_to`, `fit_prior` and `patience` may differ, and devices always
+                may.
             run: The run's directory, for messages.
 
         Raises:

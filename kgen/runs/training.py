@@ -13,10 +13,10 @@ import tensorflow as tf
 from kgen import interrupts, locks
 from kgen.callbacks import Diverged
 from kgen.data import Source
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, say
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
-from kgen.runs import fit_prior, progress
+from kgen.runs import best, fit_prior, progress
 from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
 from kgen.runs.data import (
     check_training_data,
@@ -87,7 +87,9 @@ def train(
             model, settings.fit_prior, count, "kgen train --fit-prior"
         )
     check_training_data(model, source, datasets, is_chief)
-    callbacks = callbacks_of(run, settings, model, datasets["train"], is_chief)
+    callbacks = callbacks_of(
+        run, settings, model, source, datasets["train"], is_chief
+    )
     screen = progress.Screen(report if is_chief else None, verbose)
     set_checkpoints(run, settings, model)
     with contextlib.ExitStack() as stack:
@@ -100,23 +102,18 @@ def train(
         if epochs_done:
             _share_state(run, model, strategy)
         if is_chief:
-            screen.say(introduce(run, settings, source, model, epochs_done))
+            about = introduce(run, settings, source, model, epochs_done)
+            screen.say(about + best.describe(callbacks, model, source))
             callbacks = with_records(run, callbacks, settings, screen)
             callbacks += stack.enter_context(tracked(run, settings, resume))
-        if epochs_done < settings.epochs:
+        epochs = range(epochs_done, settings.epochs)
+        if epochs:
             stack.enter_context(screen.shown())
             with (
                 _saves_if_ended(run, model, settings, callbacks, is_chief),
                 interrupts.deferred() as run.checkpoints.interrupt,
             ):
-                _fit(
-                    model,
-                    callbacks,
-                    datasets,
-                    epochs_done,
-                    settings.epochs,
-                    screen.keras_verbose,
-                )
+                _fit(model, callbacks, datasets, epochs, screen.keras_verbose)
         # Another worker may have died by now. What follows the last checkpoint must
         # not need it, as reading variables that are summed over workers would.
         finished = model
@@ -124,7 +121,7 @@ def train(
         def end():
             nonlocal finished
             screen.finishing("Saving, and drawing pictures")
-            finished = _end(run, model, source, settings)
+            finished = _end(run, model, source, settings, screen.say)
 
         strategies.by_chief(strategy, end)
     screen.conclude()
@@ -270,7 +267,10 @@ def _check_same_data(run: Run, source: Source) -> None:
 def _resume(
     run: Run, model: keras.Model, settings: TrainSettings, source: Source
 ) -> int:
-    """Brings `model` to the run's last checkpoint; returns its whole epochs."""
+    """Brings `model` to the run's last checkpoint; returns its whole epochs.
+
+    These are all that it is to see, if its training has ended without patience.
+    """
     done, wanted = run.checkpoints.restore(model), settings.epochs
     least, more = done, ""
     if run.checkpoints.partial_epoch:
@@ -280,12 +280,28 @@ def _resume(
             f"The run in {run.path} has seen {done} epochs{more} already; it "
             f"can't be resumed with --epochs {wanted}. Pass at least {least}."
         )
-    by = ("strategy", "devices", "checkpoint_every", "on_nan", "log_to")
+    by = (
+        "strategy",
+        "devices",
+        "checkpoint_every",
+        "on_nan",
+        "log_to",
+        "patience",
+    )
     changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
     changes = {name: getattr(settings, name) for name in changed}
     # A folder may have been renamed, and earlier versions kept no names.
     run.extend(wanted, **changes, **describe_classes(source))
     run.history_file.trim(done)
+    keeper = run.checkpoints.best
+    if keeper:
+        keeper.resume(run.history(), done)
+        if keeper.so_far.is_over and done < wanted:
+            say(
+                f"the training of {run.path} has ended after {done} epochs, by "
+                f"--patience {settings.patience}. To go on, pass a larger number, or 0."
+            )
+            return wanted  # nothing is left to do
     return done
 
 
@@ -310,15 +326,14 @@ def _fit(
     model: keras.Model,
     callbacks: list[keras.callbacks.Callback],
     datasets: dict[str, tf.data.Dataset | None],
-    epochs_done: int,
-    epochs_wanted: int,
+    epochs: range,
     verbose: int,
 ) -> None:
     model.fit(
         datasets["train"],
         validation_data=datasets["validation"],
-        initial_epoch=epochs_done,
-        epochs=epochs_wanted,
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
         callbacks=callbacks,
         verbose=verbose,
     )
@@ -343,6 +358,8 @@ def _saves_if_ended(
                 if isinstance(callback, DirectoryCheck):
                     callback.check()
             save_model(run, model, run.checkpoints.epochs, interrupted=True)
+            if run.checkpoints.best:
+                run.checkpoints.best.save()
         if isinstance(error, Diverged):
             message = _diverged_message(run, settings, error)
             raise InvalidArgument(message) from error
@@ -366,14 +383,24 @@ def _diverged_message(
 
 
 def _end(
-    run: Run, model: keras.Model, source: Source, settings: TrainSettings
+    run: Run,
+    model: keras.Model,
+    source: Source,
+    settings: TrainSettings,
+    report: Callable[[str], None],
 ) -> keras.Model:
-    """Saves the model, and draws what it does.
+    """Saves the model and the best one, and draws what it does.
 
     Returns:
         The model; with a fitted prior, which is of one device, what was saved.
     """
-    save_model(run, model, settings.epochs)
+    save_model(run, model, run.checkpoints.epochs)
+    keeper = run.checkpoints.best
+    if keeper:
+        keeper.save()
+        compared = keeper.comparison()
+        if compared:
+            report(compared)
     if settings.fit_prior:
         model = run.model()
         fit_prior.fit_and_save(run, model, source, settings.fit_prior)

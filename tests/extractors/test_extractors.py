@@ -64,6 +64,7 @@ def saved_model(folder):
 KINDS = {
     "own": lambda folder: Brightness(),
     "pixels": lambda folder: extractors.get("pixels", source()),
+    "random": lambda folder: extractors.get("random", source()),
     "model": lambda folder: extractors.get(
         network(), layer="conv", classes="logits"
     ),

@@ -158,7 +158,9 @@ def _history(path):
     with open(path, newline="") as lines:
         head, *rows = csv.reader(lines)
     columns = {
-        name: [float(row[i]) for row in rows] for i, name in enumerate(head)
+        # A field is empty between two looks.
+        name: [float(row[i] or "inf") for row in rows]
+        for i, name in enumerate(head)
     }
     return {name: np.array(column) for name, column in columns.items()}
 

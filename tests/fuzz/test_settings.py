@@ -150,6 +150,7 @@ _PUBLIC = [
     (layers.WeightClip, {}),
     *((named.build(), _DENSITY) for named in DENSITIES.values()),
     (ClassPrior, {"num_classes": 2}),
+    (callbacks.FrechetWatch, {"x": _PICTURES}),
     (callbacks.GANWatch, {"x": _PICTURES}),
     (callbacks.KLWarmUp, {"epochs": 2}),
     (callbacks.SampleProgress, {"directory": "x", "picture": "x.png"}),
