@@ -227,7 +227,7 @@ def test_pictures_are_told_about(tmp_path, monkeypatch):
     ]
     assert wrong == [
         "What seems wrong",
-        "There are 20 training examples: few to learn from.",
+        "There are 20 training examples, which is few.",
         "3 pictures have one colour only.",
         "No training example is of class cow.",
         "1 examples are in two splits: a model is judged by what it has seen.",
@@ -246,7 +246,7 @@ def test_what_is_wrong_with_the_sizes_of_classes_and_their_colours(tmp_path):
     )
     assert status == 0, text
     assert "Pass --image-shape 150x4x1, which is three times as small." in text
-    assert "Pictures of 150x4 pixels take long to learn." in text
+    assert "Pictures of 150x4 pixels train slowly." in text
     assert "Classes are unequal: 190 examples of 0, 10 of 1." in text
     assert "splits  train 160, test 40, a fixed fifth\n" in text
     assert f"drawn in {tmp_path / 'two.png'}" in text
@@ -278,7 +278,7 @@ def test_a_table_is_told_about(tmp_path):
         "a": 75,
         "b": 75,
     }
-    assert "Column id names the rows, and is left out." in text
+    assert "Column id identifies rows, and is left out." in text
     assert "Column note is constant." in text
     assert "drawn" not in text
     status, text = kgen("data", tmp_path / "rows.csv", "--out", "rows.png")

@@ -41,8 +41,8 @@ class DiscriminatorOutputs(NamedTuple):
 class DiscriminatorLosses(NamedTuple):
     """Means over a batch; `loss` is the sum of the three losses after it.
 
-    `levels` are, where something follows them, the mean logits of real and of
-    generated examples, and the mean sign of the real ones.
+    `levels` are the mean logits of real and of generated examples, and the mean sign of
+    the real ones; None unless LeCam or an augmentation needs them.
     """
 
     loss: tf.Tensor

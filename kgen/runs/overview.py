@@ -192,7 +192,7 @@ class _Look:
         """What seems wrong, in sentences."""
         size = self.sizes.get("train", 0)
         if size < _FEW:
-            yield f"There are {size} training examples: few to learn from."
+            yield f"There are {size} training examples, which is few."
         yield from self._faults_of_pictures()
         yield from self._faults_of_classes()
         if self.source.table is not None:  # where rows may well be equal
@@ -221,7 +221,7 @@ class _Look:
             )
         if max(height, width) > _LARGE:
             yield (
-                f"Pictures of {height}x{width} pixels take long to learn. Try "
+                f"Pictures of {height}x{width} pixels train slowly. Try "
                 f"--image-shape 64x64x{self.shape[2]} first."
             )
 
@@ -244,7 +244,7 @@ class _Look:
     def _faults_of_columns(self):
         for column in self.source.table.columns:
             if column.kind == "id":
-                yield f"Column {column.name} names the rows, and is left out."
+                yield f"Column {column.name} identifies rows, and is left out."
             elif column.gaps > 0.5:
                 yield f"Column {column.name} has more gaps than values."
             elif not column.parts:

@@ -113,7 +113,7 @@ class Table:
                 to.
             training: Truth values, one for each row: whether it is for training.
                 Numbers and gaps are learned from these rows, kinds and categories
-                from all. None where all are.
+                from all. None: all rows are.
 
         Returns:
             A `Table`.

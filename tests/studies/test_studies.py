@@ -324,7 +324,8 @@ SAME_FIGURES = {
     *("optimizer", "run_eagerly", "steps_per_execution"),
     *("adversarial_weight", "equilibrium_margin", "feature_layer"),
     *("feature_weight", "label_smoothing", "loss", "penalty"),
-    "reconstruction_weight",
+    *("augmentation", "learning_rate_decay", "lecam_weight", "penalty_every"),
+    *("reconstruction_weight", "training_by_sampling"),
     *("latent_prior", "levels", "posterior", "prior"),
     *("pooling", "rank", "shrinkage", "smoothing", "standardize"),
 }
