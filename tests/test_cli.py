@@ -975,7 +975,8 @@ def test_a_denoising_run(denoising):
 
 def test_a_gan_s_run(gan):
     found = {path.name for path in gan.iterdir()}
-    assert found == FILES | DRAWN | WAYS | {"losses.png", "progress"}
+    more = {"best.keras", "losses.png", "progress"}
+    assert found == FILES | DRAWN | WAYS | more
     assert len(list((gan / "progress").iterdir())) == 2
     kgen("sample", gan, "--num", 5, "--out", "x.npz")
     model = keras.saving.load_model(gan / "model.keras")
@@ -992,7 +993,7 @@ def test_a_gan_s_run(gan):
 
 def test_a_vaegan_s_run(vaegan):
     found = {path.name for path in vaegan.iterdir()}
-    assert found == FILES | PICTURES | {"progress"}
+    assert found == FILES | PICTURES | {"best.keras", "progress"}
     kgen("sample", vaegan, "--num", 5, "--out", "x.npz")
     assert "360 codes of size 16" in kgen("encode", vaegan)
     kgen("reconstruct", vaegan, "--num", 3, "--out", "x.png")

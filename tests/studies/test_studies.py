@@ -1092,12 +1092,13 @@ def test_train_takes_the_best_settings(tmp_path, monkeypatch):
     assert config["data"] == str(tmp_path / "x.npy")
     options = {"optimizer": "adam:0.01", "run_eagerly": True}
     assert config["options"] == {"hidden_units": [4], **options}
+
     # The second one is not trained: what would be is in its directory.
-    monkeypatch.setattr(
-        runs,
-        "train",
-        lambda run, settings, *args, **kwargs: run.create(settings),
-    )
+    def create(run, settings, *args, **kwargs):
+        run.create(settings)
+        return kgen.create_model("autoencoder", input_shape=(3,))
+
+    monkeypatch.setattr(runs, "train", create)
     config = train("--latent-dim", "2", "--set", "hidden_units=[5]")
     assert config["latent_dim"] == 2
     assert config["options"] == {"hidden_units": [5], **options}
