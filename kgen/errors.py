@@ -60,7 +60,8 @@ def unknown_name(
     typed = _shown(received).partition(":")[0]  # values may follow a name
     names = ", ".join(repr(name) for name in options[:_LISTED])
     names += ", ..." if len(options) > _LISTED else ""
-    expected = f"one of {names}{_nearest(typed, options)}"
+    hint = "" if received is None else _nearest(typed, options)
+    expected = f"one of {names}{hint}"
     shown = repr(received) if isinstance(received, str) else received
     return invalid(argument, owner, expected, shown)
 

@@ -455,10 +455,9 @@ def test_ctrl_c_leaves_nothing(tmp_path, monkeypatch):
         (("--limit", 19), "Pass 20 or more"),
         (("--data", "mnits"), "mnits"),
         (("--data", "none.npz"), "There is no file"),
-        (("--data", "rows.npz"), "dense"),
         (("--network", "unet"), "dense or conv"),
         (("--epochs", 0), "--epochs"),
-        (("--image-shape", "8x8"), "HxWxC"),
+        (("--image-shape", "8"), "HxWxC"),
     ],
 )
 def test_mistakes_are_named_in_one_line(tmp_path, monkeypatch, args, words):

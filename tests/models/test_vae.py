@@ -339,7 +339,10 @@ def test_bad_labels_are_refused(labels, message):
         ({"network": "convv"}, "did you mean 'conv'"),
         ({"kl_wieght": 1.0}, "did you mean 'kl_weight'"),
         ({"input_shape": (8, 0, 1)}, "positive integers"),
-        ({"input_shape": (8,), "network": "conv"}, 'network="dense"'),
+        (
+            {"input_shape": (4, 4, 4, 1), "network": "conv"},
+            'network="dense"',
+        ),
         ({"num_classes": 0}, "num_classes"),
         ({"hidden_units": (0,)}, "hidden_units"),
         ({"hidden_units": 3}, "a sequence of positive integers"),
