@@ -364,7 +364,7 @@ def test_steps_per_execution_leaves_no_batch_out(strategy):
     data = batches(model)
     model.fit(data, epochs=2, callbacks=[count], verbose=0)
     assert model.optimizer.iterations.numpy() == 2 * len(SIZES)
-    assert calls == 6 * [{*model.log_means.names}]
+    assert calls == 6 * [{*model.metrics_names}]
     endless, unknown = data.repeat(), data.filter(lambda x: True)
     for data in (endless, unknown):
         before = model.optimizer.iterations.numpy()
