@@ -27,7 +27,7 @@ def _lines(card: dict) -> Iterator[str]:
     name = card.get("name", kind)
     yield from ("---", "library_name: keras", "tags:", "- kgen", f"- {kind}")
     yield from ("---", "", f"# {name}", "")
-    yield f"A `{kind}` of kgen as a SavedModel, exported on {card['date']}."
+    yield f"A `{kind}` of kgen as a SavedModel."
     if "classes" in card:
         classes = ", ".join(map(_cell, card["classes"]))
         yield from ("", f"Its classes, from label 0 on: {classes}.")
