@@ -43,7 +43,6 @@ def test_a_readme_has_the_facts_of_the_card(tmp_path):
     run = make_run(tmp_path / "run", model, **settings)
     path = export(run, model, tmp_path / "models", ExportSettings())
     text = (path / "README.md").read_text()
-    date = kgen.export.card.read(path)["date"]
     assert text.startswith(EXPECTED)
     assert "| latent_dim | 3 |\n" in text and "| kl_weight | 4.0 |\n" in text
     assert "| shape of an example | (8, 8, 1) |" in text
