@@ -310,7 +310,7 @@ def doubling(count: int, filters: int, max_filters: int) -> list[int]:
     return [min(filters * 2**stage, max_filters) for stage in range(count)]
 
 
-def cropped(x: KerasTensor, size: tuple[int, int]) -> KerasTensor:
+def cropped(x: KerasTensor, size: Sequence[int]) -> KerasTensor:
     """Maps without the last rows and columns beyond `(height, width)`."""
     excess = [side - limit for side, limit in zip(x.shape[1:3], size)]
     if not any(excess):

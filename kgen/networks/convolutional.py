@@ -1,32 +1,11 @@
 """Convolutional networks for pictures of any size."""
 
-import math
 from collections.abc import Sequence
 
 import keras
-from keras import layers
 
-from kgen.layers import Dense, NoCheckerboard, ResizeConvolution
-from kgen.networks import common
-
-# Halving stops when no side is longer than this.
-_SMALLEST = 4
-
-
-def stages(input_shape: Sequence[int]) -> list[tuple[int, int]]:
-    """The (height, width) at each halving, from the picture down.
-
-    Odd sizes are rounded up: `(25, 25)` gives 25, 13, 7, 4.
-
-    Args:
-        input_shape: Shape of one picture.
-    """
-    height, width = input_shape[:2]
-    sizes = [(height, width)]
-    while max(height, width) > _SMALLEST:
-        height, width = math.ceil(height / 2), math.ceil(width / 2)
-        sizes.append((height, width))
-    return sizes
+from kgen.layers import NoCheckerboard, ResizeConvolution
+from kgen.networks import common, halving
 
 
 @common.picture_builder
@@ -54,18 +33,23 @@ def encoder(
         alone.
     """
     inputs = common.Inputs(input_shape, "images", num_classes)
-    kwargs, activated = common.hidden_layers(
+    hidden = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
+    kwargs, activated = hidden
     x = inputs.with_labels(inputs.x)
-    for count in _filters(stages(input_shape), filters, max_filters):
+    for count in halving.filters_of(input_shape, filters, max_filters):
         layer = common.Conv2D(count, 3, strides=2, padding="same", **kwargs)
         x = activated(layer(x))
-    x = common.Flatten()(x)
-    for units in hidden_units:
-        x = activated(Dense(units, **kwargs)(x))
-    outputs = common.latent_outputs(x, latent_dim, gaussian, context_dim)
-    return inputs.network(outputs, "encoder")
+    return halving.encoder_of(
+        inputs,
+        x,
+        hidden_units,
+        hidden,
+        latent_dim=latent_dim,
+        gaussian=gaussian,
+        context_dim=context_dim,
+    )
 
 
 @common.picture_builder
@@ -94,44 +78,36 @@ def decoder(
         A `keras.Model` from z to a likelihood's parameters.
     """
     inputs = common.Inputs((latent_dim,), "z", num_classes)
-    layer = common.hidden_layers(
+    hidden = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
-    counts = filters, max_filters
+    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
     end = {"activation": output_activation, "name": "parameters"}
-    x = _grown(inputs, input_shape, counts, hidden_units, layer, end)
+    x = _grown(inputs, input_shape, counts, hidden_units, hidden, end)
     return inputs.network(x, "decoder")
 
 
-def _grown(inputs, shape, counts, hidden_units, layer, end):
+def _grown(inputs, shape, counts, hidden_units, hidden, end):
     """Dense layers to a map of about 4x4, and transposed convolutions.
 
     Args:
         inputs: `common.Inputs` that start from z.
         shape: `(height, width, channels)` of the output.
-        counts: Pair of `filters` and `max_filters`.
+        counts: The filters at each halving.
         hidden_units: Widths of the dense layers, in reverse.
-        layer: What `common.hidden_layers` returned.
+        hidden: What `common.hidden_layers` returned.
         end: Arguments of the last layer.
     """
-    kwargs, activated = layer
+    kwargs, activated = hidden
     end = {**end, "dtype": "float32"}
-    sizes = stages(shape)
-    counts = _filters(sizes, *counts) or counts[:1]
+    sizes = halving.stages(shape)
     top = (*sizes[-1], counts[-1])
-    x = inputs.with_labels(inputs.x)
-    for units in hidden_units[::-1]:
-        x = activated(Dense(units, **kwargs)(x))
-    x = activated(layers.Reshape(top)(Dense(math.prod(top), **kwargs)(x)))
+    x = halving.smallest_maps(inputs, top, hidden_units, hidden)
     for size, count in zip(sizes[-2:0:-1], counts[-2::-1]):
         x = activated(_double(x, size, count, **kwargs))
     if len(sizes) > 1:
         return _double(x, sizes[0], shape[-1], **end)
     return common.Conv2D(shape[-1], 3, padding="same", **end)(x)
-
-
-def _filters(sizes, filters, max_filters):
-    return common.doubling(len(sizes) - 1, filters, max_filters)
 
 
 def _double(x, size, filters, **kwargs):
@@ -180,10 +156,10 @@ def generator(
         Radford et al. (2016), arXiv 1511.06434, section 3.
     """
     inputs = common.Inputs((latent_dim,), "z", num_classes)
-    layer = common.hidden_layers(activation, batch_normalization=True)
-    counts = filters, max_filters
+    hidden = common.hidden_layers(activation, batch_normalization=True)
+    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
     end = {"activation": output_activation}
-    x = _grown(inputs, input_shape, counts, hidden_units, layer, end)
+    x = _grown(inputs, input_shape, counts, hidden_units, hidden, end)
     return inputs.network(x, "generator")
 
 
@@ -218,7 +194,7 @@ def discriminator(
     normalise = common.normalised(spectral_normalization)
     kwargs = {"kernel_constraint": kernel_constraint}
     x = inputs.x
-    for count in _filters(stages(input_shape), filters, max_filters):
+    for count in halving.filters_of(input_shape, filters, max_filters):
         layer = common.Conv2D(
             count,
             4,
@@ -228,8 +204,6 @@ def discriminator(
             **kwargs,
         )
         x = normalise(layer)(x)
-    x = common.Flatten(name="features")(x)
-    for units in hidden_units:
-        x = normalise(Dense(units, activation, **kwargs))(x)
-    logit = inputs.logit(x, normalise, **kwargs)
-    return inputs.network(logit, "discriminator")
+    return halving.discriminator_of(
+        inputs, x, hidden_units, activation, normalise, **kwargs
+    )

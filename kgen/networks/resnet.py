@@ -18,7 +18,7 @@ from keras import KerasTensor, layers, ops
 from kgen.errors import invalid
 from kgen.layers import Dense, GainAndShift, MinibatchStdDev
 from kgen.networks import common
-from kgen.networks.convolutional import stages
+from kgen.networks.halving import stages
 
 
 @common.picture_builder

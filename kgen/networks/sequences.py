@@ -1,32 +1,14 @@
 """Convolutional networks for sequences of any length."""
 
-import math
 from collections.abc import Sequence
 
 import keras
 from keras import layers
 
-from kgen.layers import Dense
-from kgen.networks import common
+from kgen.networks import common, halving
 
-# Halving stops when a sequence is no longer than this.
-_SHORTEST = 4
 # How many steps a convolution sees; at each halving they are twice as long.
 _KERNEL = 5
-
-
-def lengths(input_shape: Sequence[int]) -> list[int]:
-    """The length at each halving, from the whole sequence down.
-
-    Odd lengths are rounded up: 25 gives 25, 13, 7, 4.
-
-    Args:
-        input_shape: Shape of one sequence, `(length, channels)`.
-    """
-    found = [input_shape[0]]
-    while found[-1] > _SHORTEST:
-        found.append(math.ceil(found[-1] / 2))
-    return found
 
 
 @common.sequence_builder
@@ -54,17 +36,22 @@ def encoder(
         alone.
     """
     inputs = common.Inputs(input_shape, "images", num_classes)
-    kwargs, activated = common.hidden_layers(
+    hidden = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
+    kwargs, activated = hidden
     x = inputs.with_labels(inputs.x)
-    for count in _filters(input_shape, filters, max_filters):
+    for count in halving.filters_of(input_shape, filters, max_filters):
         x = activated(_convolution(count, strides=2, **kwargs)(x))
-    x = common.Flatten()(x)
-    for units in hidden_units:
-        x = activated(Dense(units, **kwargs)(x))
-    z = common.latent_outputs(x, latent_dim, gaussian, context_dim)
-    return inputs.network(z, "encoder")
+    return halving.encoder_of(
+        inputs,
+        x,
+        hidden_units,
+        hidden,
+        latent_dim=latent_dim,
+        gaussian=gaussian,
+        context_dim=context_dim,
+    )
 
 
 @common.sequence_builder
@@ -98,7 +85,7 @@ def decoder(
     hidden = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
-    counts = _filters(input_shape, filters, max_filters) or [filters]
+    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
     x = _grown(inputs, input_shape, counts, hidden_units, hidden)
     end = {"activation": output_activation, "dtype": "float32"}
     x = _convolution(input_shape[-1], name="parameters", **end)(x)
@@ -127,7 +114,7 @@ def generator(
     """
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     hidden = common.hidden_layers(activation, batch_normalization=True)
-    counts = _filters(input_shape, filters, max_filters) or [filters]
+    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
     x = _grown(inputs, input_shape, counts, hidden_units, hidden)
     end = {"activation": output_activation, "dtype": "float32"}
     return inputs.network(_convolution(input_shape[-1], **end)(x), "generator")
@@ -160,18 +147,11 @@ def discriminator(
     kwargs = {"kernel_constraint": kernel_constraint}
     layer = {"strides": 2, "activation": activation, **kwargs}
     x = inputs.x
-    for count in _filters(input_shape, filters, max_filters):
+    for count in halving.filters_of(input_shape, filters, max_filters):
         x = normalise(_convolution(count, **layer))(x)
-    x = common.Flatten(name="features")(x)
-    for units in hidden_units:
-        x = normalise(Dense(units, activation, **kwargs))(x)
-    return inputs.network(inputs.logit(x, normalise, **kwargs), "discriminator")
-
-
-def _filters(input_shape, filters, max_filters):
-    """The filters at each halving, from the whole sequence down."""
-    halvings = len(lengths(input_shape)) - 1
-    return common.doubling(halvings, filters, max_filters)
+    return halving.discriminator_of(
+        inputs, x, hidden_units, activation, normalise, **kwargs
+    )
 
 
 def _convolution(filters, **kwargs):
@@ -189,15 +169,12 @@ def _grown(inputs, shape, counts, hidden_units, hidden):
         hidden: What `common.hidden_layers` returned.
     """
     kwargs, activated = hidden
-    sizes = lengths(shape)
-    x = inputs.with_labels(inputs.x)
-    for units in hidden_units[::-1]:
-        x = activated(Dense(units, **kwargs)(x))
-    first = Dense(sizes[-1] * counts[-1], **kwargs)(x)
-    x = activated(layers.Reshape((sizes[-1], counts[-1]))(first))
-    for size, count in zip(sizes[-2::-1], [*counts[-2::-1], counts[0]]):
+    sizes = halving.stages(shape)
+    top = (*sizes[-1], counts[-1])
+    x = halving.smallest_maps(inputs, top, hidden_units, hidden)
+    for (length,), count in zip(sizes[-2::-1], [*counts[-2::-1], counts[0]]):
         x = layers.UpSampling1D(2)(x)
-        if x.shape[1] > size:
+        if x.shape[1] > length:
             x = layers.Cropping1D((0, 1))(x)
         x = activated(_convolution(count, **kwargs)(x))
     return x

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from kgen.networks import common
-from kgen.networks.convolutional import stages
+from kgen.networks.halving import stages
 
 
 @common.picture_builder

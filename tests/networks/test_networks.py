@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.networks import convolutional, dense, resnet, sequences
+from kgen.networks import convolutional, dense, halving, resnet, sequences
 
 PICTURES = [
     (8, 8, 1),
@@ -138,7 +138,7 @@ def test_a_point_encoder_has_one_output(family):
 
 
 def test_stages_halve_and_round_up():
-    assert convolutional.stages((25, 25, 3)) == [
+    assert halving.stages((25, 25, 3)) == [
         (25, 25),
         (13, 13),
         (7, 7),
@@ -148,7 +148,7 @@ def test_stages_halve_and_round_up():
 
 def test_sequences_halve_and_round_up_and_are_doubled_again():
     """The networks' layers, weight by weight."""
-    assert sequences.lengths((25, 3)) == [25, 13, 7, 4]
+    assert halving.stages((25, 3)) == [(25,), (13,), (7,), (4,)]
     options = {"filters": 4, "hidden_units": ()}
     encoder = sequences.encoder((13, 2), 3, **options)
     decoder = sequences.decoder((13, 2), 3, **options)

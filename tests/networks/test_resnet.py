@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.networks import resnet
+from kgen.networks import halving, resnet
 
 RNG = np.random.default_rng(0)
 
@@ -79,7 +79,7 @@ def test_attention_by_numpy():
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (37, 50, 3)])
 def test_attention_at_one_size(shape):
-    sides = [max(size) for size in kgen.networks.convolutional.stages(shape)]
+    sides = [max(size) for size in halving.stages(shape)]
     for build in (resnet.encoder, resnet.decoder, resnet.generator):
         network = build(shape, 3, filters=2, attention=sides[1])
         kinds = [type(layer) for layer in network.layers]
