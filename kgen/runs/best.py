@@ -146,10 +146,11 @@ class BestModel(keras.callbacks.Callback):
         names = [
             n for n, x in logs.items() if n not in sparse or not math.isnan(x)
         ]
-        log, highest = figure_of(self.settings.model, names, self.others)
+        log, better = figure_of(self.settings.model, names, self.others)
         if log is None:
             return False
-        self.log, self.so_far.mode = log, "max" if highest else "min"
+        self.log = log
+        self.so_far.mode = "max" if better == "higher" else "min"
         return self.so_far.update(epochs, float(logs[log]))
 
     def resume(self, history: dict[str, list[float]], epochs: int) -> None:

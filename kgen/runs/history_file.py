@@ -5,6 +5,7 @@ import io
 import math
 import os
 import pathlib
+from collections.abc import Sequence
 
 
 class DamagedHistory(ValueError):
@@ -69,3 +70,18 @@ def _is_logged(name: str, rows: list[dict]) -> bool:
 def _number(text: str) -> float:
     """A field as a float; it is empty, or Keras's NA, for what was not computed."""
     return math.nan if text in ("", "NA") else float(text)
+
+
+def best_place(values: Sequence[float], better: str) -> int | None:
+    """Where the best value of a log stands.
+
+    Args:
+        values: The log by epoch; NaN where it was not taken.
+        better: `"lower"` or `"higher"`: which values are better.
+
+    Returns:
+        The place of the first of the best ones, or None if all are NaN.
+    """
+    known = [place for place, x in enumerate(values) if not math.isnan(x)]
+    best = max if better == "higher" else min
+    return best(known, key=lambda place: values[place], default=None)

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import math
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kgen import files, registry
 from kgen.errors import InvalidArgument
-from kgen.runs.history_file import DamagedHistory, read_history
+from kgen.runs.history_file import DamagedHistory, best_place, read_history
 
 _CONFIG, _HISTORY = "config.json", "history.csv"
 _METRICS, _CARD = "metrics.json", "model.json"
@@ -99,22 +98,18 @@ def _best(model, history):
     It is by the figure that compares trainings of such a model, where that is
     logged: a GAN's losses tell nothing of its quality.
     """
-    name, highest = figure_of(model, history)
-    values = [
-        (value, epoch)
-        for value, epoch in zip(history.get(name, ()), history.get("epoch", ()))
-        if not math.isnan(value)
-    ]
-    if not values:
+    name, better = figure_of(model, history)
+    values = history.get(str(name), [])
+    best = best_place(values, better)
+    if best is None:
         return ""
-    value, epoch = (max if highest else min)(values, key=lambda pair: pair[0])
-    return f"{name} {value:.4g} ({epoch + 1:.0f})"
+    return f"{name} {values[best]:.4g} ({history['epoch'][best] + 1:.0f})"
 
 
 def figure_of(
     model: str, logs: Iterable[str], others: Sequence[str] = ()
-) -> tuple[str | None, bool]:
-    """The log that compares trainings of a model, and whether high values are better.
+) -> tuple[str | None, str]:
+    """The log that compares trainings of a model, and which values are better.
 
     Args:
         model: Its name.
@@ -122,14 +117,14 @@ def figure_of(
         others: Those to take where none of its own is there.
 
     Returns:
-        The name, or None if there is no such log; and a boolean.
+        The name, or None if there is no such log; and `"lower"` or `"higher"`.
     """
     entry = registry.MODELS.get(model)
     figures = entry.figures if entry else {"val_loss": "lower", "loss": "lower"}
     names = [name for name, better in figures.items() if better]
     known = set(logs)
     name = next((name for name in (*names, *others) if name in known), None)
-    return name, figures.get(str(name)) == "higher"
+    return name, figures.get(str(name), "lower")
 
 
 def _evaluated(path):

@@ -11,6 +11,7 @@ import keras
 from rich import console, progress
 
 from kgen import terminal
+from kgen.runs.history_file import best_place
 
 _FIGURES = 3  # of an epoch, in its line
 _LINES = 25  # of the epochs, about
@@ -171,10 +172,7 @@ class Epochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         values = {"epoch": epoch, **(logs or {})}
-        for name in {
-            *self.history,
-            *values,
-        }:  # few epochs have some of the logs
+        for name in {*self.history, *values}:  # few epochs have some of them
             column = self.history.setdefault(name, [math.nan] * self.trained)
             column.append(float(values.get(name, math.nan)))
         self.trained += 1
@@ -192,17 +190,25 @@ class Epochs(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         self._seconds = time.monotonic() - self._begin
 
-    def summary(self) -> str:
-        """What came of a training that has ended, in a sentence or two."""
+    def summary(self, better: str | None = None) -> str:
+        """What came of a training that has ended, in a sentence or two.
+
+        Args:
+            better: What is to be said of a model that is better than the last one,
+                if one was kept.
+        """
         count = "1 epoch" if self.trained == 1 else f"{self.trained} epochs"
         text = f"Trained {count} in {_duration(self._seconds)}"
+        if better:
+            return f"{text}. {better}"
         judged = self._judged(self.history)
-        if judged is None:
+        best = judged and self._best(judged)
+        if best is None:
             return (
                 f"{text}. These figures do not tell how good the samples are; "
                 "`kgen evaluate` does."
             )
-        values, best = self.history[judged], self._best(judged)
+        values = self.history[judged]
         if best == len(values) - 1:
             return (
                 f"{text}; the last one has the best {judged}, "
@@ -255,10 +261,7 @@ class Epochs(keras.callbacks.Callback):
 
     def _best(self, name):
         """The place of the best value in the history."""
-        sign = -1.0 if self.figures[name] == "higher" else 1.0
-        values = [sign * value for value in self.history[name]]
-        known = [math.inf if math.isnan(value) else value for value in values]
-        return known.index(min(known))
+        return best_place(self.history[name], self.figures[name])
 
     def _name(self, epoch):
         epochs = self.params["epochs"]
@@ -316,10 +319,12 @@ class Screen:
         if self._bar:
             self._bar.show(text, 1.0)
 
-    def conclude(self) -> None:
-        """Tells what came of it."""
+    def conclude(self, better: str | None = None) -> None:
+        """Tells what came of it; `better` is as in `Epochs.summary`."""
         if self._epochs and self._epochs.trained:
-            self.say(terminal.wrapped(self._epochs.summary()))
+            self.say(terminal.wrapped(self._epochs.summary(better)))
+        elif better:
+            self.say(better)
 
 
 def _interval(epochs):

@@ -121,10 +121,11 @@ def train(
         def end():
             nonlocal finished
             screen.finishing("Saving, and drawing pictures")
-            finished = _end(run, model, source, settings, screen.say)
+            finished = _end(run, model, source, settings)
 
         strategies.by_chief(strategy, end)
-    screen.conclude()
+    keeper = run.checkpoints.best
+    screen.conclude(keeper and keeper.comparison())
     return finished
 
 
@@ -387,7 +388,6 @@ def _end(
     model: keras.Model,
     source: Source,
     settings: TrainSettings,
-    report: Callable[[str], None],
 ) -> keras.Model:
     """Saves the model and the best one, and draws what it does.
 
@@ -395,12 +395,8 @@ def _end(
         The model; with a fitted prior, which is of one device, what was saved.
     """
     save_model(run, model, run.checkpoints.epochs)
-    keeper = run.checkpoints.best
-    if keeper:
-        keeper.save()
-        compared = keeper.comparison()
-        if compared:
-            report(compared)
+    if run.checkpoints.best:
+        run.checkpoints.best.save()
     if settings.fit_prior:
         model = run.model()
         fit_prior.fit_and_save(run, model, source, settings.fit_prior)
