@@ -188,18 +188,8 @@ def create_model(
     own = ("input_shape", "network", "latent_dim", "num_classes", "class_names")
     check_keywords("create_model", [*own, "table", *known], options)
     if class_names is not None:
-        names = NAMES.check("class_names", "create_model", class_names)
-        model = create_model(
-            name,
-            input_shape=input_shape,
-            network=asked,
-            latent_dim=latent_dim,
-            num_classes=num_classes or len(names) or None,
-            table=table,
-            **options,
-        )
-        model.class_names = names
-        return model
+        class_names = NAMES.check("class_names", "create_model", class_names)
+        num_classes = num_classes or len(class_names) or None
     cls = registry.MODELS[name].model_class
     if table is not None:
         input_shape, num_classes = _of_table(
@@ -212,13 +202,27 @@ def create_model(
         )
     input_shape = common.check_shape(input_shape)
     if issubclass(cls, BayesClassifier):
-        return _classifier(
+        model = _classifier(
             input_shape, asked, latent_dim, num_classes, table, **options
         )
-    if asked not in (network, None):
-        say_once(f"Examples of shape {input_shape} are vectors: network=dense.")
+    else:
+        if asked not in (network, None):
+            say_once(
+                f"Examples of shape {input_shape} are vectors: network=dense."
+            )
+        options = {"num_classes": num_classes, **options}
+        options.update(input_shape=input_shape, latent_dim=latent_dim)
+        model = _of_networks(cls, network, known, options)
+    if class_names is not None:
+        model.class_names = class_names
+    return model
+
+
+def _of_networks(cls, network, known, options):
+    """A model and its networks, by the options that `options_of` knows of."""
+    input_shape = options["input_shape"]
     gaussian = issubclass(cls, LatentGaussianModel)
-    options = {"num_classes": num_classes, "gaussian": gaussian, **options}
+    options = {"gaussian": gaussian, **options}
     if gaussian:
         options |= _of_posterior(cls, **options)
     bounded = len(input_shape) == 3
@@ -232,7 +236,6 @@ def create_model(
         # Probabilities are in [0, 1], whatever the shape of x is.
         bounded = bounded or likelihood.parameter_bounds is not None
     options.setdefault("output_activation", "sigmoid" if bounded else None)
-    options.update(input_shape=input_shape, latent_dim=latent_dim)
 
     def call(function, *args):
         names = inspect.signature(function).parameters
