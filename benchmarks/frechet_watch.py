@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pandas as pd
+import trainings
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_wine
 
@@ -59,20 +60,8 @@ def timed(spent, place, name, key):
 
 def share_of_time(folder, model, data, network, epochs):
     """Times of a training by its parts, and their shares."""
-    settings = runs.TrainSettings(
-        model=model,
-        data=str(data),
-        image_shape=None,
-        data_dir=None,
-        network=network,
-        latent_dim=16,
-        epochs=epochs,
-        batch_size=32,
-        seed=0,
-        conditional=False,
-        binarize=False,
-        kl_warmup=0.0,
-        options={},
+    settings = trainings.settings(
+        model, str(data), network=network, epochs=epochs, batch_size=32
     )
     spent = {}
     with (

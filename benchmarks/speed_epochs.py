@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import numpy as np
+import trainings
 from speed_report import spread
 
 import kgen
@@ -20,30 +21,16 @@ from kgen import runs
 # Epochs of the short and the long training: their difference has no start-up, and
 # is long enough for the checkpoints and pictures that time allows.
 _SHORT, _LONG = 10, 110
+_BATCH = 128
 # How often the data are repeated for the time of the steps alone.
 _FACTOR = 20
 
 
-def _settings(model, epochs):
-    return runs.TrainSettings(
-        model=model,
-        data="digits",
-        image_shape=None,
-        data_dir=None,
-        network="conv",
-        latent_dim=16,
-        epochs=epochs,
-        batch_size=128,
-        seed=0,
-        conditional=False,
-        binarize=False,
-        kl_warmup=0.0,
-        options={},
-    )
-
-
-def _train(settings, folder):
+def _train(name, epochs, folder):
     """Seconds of a training as `kgen train` does it, and the model."""
+    settings = trainings.settings(
+        name, "digits", network="conv", epochs=epochs, batch_size=_BATCH
+    )
     start = time.perf_counter()
     model = runs.train(
         runs.Run(pathlib.Path(folder, "run")), settings, overwrite=True
@@ -86,10 +73,10 @@ def report(models, repeats):
         rounds = []
         for _ in range(repeats):
             with tempfile.TemporaryDirectory(prefix="kgen-speed-") as folder:
-                short, _ = _train(_settings(name, _SHORT), folder)
-                long, model = _train(_settings(name, _LONG), folder)
+                short, _ = _train(name, _SHORT, folder)
+                long, model = _train(name, _LONG, folder)
             epoch = (long - short) / (_LONG - _SHORT)
-            steps = _steps_alone(model, 128)
+            steps = _steps_alone(model, _BATCH)
             rounds.append((1000 * epoch, 1000 * steps, 1000 * (epoch - steps)))
         (epoch, *_), (steps, *_), (rest, low, high) = map(spread, zip(*rounds))
         line = f"{name:8} {epoch:8.1f} {steps:10.1f} {rest:9.1f}"

@@ -25,6 +25,7 @@ from kgen import (
     studies,
 )
 from kgen.models.factory import load_model
+from tests.settings import USUAL
 
 _RANDOM = np.random.default_rng(0)
 X = _RANDOM.random((20, 4, 4, 1)).astype("float32")
@@ -564,18 +565,9 @@ def place(tmp_path_factory):
     np.save(place / "rows.npy", ROWS)
     np.savez(place / "xy.npz", x=X, y=Y)
     config = {
-        "model": "vae",
+        **USUAL,
         "data": str(place / "x.npy"),
-        "image_shape": None,
-        "data_dir": None,
-        "network": "dense",
-        "latent_dim": 2,
-        "epochs": 1,
         "batch_size": 4,
-        "seed": 0,
-        "conditional": False,
-        "binarize": False,
-        "kl_warmup": 0.0,
         "options": {"hidden_units": [4]},
     }
     (place / "run").mkdir()

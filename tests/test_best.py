@@ -14,6 +14,7 @@ from kgen.runs import best, checkpoints, directory, training
 from kgen.runs.history_file import read_history
 from tests.eager import train_eagerly
 from tests.faults import compare
+from tests.settings import USUAL
 
 # After epoch n, the n-th value; the training ends after the sixth.
 DISTANCES = [4.0, 2.0, 3.0, 1.5, 1.5, 2.5, 1.8, 1.9]
@@ -154,11 +155,8 @@ def test_commands_use_the_best_where_they_are_told_to(data):
 def test_how_often_there_is_a_look(data, monkeypatch):
     """8 of 40 examples are compared, and 32 are trained on in each epoch."""
     monkeypatch.setattr(best, "_TRAINED_ON", 20)
-    settings = runs.TrainSettings(
-        model="gan", data="x.npy", image_shape=None, data_dir=None,
-        network="dense", latent_dim=2, epochs=9, batch_size=8, seed=0,
-        conditional=False, binarize=False, kl_warmup=0.0, options={},
-    )  # fmt: skip
+    given = {"model": "gan", "data": "x.npy", "epochs": 9, "batch_size": 8}
+    settings = runs.TrainSettings(**USUAL | given)
     source = settings.source()
     model = training.build(
         settings, source, source.dataset("train", batch_size=8)

@@ -13,6 +13,7 @@ import kgen
 from kgen import errors, registry, runs, terminal
 from kgen.data import open_source
 from kgen.runs import introduction, progress
+from tests.settings import USUAL
 
 
 @pytest.fixture
@@ -199,11 +200,9 @@ def test_every_model_has_figures_that_it_logs(name):
 
 
 def settings(**given):
-    fields = {"model": "vae", "data": "x.npz", "image_shape": None}
-    fields |= {"data_dir": None, "network": "dense", "seed": 0, "options": {}}
-    fields |= {"conditional": False, "binarize": False, "kl_warmup": 0.0}
-    fields |= registry.MODELS["vae"].defaults | {"epochs": 3}
-    return runs.TrainSettings(**fields | given)
+    defaults = registry.MODELS["vae"].defaults
+    fields = {**USUAL, **defaults, "data": "x.npz", "epochs": 3, **given}
+    return runs.TrainSettings(**fields)
 
 
 def introduced(source, epochs_done=0, **given):

@@ -17,22 +17,9 @@ from kgen.errors import InvalidArgument
 from kgen.runs import drawings, training
 from kgen.runs.disk import DirectoryCheck
 from tests.models import contract
+from tests.settings import USUAL
 
-CONFIG = {
-    "model": "vae",
-    "data": "digits",
-    "image_shape": None,
-    "data_dir": None,
-    "network": "dense",
-    "latent_dim": 2,
-    "epochs": 3,
-    "batch_size": 64,
-    "seed": 0,
-    "conditional": False,
-    "binarize": False,
-    "kl_warmup": 0.0,
-    "options": {},
-}
+CONFIG = {**USUAL, "epochs": 3}
 SETTINGS = runs.TrainSettings(**CONFIG)
 
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from kgen import cli, runs
 from kgen.errors import InvalidArgument, say_once
 from kgen.runs import tracking
+from tests.settings import USUAL
 
 TRAIN = (
     "train vae --set hidden_units=[8] --set run_eagerly=True --network dense "
@@ -100,22 +101,8 @@ def test_mlflow_gets_settings_logs_and_pictures_and_goes_on(stand):
 
 
 def settings_of(names):
-    config = {
-        "model": "vae",
-        "data": "digits",
-        "image_shape": None,
-        "data_dir": None,
-        "network": "dense",
-        "latent_dim": 3,
-        "epochs": 1,
-        "batch_size": 32,
-        "seed": 0,
-        "conditional": False,
-        "binarize": False,
-        "kl_warmup": 0.0,
-        "options": {"kl_weight": 4},
-    }
-    return runs.TrainSettings(**config, log_to=names)
+    given = {"options": {"kl_weight": 4}, "log_to": names}
+    return runs.TrainSettings(**USUAL | given)
 
 
 def test_wandb_gets_them_too(stand):

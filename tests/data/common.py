@@ -1,6 +1,8 @@
 """What the tests of kgen.data share."""
 
 import errno
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -58,3 +60,13 @@ what_the_system_lacks = pytest.mark.parametrize(
     ],
     ids=["memory", "open files", "permission"],
 )
+
+
+def png_of(chunks):
+    """The content of a PNG file of chunks, which are pairs of a name and data."""
+
+    def whole(name, data):
+        checksum = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + checksum
+
+    return b"\x89PNG\r\n\x1a\n" + b"".join(whole(*pair) for pair in chunks)

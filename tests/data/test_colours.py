@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kgen.data import load, open_source
-from tests.data.common import random_uint8
+from tests.data.common import png_of, random_uint8
 
 ORANGE = {"background": "#ff8000"}
 GROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "#ff8000": None}
@@ -131,16 +131,7 @@ def write_png(path, values):
         ">IIBBBBB", width, height, 16, kinds[channels], 0, 0, 0
     )
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            struct.pack(">I", len(data))
-            + name
-            + data
-            + struct.pack(">I", zlib.crc32(name + data))
-            for name, data in chunks
-        )
-    )
+    path.write_bytes(png_of(chunks))
 
 
 def test_batches_are_of_these_pixels(tmp_path):

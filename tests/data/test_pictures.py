@@ -1,6 +1,5 @@
 import random
 import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from kgen.data import examples, load, open_source, pictures
 from kgen.errors import InvalidArgument
 from tests.data.common import (
     as_floats,
+    png_of,
     random_uint8,
     read,
     save_picture,
@@ -388,16 +388,7 @@ def test_a_picture_of_too_many_pixels_is_named(tmp_path):
     """Pillow only warns of it."""
     header = struct.pack(">II5B", 12_000, 12_000, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", b""), (b"IEND", b""))
-    (tmp_path / "a.png").write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            struct.pack(">I", len(data))
-            + name
-            + data
-            + struct.pack(">I", zlib.crc32(name + data))
-            for name, data in chunks
-        )
-    )
+    (tmp_path / "a.png").write_bytes(png_of(chunks))
     with pytest.raises(InvalidArgument, match="a.png .* 144,000,000 pixels"):
         load(tmp_path, "all")
 

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from kgen.data import examples, load, open_source, pictures, plain_png
 from kgen.errors import InvalidArgument
-from tests.data.common import random_uint8
+from tests.data.common import png_of, random_uint8
 
 SHAPES = [(6, 5), (6, 5, 3), (1, 1), (1, 300, 3), (300, 1), (80, 90, 3)]
 
@@ -22,11 +22,6 @@ def png(pixels, **options):
     return file.getvalue()
 
 
-def chunk(name, data):
-    checksum = struct.pack(">I", zlib.crc32(name + data))
-    return struct.pack(">I", len(data)) + name + data + checksum
-
-
 def chunks(content):
     """Pairs of a name and data."""
     start = 8
@@ -34,10 +29,6 @@ def chunks(content):
         size, name = struct.unpack_from(">I4s", content, start)
         yield name, content[start + 8 : start + 8 + size]
         start += size + 12
-
-
-def join(pairs):
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*pair) for pair in pairs)
 
 
 def header(content):
@@ -85,7 +76,7 @@ def test_pixels_in_several_chunks(read, size):
     pixels = random_uint8(30, 40, 3)
     first, (name, data), last = chunks(png(pixels))
     parts = [(name, data[n : n + size]) for n in range(0, len(data), size)]
-    content = join([first, *parts, (name, b""), last])
+    content = png_of([first, *parts, (name, b""), last])
     np.testing.assert_array_equal(read(content), pixels)
 
 
@@ -121,7 +112,7 @@ def test_what_is_not_plain(read, pixels, options):
 def test_other_chunks_are_left_to_pillow(read, place):
     pairs = list(chunks(png(random_uint8(6, 5, 3))))
     pairs.insert(place - 1, (b"tEXt", b"Comment\0a"))
-    assert read(join(pairs)) is None
+    assert read(png_of(pairs)) is None
 
 
 @pytest.mark.parametrize("number, value", [(8, 4), (10, 1), (11, 1), (12, 1)])
@@ -129,7 +120,7 @@ def test_other_headers_are_left_to_pillow(read, number, value):
     (name, data), *rest = chunks(png(random_uint8(6, 5, 3)))
     data = bytearray(data)
     data[number] = value
-    content = join([(name, bytes(data)), *rest])
+    content = png_of([(name, bytes(data)), *rest])
     assert read(content) is None and header(content) is None
 
 
@@ -222,7 +213,7 @@ PIXELS = zlib.compress(bytes(6 * (1 + 5 * 3)))
 def test_pixels_that_are_packed_wrongly(tmp_path, monkeypatch, packed):
     """The checksums of the chunks are right."""
     first, _, last = chunks(png(random_uint8(6, 5, 3)))
-    (tmp_path / "a.png").write_bytes(join([first, (b"IDAT", packed), last]))
+    (tmp_path / "a.png").write_bytes(png_of([first, (b"IDAT", packed), last]))
     quickly = found(tmp_path)
     monkeypatch.setattr(plain_png, "read", lambda *args: None)
     assert found(tmp_path) == quickly

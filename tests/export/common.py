@@ -4,6 +4,7 @@ import numpy as np
 
 from kgen import runs
 from tests.models import contract
+from tests.settings import USUAL
 
 
 def make_run(path, model, kind="vae", **settings):
@@ -19,19 +20,13 @@ def make_run(path, model, kind="vae", **settings):
     data = path.with_name("data.npz")
     np.savez(data, images=contract.X, labels=contract.Y)
     usual = {
-        "image_shape": None,
-        "data_dir": None,
-        "network": "dense",
+        **USUAL,
+        "model": kind,
+        "data": str(data),
         "latent_dim": 3,
-        "epochs": 1,
         "batch_size": 32,
-        "seed": 0,
         "conditional": model.conditional,
-        "binarize": False,
-        "kl_warmup": 0.0,
-        "options": {},
     }
-    settings = {**usual, "data": str(data), **settings}
-    run.create(runs.TrainSettings(model=kind, **settings))
+    run.create(runs.TrainSettings(**usual | settings))
     model.save(run.model_file)
     return run

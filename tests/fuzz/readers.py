@@ -9,20 +9,12 @@ from kgen import runs, studies
 from kgen.data import open_source
 from kgen.runs import training
 from tests.fuzz.common import in_words, only_invalid, refused
+from tests.settings import USUAL
 
 CONFIG = {
+    **USUAL,
     "model": "autoencoder",
-    "data": "digits",
-    "image_shape": None,
-    "data_dir": None,
-    "network": "dense",
-    "latent_dim": 2,
     "epochs": 2,
-    "batch_size": 64,
-    "seed": 0,
-    "conditional": False,
-    "binarize": False,
-    "kl_warmup": 0.0,
     "options": {"hidden_units": [4]},
 }
 
