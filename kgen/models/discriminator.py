@@ -103,9 +103,13 @@ def penalised(
         every: What they are then multiplied by.
     """
     if penalties and is_due is not None:
-        penalty = _now_and_then(
+        if replicas.count() > 1:  # they can't communicate in a branch
+            found, penalty = penalised(discriminate, examples, penalties)
+            return found, tf.where(is_due, every * penalty, 0.0)
+        penalty = tf.cond(
             is_due,
             lambda: every * penalised(discriminate, [], penalties)[1],
+            lambda: tf.zeros(()),
         )
         return penalised(discriminate, examples, [])[0], penalty
     points = {id(each.points): each.points for each in penalties}
@@ -124,13 +128,6 @@ def penalised(
     gradients = dict(zip(points, gradients))
     values = [each.penalty(gradients[id(each.points)]) for each in penalties]
     return found, sum(values[1:], start=values[0])
-
-
-def _now_and_then(is_due, value):
-    """A scalar where it is due; else 0, without the work."""
-    if replicas.count() > 1:  # they can't communicate in a branch
-        return tf.where(is_due, value(), 0.0)
-    return tf.cond(is_due, value, lambda: tf.zeros(()))
 
 
 def levels_of(
