@@ -21,7 +21,7 @@ from kgen.runs.candidates import check_classes, open_candidates
 from kgen.runs.data import checked_batches
 from kgen.runs.directory import Run, new_run
 from kgen.runs.drawings import draw
-from kgen.runs.held_out import HeldOut
+from kgen.runs.held_out import columns_of
 from kgen.runs.introduction import parameters_of
 from kgen.runs.report import pictures, words, write
 
@@ -357,7 +357,7 @@ def _draw_nearest(candidate, evidence, path):
     nearest = np.concatenate(list(nearest.as_numpy_iterator()))
     rows = {"sample": samples[chosen], "training example": nearest[place]}
     plots.pairs(rows, path, "Samples and the nearest training examples")
-    columns = HeldOut(examples, None, candidate.trained_on.class_names).columns
+    columns = columns_of(examples, candidate.trained_on.class_names)
     names = {"label": "class", "file": "file"}
     return [
         {

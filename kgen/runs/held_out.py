@@ -38,14 +38,27 @@ class HeldOut(NamedTuple):
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """The same as columns of a table: `file`, and `label`, by its name."""
-        facts = self.facts
-        found = {"file": facts["files"]} if "files" in facts else {}
-        if "labels" in facts:
-            known = dict(enumerate(self.class_names)) | {-1: ""}
-            labels = facts["labels"].tolist()
-            found["label"] = np.array([str(known.get(n, n)) for n in labels])
-        return found
+        """The same as columns of a table: see `columns_of`."""
+        return columns_of(self.examples, self.class_names)
+
+
+def columns_of(
+    examples: AnyExamples, class_names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """What is known of each example: its `file`, and its `label`, by its name.
+
+    Args:
+        examples: The examples.
+        class_names: The names of their classes, or `()`.
+    """
+    labels, files = examples.read_labels(), examples.files
+    found = {} if files is None else {"file": files.astype(str)}
+    if labels is not None:
+        known = dict(enumerate(class_names)) | {-1: ""}
+        found["label"] = np.array(
+            [str(known.get(n, n)) for n in labels.tolist()]
+        )
+    return found
 
 
 def held_out(
