@@ -27,9 +27,9 @@ class Entry:
         training: Settings whose default differs from `TRAINING`; tuning/README.md
             tells which studies the values come from.
         networks: Names of the network families that it can be built of.
-        figures: The logs that `kgen train` shows, the most important first, and
-            whether `lower` or `higher` ones are better; nothing of those that do
-            not tell what the model is worth. At most three that there are.
+        figures: The logs that `kgen train` shows, the most important first, with
+            `"lower"` or `"higher"` for the better values, or `""` for a log that
+            says nothing about quality. The first three that are logged are shown.
     """
 
     path: str

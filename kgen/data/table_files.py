@@ -89,7 +89,7 @@ def _training_rows(source, target):
     names = list(next(reading.frames(source)).columns)
     column = names[0] if target is None else target
     if column not in names:
-        return None  # which `Table.infer` finds
+        return None  # `Table.infer` raises for an unknown target
     parts = reading.frames(source, [column], [column])
     texts = np.concatenate([forms.texts(part[column]) for part in parts])
     known = np.flatnonzero(np.full(len(texts), target is None) | (texts != ""))

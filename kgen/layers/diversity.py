@@ -21,10 +21,11 @@ class MinibatchStdDev(keras.layers.Layer):
     all numbers: the same at all positions and of all examples. A discriminator
     sees by it that generated examples are too much alike.
 
-    In training it is that of the batch, on several devices of the whole one. So
-    examples meet there, and in the gradient that a penalty judges is what an
-    example does to the others' logits. Otherwise it is a moving average of what
-    was seen in training, so that a logit depends on its own example alone.
+    In training it is the deviation of the batch; several devices take that of the
+    whole batch. A logit then depends on all examples, and the gradient that a
+    penalty judges includes an example's effect on the logits of the others. After
+    training it is a moving average of the batches that were seen, so that a logit
+    depends on its own example alone.
 
     Args:
         momentum: Number in [0, 1): `average = momentum * average +

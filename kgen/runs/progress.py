@@ -132,9 +132,8 @@ class Epochs(keras.callbacks.Callback):
     beside the bar.
 
     Args:
-        figures: Names of logs, the most important first, with `"lower"` or
-            `"higher"`, whichever is better, or `""`. Three that there are are shown,
-            and the first of them that can be better is judged.
+        figures: As in `kgen.registry.Entry`. Of those that are shown, the first one
+            with better values tells which epoch is the best.
         report: Function of a line.
         bar: The bar, or None.
         history: The logs of the epochs before.
