@@ -89,7 +89,10 @@ def _columns(table):
 def _range(examples):
     """The range of the values, where it is known without reading files."""
     images = getattr(examples, "images", None)
-    if isinstance(images, np.ndarray) and images.dtype != np.uint8:
+    is_read = isinstance(images, np.ndarray) and not isinstance(
+        images, np.memmap
+    )
+    if is_read and images.dtype != np.uint8:
         low, high = float(images.min()), float(images.max())
         return f", values from {low:.4g} to {high:.4g}"
     return ", values in [0, 1]" if len(examples.shape) == 3 else ""
