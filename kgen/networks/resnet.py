@@ -269,10 +269,16 @@ class _Layers:
         return self.normalise(layer)(x)
 
     def convolved(
-        self, x: KerasTensor, count: int, size: int = 3, scale: float = 1.0
+        self,
+        x: KerasTensor,
+        count: int,
+        size: int = 3,
+        scale: float = 1.0,
+        use_bias: bool = True,
     ) -> KerasTensor:
         """A convolution; `scale` is over the mean square of its inputs."""
-        layer = _convolution(x, count, size, scale, **self.kwargs)
+        kwargs = {**self.kwargs, "use_bias": use_bias}
+        layer = _convolution(x, count, size, scale, **kwargs)
         return self.normalise(layer)(x)
 
     def end(
@@ -306,12 +312,14 @@ class _Layers:
         )
         inside = resize(self.chosen(inside))
         inside = self.convolved(self.activated(inside), count, scale=self.scale)
-        # Channels are mixed where there are fewer pixels.
+        # Channels are mixed where there are fewer pixels. The way past has no bias:
+        # it would add to the same maps as the other's and have its very gradient, and
+        # TensorFlow adds three or more gradients in an order that then varies.
         if count < before:
-            x = self.convolved(x, count, 1)
+            x = self.convolved(x, count, 1, use_bias=False)
         x = resize(x)
         if count > before:
-            x = self.convolved(x, count, 1)
+            x = self.convolved(x, count, 1, use_bias=False)
         return layers.Rescaling(math.sqrt(0.5))(layers.Add()([x, inside]))
 
     def chosen(self, x: KerasTensor) -> KerasTensor:

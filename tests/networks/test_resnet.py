@@ -106,6 +106,20 @@ def test_blocks_and_labels():
     assert counts == {1: 2, 2: 4}
 
 
+@pytest.mark.parametrize("build", [resnet.encoder, resnet.decoder])
+def test_the_way_past_a_block_has_no_bias(build):
+    """It would have the same gradient as the other way's, and sums vary then."""
+    network = build((16, 16, 1), 3, filters=2)
+    past = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Conv2D)
+        and layer.kernel_size == (1, 1)
+    ]
+    assert len(past) == 2
+    assert not any(layer.use_bias for layer in past)
+
+
 def test_a_discriminator_sees_the_batch_if_it_is_asked_to():
     images = RNG.uniform(size=(4, 8, 8, 1)).astype("float32")
     for minibatch_std in (True, False):
