@@ -30,7 +30,8 @@ from tests import eager, quick
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
 # `np.array` on them.
-SMALL = ("--network", "dense", "--set", "hidden_units=[16]")
+TINY = ("--network", "dense", "--set", "hidden_units=[16]")
+SMALL = (*TINY, "--fit-prior", "none")
 DRAWN = {"samples.png", "progress.png"}  # of what can be sampled
 CODES = {"reconstructions.png", "latent.png"}
 WAYS = {"interpolations.png"}  # where there is a latent space
@@ -302,9 +303,10 @@ def test_a_training_tells_what_matters(monkeypatch, tmp_path):
 
 def test_the_config_is_enough_to_repeat_the_run(plain):
     kept = config(plain)
-    assert kept["options"] == {"hidden_units": [16]}
+    given = {"hidden_units": [16]}
+    assert kept["options"] == {**registry.MODELS["vae"].options, **given}
     assert kept["versions"]["keras"] == keras.__version__
-    defaults = {"model": "vae", "data": "digits", "batch_size": 64, "seed": 0}
+    defaults = {"model": "vae", "data": "digits", "batch_size": 32, "seed": 0}
     assert defaults.items() <= kept.items()
 
 
@@ -333,7 +335,7 @@ def test_set_reaches_networks_model_and_compile(tmp_path, no_epochs):
         "steps_per_execution=5",
     )
     options = [arg for setting in settings for arg in ("--set", setting)]
-    base = ("train", "vae", "--network", "dense", "--epochs", 1, "--out", "run")
+    base = ("train", "vae", *SMALL, "--epochs", 1, "--out", "run")
     kgen(*base, *options)
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
     layers = model.encoder.layers
@@ -376,13 +378,15 @@ def test_transparent_pictures_are_shown_on_a_background(tmp_path, no_epochs):
     for number in range(8):
         image = Image.new("RGBA", (4, 4), (200, number, 0, 0))
         image.save(pictures / f"{number}.png")
-    args = ["train", "vae", *SMALL, "--data", "pictures", "--epochs", 1]
+    args = ["train", "vae", *TINY, "--data", "pictures", "--epochs", 1]
     args += ["--background", "#0000ff", "--out", "run"]
     result = CliRunner().invoke(cli.main, [str(arg) for arg in args])
     assert result.exit_code == 0, result.output
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(f"kgen: {pictures} holds pictures with tra")
     assert config(tmp_path / "run")["background"] == "#0000ff"
+    # Six pictures are too few for the default.
+    assert config(tmp_path / "run")["fit_prior"] is None
     found = runs.Run("run").settings.source().examples("all").images
     assert (found == [0, 0, 255]).all()
 
@@ -569,6 +573,18 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path, monkeypatch):
         assert runs.Run(path).model().fitted_prior is None
         assert config(path)["fit_prior"] is None
         assert not (path / "samples.png").exists()
+
+
+def test_a_vae_without_a_learned_prior_samples_from_its_codes(tmp_path):
+    base = ("train", "vae", *TINY, "--epochs", 1, "--out")
+    for out, given, expected in (
+        ("fitted", (), "mixture:10"),
+        ("learned", ("--set", "prior=flow:2"), None),
+    ):
+        kgen(*base, out, *given)
+        assert config(tmp_path / out)["fit_prior"] == expected
+        fitted = runs.Run(tmp_path / out).model().fitted_prior
+        assert (fitted is not None) == (expected is not None)
 
 
 def test_outliers_are_detected(autoencoder, tmp_path):

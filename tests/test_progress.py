@@ -227,7 +227,7 @@ def test_what_is_told_of_vectors():
         "       2 classes: 0, 1",
         f"Model: vae; dense networks: encoder {sizes[0]:,}, decoder {sizes[1]:,} "
         "parameters; latent size 4",
-        "Train: epochs 2 to 3 of 3 steps, 64 examples each",
+        "Train: epochs 2 to 3 of 5 steps, 32 examples each",
         "Run:   runs/vae-1",
     ]
 

@@ -22,7 +22,10 @@ def settings() -> str:
 
 def _section(name):
     entry = registry.MODELS[name]
-    defaults = ", ".join(f"`{k}` {v}" for k, v in entry.defaults.items())
+    chosen = {**entry.defaults, **entry.options}
+    if entry.fit_prior:
+        chosen["fit_prior"] = entry.fit_prior
+    defaults = ", ".join(f"`{k}` {v}" for k, v in chosen.items())
     parts = [
         f"## {name}",
         f"`kgen.{entry.class_name}`: {entry.sentence}. "

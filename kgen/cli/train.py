@@ -76,8 +76,8 @@ _NEXT = {
     metavar="PRIOR",
     callback=options.none_as_nothing,
     help="Afterwards, fit a density to the codes, from which the model then "
-    "samples: gaussian, mixture:10 or flow:4; or none, the default. See also "
-    "`kgen fit-prior`.",
+    "samples: gaussian, mixture:10 (the default of a vae whose prior is not "
+    "learned) or flow:4; or none. See also `kgen fit-prior`.",
 )
 @click.option(
     "--patience",
@@ -293,9 +293,15 @@ def _settings(
 
     typed = {name: values[name] for name in typed_names & values.keys()}
     best = _best_settings(study, model) if study else {}
-    defaults = registry.MODELS[model].defaults
-    chosen = {**values, **defaults, **best, **typed}
+    entry = registry.MODELS[model]
+    chosen = {**values, **entry.defaults, **best, **typed}
     fields = {name: chosen.pop(name) for name in values}
+    chosen = {**chosen, **set_options}
+    if not study:
+        chosen = {**entry.options, **chosen}
+        has_learned_prior = "levels" in chosen or "prior" in chosen
+        if "fit_prior" not in typed and not has_learned_prior:
+            fields["fit_prior"] = entry.fit_prior
     fields["data"] = runs.data_name(fields["data"])
     fields["kinds"] = dict(fields["kinds"])
     if runs.is_table(fields["data"]) and "network" not in (*typed, *best):
@@ -304,7 +310,7 @@ def _settings(
         fields["data_dir"] = os.path.abspath(fields["data_dir"])
     return runs.TrainSettings(
         model=model,
-        options={**chosen, **set_options},
+        options=chosen,
         **fields,
         **strategies.describe(strategy),
     )

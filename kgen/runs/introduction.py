@@ -126,6 +126,8 @@ def _model(settings, model):
 def _epochs(settings, count, done):
     steps = math.ceil(count / settings.batch_size)
     of = f"{steps:,} steps, {settings.batch_size} examples each"
+    if settings.fit_prior:
+        of += f"; then {settings.fit_prior} is fitted to the codes"
     if done:
         return f"epochs {done + 1} to {settings.epochs} of {of}"
     return f"{settings.epochs} epoch{'s' * (settings.epochs > 1)} of {of}"

@@ -82,10 +82,7 @@ def train(
     model = _built(settings, source, datasets["train"], strategy, resume)
     is_chief = strategies.is_chief(strategy)
     count = len(source.examples("train"))
-    if settings.fit_prior:
-        fit_prior.check(
-            model, settings.fit_prior, count, "kgen train --fit-prior"
-        )
+    settings = _with_possible_prior(settings, model, count, typed_names)
     check_training_data(model, source, datasets, is_chief)
     callbacks = callbacks_of(
         run, settings, model, source, datasets["train"], is_chief
@@ -381,6 +378,20 @@ def _diverged_message(
         f"{where} with: kgen train {settings.model} --resume --out {run.path} "
         f"--on-nan {alternative}"
     )
+
+
+def _with_possible_prior(settings, model, count, typed_names):
+    """The settings, without a default density that so few examples don't allow."""
+    if settings.fit_prior:
+        try:
+            fit_prior.check(
+                model, settings.fit_prior, count, "kgen train --fit-prior"
+            )
+        except InvalidArgument:
+            if typed_names is None or "fit_prior" in typed_names:
+                raise
+            return dataclasses.replace(settings, fit_prior=None)
+    return settings
 
 
 def _end(

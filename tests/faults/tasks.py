@@ -88,7 +88,7 @@ def train(folder, model, data, epochs=3, name=None):
     options = f"""
         --data {folder / data} --network dense --set hidden_units=[8]
         --latent-dim 2 --epochs {epochs} --batch-size 32 --out {RUN}
-        --checkpoint-every 1e
+        --fit-prior none --checkpoint-every 1e
     """
     if model == "bayes_classifier":  # it has no network
         options = options.replace("--set hidden_units=[8]", "")

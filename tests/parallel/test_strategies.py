@@ -28,7 +28,10 @@ from tests.test_runs import SETTINGS
 from tests.workers import free_ports, tf_config
 
 HOSTS = ["a:1", "b:1"]
-SMALL = ("--network", "dense", "--set", "hidden_units=[16]")
+SMALL = (
+    *("--network", "dense", "--set", "hidden_units=[16]"),
+    *("--fit-prior", "none"),
+)
 
 
 def said(monkeypatch, text):
