@@ -26,10 +26,8 @@ class Entry:
             `kgen.hypermodels.HyperModel`.
         training: Settings whose default differs from `TRAINING`; tuning/README.md
             tells which studies the values come from.
-        options: What `kgen train` sets of `--set`, where neither the user nor a study
-            says otherwise.
-        fit_prior: The density that `kgen train` then fits to the codes, or None; as
-            in `--fit-prior`.
+        recipe: With what `kgen train` trains it where nothing else is typed: settings,
+            and names of `--set`. Studies do not start from it.
         networks: Names of the network families that it can be built of.
         figures: The logs that `kgen train` shows, the most important first, with
             `"lower"` or `"higher"` for the better values, or `""` for a log that
@@ -41,8 +39,7 @@ class Entry:
     objective: str
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    fit_prior: str | None = None
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     networks: tuple[str, ...] = ("dense", "conv", "resnet")
     figures: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"val_loss": "lower", "loss": "lower"}
@@ -149,10 +146,15 @@ MODELS = {
         "variational autoencoder",
         "val_log_likelihood or val_elbo",
         space={**_LATENT, **_ONE_PLAYER},
-        training={"latent_dim": 16, "epochs": 150, "batch_size": 32},
-        options={"activation": "silu", "optimizer": "adam:0.0005"},
-        # Many codes drawn from N(0, I) lie where no example has its code.
-        fit_prior="mixture:10",
+        training={"latent_dim": 16},
+        recipe={
+            "epochs": 150,
+            "batch_size": 32,
+            "activation": "silu",
+            "optimizer": "adam:0.0005",
+            # Many codes drawn from N(0, I) lie where no example has its code.
+            "fit_prior": "mixture:10",
+        },
         figures={"val_elbo": "higher", "elbo": "higher", "kl_loss": ""},
     ),
     "vaegan": Entry(

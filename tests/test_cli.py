@@ -303,8 +303,9 @@ def test_a_training_tells_what_matters(monkeypatch, tmp_path):
 
 def test_the_config_is_enough_to_repeat_the_run(plain):
     kept = config(plain)
-    given = {"hidden_units": [16]}
-    assert kept["options"] == {**registry.MODELS["vae"].options, **given}
+    recipe = registry.MODELS["vae"].recipe
+    chosen = {name: recipe[name] for name in ("activation", "optimizer")}
+    assert kept["options"] == {**chosen, "hidden_units": [16]}
     assert kept["versions"]["keras"] == keras.__version__
     defaults = {"model": "vae", "data": "digits", "batch_size": 32, "seed": 0}
     assert defaults.items() <= kept.items()
@@ -578,13 +579,21 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path, monkeypatch):
 def test_a_vae_without_a_learned_prior_samples_from_its_codes(tmp_path):
     base = ("train", "vae", *TINY, "--epochs", 1, "--out")
     for out, given, expected in (
-        ("fitted", (), "mixture:10"),
+        ("fitted", ("--set", "prior=normal"), "mixture:10"),
         ("learned", ("--set", "prior=flow:2"), None),
+        ("plain", ("--fit-prior", "none", "--set", "activation=relu"), None),
     ):
-        kgen(*base, out, *given)
+        text = kgen(*base, out, *given)
+        assert ("mixture:10 is fitted to the codes" in text) == bool(expected)
         assert config(tmp_path / out)["fit_prior"] == expected
         fitted = runs.Run(tmp_path / out).model().fitted_prior
         assert (fitted is not None) == (expected is not None)
+    assert config(tmp_path / "plain")["options"]["activation"] == "relu"
+    # A run of before the defaults were these goes on with its own.
+    old = config(tmp_path / "plain") | {"options": {"hidden_units": [16]}}
+    (tmp_path / "plain" / "config.json").write_text(json.dumps(old))
+    kgen(*base, "plain", "--resume", "--fit-prior", "none")
+    assert config(tmp_path / "plain")["options"] == {"hidden_units": [16]}
 
 
 def test_outliers_are_detected(autoencoder, tmp_path):

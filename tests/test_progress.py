@@ -13,7 +13,6 @@ import kgen
 from kgen import errors, registry, runs, terminal
 from kgen.data import open_source
 from kgen.runs import introduction, progress
-from tests.settings import USUAL
 
 
 @pytest.fixture
@@ -200,9 +199,11 @@ def test_every_model_has_figures_that_it_logs(name):
 
 
 def settings(**given):
-    defaults = registry.MODELS["vae"].defaults
-    fields = {**USUAL, **defaults, "data": "x.npz", "epochs": 3, **given}
-    return runs.TrainSettings(**fields)
+    fields = {"model": "vae", "data": "x.npz", "image_shape": None}
+    fields |= {"data_dir": None, "network": "dense", "seed": 0, "options": {}}
+    fields |= {"conditional": False, "binarize": False, "kl_warmup": 0.0}
+    fields |= registry.MODELS["vae"].defaults | {"epochs": 3}
+    return runs.TrainSettings(**fields | given)
 
 
 def introduced(source, epochs_done=0, **given):
@@ -227,7 +228,7 @@ def test_what_is_told_of_vectors():
         "       2 classes: 0, 1",
         f"Model: vae; dense networks: encoder {sizes[0]:,}, decoder {sizes[1]:,} "
         "parameters; latent size 4",
-        "Train: epochs 2 to 3 of 5 steps, 32 examples each",
+        "Train: epochs 2 to 3 of 3 steps, 64 examples each",
         "Run:   runs/vae-1",
     ]
 

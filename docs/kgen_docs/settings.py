@@ -22,9 +22,7 @@ def settings() -> str:
 
 def _section(name):
     entry = registry.MODELS[name]
-    chosen = {**entry.defaults, **entry.options}
-    if entry.fit_prior:
-        chosen["fit_prior"] = entry.fit_prior
+    chosen = {**entry.defaults, **entry.recipe}
     defaults = ", ".join(f"`{k}` {v}" for k, v in chosen.items())
     parts = [
         f"## {name}",

@@ -230,8 +230,9 @@ def training(name: str) -> Decorator:
     """An option for an integer whose default may differ between models."""
     default = f"default: {registry.TRAINING[name]}"
     for model, entry in registry.MODELS.items():
-        if name in entry.training:
-            default += f", {model} {entry.training[name]}"
+        own = {**entry.training, **entry.recipe}
+        if name in own:
+            default += f", {model} {own[name]}"
     option = f"--{name.replace('_', '-')}"
     return click.option(option, type=int, help=f"[{default}]")
 

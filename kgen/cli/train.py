@@ -76,8 +76,8 @@ _NEXT = {
     metavar="PRIOR",
     callback=options.none_as_nothing,
     help="Afterwards, fit a density to the codes, from which the model then "
-    "samples: gaussian, mixture:10 (the default of a vae whose prior is not "
-    "learned) or flow:4; or none. See also `kgen fit-prior`.",
+    "samples: gaussian, mixture:10, flow:4 or none. A vae that learns no prior has "
+    "mixture:10 if there are 1,000 examples or more. See also `kgen fit-prior`.",
 )
 @click.option(
     "--patience",
@@ -208,7 +208,7 @@ def train(
         {"options"} if set_options else set()
     )
     settings = _settings(
-        model, values, typed_names, dict(set_options), study, strategy
+        model, values, typed_names, dict(set_options), study, resume, strategy
     )
     try:
         with strategies.explain_lost_workers(strategy):
@@ -282,26 +282,28 @@ def _settings(
     typed_names: set[str],
     set_options: dict[str, Any],
     study: str | None,
+    resume: bool,
     strategy: "tf.distribute.Strategy",
 ) -> "TrainSettings":
     """The settings of a training, out of the options of the command.
 
     What was typed comes before the best settings of the study, and these before
-    the model's defaults.
+    the model's defaults. A run that is resumed takes from them what was typed.
     """
     from kgen import runs
 
     typed = {name: values[name] for name in typed_names & values.keys()}
     best = _best_settings(study, model) if study else {}
     entry = registry.MODELS[model]
-    chosen = {**values, **entry.defaults, **best, **typed}
+    recipe = {} if study or resume else entry.recipe
+    chosen = {**values, **entry.defaults, **recipe, **best, **typed}
     fields = {name: chosen.pop(name) for name in values}
-    chosen = {**chosen, **set_options}
-    if not study:
-        chosen = {**entry.options, **chosen}
-        has_learned_prior = "levels" in chosen or "prior" in chosen
-        if "fit_prior" not in typed and not has_learned_prior:
-            fields["fit_prior"] = entry.fit_prior
+    chosen |= set_options
+    learns_prior = (
+        chosen.get("prior", "normal") != "normal" or chosen.get("levels", 1) > 1
+    )
+    if learns_prior and "fit_prior" not in typed:
+        fields["fit_prior"] = None
     fields["data"] = runs.data_name(fields["data"])
     fields["kinds"] = dict(fields["kinds"])
     if runs.is_table(fields["data"]) and "network" not in (*typed, *best):

@@ -93,7 +93,7 @@ def penalised(
     """The outputs for examples, and the sum of penalties; 0.0 without any.
 
     Where the points of a penalty are examples, as those of R1 and R2 are, one run
-    on them serves for both.
+    on them serves for both, unless the penalties are not always due.
 
     Args:
         discriminate: The discriminator.

@@ -54,7 +54,7 @@ class LatentGaussianModel(LikelihoodEstimator):
     @property
     def default_path(self) -> str:
         """The path of `interpolate`: as far from 0 as draws from N(0, I)."""
-        is_normal = isinstance(self.serving_prior, NormalPrior)
+        is_normal = isinstance(self.prior, NormalPrior)
         return "spherical" if is_normal else "linear"
 
     @property

@@ -1,7 +1,7 @@
 """What convolutional networks of pictures and of sequences share.
 
-They halve an example until it is small, and go on with dense layers; or the other way
-round.
+An encoder and a discriminator halve an example until it is small, and go on with dense
+layers. A decoder and a generator begin with dense layers, and double.
 """
 
 import math
@@ -43,7 +43,7 @@ def filters_of(
     Args:
         input_shape: As in `stages`.
         filters: At the first halving; twice as many at each further one.
-        max_filters: The most.
+        max_filters: The most filters of a halving.
     """
     halvings = len(stages(input_shape)) - 1
     return common.doubling(halvings, filters, max_filters)
@@ -106,9 +106,10 @@ def discriminator_of(
 
     Args:
         inputs: Its inputs.
-        x: Tensor of shape `(batch, ..., channels)`; flat, it is `"features"`.
+        x: Tensor of shape `(batch, ..., channels)`. The layer that flattens it is
+            named `"features"`.
         hidden_units: Widths of the dense layers.
-        activation: Theirs.
+        activation: Activation of the dense layers.
         normalise: What `common.normalised` returned.
         **kwargs: Further arguments of the dense layers.
     """

@@ -248,7 +248,10 @@ class TrainSettings:
             if name in (*_CHANGEABLE, "strategy", "devices"):
                 continue
             old, new = getattr(self, name), getattr(asked, name)
-            if name in typed_names and new != old:
+            same = new == old
+            if name == "options":  # those that were not typed are the run's own
+                same = {**old, **new} == old
+            if name in typed_names and not same:
                 option = "set" if name == "options" else name.replace("_", "-")
                 raise InvalidArgument(
                     f"The run in {run} has --{option} {names.as_typed(old)}; it can't "

@@ -32,6 +32,9 @@ from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
 from kgen.runs.tracking import tracked
 
+# A default density has 100 codes for each of its 10 Gaussians, or is left out.
+_FEWEST_CODES = 1000
+
 
 def train(
     run: Run,
@@ -82,7 +85,12 @@ def train(
     model = _built(settings, source, datasets["train"], strategy, resume)
     is_chief = strategies.is_chief(strategy)
     count = len(source.examples("train"))
-    settings = _with_possible_prior(settings, model, count, typed_names)
+    if typed_names is not None and not resume:
+        settings = _without_default(settings, typed_names, count)
+    if settings.fit_prior:
+        fit_prior.check(
+            model, settings.fit_prior, count, "kgen train --fit-prior"
+        )
     check_training_data(model, source, datasets, is_chief)
     callbacks = callbacks_of(
         run, settings, model, source, datasets["train"], is_chief
@@ -162,6 +170,13 @@ def _agree(
 
     config, resume = strategies.by_chief(strategy, chosen)
     return TrainSettings(**config), resume
+
+
+def _without_default(settings, typed_names, count):
+    """The settings without a default that such a number of examples does not allow."""
+    if "fit_prior" in typed_names or count >= _FEWEST_CODES:
+        return settings
+    return dataclasses.replace(settings, fit_prior=None)
 
 
 def _check_batch_size(size: int, replicas: int) -> None:
@@ -378,20 +393,6 @@ def _diverged_message(
         f"{where} with: kgen train {settings.model} --resume --out {run.path} "
         f"--on-nan {alternative}"
     )
-
-
-def _with_possible_prior(settings, model, count, typed_names):
-    """The settings, without a default density that so few examples don't allow."""
-    if settings.fit_prior:
-        try:
-            fit_prior.check(
-                model, settings.fit_prior, count, "kgen train --fit-prior"
-            )
-        except InvalidArgument:
-            if typed_names is None or "fit_prior" in typed_names:
-                raise
-            return dataclasses.replace(settings, fit_prior=None)
-    return settings
 
 
 def _end(

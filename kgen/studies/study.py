@@ -164,7 +164,7 @@ class Study:
         return self.hypermodel().check()
 
     def hypermodel(self, seed: int | None = None) -> hypermodels.HyperModel:
-        """The model in the study's space, with `kgen train`'s own defaults.
+        """The model in the study's space; where that says nothing, with defaults.
 
         Args:
             seed: Integer for the models' own draws, or None.
