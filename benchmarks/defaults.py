@@ -41,7 +41,9 @@ def main():
                 train(model, seed, arguments.metrics, pathlib.Path(folder))
                 for seed in range(arguments.seeds)
             ]
-            means = {key: np.mean([f[key] for f in found]) for key in found[0]}
+            means = {
+                key: float(np.mean([f[key] for f in found])) for key in found[0]
+            }
             results[model] = {"seeds": found, "means": means}
             print(model, results[model], flush=True)
     out = pathlib.Path(arguments.out)
