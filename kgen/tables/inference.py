@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kgen import names
+from kgen.arrays import as_array
 from kgen.errors import invalid, unknown_name
 from kgen.params import Options
 from kgen.tables import gaps, reading
@@ -37,6 +38,7 @@ def inferred(
     Raises:
         InvalidArgument: If the source can't be read, or a name is unknown.
     """
+    rest = None if training is None else _truth_values(training)
     as_text = reading.text_columns(kinds)
     kinds = {**({target: "category"} if target else {}), **kinds}
     rng = np.random.default_rng(seed)
@@ -51,14 +53,18 @@ def inferred(
                 for name in frame.columns
             }
         part = np.ones(len(frame), bool)
-        if training is not None:
-            part, training = training[: len(frame)], training[len(frame) :]
+        if rest is not None:
+            part, rest = rest[: len(frame)], rest[len(frame) :]
+            if len(part) < len(frame):
+                raise _not_by_row(training)
         missing = {
             name: summary.update(frame[name], part)[part]
             for name, summary in summaries.items()
         }
         # Gaps of the target do not count: such rows are left out of training.
         gaps_of_rows.update({n: x for n, x in missing.items() if n != target})
+    if rest is not None and len(rest):
+        raise _not_by_row(training)
     columns = {
         name: column_of(summary, numbers, max_categories)
         for name, summary in summaries.items()
@@ -72,6 +78,20 @@ def inferred(
         "patterns": gaps_of_rows.patterns(),
         "class_shares": shares,
     }
+
+
+def _truth_values(training):
+    values = as_array(training)
+    if values.dtype != bool or values.ndim != 1 or not values.any():
+        raise _not_by_row(training)
+    return values
+
+
+def _not_by_row(training):
+    values = as_array(training)
+    expected = "truth values, one for each row, of which some are true"
+    found = f"{values.dtype}, shape {values.shape}"
+    return invalid("training", "Table.infer", expected, found)
 
 
 def _check_names(kinds, target, found):

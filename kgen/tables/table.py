@@ -119,7 +119,8 @@ class Table:
             A `Table`.
 
         Raises:
-            InvalidArgument: If the source can't be read, or a name is unknown.
+            InvalidArgument: If the source can't be read, a name is unknown, or
+                `training` is not of its rows.
         """
         return cls(
             **inferred(

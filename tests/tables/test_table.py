@@ -279,6 +279,14 @@ def test_mixed_columns_can_be_taken_in_several_ways():
     assert table.patterns == [((), 2 / 3), (("x",), 1 / 3)]
 
 
+@pytest.mark.parametrize(
+    "training", ["no", [1, 0], [True], [True] * 3, [False] * 2, [[True] * 2]]
+)
+def test_rows_for_training_are_told_by_truth_values(training):
+    with pytest.raises(kgen.errors.InvalidArgument, match="one for each row"):
+        Table.infer(pd.DataFrame({"a": [1.5, 2.5]}), training=training)
+
+
 def test_numbers_are_learned_from_the_rows_for_training(tmp_path):
     """Of a file that `load` splits; categories may come from all rows."""
     rng = np.random.default_rng(0)
