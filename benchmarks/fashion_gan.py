@@ -1,7 +1,7 @@
 """A GAN against a VAE on Fashion-MNIST, by the features of a classifier.
 
     python benchmarks/fashion_gan.py --data FOLDER_WITH_THE_IDX_FILES
-    python benchmarks/fashion_gan.py --data FOLDER --per-class 100 --minutes 15 \\
+    python benchmarks/fashion_gan.py --data FOLDER --per-class 100 --minutes 10 \\
         --models gan "augmented gan"
 
 All models have networks of the same widths and kgen's defaults, and are trained for
