@@ -511,6 +511,7 @@ COMMANDS = {
     "train vae --resume": "--resume needs --out",
     f"{_SMALL} --kl-warmup -2": "of at least 0",
     f"{_SMALL} --fit-prior mixtures": "did you mean 'mixture'",
+    f"{_SMALL} --set levels=two": "argument `levels`",
     "fit-prior empty": "holds no run",
     "fit-prior run --prior vamp:3": "Expected one of",
     "fit-prior run --prior mixture:21": "at least 21 examples",

@@ -288,7 +288,7 @@ def _settings(
     """The settings of a training, out of the options of the command.
 
     What was typed comes before the best settings of the study, and these before
-    the model's defaults. A run that is resumed takes from them what was typed.
+    the model's defaults. Where a run is resumed, only what was typed counts.
     """
     from kgen import runs
 
@@ -300,7 +300,8 @@ def _settings(
     fields = {name: chosen.pop(name) for name in values}
     chosen |= set_options
     learns_prior = (
-        chosen.get("prior", "normal") != "normal" or chosen.get("levels", 1) > 1
+        chosen.get("prior", "normal") != "normal"
+        or chosen.get("levels", 1) != 1
     )
     if learns_prior and "fit_prior" not in typed:
         fields["fit_prior"] = None
