@@ -26,8 +26,8 @@ class Entry:
             `kgen.hypermodels.HyperModel`.
         training: Settings whose default differs from `TRAINING`; tuning/README.md
             tells which studies the values come from.
-        recipe: With what `kgen train` trains it where nothing else is typed: settings,
-            and names of `--set`. Studies do not start from it.
+        recipe: Settings, and options of `--set`, that `kgen train` uses unless the user
+            types others. Studies and `--from-study` do not use them.
         networks: Names of the network families that it can be built of.
         figures: The logs that `kgen train` shows, the most important first, with
             `"lower"` or `"higher"` for the better values, or `""` for a log that

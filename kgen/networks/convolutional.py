@@ -41,15 +41,9 @@ def encoder(
     for count in halving.filters_of(input_shape, filters, max_filters):
         layer = common.Conv2D(count, 3, strides=2, padding="same", **kwargs)
         x = activated(layer(x))
-    return halving.encoder_of(
-        inputs,
-        x,
-        hidden_units,
-        hidden,
-        latent_dim=latent_dim,
-        gaussian=gaussian,
-        context_dim=context_dim,
-    )
+    x = halving.dense_layers(common.Flatten()(x), hidden_units, hidden)
+    outputs = common.latent_outputs(x, latent_dim, gaussian, context_dim)
+    return inputs.network(outputs, "encoder")
 
 
 @common.picture_builder
@@ -81,7 +75,7 @@ def decoder(
     hidden = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
-    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
+    counts = halving.decoder_filters(input_shape, filters, max_filters)
     end = {"activation": output_activation, "name": "parameters"}
     x = _grown(inputs, input_shape, counts, hidden_units, hidden, end)
     return inputs.network(x, "decoder")
@@ -157,7 +151,7 @@ def generator(
     """
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     hidden = common.hidden_layers(activation, batch_normalization=True)
-    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
+    counts = halving.decoder_filters(input_shape, filters, max_filters)
     end = {"activation": output_activation}
     x = _grown(inputs, input_shape, counts, hidden_units, hidden, end)
     return inputs.network(x, "generator")

@@ -49,27 +49,27 @@ def filters_of(
     return common.doubling(halvings, filters, max_filters)
 
 
-def encoder_of(
-    inputs: common.Inputs,
-    x: KerasTensor,
-    hidden_units: Sequence[int],
-    hidden: _Hidden,
-    **code: Any,
-) -> keras.Model:
-    """The encoder whose smallest maps are x: dense layers and the code follow.
+def decoder_filters(
+    input_shape: Sequence[int], filters: int, max_filters: int
+) -> list[int]:
+    """As `filters_of`, of a decoder, which has maps even where nothing is halved."""
+    return filters_of(input_shape, filters, max_filters) or [filters]
+
+
+def dense_layers(
+    x: KerasTensor, hidden_units: Sequence[int], hidden: _Hidden
+) -> KerasTensor:
+    """Applies dense layers.
 
     Args:
-        inputs: Its inputs.
-        x: Tensor of shape `(batch, ..., channels)`.
-        hidden_units: Widths of the dense layers.
+        x: Tensor of shape `(batch, count)`.
+        hidden_units: Widths of the layers, in their order.
         hidden: What `common.hidden_layers` returned.
-        **code: Arguments of `common.latent_outputs`.
     """
     kwargs, activated = hidden
-    x = common.Flatten()(x)
     for units in hidden_units:
         x = activated(Dense(units, **kwargs)(x))
-    return inputs.network(common.latent_outputs(x, **code), "encoder")
+    return x
 
 
 def smallest_maps(
@@ -87,9 +87,7 @@ def smallest_maps(
         hidden: What `common.hidden_layers` returned.
     """
     kwargs, activated = hidden
-    x = inputs.with_labels(inputs.x)
-    for units in hidden_units[::-1]:
-        x = activated(Dense(units, **kwargs)(x))
+    x = dense_layers(inputs.with_labels(inputs.x), hidden_units[::-1], hidden)
     x = Dense(math.prod(shape), **kwargs)(x)
     return activated(layers.Reshape(shape)(x))
 

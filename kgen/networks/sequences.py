@@ -43,15 +43,9 @@ def encoder(
     x = inputs.with_labels(inputs.x)
     for count in halving.filters_of(input_shape, filters, max_filters):
         x = activated(_convolution(count, strides=2, **kwargs)(x))
-    return halving.encoder_of(
-        inputs,
-        x,
-        hidden_units,
-        hidden,
-        latent_dim=latent_dim,
-        gaussian=gaussian,
-        context_dim=context_dim,
-    )
+    x = halving.dense_layers(common.Flatten()(x), hidden_units, hidden)
+    outputs = common.latent_outputs(x, latent_dim, gaussian, context_dim)
+    return inputs.network(outputs, "encoder")
 
 
 @common.sequence_builder
@@ -85,7 +79,7 @@ def decoder(
     hidden = common.hidden_layers(
         activation, batch_normalization, kernel_regularizer
     )
-    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
+    counts = halving.decoder_filters(input_shape, filters, max_filters)
     x = _grown(inputs, input_shape, counts, hidden_units, hidden)
     end = {"activation": output_activation, "dtype": "float32"}
     x = _convolution(input_shape[-1], name="parameters", **end)(x)
@@ -114,7 +108,7 @@ def generator(
     """
     inputs = common.Inputs((latent_dim,), "z", num_classes)
     hidden = common.hidden_layers(activation, batch_normalization=True)
-    counts = halving.filters_of(input_shape, filters, max_filters) or [filters]
+    counts = halving.decoder_filters(input_shape, filters, max_filters)
     x = _grown(inputs, input_shape, counts, hidden_units, hidden)
     end = {"activation": output_activation, "dtype": "float32"}
     return inputs.network(_convolution(input_shape[-1], **end)(x), "generator")

@@ -127,9 +127,9 @@ class Checkpoint:
             raise InvalidArgument(
                 f"{self.path} and config.json do not fit each other: the "
                 "checkpoint is whole, but of another model than config.json "
-                "describes. Was config.json changed? Then change it back. Was it made "
-                "by an earlier version of kgen, whose networks had other layers? Then "
-                "train anew. "
+                "describes. Was config.json changed? Then change it back. Was the "
+                "run made by an earlier version of kgen, whose networks had other "
+                "layers? Then train again with a new --out. "
                 f"({reason})"
             ) from error
 

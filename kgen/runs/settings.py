@@ -248,10 +248,9 @@ class TrainSettings:
             if name in (*_CHANGEABLE, "strategy", "devices"):
                 continue
             old, new = getattr(self, name), getattr(asked, name)
-            same = new == old
-            if name == "options":  # those that were not typed are the run's own
-                same = {**old, **new} == old
-            if name in typed_names and not same:
+            # Options that were not typed are the run's own.
+            whole = {**old, **new} if name == "options" else new
+            if name in typed_names and whole != old:
                 option = "set" if name == "options" else name.replace("_", "-")
                 raise InvalidArgument(
                     f"The run in {run} has --{option} {names.as_typed(old)}; it can't "

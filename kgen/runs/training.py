@@ -32,7 +32,8 @@ from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
 from kgen.runs.tracking import tracked
 
-# A default density has 100 codes for each of its 10 Gaussians, or is left out.
+# With fewer training examples, `kgen train` fits no density to the codes by default:
+# each of its 10 Gaussians would have fewer than 100 codes.
 _FEWEST_CODES = 1000
 
 
@@ -85,8 +86,8 @@ def train(
     model = _built(settings, source, datasets["train"], strategy, resume)
     is_chief = strategies.is_chief(strategy)
     count = len(source.examples("train"))
-    if typed_names is not None and not resume:
-        settings = _without_default(settings, typed_names, count)
+    if count < _FEWEST_CODES and not resume:
+        settings = _without_default_prior(settings, typed_names)
     if settings.fit_prior:
         fit_prior.check(
             model, settings.fit_prior, count, "kgen train --fit-prior"
@@ -172,9 +173,9 @@ def _agree(
     return TrainSettings(**config), resume
 
 
-def _without_default(settings, typed_names, count):
-    """The settings without a default that such a number of examples does not allow."""
-    if "fit_prior" in typed_names or count >= _FEWEST_CODES:
+def _without_default_prior(settings, typed_names):
+    """The settings without a density of the codes that nobody has asked for."""
+    if typed_names is None or "fit_prior" in typed_names:
         return settings
     return dataclasses.replace(settings, fit_prior=None)
 
