@@ -12,16 +12,14 @@ import pathlib
 import tempfile
 
 import numpy as np
-from tuned import kgen
+from tuned import judge, kgen
 
 
 def train(model, seed, metrics, folder):
     """The figures of one training."""
     run = folder / f"{model}-{seed}"
     kgen("train", model, "--seed", seed, "--out", run)
-    kgen("evaluate", run, "--metrics", ",".join(metrics))
-    (found,) = json.loads((run / "metrics.json").read_text())
-    return {name: found["metrics"][name]["value"] for name in metrics}
+    return judge(run, *metrics)
 
 
 def main():

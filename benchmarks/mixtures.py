@@ -131,11 +131,11 @@ PROBLEMS = {
 }
 
 
-def train(problem, arguments, seed, **options):
-    """Samples of a GAN that is compiled with options, and what is found of them."""
+def train(problem, arguments, seed):
+    """Samples of a GAN with the default settings, and what is found of them."""
     keras.utils.set_random_seed(seed)
     gan = kgen.create_model("gan", input_shape=(2,), network="dense", seed=seed)
-    gan.compile(**options)
+    gan.compile()
     rng = np.random.default_rng(seed)
     x = problem.draw(arguments.points, rng).astype("float32")
     start = time.time()
@@ -156,37 +156,22 @@ def judge_perfect(problem, count=100):
     return {name: float(np.mean([f[name] for f in found])) for name in found[0]}
 
 
-def parser_of(description, out):
-    """The arguments of a training, and where to write what is found."""
+def main():
     parser = argparse.ArgumentParser(
-        description=description,
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--problems", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS)
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--points", type=int, default=50_000)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=120)
-    parser.add_argument("--out", default=f"benchmarks/results/{out}")
-    return parser
-
-
-def write(arguments, results, frames):
-    """Writes result.json and samples.png."""
+    parser.add_argument("--out", default="benchmarks/results/mixtures")
+    arguments = parser.parse_args()
     out = pathlib.Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    kgen.plots.progress(frames, out / "samples.png", f"{SAMPLES:,} points each")
-    settings = {name: x for name, x in vars(arguments).items() if name != "out"}
-    (out / "result.json").write_text(
-        json.dumps({"settings": settings, "results": results}, indent=2) + "\n"
-    )
-
-
-def main():
-    parser = parser_of(__doc__, "mixtures")
-    parser.add_argument(
-        "--problems", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS)
-    )
-    arguments = parser.parse_args()
     results, frames = {}, {}
     for name in arguments.problems:
         problem = PROBLEMS[name]
@@ -199,7 +184,11 @@ def main():
             results[name]["gan"].append(figures)
             frames.setdefault(f"{name}: GAN", points)
             print(name, seed, figures, flush=True)
-    write(arguments, results, frames)
+    kgen.plots.progress(frames, out / "samples.png", f"{SAMPLES:,} points each")
+    settings = {name: x for name, x in vars(arguments).items() if name != "out"}
+    (out / "result.json").write_text(
+        json.dumps({"settings": settings, "results": results}, indent=2) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -48,11 +48,11 @@ def options_of(data):
     return [*found, *(f"--{name}" for name in flags if data.get(name))]
 
 
-def judge(run, metric):
-    """A run's figure on the test split."""
-    kgen("evaluate", run, "--metrics", metric)
+def judge(run, *metrics):
+    """A run's figures on the test split, by their names."""
+    kgen("evaluate", run, "--metrics", ",".join(metrics))
     (found,) = json.loads((run / "metrics.json").read_text())
-    return found["metrics"][metric]["value"]
+    return {name: found["metrics"][name]["value"] for name in metrics}
 
 
 def compare(study, seeds, folder):
@@ -73,7 +73,7 @@ def compare(study, seeds, folder):
         for seed in range(seeds):
             run = folder / f"{study.stem}-{name}-{seed}"
             kgen("train", model, *options, "--seed", seed, "--out", run)
-            found[name].append(judge(run, metric))
+            found[name].append(judge(run, metric)[metric])
             print(study.stem, name, seed, found[name][-1], flush=True)
         found[f"{name}_mean"] = float(np.mean(found[name]))
     return found
