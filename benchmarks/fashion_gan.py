@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import pathlib
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kgen does, if first
@@ -27,6 +26,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kgen does, if first
 import keras
 import numpy as np
 from fashion_judge import Judge
+from timed import fit_for
 
 import kgen
 
@@ -61,27 +61,6 @@ def build(name, arguments):
     return model
 
 
-def epochs_in(seconds, name, x, arguments):
-    """How many epochs take so long, by what a few of another model take."""
-    model = build(name, arguments)
-    fit = {"x": x, "batch_size": arguments.batch_size, "verbose": 0}
-    model.fit(**fit, epochs=1)
-    start, count = time.monotonic(), 0
-    while time.monotonic() - start < min(30.0, 0.1 * seconds):
-        model.fit(**fit, epochs=1)
-        count += 1
-    return max(1, round(seconds * count / (time.monotonic() - start)))
-
-
-def train(name, x, arguments):
-    epochs = epochs_in(60 * arguments.minutes, name, x, arguments)
-    model = build(name, arguments)
-    start = time.monotonic()
-    model.fit(x, batch_size=arguments.batch_size, epochs=epochs, verbose=2)
-    minutes = round((time.monotonic() - start) / 60, 1)
-    return model, {"epochs": epochs, "minutes": minutes}
-
-
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -108,7 +87,12 @@ def main():
     rows = {"real": judge.x_test[:24]}
     x = pictures_of(judge, arguments.per_class)
     for name in arguments.models:
-        model, figures = train(name, x, arguments)
+        model, figures = fit_for(
+            60 * arguments.minutes,
+            lambda name=name: build(name, arguments),
+            x,
+            arguments.batch_size,
+        )
         images = model.sample(10_000, seed=arguments.seed)
         rows[name] = images[:24]
         results[name] = {**figures, **judge.figures(images)}

@@ -10,6 +10,7 @@ import numpy as np
 from kgen.arrays import check_labels
 from kgen.callbacks.examples import check_model, checked_examples
 from kgen.callbacks.messages import Messages
+from kgen.errors import invalid
 from kgen.metrics import active_units
 from kgen.params import Integer, Number, checked
 
@@ -34,8 +35,8 @@ _TOO_LARGE = (
 )
 _TURNED = (
     "the loss of the validation data has risen from its best, {best:.5g} after epoch "
-    "{epoch}, to {now:.5g}: the bound on log p(x) of unseen examples falls, and the "
-    "model learns its training examples by heart. Stop earlier (--epochs {epoch}, "
+    "{epoch}, to {now:.5g}: unseen examples get worse, and the model learns its "
+    "training examples by heart. Stop earlier (--epochs {epoch}, "
     "keras.callbacks.EarlyStopping('val_loss', restore_best_weights=True)), or try "
     "smaller networks, or more examples."
 )
@@ -48,13 +49,14 @@ class VAEWatch(keras.callbacks.Callback):
     """Warns when the posterior has collapsed, or training has gone too far.
 
     The posterior has collapsed when no more than `collapsed` of the dimensions of
-    the code tell examples apart, by the variance of their means, and the
+    the code tell examples apart, by the variance of the codes, and the
     reconstruction loss has not improved on its best value by 0.1 %. The
     likelihood's learned standard deviation has run to its bound when it is below
-    0.001 or above 1,000. The loss of the validation data, minus the bound on
-    log p(x) with the weights of its parts, has turned when it is above its best
-    value by more than `risen` of what it had gained until then; while `KLWarmUp`
-    changes the weight of the KL term, it does not compare. Each warning is given
+    0.001 or above 1,000. The loss of the validation data has turned when it is above
+    its best value by more than `risen` of what it had gained until then; while
+    `KLWarmUp` changes the weight of the KL term, it does not compare. A VAE-GAN's
+    losses, which are those of players against each other, tell nothing of this kind:
+    it has `GANWatch`. Each warning is given
     once, after `patience` epochs in a row, and again only after it was over.
 
     Args:
@@ -95,6 +97,11 @@ class VAEWatch(keras.callbacks.Callback):
             "posterior",
             "a model with a posterior, such as a VAE",
         )
+        if hasattr(self.model, "adversarial_loss"):
+            expected = "a VAE; `GANWatch` is for models with a discriminator"
+            raise invalid(
+                "model", "VAEWatch", expected, type(self.model).__name__
+            )
         self._inputs: Any = self.x
         if self.model.conditional:
             check_labels(
@@ -121,9 +128,9 @@ class VAEWatch(keras.callbacks.Callback):
         self._best_loss = min(now, best)
         active, size = self.model.latent_dim, self.model.latent_dim
         if stalls:  # else the codes need no look
-            mean, _ = self.model.posterior(self._inputs)
-            if np.isfinite(mean).all():
-                active = active_units(mean)
+            codes = self.model.encode(self._inputs)
+            if np.isfinite(codes).all():
+                active = active_units(codes)
         text = _COLLAPSED.format(active=active, size=size)
         is_unused = active <= self.collapsed * size
         self._messages.note("collapsed", is_unused, epoch, text)
@@ -145,10 +152,12 @@ class VAEWatch(keras.callbacks.Callback):
         self._best_validation = math.inf
 
     def _judge_validation(self, epoch, logs):
-        weight = float(self.model.sampling.current_kl_weight.numpy())
-        now = logs.get("val_loss")
-        if now is None or weight != self.model.kl_weight:
+        weight = self.model.sampling.current_kl_weight.numpy()
+        if weight != weight.dtype.type(self.model.kl_weight):  # a warm-up
             self._forget_losses()
+            return
+        now = logs.get("val_loss")
+        if now is None:  # not every epoch ends with a validation
             return
         if self._first_loss is None:
             self._first_loss = now

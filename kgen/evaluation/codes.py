@@ -21,14 +21,13 @@ _COMPONENTS = 10  # of that density, at most
         "Active units",
         None,
         "latent dimensions",
-        "Dimensions of the code whose posterior mean varies from example to "
-        "example; the others stay unused.",
+        "Dimensions of the code that vary from example to example; the others "
+        "stay unused.",
     ),
 )
 def active_units(evidence: Evidence) -> dict[str, Estimate]:
-    means, _ = evidence.model.posterior(evidence.batches())
-    check_finite("codes", means)
-    return {"active_units": Estimate(float(metrics.active_units(means)))}
+    codes = check_finite("codes", evidence.model.encode(evidence.batches()))
+    return {"active_units": Estimate(float(metrics.active_units(codes)))}
 
 
 def _no_codes_to_learn(evidence):

@@ -24,7 +24,8 @@ _BOUNDED = 5_000  # test examples at most whose log p(x) is estimated
         "ELBO",
         "higher",
         NATS,
-        "The bound on log p(x) that training raises; how far it is below "
+        "The bound on log p(x) that training raises, by the prior that samples "
+        "are drawn from, which `fit_prior` may have changed; how far it is below "
         "log p(x) is what the approximate posterior costs.",
     ),
     kl=Metric(

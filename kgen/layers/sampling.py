@@ -106,7 +106,7 @@ class GaussianSampling(keras.layers.Layer):
         z, log_q = posterior.draw(self.noise(ops.shape(mean)))
         kl, per_dim = posterior.kl(self.prior, z, log_q)
         if self.divergence is None:
-            term = self._counted(kl, per_dim)
+            term = self._counted(kl, per_dim, z.shape[-1])
         else:
             term = self.divergence(
                 posterior, z, kl, self.prior, self.seed_generator
@@ -127,11 +127,11 @@ class GaussianSampling(keras.layers.Layer):
         """
         return replicas.normal(shape, self.seed_generator, len(shape) - 2)
 
-    def _counted(self, kl, per_dim):
+    def _counted(self, kl, per_dim, size):
         """The batch mean of the KL as it counts, with free bits."""
         if per_dim is None:
             per_dim = kl[:, None]
-            free = self.free_bits * self.prior.latent_dim
+            free = self.free_bits * size
         else:
             free = self.free_bits
         if not free:

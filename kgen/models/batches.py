@@ -191,8 +191,10 @@ def apply(
         steps if steps > 0 else None,
         verbose=1 if verbose == "auto" else verbose,
     )
+    # Without AutoGraph, as in training, errors in words stay what they are.
     function = model.traces.by_name.setdefault(
-        method.__name__, tf.function(method, reduce_retracing=True)
+        method.__name__,
+        tf.function(method, autograph=False, reduce_retracing=True),
     )
     # One trace for all batch sizes: the element_spec leaves them open.
     spec = _as_inputs(batches.element_spec)

@@ -112,13 +112,7 @@ class CodeSampler(GenerativeModel):
         fitted = None
         if prior is not None:
             fitting.named(prior, owner)  # a wrong name is told before any work
-            if self.compiled and not self.optimizer.iterations.numpy():
-                warnings.warn(
-                    f"{owner}: this model has not been trained since it was "
-                    "compiled. A density of the codes of untrained networks is of "
-                    "no use.",
-                    stacklevel=2,
-                )
+            self._warn_of_untrained_codes(owner)
             codes = self.sample_codes(x, batch_size, seed)
             if not np.isfinite(codes).all():
                 raise InvalidArgument(
@@ -128,6 +122,19 @@ class CodeSampler(GenerativeModel):
         self._set_fitted_prior(fitted)
         self.traces = Traces()  # the old ones use the previous prior
         return self.fitted_prior
+
+    def _warn_of_untrained_codes(self, owner):
+        if not self.compiled:
+            what = "is not compiled. If it has not been trained, train it first"
+        elif not self.optimizer.iterations.numpy():
+            what = "has not been trained since it was compiled"
+        else:
+            return
+        warnings.warn(
+            f"{owner}: this model {what}. A density of the codes of untrained "
+            "networks is of no use.",
+            stacklevel=3,
+        )
 
     def _set_fitted_prior(self, prior):
         """Sets the density that `fit_prior` has fitted, or None."""

@@ -82,7 +82,8 @@ def importance_weights(
     parameters = parameters_given(model, model.serving_decoder, z, inputs)
     x = inputs[0] if model.conditional else inputs
     log_lik = model.likelihood.log_prob(x, parameters, batch_axes=2)
-    return parameters, log_lik + model.serving_prior.log_prob(z) - log_q
+    log_prior = model.serving_prior.checked_log_prob(z)
+    return parameters, log_lik + log_prior - log_q
 
 
 def rate_distortion(

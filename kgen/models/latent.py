@@ -32,7 +32,7 @@ class LatentGaussianModel(LikelihoodEstimator):
         owner = type(self).__name__
         check_posterior(owner, self.encoder, self.posterior_flow)
         if self.divergence is not None:
-            self.divergence.check(owner, self.posterior_flow)
+            self.divergence.check(owner, self.posterior_flow, self.prior)
             if self.free_bits:
                 expected = "0 with another divergence than the KL"
                 raise invalid("free_bits", owner, expected, self.free_bits)
@@ -158,7 +158,9 @@ class LatentGaussianModel(LikelihoodEstimator):
         """The approximate posterior q(z|x), a diagonal Gaussian.
 
         If there is a flow behind the Gaussian, this is the Gaussian before it; the
-        code of x, behind it, is what `encode` gives.
+        code of x, behind it, is what `encode` gives. With `levels=2` there is one: the
+        first half is q(z2|x), and the second half the noise of which z1 is made, given
+        z2.
 
         Args:
             x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.

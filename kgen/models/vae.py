@@ -81,7 +81,9 @@ class VAE(LatentGaussianModel):
             level z2, the second half the lower level z1. Then the model is
             `p(z2) p(z1|z2) p(x|z1, z2)` with `q(z2|x) q(z1|x, z2)`, and `prior` is
             p(z2). z1 given z2 is a Gaussian in both. The decoder takes both, and
-            `encode` gives both.
+            `encode` gives both: the code of the upper level is
+            `encode(x)[:, : latent_dim // 2]`. Networks of your own need an even size of
+            the code; a third output of the encoder is what q(z1|x, z2) is told of x.
         divergence: What the KL term is: `"kl"`; `"mmd"`, the maximum mean
             discrepancy of all codes to p(z) (Wasserstein autoencoder), which is
             far smaller than a KL: give it a `kl_weight` of 10 to 1000; or
@@ -216,7 +218,7 @@ class VAE(LatentGaussianModel):
         z, log_q = posterior.draw(self.sampling.noise(shape))
         log_lik = log_prob_given(self, self.decoder, z, inputs, training)
         regularization += regularizers(self.decoder, self.likelihood)
-        log_ratio = log_q - self.prior.log_prob(z)
+        log_ratio = log_q - self.prior.checked_log_prob(z)
         log_weights = log_lik - kl_weight * log_ratio
         # The logarithm of their mean is never below the mean of their logarithms.
         bound = ops.logsumexp(log_weights, axis=0) - math.log(count)

@@ -107,6 +107,24 @@ class Prior(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def checked_log_prob(self, z: Tensor) -> Tensor:
+        """`log_prob`, of whose shape a user's subclass is held to its word.
+
+        Args:
+            z: As in `log_prob`.
+
+        Raises:
+            InvalidArgument: If it gives no number for each z.
+        """
+        log_prob = self.log_prob(z)
+        if len(log_prob.shape) != len(z.shape) - 1:  # else it may broadcast
+            raise InvalidArgument(
+                f"`{type(self).__name__}.log_prob`: expected a tensor of shape "
+                "(...) for z of shape (..., latent_dim), summed over the "
+                f"dimensions. Received: one of shape {tuple(log_prob.shape)}"
+            )
+        return log_prob
+
     def transform(self, normal: Tensor, uniform: Tensor | None) -> Tensor:
         """Draws of z, made of noise.
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.params import Named, resolve
 from kgen.priors.base import Prior
 from kgen.priors.flow import FlowPrior
@@ -31,7 +31,8 @@ def fit(identifier: str, codes: np.ndarray, seed: int, owner: str) -> Prior:
         A built `Prior`.
 
     Raises:
-        InvalidArgument: If the name is unknown, or there are too few codes.
+        InvalidArgument: If the name is unknown, there are too few codes, or a flow
+            is to be fitted within the scope of a strategy.
 
     References:
         Ghosh et al. (2020), arXiv 1903.12436, section 4.
@@ -41,6 +42,11 @@ def fit(identifier: str, codes: np.ndarray, seed: int, owner: str) -> Prior:
     prior.build((None, codes.shape[1]))
     if isinstance(prior, MixturePrior):
         _fit_mixture(prior, codes, seed)
+    elif tf.distribute.has_strategy():
+        raise InvalidArgument(
+            f"`{owner}`: a flow is trained on one device. Call it outside of the "
+            "strategy's scope; all devices get the density."
+        )
     else:
         _fit_flow(prior, codes, seed)
     return prior
@@ -99,8 +105,14 @@ def _fit_mixture(prior, codes, seed):
 def _fit_flow(prior, codes, seed):
     rng = np.random.default_rng(seed)
     codes = codes[rng.permutation(len(codes))]
-    prior.shift.assign(codes.mean(axis=0))
-    prior.log_scale.assign(np.log(_scales(codes)))
+    # They stay as they are: a step of Adam would be many of the standard deviations of
+    # a dimension that is almost constant.
+    for weight, value in (
+        (prior.shift, codes.mean(axis=0)),
+        (prior.log_scale, np.log(_scales(codes))),
+    ):
+        weight.assign(value)
+        weight.trainable = False
     # By the seed, too, and not by Keras's global random state; all others are zeros.
     for coupling in prior.flow.couplings:
         kernel = coupling.hidden.kernel

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 from tensorflow import Tensor
 
+from kgen.errors import invalid
 from kgen.losses.divergences import gaussian_log_prob
 from kgen.params import Count, Integer, checked
 from kgen.priors.base import Prior
@@ -38,6 +39,16 @@ class FlowPrior(Prior):
         self.num_layers = num_layers
         self.hidden_units = hidden_units
         self.flow = Flow(num_layers, hidden_units, trainable=self.trainable)
+
+    def _prepare(self, model, size, serving):
+        if size < 2:
+            owner = type(model).__name__
+            whole = size == model.latent_dim
+            what = "a code" if whole else "an upper level"
+            expected = (
+                f"no flow for {what} of one dimension: it needs at least 2"
+            )
+            raise invalid("prior", owner, expected, f"flow:{self.num_layers}")
 
     def build(self, input_shape: tuple) -> None:
         super().build(input_shape)

@@ -50,7 +50,9 @@ class HierarchicalPrior(Prior):
         )
         self.hidden_units = hidden_units
         # z1 is an affine function of noise whose coefficients depend on z2.
-        self.below = Flow(1, hidden_units, split="halves")
+        self.below = Flow(
+            1, hidden_units, split="halves", trainable=self.trainable
+        )
 
     @property
     def num_start_examples(self) -> int:

@@ -6,7 +6,6 @@ import keras
 from keras import ops
 from tensorflow import Tensor
 
-from kgen.errors import InvalidArgument
 from kgen.losses.divergences import (
     gaussian_log_prob,
     gaussian_log_prob_of_all,
@@ -133,14 +132,7 @@ class Posterior(NamedTuple):
         if self.flow is None:
             per_dim = prior.kl(self.mean, self.log_var)
         if per_dim is None:
-            log_p = prior.log_prob(z)
-            if len(log_p.shape) != len(log_q.shape):  # else it may broadcast
-                raise InvalidArgument(
-                    f"`{type(prior).__name__}.log_prob`: expected a tensor of shape "
-                    "(...) for z of shape (..., latent_dim), summed over the "
-                    f"dimensions. Received: one of shape {tuple(log_p.shape)}"
-                )
-            return log_q - log_p, None
+            return log_q - prior.checked_log_prob(z), None
         return ops.sum(per_dim, axis=-1), per_dim
 
     def _through_flow(self, z):

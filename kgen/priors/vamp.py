@@ -110,7 +110,7 @@ class VampPrior(Prior):
         """Returns None: the model that loads the prior builds it."""
 
     def start_from(self, x: np.ndarray, labels: np.ndarray | None) -> None:
-        """Puts training examples in the pseudo-inputs' place.
+        """Puts training examples in the pseudo-inputs' place, unless this was done.
 
         Args:
             x: Array of shape `(n, *input_shape)`.
@@ -119,6 +119,8 @@ class VampPrior(Prior):
         Raises:
             InvalidArgument: If there are fewer examples than pseudo-inputs.
         """
+        if self.started.numpy():
+            return
         count = self.num_components
         check_start_examples(count, len(x), type(self._model()).__name__)
         self.started.assign(1)

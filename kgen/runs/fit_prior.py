@@ -31,7 +31,8 @@ def check(model: keras.Model, prior: str, count: int, owner: str) -> None:
             "and decoded. An autoencoder, a VAE and a VAE-GAN have, without skip "
             "connections."
         )
-    fitting.check(prior, model.latent_dim, count, owner)
+    if prior is not None:
+        fitting.check(prior, model.latent_dim, count, owner)
 
 
 def fit(run: Run, prior: str | None) -> None:
@@ -52,8 +53,7 @@ def fit(run: Run, prior: str | None) -> None:
         model, settings = run.model(), run.settings
         source = settings.source(table=model.table)
         train = source.examples("train")
-        if prior is not None:
-            check(model, prior, len(train), _OWNER)
+        check(model, prior, len(train), _OWNER)
         run.sweep()
         run.tell_changed_data(source, "the density is fitted to other examples")
         fit_and_save(run, model, source, prior)

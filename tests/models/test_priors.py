@@ -10,6 +10,7 @@ import pytest
 import kgen
 from kgen import priors
 from kgen.errors import InvalidArgument
+from kgen.priors import fitting
 from tests.models import contract
 from tests.models.contract import X, Y
 
@@ -110,12 +111,15 @@ class Unsummed(priors.Prior):
         return -keras.ops.square(z)
 
 
-@pytest.mark.parametrize("latent_dim", [1, 2])
-def test_a_density_of_each_dimension_is_refused(latent_dim):
+@pytest.mark.parametrize(
+    "options", [{"latent_dim": 1}, {"latent_dim": 2}, {"importance_samples": 3}]
+)
+def test_a_density_of_each_dimension_is_refused(options):
     """With one dimension it would broadcast, and train on nonsense."""
-    vae = small_vae(prior=Unsummed(), latent_dim=latent_dim)
-    with pytest.raises(InvalidArgument, match="summed over the dimensions"):
-        vae.fit(X, verbose=0)
+    vae = small_vae(prior=Unsummed(), **options)
+    for method in (functools.partial(vae.fit, verbose=0), vae.log_likelihood):
+        with pytest.raises(InvalidArgument, match="summed over the dimensions"):
+            method(X)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +138,17 @@ def test_a_density_of_each_dimension_is_refused(latent_dim):
         ),
         ({"levels": 3}, "from 1 to 2"),
         ({"levels": 2}, "an even number"),
+        ({"levels": 2, "latent_dim": 2, "prior": "flow:2"}, "an upper level"),
+        ({"divergence": "mmd", "prior": "mixture:2"}, "no gradient"),
+        (
+            {
+                "divergence": "mmd",
+                "prior": "mixture:2",
+                "levels": 2,
+                "latent_dim": 4,
+            },
+            "no gradient",
+        ),
         ({"levels": 2, "latent_dim": 4, "posterior": "flow:2"}, "halves"),
         ({"divergence": "mmd", "free_bits": 0.1}, "free_bits"),
         ({"divergence": "mmd", "importance_samples": 2}, "importance_samples"),
@@ -144,6 +159,27 @@ def test_mistakes_are_named(options, words):
     with pytest.raises(InvalidArgument) as error:
         kgen.create_model("vae", input_shape=(8, 8, 1), **options)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{"prior": "flow:2"}, {"levels": 2}])
+def test_a_frozen_prior_stays_frozen(options, tmp_path):
+    vae = small_vae(latent_dim=4, **options)
+    vae.prior.trainable = False
+    vae.compile(**contract.EAGERLY)
+    vae.fit(X, verbose=0)
+    vae.save(tmp_path / "model.keras")
+    loaded = kgen.load_model(tmp_path / "model.keras")
+    assert not loaded.prior.trainable_variables
+    assert len(loaded.trainable_variables) == len(vae.trainable_variables)
+
+
+def test_learned_pseudo_inputs_are_kept():
+    """Also where a model beside this one begins with its own."""
+    vae = small_vae(prior="vamp:3")
+    vae.fit(X, verbose=0)
+    learned = vae.prior.pseudo_inputs.numpy()
+    vae.prior.start_from(X, None)
+    np.testing.assert_array_equal(vae.prior.pseudo_inputs, learned)
 
 
 def test_a_prior_of_another_size_or_model_is_refused():
@@ -348,9 +384,28 @@ class TestFitPrior:
         vae.fit_prior(X, prior)
         assert vae.sample(3, seed=0).shape == (3, 8, 8, 1)
 
+        with strategy.scope():
+            if prior == "flow:2":
+                with pytest.raises(InvalidArgument, match="outside of the"):
+                    vae.fit_prior(X, prior)
+            else:
+                vae.fit_prior(X, prior)
+
     def test_an_untrained_model_is_told_of(self):
         with pytest.warns(UserWarning, match="not been trained"):
             small_vae().fit_prior(X, "gaussian")
+        vae = kgen.create_model("vae", input_shape=(8, 8, 1), filters=4)
+        with pytest.warns(UserWarning, match="not compiled"):
+            vae.fit_prior(X, "gaussian")
+
+    def test_a_dimension_that_no_example_uses(self, quick_flows):
+        """Its scale is far smaller than a step of the fit of a flow."""
+        codes = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+        codes[:, 1] = 1.2345
+        flow = fitting.fit("flow:2", codes, 0, "fit_prior")
+        # Of N(0, 1) in two dimensions, and N(0, 1e-12) at its mean in the third
+        expected = -1.5 * np.log(2 * np.pi) - 1.0 - np.log(1e-6)
+        assert abs(np.mean(flow.log_prob(codes)) - expected) < 1.0
 
     def test_the_density_is_that_of_the_codes(self):
         """The mean of log p(code) is that of scikit-learn's own mixture."""

@@ -198,6 +198,15 @@ def test_log_var_is_bounded_but_can_come_back():
     assert gradient[0] > 0 > gradient[1]
 
 
+def test_free_bits_of_an_estimated_kl_are_those_of_all_dimensions():
+    """Also where the layer is used alone, and no model has built the prior."""
+    flow = kgen.priors.Flow(1)
+    flow.build((None, 3))
+    layer = kgen.layers.GaussianSampling(free_bits=5.0, flow=flow)
+    layer([np.zeros((4, 3), "float32"), np.zeros((4, 3), "float32")])
+    assert float(layer.losses[0]) == 15.0
+
+
 def test_sampling_layer_draws_what_it_says():
     layer = kgen.layers.GaussianSampling(seed=0)
     mean, log_var = tf.fill((50_000, 1), 2.0), tf.fill((50_000, 1), -1.0)
