@@ -519,7 +519,9 @@ def test_a_finished_training_goes_on(tmp_path):
     assert trained == {"epochs": 4, "interrupted": False}
 
 
-def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path, monkeypatch):
+def test_a_fitted_prior_stays_with_the_run(
+    autoencoder, gan, tmp_path, monkeypatch
+):
     """Its model samples; also after more training, by a new fit."""
     run = tmp_path / "run"
     shutil.copytree(autoencoder, run)
@@ -533,6 +535,8 @@ def test_a_fitted_prior_stays_with_the_run(autoencoder, tmp_path, monkeypatch):
         ("vamp:3", "Expected one of"),
     ):
         assert words in refused("fit-prior", run, "--prior", prior)
+    for prior in ("gaussian", "none"):
+        assert "no codes" in refused("fit-prior", gan, "--prior", prior)
     after = (
         (run / "config.json").read_bytes(),
         (run / "model.keras").read_bytes(),

@@ -12,7 +12,9 @@ from kgen.runs.drawings import draw
 _OWNER = "kgen fit-prior"
 
 
-def check(model: keras.Model, prior: str, count: int, owner: str) -> None:
+def check(
+    model: keras.Model, prior: str | None, count: int, owner: str
+) -> None:
     """Raises if a density can't be fitted to the codes of a model.
 
     Args:
