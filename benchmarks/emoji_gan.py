@@ -33,12 +33,11 @@ import kgen
 
 SHAPE = (64, 64, 3)
 # Names of models, what they are made with, and what they are compiled with.
+FEW = {"augmentation": "diffaugment", "penalty_every": 4}
 MODELS = {
-    "conv": ({}, {}),
-    "resnet": (
-        {"network": "resnet", "filters": 32, "max_filters": 128},
-        {"augmentation": "adaptive"},
-    ),
+    "defaults": ({}, {}),
+    "conv": ({"filters": 32, "max_filters": 256}, FEW),
+    "resnet": ({"network": "resnet", "filters": 16}, FEW),
 }
 
 
@@ -139,7 +138,7 @@ def main():
     add("--data", required=True, help="the package, a .tgz file")
     add("--minutes", type=float, default=40.0)
     add("--latent-dim", type=int, default=64)
-    add("--batch-size", type=int, default=64)
+    add("--batch-size", type=int, default=32)
     add("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     add("--seed", type=int, default=0)
     add("--out", default="benchmarks/results/emoji_gan")
