@@ -229,6 +229,11 @@ def test_help_lists_what_there_is(args):
     text = kgen(*args)
     for name in (*registry.MODELS, *names.NETWORKS, *names.SOURCES):
         assert f"  {name} " in text
+    # What the models are stands in a column.
+    sentences = [entry.sentence for entry in registry.MODELS.values()]
+    lines = [x for x in text.splitlines() if x.endswith(tuple(sentences))]
+    (place,) = {line.index(s) for s, line in zip(sentences, lines, strict=True)}
+    assert max(map(len, lines)) < 80 and lines[0][place - 1] == " "
     # Nothing is cut short for want of room.
     assert not any(line.endswith("...") for line in text.splitlines()[1:])
 

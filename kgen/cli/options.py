@@ -17,7 +17,10 @@ Decorator = Callable[[Command], Command]
 
 LISTS = "\n".join(
     f"\b\n{title}:\n"
-    + "\n".join(f"  {name:10} {text}" for name, text in entries.items())
+    + "\n".join(
+        f"  {name:{max(map(len, entries))}}  {text}"
+        for name, text in entries.items()
+    )
     + "\n"
     for title, entries in (
         ("Models", {n: e.sentence for n, e in registry.MODELS.items()}),
