@@ -5,6 +5,7 @@ class is imported when it is first used.
 """
 
 import dataclasses
+import math
 import pkgutil
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -70,6 +71,16 @@ def figures_of(model: type) -> Mapping[str, str]:
 def shown(figures: Mapping[str, str], logs: Collection[str]) -> list[str]:
     """The names of those figures that are shown: the first three that are logged."""
     return [name for name in figures if name in logs][:3]
+
+
+def repeated(logs: Mapping[str, float]) -> set[str]:
+    """The names of other figures that are `loss` once more, but for their signs."""
+    size = abs(logs["loss"]) if "loss" in logs else math.nan
+    return {
+        name
+        for name, value in logs.items()
+        if name != "loss" and math.isclose(abs(value), size, rel_tol=1e-5)
+    }
 
 
 # A player's Adam: GANs want a small beta_1.

@@ -1,5 +1,6 @@
 """`kgen runs`, `kgen show` and `kgen data`, on files as commands leave them."""
 
+import dataclasses
 import json
 import os
 import re
@@ -11,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from kgen import cli, terminal
-from kgen.cli import tables
+from kgen.cli import tables, train
+from kgen.runs import TrainSettings, listing
 from tests.data.common import save_picture
 
 LOGS = "epoch,loss,val_elbo,val_loss\n0,5.25,-6.5,6.5\n1,4.123456789,-7.0,NAN\n"
@@ -94,6 +96,27 @@ def test_a_run_is_shown(run):
     assert history[2].split() == ["loss", "4.1235", "nan"]
     assert evaluation[2].split() == ["ELBO", "-6.250", "nats"]
     assert pictures == ["Pictures", str(run / "samples.png")]
+
+
+def test_a_run_is_shown_without_repetitions_and_what_is_as_usual(run):
+    config = {"model": "vae", "epochs": 3, "seed": 0, **listing.USUAL}
+    (run / "config.json").write_text(json.dumps(config | {"patience": 2}))
+    logs = "epoch,elbo,kl_loss,loss,val_elbo,val_loss\n0,-5,1,5,-6,6\n"
+    (run / "history.csv").write_text(logs)
+    _, text = kgen("show", run)
+    about, history = (part.splitlines() for part in text.split("\n\n"))
+    names = [line.split()[0] for line in about[1:]]
+    assert names == ["model", "epochs", "seed", "patience"]
+    assert history[0].startswith("After 1 epoch, ")
+    assert [line.split()[0] for line in history[2:]] == ["kl_loss", "loss"]
+
+
+def test_what_is_usual_are_the_defaults():
+    options = {option.name: option.default for option in train.train.params}
+    fields = {x.name: x.default for x in dataclasses.fields(TrainSettings)}
+    for name, value in listing.USUAL.items():
+        default = options[name] if name == "kl_warmup" else fields[name]
+        assert value == default
 
 
 @pytest.mark.parametrize("is_judged", [False, True])

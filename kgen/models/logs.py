@@ -1,6 +1,5 @@
 """Epoch means of the figures that a train_step reports."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -101,9 +100,10 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
         if logs and figures and self._is_brief:
             shown = registry.shown(figures, logs)
             hidden = {*self.model.metrics_names}
-        elif logs and "loss" in logs:
-            shown = ["loss", "val_loss"]
-            hidden = self._repeated = self._repeated or _repeated(logs)
+        elif logs:
+            if self._repeated is None:  # for all of the epoch
+                self._repeated = registry.repeated(logs)
+            shown, hidden = [], self._repeated
         else:
             return logs
         return {
@@ -111,13 +111,3 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
             for name, value in logs.items()
             if name in shown or name.removeprefix("val_") not in hidden
         }
-
-
-def _repeated(logs):
-    """The names of figures that are as large as the loss; `loss` is one."""
-    size = abs(float(logs["loss"]))
-    return {
-        name
-        for name, value in logs.items()
-        if math.isclose(abs(float(value)), size, rel_tol=1e-5)
-    }
