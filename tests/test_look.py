@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 from kgen import cli, terminal
@@ -311,6 +312,12 @@ def test_a_table_is_told_about(tmp_path):
 # Completion
 
 
+def test_no_space_follows_the_name_of_a_setting():
+    """In bash; `_Bash` replaces a line of click's script."""
+    script = get_completion_class("bash").source_template
+    assert "[[ $value == *= ]] && compopt -o nospace" in script
+
+
 def test_the_shell_completes_commands_and_names():
     def completed(*words):
         done = subprocess.run(
@@ -333,3 +340,11 @@ def test_the_shell_completes_commands_and_names():
     assert completed("sh") == ["show"]
     assert completed("train", "vae") == ["vae", "vaegan"]
     assert completed("train", "vae", "--network", "d") == ["dense"]
+    assert completed("train", "vae", "--set", "kl_") == ["kl_weight="]
+    words = ("--set", "kl_weight=4", "--set", "l")
+    names = ["levels=", "likelihood="]
+    assert completed("train", "vae", *words) == names
+    assert (
+        completed("train", "--epochs", "9", "vae", "--set", "le") == names[:1]
+    )
+    assert "rank=" in completed("train", "--set", "r")
