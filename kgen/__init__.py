@@ -1,4 +1,4 @@
-"""kgen: generative models in Keras, right to the sign.
+"""kgen: generative models in Keras, to train, judge, tune and export.
 
 The public names, which are those of `__init__.pyi`, are resolved when they are
 used, so that the command line answers before TensorFlow is loaded.

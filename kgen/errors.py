@@ -3,7 +3,7 @@
 import difflib
 import functools
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # Characters of a value in a message, and names in a list of what is known.
@@ -53,27 +53,41 @@ def _shown(value):
 
 
 def unknown_name(
-    argument: str, owner: str, options: Iterable[str], received: Any
+    argument: str,
+    owner: str,
+    options: Iterable[str],
+    received: Any,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> InvalidArgument:
-    """Like `invalid`, for a name out of a list: offers the nearest one."""
+    """Like `invalid`, for a name out of a list: offers the nearest one.
+
+    Args:
+        argument: As in `invalid`.
+        owner: As in `invalid`.
+        options: The names.
+        received: What was given.
+        elsewhere: Names that belong somewhere else, with words for that place,
+            which is offered where one of them is the nearest.
+    """
     options = list(options)
     typed = _shown(received).partition(":")[0]  # values may follow a name
     names = ", ".join(repr(name) for name in options[:_LISTED])
     names += ", ..." if len(options) > _LISTED else ""
-    hint = "" if received is None else _nearest(typed, options)
+    hint = "" if received is None else _nearest(typed, options, elsewhere or {})
     expected = f"one of {names}{hint}"
     shown = repr(received) if isinstance(received, str) else received
     return invalid(argument, owner, expected, shown)
 
 
-def _nearest(typed, options):
+def _nearest(typed, options, elsewhere):
     """Returns a hint at the name that may be meant, or `""` if none is near."""
-    close = difflib.get_close_matches(typed, options, n=1)
+    words = {**{name: repr(name) for name in options}, **elsewhere}
+    close = difflib.get_close_matches(typed, words, n=1)
     if not close:  # perhaps with other capitals
-        by_lower_case = {option.lower(): option for option in options}
+        by_lower_case = {name.lower(): name for name in words}
         close = difflib.get_close_matches(typed.lower(), by_lower_case, n=1)
         close = [by_lower_case[name] for name in close]
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return f" (did you mean {words[close[0]]}?)" if close else ""
 
 
 def check_keywords(
@@ -94,7 +108,7 @@ def check_keywords(
             names = ", ".join(f"`{argument}`" for argument in known)
             raise UnknownArgument(
                 f"Unknown argument `{name}` of `{owner}`"
-                f"{_nearest(name, list(known))}. Expected some of {names}."
+                f"{_nearest(name, known, {})}. Expected some of {names}."
             )
 
 

@@ -54,6 +54,43 @@ TRACKERS = {
 IMAGE_FORMATS = ("float", "uint8", "png")
 PRECISIONS = ("float16", "int8")
 
+# What `--set` takes for each model, of any network: for the shell's completion, which
+# can't read the signatures that decide it.
+_OF_ALL = """activation attention blocks filters hidden_units jit_compile max_filters
+    optimizer output_activation run_eagerly steps_per_execution"""
+_OF_ENCODERS = """batch_normalization kernel_regularizer likelihood"""
+_OF_PLAYERS = """augmentation discriminator_optimizer discriminator_steps ema_decay
+    instance_noise kernel_constraint label_smoothing learning_rate_decay lecam_weight
+    loss minibatch_std pack penalty penalty_every spectral_normalization"""
+SETTINGS = {
+    model: sorted(" ".join(parts).split())
+    for model, parts in {
+        "autoencoder": (_OF_ALL, _OF_ENCODERS),
+        "bayes_classifier": (
+            _OF_ALL,
+            """density discriminative_weight importance_samples kernel_regularizer
+            latent_prior levels likelihood pooling posterior prior rank shrinkage
+            smoothing standardize threshold unlabelled_weight""",
+        ),
+        "denoising_autoencoder": (_OF_ALL, _OF_ENCODERS, "corruption"),
+        "gan": (_OF_ALL, _OF_PLAYERS, "training_by_sampling"),
+        "vae": (
+            _OF_ALL,
+            _OF_ENCODERS,
+            """divergence free_bits importance_samples kl_weight levels posterior
+            prior""",
+        ),
+        "vaegan": (
+            _OF_ALL,
+            _OF_ENCODERS,
+            _OF_PLAYERS,
+            """adversarial_weight decoder_optimizer divergence equilibrium_margin
+            feature_layer feature_weight free_bits kl_weight posterior prior
+            reconstruction_weight""",
+        ),
+    }.items()
+}
+
 
 def as_typed(value: Any) -> str:
     """A setting, or a dictionary of settings, as a user types it.

@@ -5,8 +5,9 @@ class is imported when it is first used.
 """
 
 import dataclasses
+import math
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 # Defaults of `kgen train`.
@@ -59,6 +60,27 @@ class Entry:
     def defaults(self) -> dict[str, int]:
         """The defaults of `kgen train` for it."""
         return {**TRAINING, **self.training}
+
+
+def figures_of(model: type) -> Mapping[str, str]:
+    """The figures of a model's class, as in `Entry`; `{}` if it has no entry."""
+    path = f"{model.__module__}:{model.__name__}"
+    return next((e.figures for e in MODELS.values() if e.path == path), {})
+
+
+def shown(figures: Mapping[str, str], logs: Collection[str]) -> list[str]:
+    """The names of those figures that are shown: the first three that are logged."""
+    return [name for name in figures if name in logs][:3]
+
+
+def repeated(logs: Mapping[str, float]) -> set[str]:
+    """The names of other figures that are `loss` once more, but for their signs."""
+    size = abs(logs["loss"]) if "loss" in logs else math.nan
+    return {
+        name
+        for name, value in logs.items()
+        if name != "loss" and math.isclose(abs(value), size, rel_tol=1e-5)
+    }
 
 
 # A player's Adam: GANs want a small beta_1.

@@ -229,6 +229,11 @@ def test_help_lists_what_there_is(args):
     text = kgen(*args)
     for name in (*registry.MODELS, *names.NETWORKS, *names.SOURCES):
         assert f"  {name} " in text
+    # What the models are stands in a column.
+    sentences = [entry.sentence for entry in registry.MODELS.values()]
+    lines = [x for x in text.splitlines() if x.endswith(tuple(sentences))]
+    (place,) = {line.index(s) for s, line in zip(sentences, lines, strict=True)}
+    assert max(map(len, lines)) < 80 and lines[0][place - 1] == " "
     # Nothing is cut short for want of room.
     assert not any(line.endswith("...") for line in text.splitlines()[1:])
 
@@ -1207,7 +1212,10 @@ def mistakes(tmp_path):
         ("vae --kl-warmup -2", "of at least 0"),
         ("vae --image-shape 8x8x", "expected HxWxC"),
         ("vae --background whight", "`background` of `load`. Expected an op"),
-        ("vae --set background=red", "option of its own, --background"),
+        ("vae --set background=red", "set by the option --background"),
+        ("vae --set model=gan", "set by the argument MODEL"),
+        ("vae --set kinds=count", "set by the option --kind."),
+        ("vae --set laten_dim=4", "(did you mean the option --latent-dim?)"),
         ("vae --out project", "something that is not a run"),
         ("vae --out file.txt", "is a file"),
         ("vae --out file.txt/run", "file.txt is a file"),

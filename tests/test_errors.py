@@ -21,3 +21,9 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         "optimizer", "compile", ["adam", "sgd"], "adm:0.001:0.5"
     )
     assert "(did you mean 'adam'?)" in str(error) and "adm:0.001" in str(error)
+
+
+def test_a_name_that_belongs_elsewhere_is_offered_but_not_listed():
+    places = {"latent_dim": "the option --latent-dim"}
+    error = unknown_name("--set", "train", ["seed"], "laten_dim", places)
+    assert "one of 'seed' (did you mean the option --latent-dim?)" in str(error)

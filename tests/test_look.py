@@ -1,5 +1,6 @@
 """`kgen runs`, `kgen show` and `kgen data`, on files as commands leave them."""
 
+import dataclasses
 import json
 import os
 import re
@@ -8,10 +9,12 @@ import sys
 
 import numpy as np
 import pytest
+from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 from kgen import cli, terminal
-from kgen.cli import tables
+from kgen.cli import tables, train
+from kgen.runs import TrainSettings, listing
 from tests.data.common import save_picture
 
 LOGS = "epoch,loss,val_elbo,val_loss\n0,5.25,-6.5,6.5\n1,4.123456789,-7.0,NAN\n"
@@ -94,6 +97,27 @@ def test_a_run_is_shown(run):
     assert history[2].split() == ["loss", "4.1235", "nan"]
     assert evaluation[2].split() == ["ELBO", "-6.250", "nats"]
     assert pictures == ["Pictures", str(run / "samples.png")]
+
+
+def test_a_run_is_shown_without_repetitions_and_what_is_as_usual(run):
+    config = {"model": "vae", "epochs": 3, "seed": 0, **listing.USUAL}
+    (run / "config.json").write_text(json.dumps(config | {"patience": 2}))
+    logs = "epoch,elbo,kl_loss,loss,val_elbo,val_loss\n0,-5,1,5,-6,6\n"
+    (run / "history.csv").write_text(logs)
+    _, text = kgen("show", run)
+    about, history = (part.splitlines() for part in text.split("\n\n"))
+    names = [line.split()[0] for line in about[1:]]
+    assert names == ["model", "epochs", "seed", "patience"]
+    assert history[0].startswith("After 1 epoch, ")
+    assert [line.split()[0] for line in history[2:]] == ["kl_loss", "loss"]
+
+
+def test_what_is_usual_are_the_defaults():
+    options = {option.name: option.default for option in train.train.params}
+    fields = {x.name: x.default for x in dataclasses.fields(TrainSettings)}
+    for name, value in listing.USUAL.items():
+        default = options[name] if name == "kl_warmup" else fields[name]
+        assert value == default
 
 
 @pytest.mark.parametrize("is_judged", [False, True])
@@ -288,6 +312,12 @@ def test_a_table_is_told_about(tmp_path):
 # Completion
 
 
+def test_no_space_follows_the_name_of_a_setting():
+    """In bash; `_Bash` replaces a line of click's script."""
+    script = get_completion_class("bash").source_template
+    assert "[[ $value == *= ]] && compopt -o nospace" in script
+
+
 def test_the_shell_completes_commands_and_names():
     def completed(*words):
         done = subprocess.run(
@@ -310,3 +340,11 @@ def test_the_shell_completes_commands_and_names():
     assert completed("sh") == ["show"]
     assert completed("train", "vae") == ["vae", "vaegan"]
     assert completed("train", "vae", "--network", "d") == ["dense"]
+    assert completed("train", "vae", "--set", "kl_") == ["kl_weight="]
+    words = ("--set", "kl_weight=4", "--set", "l")
+    names = ["levels=", "likelihood="]
+    assert completed("train", "vae", *words) == names
+    assert (
+        completed("train", "--epochs", "9", "vae", "--set", "le") == names[:1]
+    )
+    assert "rank=" in completed("train", "--set", "r")

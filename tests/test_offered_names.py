@@ -6,6 +6,7 @@ import pytest
 
 import kgen
 from kgen import densities, hypermodels, names, optimizers, registry
+from kgen.cli import train
 from kgen.errors import InvalidArgument
 from kgen.layers import augmentation, corruption
 from kgen.losses import adversarial, keras_losses, likelihoods, penalties
@@ -79,6 +80,15 @@ def test_models_and_networks(model, network):
         **{name: value for name, value in small.items() if name in known},
     )
     found.compile()
+
+
+@pytest.mark.parametrize("model", registry.MODELS)
+def test_the_shell_completes_the_names_that_set_takes(model):
+    known = set(factory.compile_options_of(model))
+    for network in registry.MODELS[model].networks:
+        known |= set(factory.options_of(model, network))
+    typed = {option.name for option in train.train.params}
+    assert set(names.SETTINGS[model]) == known - typed
 
 
 def test_the_lists_agree():

@@ -158,7 +158,7 @@ def test_a_package_that_is_missing_is_named_before_anything_is_written(
     monkeypatch.setitem(sys.modules, "wandb", None)
     result = CliRunner().invoke(cli.main, f"{TRAIN} wandb".split())
     assert result.exit_code and not pathlib.Path("run").exists()
-    assert "pip install 'kgen[wandb]'" in result.output
+    assert "pip install '.[wandb]'" in result.output
 
 
 def test_tensorboard_is_always_there(stand):

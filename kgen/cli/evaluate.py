@@ -34,8 +34,9 @@ from kgen.cli.startup import start_tensorflow
     default="classifier",
     show_default=True,
     help="What gives features: classifier (kgen trains one on the labelled "
-    "data, once), random, pixels, a .keras file, a SavedModel's folder, or the file "
-    "of Inception-v3 (classify_image_graph_def.pb).",
+    "data, once; without classes it is pixels), random, pixels (the examples' own "
+    "numbers), a .keras file, a SavedModel's folder, or the file of Inception-v3 "
+    "(classify_image_graph_def.pb).",
 )
 @options.seed
 @click.option(

@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+)
 
 from kgen import names, registry
 
@@ -17,7 +21,10 @@ Decorator = Callable[[Command], Command]
 
 LISTS = "\n".join(
     f"\b\n{title}:\n"
-    + "\n".join(f"  {name:10} {text}" for name, text in entries.items())
+    + "\n".join(
+        f"  {name:{max(map(len, entries))}}  {text}"
+        for name, text in entries.items()
+    )
     + "\n"
     for title, entries in (
         ("Models", {n: e.sentence for n, e in registry.MODELS.items()}),
@@ -86,6 +93,29 @@ class Setting(click.ParamType):
         except (RecursionError, MemoryError):
             self.fail(f"the value of {name.strip()} is nested too deeply")
         return name.strip(), read
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        # Arguments are not parsed while an option lacks its value.
+        typed = [*ctx.args, ctx.params.get("model")]
+        chosen = [text for text in typed if text in names.SETTINGS]
+        known = [names.SETTINGS[model] for model in chosen or names.SETTINGS]
+        return [
+            CompletionItem(f"{name}=")
+            for name in sorted(set().union(*known))
+            if name.startswith(incomplete)
+        ]
+
+
+@add_completion_class
+class _Bash(BashComplete):
+    """click's completion in bash, without a space after `NAME=`."""
+
+    source_template = BashComplete.source_template.replace(
+        "COMPREPLY+=($value)",
+        "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace",
+    )
 
 
 class _Form(click.ParamType):

@@ -123,8 +123,8 @@ class Autoencoder(Reconstructing):
             `(batch, latent_dim)`.
         decoder: Built `keras.Model` from z, or `[z, labels]`, to the
             likelihood's parameters, of the shape of x.
-        likelihood: `"gaussian"` (the squared error), `"gaussian:learned"`,
-            `"gaussian:optimal"` (the PSNR), `"bernoulli"`,
+        likelihood: `"gaussian"` (half the squared error and a constant),
+            `"gaussian:learned"`, `"gaussian:optimal"` (the PSNR), `"bernoulli"`,
             `"continuous_bernoulli"`, a `Likelihood`, or a Keras loss or its
             name, such as `"mae"`.
         fitted_prior: What `fit_prior` had fitted when a saved model was loaded.

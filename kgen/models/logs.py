@@ -1,6 +1,5 @@
 """Epoch means of the figures that a train_step reports."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgen import registry
 from kgen.parallel import replicas
 
 
@@ -73,11 +73,17 @@ class LogMeans(keras.metrics.Metric):
 
 
 class ProgressBar(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, without figures that are `loss` once more.
+    """Keras's progress bar, with the figures that matter.
 
-    Without weights and regularizers, the ELBO of a VAE is minus its loss. All
-    figures are in the history.
+    With `verbose="auto"` these are those of a model's entry in `kgen.registry`, and
+    what callbacks add. Otherwise, or where a model has no entry, all are shown but
+    those that are `loss` once more: without weights and regularizers, the ELBO of a
+    VAE is minus its loss. All figures are in the history.
     """
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        super().set_params(params)
+        self._is_brief = params["verbose"] == "auto"
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._repeated: set[str] | None = None
@@ -90,18 +96,18 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
         super().on_epoch_end(epoch, self._brief(logs))
 
     def _brief(self, logs):
-        if not logs or "loss" not in logs:
+        figures = registry.figures_of(type(self.model))
+        if logs and figures and self._is_brief:
+            shown = registry.shown(figures, logs)
+            hidden = {*self.model.metrics_names}
+        elif logs:
+            if self._repeated is None:  # for all of the epoch
+                self._repeated = registry.repeated(logs)
+            shown, hidden = [], self._repeated
+        else:
             return logs
-        if self._repeated is None:  # for all of the epoch
-            size = abs(float(logs["loss"]))
-            self._repeated = {
-                name
-                for name, value in logs.items()
-                if name != "loss"
-                and math.isclose(abs(float(value)), size, rel_tol=1e-5)
-            }
         return {
             name: value
             for name, value in logs.items()
-            if name.removeprefix("val_") not in self._repeated
+            if name in shown or name.removeprefix("val_") not in hidden
         }

@@ -15,6 +15,15 @@ _CONFIG, _HISTORY = "config.json", "history.csv"
 _METRICS, _CARD = "metrics.json", "model.json"
 REPORT = "report.html"
 HEAD = ("RUN", "MODEL", "DATA", "EPOCHS", "BEST", "EVALUATED", "WHEN")
+# Settings that are not shown of a run that has these defaults.
+USUAL = {
+    "background": "white",
+    "on_nan": "stop",
+    "patience": 0,
+    "numbers": "quantiles",
+    "kl_warmup": 0.0,
+    "devices": 1,
+}
 # The figures of an evaluation that stand in the list of all runs: the first two.
 _TOLD = (
     "accuracy",
@@ -185,9 +194,13 @@ def _run(path):
     shown = ((k, _value(k, v)) for k, v in config.items())
     yield Section(f"The run {path}", [pair for pair in shown if pair[1]])
     history = _history(path)
-    logs = {name: f"{values[-1]:.5g}" for name, values in history.items()}
-    names = [n for n in logs if n != "epoch" and not n.startswith("val_")]
-    title = f"After {_epochs(history)} epochs, {_when(path)}"
+    last = {name: values[-1] for name, values in history.items()}
+    logs = {name: f"{value:.5g}" for name, value in last.items()}
+    hidden = {"epoch", *registry.repeated(last)}
+    names = [n for n in logs if n not in hidden and not n.startswith("val_")]
+    epochs = _epochs(history)
+    count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    title = f"After {count}, {_when(path)}"
     best = _best(str(config.get("model")), history)
     title += f", the best with {best}" if best else ""
     figures = [(n, logs[n], logs.get(f"val_{n}", "")) for n in names]
@@ -234,8 +247,10 @@ def _read(file: pathlib.Path) -> Any:
 
 
 def _value(name, value):
-    """A setting as it is shown; `""` for one that is not set."""
+    """A setting as it is shown; `""` for one that is not set, or as usual."""
     if value is None or value is False or value in ({}, []):
+        return ""
+    if name in USUAL and value == USUAL[name]:
         return ""
     if name == "classes" and isinstance(value, list):
         return f"{len(value)}: {', '.join(map(str, value))}"

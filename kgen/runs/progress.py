@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 import keras
 from rich import console, progress
 
-from kgen import terminal
+from kgen import registry, terminal
 from kgen.runs.history_file import best_place
 
-_FIGURES = 3  # of an epoch, in its line
 _LINES = 25  # of the epochs, about
 _SECONDS = 30.0  # after which an epoch has a line, in any case
 _DRAWN = 0.1  # seconds from one drawing of the bar to the next
@@ -251,7 +250,7 @@ class Epochs(keras.callbacks.Callback):
 
     def _shown(self, logs):
         """The names of the figures that are shown."""
-        return [name for name in self.figures if name in logs][:_FIGURES]
+        return registry.shown(self.figures, logs)
 
     def _judged(self, logs):
         """The name of the figure by which an epoch is the best, or None."""

@@ -172,19 +172,15 @@ class TrainSettings:
             **factory.options_of(self.model, self.network),
             **factory.compile_options_of(self.model),
         }
+        others = {n: _typed(n) for n in _CONSTRAINTS if n != "options"}
         for name in self.options:
-            if name in _CONSTRAINTS:
-                option = name.replace("_", "-")
+            if name in others:
                 raise InvalidArgument(
-                    f"--set {name}: it has an option of its own, --{option}."
+                    f"--set {name}: this is set by {others[name]}."
                 )
             if name not in known:
-                # A name with an option of its own is offered, too: the check
-                # above says so when it is tried.
-                offered = sorted(
-                    _CONSTRAINTS.keys() - known.keys() - {"options"}
-                )
-                raise unknown_name("--set", _OWNER, [*known, *offered], name)
+                own = [n for n in known if n not in others]
+                raise unknown_name("--set", _OWNER, own, name, others)
 
     def as_config(self) -> dict[str, Any]:
         """Returns the settings as a dictionary that JSON can hold."""
@@ -251,11 +247,10 @@ class TrainSettings:
             # Options that were not typed are the run's own.
             whole = {**old, **new} if name == "options" else new
             if name in typed_names and whole != old:
-                option = "set" if name == "options" else name.replace("_", "-")
                 raise InvalidArgument(
-                    f"The run in {run} has --{option} {names.as_typed(old)}; it can't "
-                    f"be resumed with {names.as_typed(new)}. Leave the option out, or "
-                    "train again with a new --out."
+                    f"The run in {run} has {_option(name)} {names.as_typed(old)}; it "
+                    f"can't be resumed with {names.as_typed(new)}. Leave the option "
+                    "out, or train again with a new --out."
                 )
         new = {n: getattr(asked, n) for n in _CHANGEABLE if n in typed_names}
         text = self.checkpoint_every
@@ -273,6 +268,19 @@ _DEFAULTS = {
     for field in dataclasses.fields(TrainSettings)
     if field.default is not dataclasses.MISSING
 } | {"kinds": {}}
+
+
+def _option(name):
+    """The option of `kgen train` that is a setting."""
+    own = {"options": "--set", "kinds": "--kind"}
+    return own.get(name, f"--{name.replace('_', '-')}")
+
+
+def _typed(name):
+    """Where a setting is typed that is none of `--set`, in words."""
+    if name == "model":
+        return "the argument MODEL"
+    return f"the option {_option(name)}"
 
 
 def read(file: os.PathLike) -> tuple[TrainSettings, dict[str, Any]]:

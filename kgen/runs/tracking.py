@@ -74,7 +74,8 @@ def check(names: tuple[str, ...]) -> None:
         except ImportError as error:
             raise InvalidArgument(
                 f"--log-to {name} needs a package that can't be imported "
-                f"({error}). Install it: pip install 'kgen[{name}]'"
+                f"({error}). Install it, in a clone of kgen's repository: "
+                f"pip install '.[{name}]'"
             ) from error
 
 

@@ -21,6 +21,7 @@ HARD = (
     "goes on as if nothing had been",
     "is judged by x",
     "one epoch: it counts",
+    "it only counts",
     "Those by counting equal",
     "models that take labels are refused, and others have no probes",
     "the callback refuses it",

@@ -1,11 +1,14 @@
 """Numbers of steps, and the figures that Keras's methods return."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kgen
+from kgen import registry
 from kgen.errors import InvalidArgument
 
 ROWS = np.random.default_rng(0).random((80, 4), "float32")
@@ -188,6 +191,34 @@ def test_no_figure_is_shown_twice(capsys, weight):
         assert {"elbo", "val_elbo", "loss", "val_loss"} <= set(history)
         assert " loss: " in text and " val_kl_loss: " in text
         assert (" elbo: " in text) == (" val_elbo: " in text) == (weight != 1)
+
+
+def test_the_bar_shows_the_figures_that_matter(capsys):
+    """The registry's three, and what callbacks add; the history has all."""
+
+    class Adds(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_added"] = 1.0
+
+    model = compiled("vaegan")
+    model.run_eagerly = True
+    history = model.fit(ROWS[:4], epochs=1, callbacks=[Adds()]).history
+    shown = set(re.findall(r"- (\w+): ", capsys.readouterr().out))
+    figures = registry.MODELS["vaegan"].figures
+    assert shown == {*registry.shown(figures, history), "val_added"}
+    assert len(shown) == 4 and {"elbo", "loss"} < set(history)
+
+
+def test_the_bar_of_a_model_that_is_not_registered_shows_all(capsys):
+    class Own(kgen.GAN):
+        """No entry in the registry."""
+
+    given = compiled("gan")
+    model = Own(given.generator, given.discriminator)
+    model.compile(run_eagerly=True)
+    history = model.fit(ROWS[:4]).history
+    shown = re.findall(r"- (\w+): ", capsys.readouterr().out)
+    assert set(shown) == set(history) and len(history) > 4
 
 
 def test_steps_are_traced_once(monkeypatch):
