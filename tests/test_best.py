@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kgen import cli, runs
+from kgen import cli, runs, terminal
 from kgen.runs import best, checkpoints, directory, training
 from kgen.runs.history_file import read_history
 from tests.eager import train_eagerly
@@ -164,6 +164,9 @@ def test_how_often_there_is_a_look(data, monkeypatch):
     watch, keeper = best.callbacks_of(runs.Run("run"), settings, model, source)
     assert (len(watch.x), watch.every) == (8, 5)
     assert keeper.so_far.patience == 0
+    monkeypatch.setattr(terminal, "width", lambda: 40)
+    lines = best.describe([watch], model, source).splitlines()
+    assert len(lines) > 3 and max(map(len, lines)) < 40
 
 
 def test_patience_of_other_models_goes_by_the_figure_that_compares_them(data):

@@ -168,6 +168,28 @@ def test_a_table_fits_where_it_is_shown(room, lines, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines() == lines
 
 
+def test_rows_of_their_own_are_wrapped(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "width", lambda: 24)
+    tables.show(("A" * 20, "B"), [("a" * 20, "some words of a text")])
+    lines = ["a" * 20, "  b: some words of a", "    text"]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_runs_are_a_table_in_a_terminal_of_80_columns(run, monkeypatch):
+    monkeypatch.setattr(terminal, "width", lambda: 80)
+    monkeypatch.chdir(run.parent.parent)
+    other = run.rename(run.with_name("bayes_classifier-1"))
+    metrics = dict.fromkeys(("elbo", "frechet_distance"), METRIC)
+    metrics["log_likelihood"] = {**METRIC, "title": "log p(x)"}
+    judged = {"run": "", "model": "vae", "metrics": metrics}
+    (other / "metrics.json").write_text(json.dumps([judged]))
+    status, text = kgen("runs")
+    assert status == 0
+    head, *lines = text.splitlines()
+    assert head.split()[0] == "RUN" and "log p(x)" in text
+    assert "ELBO" not in text and max(map(len, (head, *lines))) <= 80
+
+
 def test_long_texts_are_wrapped_in_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(terminal, "width", lambda: 24)
     tables.show(("N", "", "TEXT"), [("n", "", "some words of a text")])
@@ -212,6 +234,14 @@ def test_settings_of_any_form_are_shown(run, value):
 def test_there_may_be_no_runs(tmp_path):
     status, text = kgen("runs", tmp_path)
     assert status == 0 and text.startswith(f"There are no runs in {tmp_path}.")
+
+
+def test_before_the_first_training_there_is_no_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, text = kgen("runs")
+    assert status == 0 and text.startswith("There are no runs in runs. Make")
+    status, text = kgen("runs", "runs")
+    assert status == 2 and text == "kgen: There is no directory runs.\n"
 
 
 # kgen data

@@ -1,10 +1,11 @@
-"""The wheel: it holds the package as git tracks it, and says what it is."""
+"""The wheel and the sdist: they hold what git tracks, and say what it is."""
 
 import email
 import pathlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
@@ -12,7 +13,10 @@ import pytest
 import kgen
 
 ROOT = pathlib.Path(__file__).parents[1]
-BUILD = "from setuptools import build_meta; build_meta.build_wheel('dist')"
+BUILD = (
+    "from setuptools import build_meta; build_meta.build_wheel('dist'); "
+    "build_meta.build_sdist('dist')"
+)
 
 
 def output(*command, **options):
@@ -32,17 +36,27 @@ def tracked():
 
 
 @pytest.fixture(scope="module")
-def wheel(tracked, tmp_path_factory):
-    """A wheel that is built of a copy, out of which nothing of git's is left."""
+def dist(tracked, tmp_path_factory):
+    """Where both are built, of a copy out of which nothing of git's is left."""
     folder = tmp_path_factory.mktemp("tree")
     for name in tracked:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / "dist").mkdir()
     output(sys.executable, "-c", BUILD, cwd=folder)
-    (path,) = (folder / "dist").iterdir()
-    with zipfile.ZipFile(path) as archive:
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def wheel(dist):
+    with zipfile.ZipFile(*dist.glob("*.whl")) as archive:
         yield archive
+
+
+def test_the_sdist_holds_what_git_tracks(dist, tracked):
+    with tarfile.open(*dist.glob("*.tar.gz")) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert tracked - held <= {".ci/run", ".gitignore"}
 
 
 def test_the_wheel_holds_what_git_tracks(wheel, tracked):

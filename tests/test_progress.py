@@ -142,6 +142,25 @@ def test_a_narrow_terminal(clock, monkeypatch, columns, expected):
     assert all(line.startswith(" " * 7 + "word") for line in text[1:])
 
 
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (40, "Epoch 2/2  val_frechet_distance   3.000"),
+        (50, "Epoch 2/2  val_frechet_distance   3.000"),
+        (60, "Epoch 2/2  val_frechet_distance   3.000       kl   2.000"),
+    ],
+)
+def test_a_line_has_figures_in_any_terminal(
+    clock, monkeypatch, columns, expected
+):
+    """What has no room takes none from others."""
+    monkeypatch.setattr(terminal, "width", lambda: columns)
+    logs = {"val_frechet_distance": 3.0, "discriminator_loss": 1.0, "kl": 2.0}
+    figures = dict.fromkeys(logs, "") | {"val_frechet_distance": "lower"}
+    lines, _ = told(clock, [logs] * 2, figures=figures)
+    assert lines[1] == expected
+
+
 class Terminal(io.StringIO):
     """Text that is written to a terminal of 80 columns."""
 

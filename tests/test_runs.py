@@ -16,6 +16,7 @@ from kgen.data.sources import Source
 from kgen.errors import InvalidArgument
 from kgen.runs import drawings, training
 from kgen.runs.disk import DirectoryCheck
+from tests.eager import train_eagerly
 from tests.models import contract
 from tests.settings import USUAL
 
@@ -164,6 +165,24 @@ def test_a_run_that_began_before_there_were_checks_goes_on(run, monkeypatch):
     monkeypatch.setattr(training, "_end", lambda *args: None)
     with pytest.warns(UserWarning, match="Expected logits"):
         runs.train(run, run.settings, resume=True)
+
+
+def test_the_networks_that_vectors_have_are_told_and_kept(
+    tmp_path, monkeypatch
+):
+    train_eagerly(monkeypatch)
+    monkeypatch.setattr(training, "draw", lambda *args: None)
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    run, told = runs.Run(tmp_path / "run"), []
+    asked = dataclasses.replace(
+        SETTINGS, data=str(tmp_path / "x.npy"), network="conv", epochs=1
+    )
+    runs.train(run, asked, report=told.append)
+    assert "Model: vae; dense networks: encoder" in told[0]
+    assert run.settings == dataclasses.replace(asked, network="dense")
+    run.extend(1, network="conv")  # as it was written before
+    runs.train(run, dataclasses.replace(asked, epochs=2), resume=True)
 
 
 def test_free_file(run):

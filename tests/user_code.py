@@ -1,7 +1,8 @@
 """The public API as a user writes it, for mypy alone: it is never run.
 
 `assert_type` fails where an annotation is not the one a user may rely on. Without
-TensorFlow's and Keras's types, what is theirs is of type Any.
+TensorFlow's and Keras's types, what is theirs is of type Any, but for the members of
+`keras.Model` (tests/typings).
 """
 
 import pathlib
@@ -98,7 +99,9 @@ def files(path: pathlib.Path, model: kgen.VAE) -> None:
     loaded = kgen.load_model(
         "vae.keras", custom_objects={"MyLayer": keras.layers.Layer}
     )
+    assert isinstance(loaded, kgen.VAE)
     loaded.sample(1)
+    loaded.sampel(1)  # type: ignore[attr-defined]
     assert_type(model.export("saved_models/vae/1"), None)
     model.export(path, overwrite=True, image_format="png", facts={"run": 1})
     assert_type(kgen.export.next_version(path, "vae"), pathlib.Path)

@@ -3,6 +3,7 @@
 The first two don't need TensorFlow.
 """
 
+import os
 import pathlib
 from typing import Any
 
@@ -14,15 +15,17 @@ from kgen.runs import listing
 
 
 @click.command()
-@click.argument(
-    "directory", type=click.Path(exists=True, file_okay=False), default="runs"
-)
-def runs(directory: str) -> None:
+@click.argument("directory", type=click.Path(file_okay=False), default="runs")
+@click.pass_context
+def runs(ctx: click.Context, directory: str) -> None:
     """Lists the runs in DIRECTORY (default: runs), the newest last.
 
     BEST is the best epoch by the figure that compares such models, and EVALUATED
-    what `kgen evaluate` has found.
+    a figure that `kgen evaluate` has found.
     """
+    is_typed = "directory" in options.typed_names(ctx)
+    if is_typed and not os.path.exists(directory):
+        raise click.UsageError(f"There is no directory {directory}.")
     rows = listing.rows(directory)
     if not rows:
         click.echo(

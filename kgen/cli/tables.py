@@ -8,7 +8,7 @@ from kgen import terminal
 
 _GAP = 2
 # The least widths to which the first column and the others are wrapped.
-_FIRST, _OTHER = 32, 10
+_FIRST, _OTHER = 32, 8
 
 
 def show(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -71,4 +71,5 @@ def _show_rows(names, rows):
         click.echo(first)
         for name, text in zip(names[1:], others):
             if text:
-                click.echo(f"  {name.lower()}: {text}" if name else f"  {text}")
+                line = f"  {name.lower()}: {text}" if name else f"  {text}"
+                click.echo(terminal.wrapped(line, 4))

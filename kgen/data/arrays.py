@@ -1,6 +1,8 @@
 """Arrays that can be used as examples, and how to convert others."""
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from kgen import arrays
 from kgen.data import rows
 from kgen.data.examples import Examples
 from kgen.data.rows import Lazy, in_memory
-from kgen.errors import invalid
+from kgen.errors import InvalidArgument, invalid
 from kgen.networks.common import is_channels_first
 
 # An axis of at most this length is more likely channels than pixels.
@@ -17,15 +19,23 @@ _CHANNELS = 4
 # Labels above this many times the number of classes are identifiers, and don't
 # number the classes; a model would get an output for each number up to them.
 _SPARSE = 1000
-# An array with one side more than this many times the other may be a sequence,
-# and not a picture.
+# Bytes with one side more than this many times the other may be a sequence, and
+# not a picture.
 _LENGTH = 4
+
+
+@contextlib.contextmanager
+def read_from(name: str | os.PathLike) -> Iterator[None]:
+    """Within it, an error about arrays names the file or data set they are from."""
+    try:
+        yield
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{name}: {error}") from error
 
 
 def from_arrays(
     images: Any,
     labels: Any = None,
-    name: str = "source",
     any_range: bool = False,
     is_own: bool = False,
     image_shape: tuple | None = None,
@@ -34,12 +44,12 @@ def from_arrays(
 
     uint8 stays as it is; floats become float32. Pictures without an axis of
     channels, `(n, height, width)`, get one; sequences, `(n, length, channels)`,
-    must be asked for by `image_shape`.
+    must be asked for by `image_shape`, and so must pictures that could be
+    sequences.
 
     Args:
         images: Array of shape `(n, ...)`, or a memory map.
         labels: Integers of shape `(n,)`, or None.
-        name: The name of the images in messages.
         any_range: Whether pictures may have values outside [0, 1].
         is_own: Whether nobody else holds the images, so that they need no copy.
         image_shape: As in `kgen.data.load`.
@@ -47,17 +57,17 @@ def from_arrays(
     Returns:
         `Examples`.
     """
-    images = _as_array(images, name)
+    images = _as_array(images, "source")
     if images.ndim < 2 or not images.size:
         raise invalid(
-            name,
+            "source",
             "load",
             "an array of shape (n, ...) with at least one example",
             f"shape {images.shape}",
         )
-    check_dtype(images.dtype, name, lambda: _conversion(images))
+    check_dtype(images.dtype, lambda: _conversion(images))
     if image_shape not in (images.shape[1:], (*images.shape[1:], 1)):
-        _check_shape(images.shape, name)
+        _check_shape(images.shape, images.dtype)
     if images.ndim == 3 and image_shape != images.shape[1:]:
         images = images[..., None]
     dtype = np.dtype("uint8" if images.dtype == np.uint8 else "float32")
@@ -65,44 +75,42 @@ def from_arrays(
         images = rows.as_lazy_rows(images)
     elif not (is_own and images.flags.c_contiguous and images.dtype == dtype):
         images = rows.read_all(images, dtype)
-    check_values(images, name, len(images.shape) == 4 and not any_range)
+    check_values(images, len(images.shape) == 4 and not any_range)
     if labels is not None:
-        labels = _as_labels(labels, len(images), name)
+        labels = _as_labels(labels, len(images))
     return Examples(images, labels)
 
 
 def check_dtype(
     dtype: np.dtype,
-    name: str,
     advice: Callable[[], str] = lambda: "convert it to one of these",
 ) -> None:
     """Raises unless examples of `dtype` can be used.
 
     Args:
         dtype: A NumPy dtype.
-        name: The name of the examples in the message.
         advice: Function that returns how to convert them.
     """
     if dtype not in (np.uint8, bool) and not np.issubdtype(dtype, np.floating):
         raise invalid(
-            name,
+            "source",
             "load",
             f"uint8 pictures (0 to 255), or floats; {advice()}",
             f"an array of {dtype}",
         )
 
 
-def check_values(images: np.ndarray | Lazy, name: str, unit: bool) -> None:
+def check_values(images: np.ndarray | Lazy, unit: bool) -> None:
     """Raises unless all values are finite, and in [0, 1] if `unit`.
 
     Only a part of lazy rows is in memory at a time.
     """
     if images.dtype == np.uint8:
-        check_bytes(images, name)
+        check_bytes(images)
         return
     for part in rows.parts(images.shape, images.dtype):
         arrays.check_range(
-            name,
+            "source",
             "load",
             images[part],
             (0, 1) if unit else None,
@@ -110,7 +118,7 @@ def check_values(images: np.ndarray | Lazy, name: str, unit: bool) -> None:
         )
 
 
-def check_bytes(images: np.ndarray | Lazy, name: str) -> None:
+def check_bytes(images: np.ndarray | Lazy) -> None:
     """Raises if all bytes are 0 or 1, and some are 1.
 
     These are truth values. As pictures from 0 to 255 they would be almost black.
@@ -118,7 +126,6 @@ def check_bytes(images: np.ndarray | Lazy, name: str) -> None:
 
     Args:
         images: uint8 array, or `Lazy` rows.
-        name: Their name in the message.
     """
     largest = 0
     for part in rows.parts(images.shape, images.dtype):
@@ -127,7 +134,7 @@ def check_bytes(images: np.ndarray | Lazy, name: str) -> None:
             return
     if largest == 1:
         raise invalid(
-            name,
+            "source",
             "load",
             "uint8 pictures from 0 to 255. Pass truth values as bool, such as "
             "`x.astype(bool)`, and pictures of two grey values as `255 * x`",
@@ -135,18 +142,17 @@ def check_bytes(images: np.ndarray | Lazy, name: str) -> None:
         )
 
 
-def _as_labels(labels, count, name):
+def _as_labels(labels, count):
     """Labels as int32 of shape `(count,)`, or an error."""
     labels = _as_array(labels, "labels", "an integer for each example")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    owner = "load" if name == "source" else name  # the file of the images
-    arrays.check_labels(labels, 2**31, count, owner)
+    arrays.check_labels(labels, 2**31, count, "load")
     classes = np.unique(labels)
     if len(classes) and classes[-1] > _SPARSE * len(classes):
         raise invalid(
             "labels",
-            owner,
+            "load",
             "classes numbered from 0 on; `np.unique(labels, "
             "return_inverse=True)[1]` gives each class its number",
             f"{len(classes)} classes with numbers up to {classes[-1]}",
@@ -197,26 +203,27 @@ def _shape_of(values):
         return (len(values), "?")
 
 
-def _check_shape(shape, name):
+def _check_shape(shape, dtype):
     """Raises where an array of examples could mean several things."""
-    if len(shape) == 3 and _is_ambiguous(*shape[1:]):
+    if len(shape) == 3 and _is_ambiguous(*shape[1:], dtype):
         _, height, width = shape
         hint = f", or `x[None]` if it is one picture with {width} channels"
         raise invalid(
-            name,
+            "source",
             "load",
             f"vectors, sequences or pictures, and {shape} could mean several "
             f"things. Pass `image_shape=({height}, {width})` (--image-shape "
             f"{height}x{width}) for sequences of length {height} with {width} "
             f"channels, `image_shape=({height}, {width}, 1)` (--image-shape "
-            f"{height}x{width}x1) for grey pictures of {height}x{width}, "
+            f"{height}x{width}x1) or `x[..., None]` for grey pictures of "
+            f"{height}x{width}, "
             f"`x.reshape(len(x), -1)` for vectors of {height * width} numbers"
             + (hint if width <= _CHANNELS else ""),
             f"an array of shape {shape}",
         )
     if len(shape) == 4 and is_channels_first(shape[1:]):
         raise invalid(
-            name,
+            "source",
             "load",
             "pictures of shape (n, height, width, channels); these seem to have "
             "their channels first: pass `np.moveaxis(x, 1, -1)`",
@@ -224,9 +231,11 @@ def _check_shape(shape, name):
         )
 
 
-def _is_ambiguous(height, width):
+def _is_ambiguous(height, width, dtype):
     short, long = sorted((height, width))
-    return height != width and (short <= _CHANNELS or long > _LENGTH * short)
+    if dtype == np.uint8 and short > _CHANNELS and long <= _LENGTH * short:
+        return False  # bytes of such sides are pictures
+    return height != width
 
 
 def _conversion(images):

@@ -12,7 +12,7 @@ import numpy as np
 
 from kgen import damage
 from kgen.data import examples, rows
-from kgen.data.arrays import from_arrays
+from kgen.data.arrays import from_arrays, read_from
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument
 
@@ -72,7 +72,8 @@ def read_split(path: pathlib.Path) -> Examples:
     labels = _labels_beside(path)
     if labels is not None and labels.ndim == 2:
         labels = labels[:, 0]  # QMNIST: the class, then who wrote it
-    return from_arrays(images, labels, name=path.name, is_own=True)
+    with read_from(path):
+        return from_arrays(images, labels, is_own=True)
 
 
 def _labels_beside(path):

@@ -14,7 +14,7 @@ import numpy as np
 
 from kgen import damage
 from kgen.data import examples, rows
-from kgen.data.arrays import from_arrays
+from kgen.data.arrays import from_arrays, read_from
 from kgen.errors import InvalidArgument
 
 _IMAGES = ("x", "images", "data", "arr_0")
@@ -91,7 +91,8 @@ def _read_npy(path, **options):
             images = _read_values(file, path.stat().st_size)
         if images is None:
             images = np.lib.format.open_memmap(path, mode="r")
-    return from_arrays(images, name=path.name, is_own=True, **options)
+    with read_from(path):
+        return from_arrays(images, is_own=True, **options)
 
 
 def _read_values(file, size, floats="float32"):
@@ -133,7 +134,8 @@ def _read_npz(path, images, labels, **options):
     with damage.reading(path), zipfile.ZipFile(path) as archive:
         images = _read_member(archive, images)
         labels = labels and _read_member(archive, labels, floats=None)
-    return from_arrays(images, labels, path.name, is_own=True, **options)
+    with read_from(path):
+        return from_arrays(images, labels, is_own=True, **options)
 
 
 def _read_member(archive, name, **options):

@@ -69,7 +69,8 @@ def open_pictures(
     if math.prod(images.shape) <= examples.IN_MEMORY_BYTES:
         # While some are decoded, the next ones are read.
         pixels = rows.read_all(images, for_each=in_threads)
-        arrays.check_bytes(pixels, str(name) or "source")
+        with arrays.read_from(name):
+            arrays.check_bytes(pixels)
         return pixels
     if not stored:
         # A picture that can't be read is named now, not hours into a training.

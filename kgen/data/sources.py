@@ -129,7 +129,7 @@ class Source:
         if options.get("binarize") and isinstance(part, Examples):
             # Pictures are in [0, 1]; vectors in memory or in files may not be.
             if len(part.shape) != 3:
-                arrays.check_values(part.images, "source", unit=True)
+                arrays.check_values(part.images, unit=True)
         shuffle = str(split).startswith("train")
         return part.batches(labels=labels, shuffle=shuffle, **options)
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kgen.data import conversion, examples
-from kgen.data.arrays import check_dtype, from_arrays
+from kgen.data.arrays import check_dtype, from_arrays, read_from
 from kgen.data.conversion import WHITE
 from kgen.data.digits import Digits  # noqa: F401  registers "digits"
 from kgen.data.examples import StreamedExamples
@@ -146,7 +146,8 @@ def _read_split(builder, split, image_shape, background):
     if image_shape is not None:
         conversion.check_convertible(stored_shape, image_shape)
     look, dtype = (image_shape, background), np.dtype(feature.np_dtype)
-    check_dtype(dtype, builder.name)
+    with read_from(builder.name):
+        check_dtype(dtype)
     size = builder.info.splits[split].num_examples
     if not size:
         raise InvalidArgument(f"Split {split!r} of {builder.name} is empty.")

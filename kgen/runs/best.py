@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgen import files
+from kgen import files, terminal
 from kgen.callbacks import FrechetWatch
 from kgen.callbacks.frechet_watch import LOG
 from kgen.callbacks.guard import state_of
@@ -104,11 +104,12 @@ def describe(
         return ""
     train, _ = _some(source, "train", len(watch.x), model)
     often = "epoch" if watch.every == 1 else f"{watch.every} epochs"
-    return (
-        f"\n{LOG}, every {often}: Frechet distance of {watch.extractor.name} of "
+    text = (
+        f"{LOG}, every {often}: Frechet distance of {watch.extractor.name} of "
         f"{len(watch.x):,} samples to those of as many {validation_split(source)} "
         f"examples ({watch.distance(train):.4g} for training examples)."
     )
+    return f"\n{terminal.wrapped(text)}"
 
 
 class BestModel(keras.callbacks.Callback):

@@ -24,7 +24,7 @@ USUAL = {
     "kl_warmup": 0.0,
     "devices": 1,
 }
-# The figures of an evaluation that stand in the list of all runs: the first two.
+# The figures of an evaluation of which the first one stands in the list of all runs.
 _TOLD = (
     "accuracy",
     "log_likelihood",
@@ -62,8 +62,8 @@ def rows(root: str | os.PathLike) -> list[tuple[str, ...]]:
     Returns:
         List of tuples of texts, as many as `HEAD` has: the run's path, its model,
         its data, the epochs that it has seen and those that it is to see, its best
-        epoch by the figure that compares such models, what `kgen evaluate` has
-        found, and when it was last trained.
+        epoch by the figure that compares such models, a figure that
+        `kgen evaluate` has found, and when it was last trained.
     """
     found = pathlib.Path(root).glob(f"*/{_CONFIG}")
     by_time = sorted(found, key=lambda file: (file.stat().st_mtime, str(file)))
@@ -137,12 +137,12 @@ def figure_of(
 
 
 def _evaluated(path):
-    """Two of the figures that `kgen evaluate` has found; `""` without any."""
+    """A figure that `kgen evaluate` has found; `""` without any."""
     try:
         (entry,) = files.read_json(path / _METRICS)
         metrics = entry["metrics"]
-        told = [metrics[name] for name in _TOLD if name in metrics][:2]
-        return ", ".join(f"{m['title']} {m['value']:.4g}" for m in told)
+        told = [metrics[name] for name in _TOLD if name in metrics][:1]
+        return "".join(f"{m['title']} {m['value']:.4g}" for m in told)
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return ""
 

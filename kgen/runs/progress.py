@@ -219,7 +219,7 @@ class Epochs(keras.callbacks.Callback):
         )
 
     def _line(self, epoch, logs):
-        """The epoch's figures, as many of them as the terminal has room for."""
+        """The epoch's figures: one, and others that the terminal has room for."""
         cells = {name: _cell(name, logs[name]) for name in self._shown(logs)}
         judged = self._judged(logs)
         if judged:
@@ -232,9 +232,11 @@ class Epochs(keras.callbacks.Callback):
         kept = set()
         first = judged or next(iter(cells), "left")
         for name in dict.fromkeys([first, "left", *cells]):
-            room -= len(cells.get(name, "")) + 2
-            if room >= 0:
+            size = len(cells.get(name, "")) + 2
+            # Rather a line that is too long than one without any figure
+            if size <= room or name == first:
                 kept.add(name)
+                room -= size
         parts = [text for name, text in cells.items() if name in kept]
         return "  ".join([self._name(epoch), *parts]).rstrip()
 

@@ -82,6 +82,7 @@ def train(
     _check_batch_size(settings.batch_size, settings.devices)
     # Everything that may be refused comes before anything is written.
     source = settings.source()
+    settings = _with_network_family(settings, source)
     datasets = _datasets(source, settings)
     model = _built(settings, source, datasets["train"], strategy, resume)
     is_chief = strategies.is_chief(strategy)
@@ -171,6 +172,13 @@ def _agree(
 
     config, resume = strategies.by_chief(strategy, chosen)
     return TrainSettings(**config), resume
+
+
+def _with_network_family(settings, source):
+    """The settings with the networks that are built: vectors get dense ones."""
+    shape = source.examples("train").shape
+    family = factory.family_of(settings.network, shape, source.table)
+    return dataclasses.replace(settings, network=family)
 
 
 def _without_default_prior(settings, typed_names):

@@ -45,16 +45,17 @@ def test_shapes_that_stay(shape):
     "dtype", ["float16", "float32", "float64", ">f4", ">f8", "longdouble"]
 )
 def test_all_floats_become_float32(dtype):
-    images = as_floats(PICTURES).astype(dtype)
+    images = as_floats(PICTURES[..., None]).astype(dtype)
     found = arrays.from_arrays(images).images
     assert found.dtype == np.float32 and found.dtype.isnative
-    np.testing.assert_array_equal(found[..., 0], images.astype("float32"))
+    np.testing.assert_array_equal(found, images.astype("float32"))
 
 
 def test_bool_becomes_0_and_1():
-    found = arrays.from_arrays(PICTURES > 99).images
+    images = PICTURES[..., None] > 99
+    found = arrays.from_arrays(images).images
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(found[..., 0], PICTURES > 99)
+    np.testing.assert_array_equal(found, images)
 
 
 def test_lists_and_strides():
@@ -150,8 +151,9 @@ def test_arrays_that_could_be_several_things(tmp_path, shape, dtype):
     np.savez(tmp_path / "x.npz", x=x)
     size = f"{shape[1]}x{shape[2]}"
     message = (
-        rf"--image-shape {size}\) for sequences of .*--image-shape {size}x1\) "
-        rf"for grey pictures .*`x.reshape\(len\(x\), -1\)` for vectors"
+        rf"argument `source` of `load`.*--image-shape {size}\) for sequences "
+        rf"of .*--image-shape {size}x1\) or `x.*` for grey pictures .*"
+        rf"`x.reshape\(len\(x\), -1\)` for vectors"
     )
     for source in (x, tmp_path / "x.npy", tmp_path / "x.npz"):
         with pytest.raises(InvalidArgument, match=message):
@@ -160,6 +162,15 @@ def test_arrays_that_could_be_several_things(tmp_path, shape, dtype):
     for asked in (shape[1:], (*shape[1:], 1)):
         assert read(load(x, "all", image_shape=asked)).shape[1:] == asked
     assert read(load(x.reshape(len(x), -1), "all")).ndim == 2
+
+
+@pytest.mark.parametrize("shape", [(9, 24, 6), (9, 64, 32), (9, 20, 28)])
+def test_floats_of_two_sides_are_not_guessed_to_be_pictures(tmp_path, shape):
+    path = save(tmp_path / "x.npy", np.zeros(shape, "float32"))
+    with pytest.raises(InvalidArgument, match="could mean several") as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}: Invalid value for argument `s")
+    assert arrays.from_arrays(np.zeros(shape, "uint8")).shape == (*shape[1:], 1)
 
 
 @pytest.mark.parametrize("shape", [(5, 1, 8, 8), (5, 3, 32, 32), (5, 3, 16, 9)])
@@ -183,7 +194,7 @@ def test_arrays_that_are_plain_pictures(shape):
     assert found.images.shape == (shape if len(shape) == 4 else (*shape, 1))
 
 
-@pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1), (8,)])
+@pytest.mark.parametrize("shape", [(6, 6), (5, 6, 1), (8,)])
 def test_a_list_of_two_examples_is_no_pair(shape):
     one, other = np.zeros(shape, "float32"), np.ones(shape, "float32")
     x = read(load([one, other], "all"))
@@ -300,9 +311,9 @@ def test_npz_without_images(tmp_path):
     [
         PICTURES,
         np.asfortranarray(PICTURES),
-        as_floats(PICTURES),
-        as_floats(PICTURES).astype(">f4"),
-        PICTURES > 99,
+        as_floats(PICTURES[..., None]),
+        as_floats(PICTURES[..., None]).astype(">f4"),
+        PICTURES[..., None] > 99,
     ],
     ids=["uint8", "fortran", "float64", "big-endian", "bool"],
 )

@@ -23,7 +23,7 @@ def npy(folder):
 
 
 def npy_of_floats(folder):
-    np.save(folder / "a.npy", IMAGES / np.float64(255))
+    np.save(folder / "a.npy", IMAGES[..., None] / np.float64(255))
     return folder / "a.npy"
 
 
@@ -153,7 +153,7 @@ def test_labels(tmp_path, data_dir, make):
     assert [rows[image.tobytes()] for image in levels] == y.tolist()
 
 
-@pytest.mark.parametrize("source", [IMAGES, [*IMAGES[:5] / 255]])
+@pytest.mark.parametrize("source", [IMAGES, [*IMAGES[:5, ..., None] / 255]])
 def test_labels_where_there_are_none(source):
     with pytest.raises(InvalidArgument, match="arrays has no labels. Labels"):
         load(source, labels=True)
