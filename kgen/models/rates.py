@@ -126,8 +126,10 @@ def first_lower_epoch(model: keras.Model, epochs: int) -> int | None:
     share = getattr(model, "learning_rate_decay", 0.0)
     if not share or not _can_fall(optimizers_of(model)):
         return None
-    lower = (n for n in range(epochs) if _factor(n, epochs, share) < 1.0)
-    return next((epoch + 1 for epoch in lower), None)
+    factors = (_factor(epoch, epochs, share) for epoch in range(epochs))
+    # Rounding may leave a factor of 1 a little below it.
+    lower = (n for n, factor in enumerate(factors, 1) if factor < 1.0 - 1e-9)
+    return next(lower, None)
 
 
 def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:

@@ -111,7 +111,8 @@ def test_an_interrupted_training_leaves_nothing_to_the_next():
 
 
 @pytest.mark.parametrize(
-    "share, epochs, first", [(0.5, 8, 6), (0.5, 200, 102), (0.5, 2, None)]
+    "share, epochs, first",
+    [(0.5, 8, 6), (0.5, 200, 102), (0.5, 2, None), (0.1, 10, None)],
 )
 def test_the_first_epoch_with_lower_rates(share, epochs, first):
     model = gan(learning_rate_decay=share)
