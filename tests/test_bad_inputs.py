@@ -169,6 +169,18 @@ MODELS = {
         "such as (400",
     ),
     "no activation": (lambda: build("vae", activation="rleu"), "rleu"),
+    "gated convolutions": (
+        lambda: build("gan", (8, 8, 1), "conv", activation="gated"),
+        "activation=gated",
+    ),
+    "an activation of pairs in residual blocks": (
+        lambda: build("gan", (8, 8, 1), "resnet", activation="glu"),
+        "of single numbers",
+    ),
+    "an activation that is 0": (
+        lambda: build("vae", (8, 8, 1), "resnet", activation=lambda x: 0 * x),
+        "not 0 everywhere",
+    ),
     "a weight below 0": (lambda: build("vae", kl_weight=-1), "kl_weight=-1"),
     "a weight of NaN": (lambda: build("vae", kl_weight=np.nan), "finite"),
     "a weight of text": (lambda: build("vae", kl_weight="x"), "kl_weight=x"),

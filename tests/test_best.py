@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from kgen import cli, runs, terminal
+from kgen.data import open_source
 from kgen.runs import best, checkpoints, directory, training
 from kgen.runs.history_file import read_history
 from tests.eager import train_eagerly
@@ -167,6 +169,16 @@ def test_how_often_there_is_a_look(data, monkeypatch):
     monkeypatch.setattr(terminal, "width", lambda: 40)
     lines = best.describe([watch], model, source).splitlines()
     assert len(lines) > 3 and max(map(len, lines)) < 40
+
+
+def test_few_training_examples_are_compared_with_few(tmp_path, monkeypatch):
+    """Else 1,000 examples beside 100 would be compared every 400 epochs."""
+    monkeypatch.setattr(best, "_TRAINED_ON", 40)
+    train, validation = (np.zeros((n, 3), "float32") for n in (100, 1000))
+    np.savez(tmp_path / "x.npz", x_train=train, x_validation=validation)
+    source = open_source(tmp_path / "x.npz")
+    watch = best._watch(None, types.SimpleNamespace(conditional=False), source)
+    assert (len(watch.x), watch.every) == (64, 26)
 
 
 def test_patience_of_other_models_goes_by_the_figure_that_compares_them(data):

@@ -123,6 +123,27 @@ def test_pairs_lays_a_short_line_out_as_the_others(tmp_path):
     assert upper[:, left[0]].sum() == lower[:, left[1]].sum()
 
 
+@pytest.mark.parametrize("shape", [(8, 8, 1), (9, 2)])
+def test_names_stand_above_the_columns_they_name(monkeypatch, shape):
+    frames = {name: np.zeros((6, *shape)) for name in ("epoch 1", "epoch 2")}
+    for heads, rotation in (
+        (list("abcdef"), 0),
+        (["a", "quite a long tortoise"] * 3, 90),
+    ):
+        options = {"heads": heads}
+        figure = figure_of(
+            monkeypatch, plots.progress, frames, "p.png", **options
+        )
+        (axes,) = figure.axes
+        ticks = axes.get_xticklabels()
+        assert [tick.get_text() for tick in ticks] == heads
+        assert {tick.get_rotation() for tick in ticks} == {rotation}
+        left, right = axes.get_xlim()
+        shares = (axes.get_xticks() - left) / (right - left)
+        expected = (np.arange(6) + 0.5) / 6
+        np.testing.assert_allclose(shares, expected, atol=0.02)
+
+
 def test_pairs_of_very_many(monkeypatch):
     x = np.zeros((2500, 28, 28, 1))
     figure = figure_of(monkeypatch, plots.pairs, {"a": x, "b": x}, "p.png")

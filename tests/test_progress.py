@@ -252,6 +252,14 @@ def test_what_is_told_of_vectors():
     ]
 
 
+def test_it_is_told_from_when_on_learning_rates_fall():
+    given = {"model": "gan", "network": "dense", "epochs": 8}
+    source = open_source((np.zeros((200, 2), "float32"), np.zeros(200, int)))
+    told = "8 epochs of 3 steps, 64 examples each; the learning rates fall from"
+    line = " ".join(introduced(source, **given).split())
+    assert f"Train: {told} epoch 6 on Run:" in line
+
+
 def test_what_is_told_of_a_table():
     count = 200
     frame = pd.DataFrame(

@@ -18,7 +18,7 @@ from kgen.errors import InvalidArgument, invalid
 from kgen.models import faults
 from kgen.models.base import GenerativeModel
 from kgen.models.draws import seed_generators
-from kgen.models.rates import is_settable
+from kgen.models.rates import is_settable, optimizers_of
 from kgen.params import Integer, Options, checked
 
 _RATE_FACTOR = 0.5
@@ -118,7 +118,7 @@ class Guard(keras.callbacks.Callback):
         if model.faults is not None:
             raise invalid("callbacks", "fit", "one Guard at most", "several")
         if self.on_nan == "rollback" and not all(
-            is_settable(optimizer) for optimizer in _optimizers(model)
+            is_settable(optimizer) for optimizer in optimizers_of(model)
         ):
             raise invalid(
                 "on_nan",
@@ -204,7 +204,7 @@ class Guard(keras.callbacks.Callback):
         raise Diverged(fault, state)
 
     def _go_back(self, fault):
-        optimizers = _optimizers(self.model)
+        optimizers = optimizers_of(self.model)
         rates = [_RATE_FACTOR * _array(x.learning_rate) for x in optimizers]
         self._restore()
         for optimizer, rate in zip(optimizers, rates):
@@ -253,23 +253,12 @@ def _listed(words):
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _optimizers(model):
-    """The optimizers of all players, each of them once."""
-    return list(
-        {
-            id(value): value
-            for value in vars(model).values()
-            if isinstance(value, keras.optimizers.Optimizer)
-        }.values()
-    )
-
-
 def state_of(model: keras.Model) -> list[keras.Variable]:
     """All that training changes: weights, random streams, optimizers."""
     return [
         *model.weights,
         *(generator.state for generator in seed_generators(model)),
-        *(x for each in _optimizers(model) for x in each.variables),
+        *(x for each in optimizers_of(model) for x in each.variables),
     ]
 
 

@@ -1,6 +1,7 @@
 """The best state of a training so far, by one of its logs."""
 
 import math
+import warnings
 
 import keras
 
@@ -48,7 +49,7 @@ class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the best epoch, and stops the training after it.
 
     Unlike Keras's `EarlyStopping`, it counts looks: epochs without the log, as
-    `FrechetWatch` leaves them, are passed over.
+    `FrechetWatch` leaves them, are passed over. It warns where no epoch had the log.
 
     Args:
         monitor: Name of the log.
@@ -84,6 +85,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def _forget(self):
         self._so_far = BestSoFar(self.mode, self.patience)
+        self._lacks_log = False  # as some epoch does
         self.weights: list | None = None
 
     @property
@@ -102,6 +104,7 @@ class KeepBest(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         value = (logs or {}).get(self.monitor)
         if value is None:
+            self._lacks_log = True
             return
         if self._so_far.update(epoch + 1, float(value)):
             self.weights = self.model.get_weights()
@@ -109,5 +112,12 @@ class KeepBest(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        if self._lacks_log and self._so_far.last is None:
+            warnings.warn(
+                f"KeepBest has kept nothing: no epoch had the log "
+                f"{self.monitor!r}. Look at the spelling of `monitor`, and put the "
+                "callback that writes it, such as FrechetWatch, before KeepBest.",
+                stacklevel=2,
+            )
         if self.restore and self.weights is not None:
             self.model.set_weights(self.weights)

@@ -11,6 +11,7 @@ import numpy as np
 from kgen import files, plots
 from kgen.errors import invalid
 from kgen.params import Integer, Number, Path, checked
+from kgen.plots.figures import class_name
 
 # How many epochs' samples are kept, and how many of these the picture shows.
 _KEPT, _SHOWN = 20, 10
@@ -22,7 +23,8 @@ class SampleProgress(keras.callbacks.Callback):
 
     There are 20 of these epochs at most, evenly spread. The samples of each are
     kept in `directory`, so that a training that is resumed goes on with its
-    picture, which shows 10 of them at most.
+    picture, which shows 10 of them at most. The classes of a model that takes labels
+    stand above the columns.
 
     Args:
         directory: Where to keep `epoch-00001.npy`, ...
@@ -103,8 +105,16 @@ class SampleProgress(keras.callbacks.Callback):
             f"epoch {epoch}": np.load(paths[epoch])
             for epoch in _spread(list(paths), _SHOWN)
         }
-        plots.progress(frames, self.picture)
+        plots.progress(frames, self.picture, heads=self._heads())
         self._drawn = time.monotonic()
+
+    def _heads(self):
+        """The classes of the columns; none where the model takes none."""
+        labels = self.model.labels_in_turn(self.count)
+        if labels is None:
+            return []
+        names = self.model.class_names
+        return [class_name(label, names) for label in labels.tolist()]
 
 
 def _spread(items, most):

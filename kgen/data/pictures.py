@@ -78,8 +78,12 @@ def read_picture(
 
 
 def _eight_bits(image):
-    """A picture of 16 bits or floats with 8 bits; others as they are."""
+    """A picture of 16 bits or floats with 8 bits; others as they are.
+
+    Greys of 16 bits are rounded. Of colours Pillow knows the upper 8 bits alone.
+    """
     if image.mode in _PLAIN:
+        _narrow_transparent_colour(image)
         return image
     values = np.asarray(image)
     # Older releases of Pillow say "I" of 16 bits.
@@ -105,6 +109,15 @@ def _eight_bits(image):
         opacity = np.where(values == transparent, 0, 255).astype("uint8")
         grey.putalpha(Image.fromarray(opacity))
     return grey
+
+
+def _narrow_transparent_colour(image):
+    """Gives a colour of 16 bits that is transparent the 8 that its pixels have."""
+    colour = image.info.get("transparency")
+    # What the pixels are in the file is known until they are read.
+    is_wide = any("16" in str(tile[3]) for tile in image.tile)
+    if is_wide and isinstance(colour, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in colour)
 
 
 def _opaque(image, background):

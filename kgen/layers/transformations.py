@@ -34,7 +34,12 @@ class Transformation(NamedTuple):
 
 
 def color(x: Tensor, draws: list[Tensor]) -> Tensor:
-    """Another brightness, saturation and contrast; not clipped to [0, 1]."""
+    """Another brightness, saturation and contrast; not clipped to [0, 1].
+
+    Of four channels the last one is the opacity, which stays.
+    """
+    if x.shape[3] == 4:
+        return tf.concat([color(x[..., :3], draws), x[..., 3:]], axis=3)
     brightness, saturation, contrast = draws
     x += (2.0 * brightness - 1.0) * _BRIGHTNESS
     x = _spread(x, 2.0 * saturation, axis=[3])

@@ -107,7 +107,8 @@ class R1(_SquaredGradient):
     """`weight / 2 * E[|grad D(x)|^2]` at real examples.
 
     Args:
-        weight: gamma; 1 by default.
+        weight: gamma; 1 by default. Papers whose pictures lie in [-1, 1] write four
+            times the gamma of pictures in [0, 1], which kgen has.
 
     References:
         Mescheder et al. (2018), arXiv 1801.04406, equation 9.
@@ -127,7 +128,8 @@ class R2(_SquaredGradient):
     them.
 
     Args:
-        weight: gamma; 1 by default.
+        weight: gamma; 1 by default. Papers whose pictures lie in [-1, 1] write four
+            times the gamma of pictures in [0, 1], which kgen has.
 
     References:
         Mescheder et al. (2018), arXiv 1801.04406, equation 10;

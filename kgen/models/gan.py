@@ -211,10 +211,13 @@ class GAN(GeneratorSampler):
             instance_noise: Standard deviation of the noise on all that the
                 discriminator sees in training (Sonderby et al. 2017).
             learning_rate_decay: The last share of `fit`'s epochs, in which both
-                learning rates fall linearly to 0, from epoch to epoch; 0 for none.
-                Players that are near their equilibrium come to rest only at small
-                rates. This is done for kgen's Adam (which `"adam"` names), and where
-                no callback of `fit` and no schedule sets the rate.
+                learning rates fall linearly towards 0, from one epoch to the next;
+                0 for none. So trainings of one or two epochs have none. Players
+                that are near their equilibrium come to rest only at small rates.
+                This is done where all players have kgen's Adam (which `"adam"`
+                names) without a schedule, and `fit` has neither a
+                `LearningRateScheduler` nor a `ReduceLROnPlateau`. A rate that
+                another callback sets is multiplied as well.
             penalty_every: k, of a penalty that only each k-th update of the
                 discriminator has, from the first on, and k times: for speed.
                 Several devices compute it always.

@@ -73,38 +73,27 @@ class KeepRatio(keras.callbacks.Callback):
 
 
 class FallAtEnd(keras.callbacks.Callback):
-    """Lets learning rates fall linearly to zero in the last epochs of `fit`.
+    """Lets learning rates fall linearly towards 0 in the last epochs of `fit`.
 
     In an epoch, counted from 0, the rates are multiplied by
     `min(1, (1 - epoch / epochs) / share)`. That depends on nothing else, so that a
-    resumed training goes on exactly. It applies to kgen's Adam, which the name `"adam"`
-    means; other optimizers keep their rate, and all keep a schedule that they have.
+    resumed training goes on exactly.
 
     Args:
-        players: The optimizers.
+        players: The optimizers, all of them kgen's Adam.
         share: The last part of the epochs in which the rates fall, in (0, 1].
     """
 
     def __init__(self, players: list[keras.optimizers.Optimizer], share: float):
         super().__init__()
-        inner = [getattr(one, "inner_optimizer", one) for one in players]
-        self._factors = [
-            one.rate_factor
-            for one in inner
-            if isinstance(one, optimizers.Adam) and is_settable(one)
-        ]
-        self._share = share
+        self._players, self._share = players, share
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        left = 1.0 - epoch / self.params["epochs"]
-        self._set(min(1.0, left / self._share))
+        factor = _factor(epoch, self.params["epochs"], self._share)
+        _set_factors(self._players, factor)
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        self._set(1.0)
-
-    def _set(self, factor):
-        for variable in self._factors:
-            variable.assign(factor)
+        _set_factors(self._players, 1.0)
 
 
 def falling(
@@ -117,13 +106,68 @@ def falling(
         share: As in `FallAtEnd`; 0 for no fall.
         callbacks: Those that `fit` was given.
     """
-    if not share or any(isinstance(x, _CHANGERS) for x in callbacks):
+    _set_factors(players, 1.0)  # a `fit` that was interrupted has left its own
+    is_changed = any(isinstance(x, _CHANGERS) for x in callbacks)
+    if is_changed or not share or not _can_fall(players):
         return []
     return [FallAtEnd(players, share)]
 
 
+def first_lower_epoch(model: keras.Model, epochs: int) -> int | None:
+    """The first of so many epochs in which a model's rates are lower, by themselves.
+
+    Args:
+        model: The compiled model.
+        epochs: Those of `fit`.
+
+    Returns:
+        The epoch, counted from 1, or None where there is none.
+    """
+    share = getattr(model, "learning_rate_decay", 0.0)
+    if not share or not _can_fall(optimizers_of(model)):
+        return None
+    factors = (_factor(epoch, epochs, share) for epoch in range(epochs))
+    # Rounding may leave a factor of 1 a little below it.
+    lower = (n for n, factor in enumerate(factors, 1) if factor < 1.0 - 1e-9)
+    return next(lower, None)
+
+
+def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+    """The optimizers of all players of a model, each of them once."""
+    return list(
+        {
+            id(value): value
+            for value in vars(model).values()
+            if isinstance(value, keras.optimizers.Optimizer)
+        }.values()
+    )
+
+
 def is_settable(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether an optimizer's learning rate can be changed: it's no schedule."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
     schedule = keras.optimizers.schedules.LearningRateSchedule
-    return not isinstance(inner._learning_rate, schedule)
+    return not isinstance(_inner(optimizer)._learning_rate, schedule)
+
+
+def _factor(epoch, epochs, share):
+    """What rates are multiplied by in an epoch, counted from 0."""
+    return min(1.0, (1.0 - epoch / epochs) / share)
+
+
+def _set_factors(players, factor):
+    for one in map(_inner, players):
+        if isinstance(one, optimizers.Adam):
+            one.rate_factor.assign(factor)
+
+
+def _can_fall(players):
+    """Whether the rates of all players can: one alone would unbalance the game."""
+    return all(
+        isinstance(_inner(one), optimizers.Adam) and is_settable(one)
+        for one in players
+    )
+
+
+def _inner(optimizer):
+    """The optimizer itself, where another one scales its losses."""
+    return getattr(optimizer, "inner_optimizer", optimizer)

@@ -28,7 +28,8 @@ pictures, and `sequences`. Their arguments mean the same in all of them:
         encoders and decoders also `"gated"`, for `GatedDense` layers.
     output_activation: Keras activation of the output, or its name.
     batch_normalization: Whether hidden layers have it, in the place of biases.
-    spectral_normalization: Whether every layer has a norm of 1.
+    spectral_normalization: Whether every layer has a norm of 1, but for the last
+        one of attention, which starts as zeros.
     kernel_regularizer: Keras regularizer of the hidden layers, or its name.
     kernel_constraint: Keras constraint of all kernels or its name, or a limit
         of their weights, such as `"clip:0.01"`.

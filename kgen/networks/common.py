@@ -115,12 +115,14 @@ def is_channels_first(shape: Sequence[int]) -> bool:
 
 
 def _activation(identifier):
-    if identifier == "gated":
-        return identifier
     activation = keras.activations.get(identifier)
     if isinstance(activation, type):
         raise TypeError("it is a class, not a function")
     return activation
+
+
+def _activation_or_gated(identifier):
+    return identifier if identifier == "gated" else _activation(identifier)
 
 
 def _kernel_constraint(identifier):
@@ -165,6 +167,7 @@ ARGUMENTS = {
 def builder(
     function: Callable[Arguments, keras.Model],
     axes: tuple[str, ...] | None = None,
+    **constraints: Constraint,
 ) -> Callable[Arguments, keras.Model]:
     """Decorates a builder of networks: checks and converts its arguments.
 
@@ -175,10 +178,11 @@ def builder(
         function: Function whose arguments are among `ARGUMENTS`.
         axes: Names of the axes of the examples, where it builds networks for
             such alone.
+        **constraints: Of arguments that it checks in a way of its own.
     """
     signature = inspect.signature(function)
     family = function.__module__.rpartition(".")[2]
-    constraints = {**ARGUMENTS, "input_shape": Shape(axes)}
+    constraints = {**ARGUMENTS, "input_shape": Shape(axes), **constraints}
 
     @functools.wraps(function)
     def build(*args: Arguments.args, **kwargs: Arguments.kwargs) -> keras.Model:
@@ -191,6 +195,14 @@ def builder(
         return function(*bound.args, **bound.kwargs)
 
     return build
+
+
+def gated_builder(
+    function: Callable[Arguments, keras.Model],
+) -> Callable[Arguments, keras.Model]:
+    """Decorates a builder whose activation may be `"gated"`, as `builder` does."""
+    expected = '"gated", or a Keras activation or its name'
+    return builder(function, activation=Built(_activation_or_gated, expected))
 
 
 def picture_builder(

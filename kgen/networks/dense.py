@@ -10,7 +10,7 @@ from kgen.layers import Dense, GatedDense
 from kgen.networks import common
 
 
-@common.builder
+@common.gated_builder
 def encoder(
     input_shape: Sequence[int],
     latent_dim: int,
@@ -35,7 +35,7 @@ def encoder(
     return inputs.network(outputs, "encoder")
 
 
-@common.builder
+@common.gated_builder
 def decoder(
     input_shape: Sequence[int],
     latent_dim: int,

@@ -2,8 +2,9 @@
 
 Sizes change by averages of 2x2 pixels and by repeating them, never by a stride,
 so that there is no checkerboard (Odena et al. 2016). There is no batch
-normalisation: kernels start so that all maps have one variance, and a block adds
-its two branches in equal parts.
+normalisation: kernels start so that layers keep the variance, and a block adds its
+two branches in equal parts. Averages of pixels take some of it on the way down, the
+more the rougher the maps are.
 """
 
 import functools
@@ -19,6 +20,7 @@ from kgen.errors import invalid
 from kgen.layers import Dense, GainAndShift, MinibatchStdDev
 from kgen.networks import common
 from kgen.networks.halving import stages
+from kgen.params import Built
 
 
 @common.picture_builder
@@ -230,7 +232,7 @@ def _same(x):
 
 
 class _Layers:
-    """Makes the layers of a network, whose maps all start with one variance.
+    """Makes the layers of a network, each of which keeps the variance at first.
 
     Where the inputs of a layer have a mean square of 1 before they are
     activated, so have its outputs, in the mean over the weights that are drawn
@@ -254,7 +256,7 @@ class _Layers:
         **kwargs: Any,
     ) -> None:
         self.activation = keras.activations.get(activation)
-        self.scale = 1.0 / _mean_square(self.activation)
+        self.scale = _SCALE.check("activation", common.OWNER, self.activation)
         self.attention = attention
         self.inputs = inputs
         self.normalise = normalise
@@ -304,7 +306,8 @@ class _Layers:
     ) -> KerasTensor:
         """Two convolutions with a change of size in between, and a way past them.
 
-        Both ways have the mean square of x, and so has what is returned.
+        Both ways have the mean square of x, and so has what is returned, but for
+        what an average of pixels takes from it.
         """
         before = x.shape[-1]
         inside = self.convolved(
@@ -378,8 +381,13 @@ def _drawn(scale):
     return keras.initializers.VarianceScaling(scale)
 
 
-def _mean_square(activation):
-    """Of an activation of N(0, 1)."""
+def _scale(activation):
+    """1 over the mean square of an activation of N(0, 1)."""
     u = np.linspace(-8.0, 8.0, 2001, dtype="float32")[:, None]
     values = ops.convert_to_numpy(activation(ops.convert_to_tensor(u)))
-    return float(np.average(values**2, weights=np.exp(-0.5 * u**2)))
+    return 1.0 / float(np.average(values**2, weights=np.exp(-0.5 * u**2)))
+
+
+_SCALE = Built(
+    _scale, "an activation of single numbers that is not 0 everywhere"
+)

@@ -1,8 +1,9 @@
 """What all figures share: their size and their files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kgen import files
@@ -12,6 +13,8 @@ Path = str | os.PathLike
 DPI = 120
 LARGEST = 100.0  # inches; Matplotlib draws no side of 2**16 dots or more
 _LONGEST = 24  # characters of a class's name
+# Inches that a letter of a tick is wide, and that a line is high.
+_LETTER, _LINE = 0.08, 0.16
 
 
 def inches(least: float, dots: int) -> float:
@@ -23,6 +26,32 @@ def save(figure: Figure, path: Path) -> None:
     """Writes a figure as a PNG file, which is replaced if it exists."""
     with files.new_file(path) as temporary:
         figure.savefig(temporary, dpi=DPI)
+
+
+def put_heads(
+    axes: Axes, places: Iterable[float], heads: Sequence[str], width: float
+) -> None:
+    """Writes names above columns, upright where the columns are too narrow.
+
+    The figure becomes higher by them.
+
+    Args:
+        axes: Where the columns are.
+        places: The middle of each column.
+        heads: The names, perhaps of fewer columns; none are written where not even
+            upright ones have room.
+        width: That of a column, in inches.
+    """
+    if not heads or width < _LINE:
+        return
+    length = max(map(len, heads)) * _LETTER
+    is_narrow = length > width
+    figure = axes.get_figure()
+    room = length if is_narrow else _LINE
+    figure.set_figheight(figure.get_figheight() + room)
+    named = dict(zip(places, heads))
+    axes.set_xticks(list(named), list(named.values()), rotation=90 * is_narrow)
+    axes.tick_params("x", length=0, top=True, labeltop=True, labelbottom=False)
 
 
 def class_name(label: int, class_names: Sequence[str] = ()) -> str:

@@ -7,7 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kgen.plots import sequences
-from kgen.plots.figures import LARGEST, Path, class_name, inches, save
+from kgen.plots.figures import (
+    LARGEST,
+    Path,
+    class_name,
+    inches,
+    put_heads,
+    save,
+)
 
 _NAMED = 20  # classes at most that have lines of their own
 
@@ -135,7 +142,11 @@ def _by_class(images, labels, columns):
 
 
 def pairs(
-    rows: dict[str, np.ndarray], path: Path, title: str = "", columns: int = 12
+    rows: dict[str, np.ndarray],
+    path: Path,
+    title: str = "",
+    columns: int = 12,
+    heads: Sequence[str] = (),
 ) -> None:
     """Draws rows of pictures that belong together, with the rows' names.
 
@@ -147,6 +158,7 @@ def pairs(
         title: The text above the figure.
         columns: The least number of pictures in a line, if there are as many; a
             grid of very many pictures is square.
+        heads: What stands above the columns of the first line, such as classes.
     """
     count = min(len(images) for images in rows.values())
     columns = min(max(columns, math.ceil(math.sqrt(count))), count)
@@ -157,7 +169,7 @@ def pairs(
             for name, x in rows.items()
         ]
         in_turn = [row for line in zip(*blocks) for row in line]
-        sequences.lines(in_turn, path, title)
+        sequences.lines(in_turn, path, title, heads[:columns])
         return
     _, height, width, _ = next(iter(rows.values())).shape
     wide = inches(9.0 * min(columns / 6, 1.0), columns * (width + 1))
@@ -177,6 +189,8 @@ def pairs(
             [(row + 0.5) * size for row in range(len(rows))], list(rows)
         )
         axis.tick_params(length=0)
+    places = (np.arange(columns) + 0.5) * grid.shape[1] / columns
+    put_heads(axes[0], places, heads, wide / columns)
     axes[0].set_title(title)
     save(figure, path)
 
@@ -193,6 +207,7 @@ def progress(
     frames: dict[str, np.ndarray],
     path: Path,
     title: str = "The same latent points, epoch by epoch",
+    heads: Sequence[str] = (),
 ) -> None:
     """Draws the samples of the same latent points at several times.
 
@@ -203,10 +218,11 @@ def progress(
             panel for each.
         path: The PNG file, which is replaced if it exists.
         title: The text above the figure.
+        heads: What stands above the pictures or sequences of the first row.
     """
     first = next(iter(frames.values()))
     if first.ndim > 2:
-        pairs(frames, path, title, columns=len(first))
+        pairs(frames, path, title, columns=len(first), heads=heads)
         return
     columns = min(len(frames), 5)
     rows = math.ceil(len(frames) / columns)

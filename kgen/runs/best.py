@@ -28,10 +28,14 @@ from kgen.runs.settings import TrainSettings
 
 # Validation examples that samples are compared with: the least, and the most.
 _LEAST, _MOST = 8, 1000
+# Beyond so many of them, at most half as many as are trained on: of more, looks would
+# be so rare that a training has hardly any. The number of epochs must not count, since
+# a resume may change it, and distances of other numbers of examples don't compare.
+_FEW = 64
 # Examples are trained on for each one that is compared. A row of a table takes up to
 # twice as long to compare as to train on, others less than half of it
-# (benchmarks/frechet_watch.py): it is less than a twentieth of the time, and no clock
-# decides on it.
+# (benchmarks/frechet_watch.py): the looks are less than a twentieth of the time, and no
+# clock decides on it. To keep the best state comes on top.
 _TRAINED_ON = 40
 
 
@@ -77,8 +81,10 @@ def _watch(settings, model, source):
     split = validation_split(source)
     if split is None or len(source.examples(split)) < _LEAST:
         return None
-    x, labels = _some(source, split, _MOST, model)
-    every = math.ceil(_TRAINED_ON * len(x) / len(source.examples("train")))
+    trained_on = len(source.examples("train"))
+    count = min(max(_FEW, trained_on // 2), _MOST)
+    x, labels = _some(source, split, count, model)
+    every = math.ceil(_TRAINED_ON * len(x) / trained_on)
     return FrechetWatch(x, labels, every=every)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from kgen import terminal
 from kgen.data import Source
 from kgen.data.examples import AnyExamples, Examples
+from kgen.models import rates
 from kgen.runs.data import validation_split
 from kgen.runs.directory import Run
 from kgen.runs.settings import TrainSettings
@@ -42,7 +43,7 @@ def introduce(
         "Data:": _data(settings, source, examples),
         "": _classes(source, examples),
         "Model:": _model(settings, model),
-        "Train:": _epochs(settings, len(examples), epochs_done),
+        "Train:": _epochs(settings, model, len(examples), epochs_done),
         "Run:": str(run.path),
     }
     return "\n".join(
@@ -123,9 +124,12 @@ def _model(settings, model):
     return text
 
 
-def _epochs(settings, count, done):
+def _epochs(settings, model, count, done):
     steps = math.ceil(count / settings.batch_size)
     of = f"{steps:,} steps, {settings.batch_size} examples each"
+    lower = rates.first_lower_epoch(model, settings.epochs)
+    if lower is not None:
+        of += f"; the learning rates fall from epoch {lower} on"
     if settings.fit_prior:
         of += f"; then {settings.fit_prior} is fitted to the codes"
     if done:

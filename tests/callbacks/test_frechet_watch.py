@@ -174,6 +174,14 @@ class Weight:
         (self.weight,) = weights
 
 
+def test_a_log_that_never_comes_is_told():
+    keep = KeepBest(monitor="val_frechet_distanse")
+    keep.on_train_begin()
+    keep.on_epoch_end(0, {"val_frechet_distance": 1.0})
+    with pytest.warns(UserWarning, match="the log 'val_frechet_distanse'"):
+        keep.on_train_end()
+
+
 @pytest.mark.parametrize("restore", [True, False])
 def test_the_best_weights_come_back(restore):
     """Epochs without a look don't count."""

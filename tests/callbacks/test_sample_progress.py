@@ -25,7 +25,15 @@ def files(path):
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_each_epoch_is_kept_and_drawn(tmp_path, conditional):
+def test_each_epoch_is_kept_and_drawn(tmp_path, monkeypatch, conditional):
+    heads = []
+
+    def note(frames, path, **options):
+        heads.append(options["heads"])
+        draw(frames, path, **options)
+
+    draw = kgen.plots.progress
+    monkeypatch.setattr(kgen.plots, "progress", note)
     gan = small_gan(conditional)
     progress = SampleProgress(tmp_path / "progress", tmp_path / "p.png", 5)
     data = contract.dataset(conditional)
@@ -35,6 +43,7 @@ def test_each_epoch_is_kept_and_drawn(tmp_path, conditional):
         f"epoch-{number:05d}.npy" for number in (1, 2, 3)
     ]
     labels = np.arange(5) % contract.CLASSES if conditional else None
+    assert heads[-1] == ([str(y) for y in labels] if conditional else [])
     np.testing.assert_allclose(
         np.load(tmp_path / "progress" / "epoch-00003.npy"),
         gan.sample(5, labels=labels, seed=0),
@@ -45,7 +54,9 @@ def test_each_epoch_is_kept_and_drawn(tmp_path, conditional):
 def test_a_resumed_training_goes_on_with_its_picture(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        kgen.plots, "progress", lambda frames, path: drawn.append(list(frames))
+        kgen.plots,
+        "progress",
+        lambda frames, path, heads: drawn.append(list(frames)),
     )
     gan = small_gan()
     for start, end in ((0, 2), (2, 30)):

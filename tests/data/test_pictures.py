@@ -1,5 +1,6 @@
 import random
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -58,6 +59,22 @@ def test_sixteen_bits(tmp_path):
     path = save_picture(tmp_path / "a.png", wide)
     expected = np.round(wide / 257)
     np.testing.assert_array_equal(levels(path)[..., 0], expected)
+
+
+def test_a_transparent_colour_of_sixteen_bits(tmp_path):
+    hidden, shown = [1000, 40000, 65535], [65534, 128, 256]
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    content = png_of(
+        [
+            (b"IHDR", header),
+            (b"tRNS", struct.pack(">3H", *hidden)),
+            (b"IDAT", zlib.compress(struct.pack(">x6H", *hidden, *shown))),
+            (b"IEND", b""),
+        ]
+    )
+    (tmp_path / "a.png").write_bytes(content)
+    expected = [[[255, 255, 255], [255, 0, 1]]]  # on white
+    np.testing.assert_array_equal(levels(tmp_path / "a.png"), expected)
 
 
 def test_palettes(tmp_path):

@@ -80,6 +80,14 @@ def test_color():
         np.testing.assert_allclose(each, gray, atol=1e-6)
 
 
+def test_color_leaves_the_opacity():
+    x = np.linspace(0, 1, 64, dtype="float32").reshape(1, 4, 4, 4)
+    found = changed("color", x, 0.9, 0.1, 0.2)
+    np.testing.assert_array_equal(found[..., 3], x[..., 3])
+    colours = changed("color", x[..., :3], 0.9, 0.1, 0.2)
+    np.testing.assert_array_equal(found[..., :3], colours)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_affine(shape):
     """By the resampling of SciPy, channel by channel."""

@@ -6,6 +6,7 @@ import pytest
 
 import kgen
 from kgen.errors import InvalidArgument
+from kgen.models import rates
 
 X = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
 
@@ -72,13 +73,50 @@ def test_a_step_is_as_long_as_the_factor_says():
     np.testing.assert_allclose(steps[1], [-0.025, 0.025], rtol=1e-5)
 
 
-def test_other_optimizers_keep_their_rates():
-    model = gan(
-        optimizer=keras.optimizers.SGD(0.1),
-        discriminator_optimizer=keras.optimizers.SGD(0.2),
-    )
-    model.fit(X, batch_size=8, epochs=4, verbose=0)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+@pytest.mark.parametrize(
+    "other",
+    [
+        keras.optimizers.SGD(0.1),
+        kgen.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(0.001, decay_steps=9)
+        ),
+    ],
+)
+def test_no_rate_falls_where_one_of_a_player_can_not(other):
+    """The generator would end up against a discriminator that learns no more."""
+    model = gan(optimizer=other, discriminator_optimizer="adam")
+    seen = []
+
+    def note(epoch, logs):
+        seen.append(float(model.discriminator_optimizer.rate_factor))
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=note)
+    model.fit(X, batch_size=8, epochs=4, verbose=0, callbacks=[callback])
+    assert seen == [1.0] * 4
+    assert rates.first_lower_epoch(model, 4) is None
+
+
+def test_an_interrupted_training_leaves_nothing_to_the_next():
+    def interrupt(epoch, logs):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    model = gan()
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, batch_size=8, epochs=4, verbose=0, callbacks=[callback])
+    plateau = keras.callbacks.ReduceLROnPlateau("loss")
+    model.fit(X, batch_size=8, verbose=0, callbacks=[plateau])
+    assert float(model.optimizer.rate_factor) == 1.0
+
+
+@pytest.mark.parametrize(
+    "share, epochs, first",
+    [(0.5, 8, 6), (0.5, 200, 102), (0.5, 2, None), (0.1, 10, None)],
+)
+def test_the_first_epoch_with_lower_rates(share, epochs, first):
+    model = gan(learning_rate_decay=share)
+    assert rates.first_lower_epoch(model, epochs) == first
 
 
 def test_a_share_beyond_all_epochs_is_refused():
