@@ -54,12 +54,15 @@ class Column:
 
     @property
     def log_unseen(self) -> float:
-        """What a category that training never had adds to log p of a row.
+        """What a value that training never had adds to log p of a row.
 
-        It counts as a category of one row more than there were; 0 where there can
-        be none.
+        It is a category, or a number beyond `Levels`, and counts as the value of one
+        row more than there were; 0 where there can be none.
         """
-        return -math.log1p(sum(self.counts)) if self.kind == "category" else 0.0
+        rows = getattr(self.encoding, "rows", 0)
+        if self.kind == "category":
+            rows = sum(self.counts)
+        return -math.log1p(rows)
 
     @property
     def parts(self) -> tuple[Part, ...]:

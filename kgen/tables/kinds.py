@@ -194,7 +194,7 @@ def _encoding_of(summary, column, numbers, max_categories):
         return Boolean()
     counts = summary.counts
     if column.kind == "integer" and counts and len(counts) <= _LEVELS:
-        return Levels(tuple(sorted(counts)))
+        return Levels(tuple(sorted(counts)), summary.known)
     return NUMBERS[numbers].fit(values)
 
 

@@ -9,6 +9,8 @@ import pytest
 import kgen
 from kgen.data import Table
 from kgen.data.examples import set_aside
+from kgen.losses.columns import unseen_log_prob
+from kgen.tables.encodings import Levels
 from kgen.tables.summaries import Summary
 
 ROWS = 300
@@ -156,6 +158,24 @@ def test_rare_and_unseen_categories():
     np.testing.assert_array_equal(x[0, :5], [0, 0, 0, 0, 0])
     np.testing.assert_array_equal(x[1, :5], [0, 1, 0, 0, 0])
     assert table.decode(x)["x"].isna().tolist() == [True, False]
+
+
+def test_whole_numbers_beyond_those_of_training_are_unseen():
+    frame = pd.DataFrame({"kids": [0, 1, 2, 3, 5] * 8, "only": 7, "word": "a"})
+    table = Table.infer(frame)
+    x = table.encode(frame[:4].assign(kids=[4, 5, 10**6, -1]))
+    np.testing.assert_array_equal(x[:, :5].sum(axis=1), [1, 1, 0, 0])
+    assert not x[:, 5:].any()  # no gaps
+    np.testing.assert_allclose(
+        unseen_log_prob(table, x), [0, 0, -np.log(41), -np.log(41)], rtol=1e-6
+    )
+    assert table.decode(x)["kids"].isna().tolist() == [False] * 2 + [True] * 2
+    # Nor is another value of a column with one value a gap.
+    other = table.encode(frame.assign(only=8, word="b"))
+    np.testing.assert_array_equal(other, table.encode(frame))
+    # A table of an earlier version takes the nearest, as it did.
+    levels = Levels.from_config({"values": [0.0, 1.0]})
+    np.testing.assert_array_equal(levels.encode(np.array([9.0])), [[0, 1]])
 
 
 def test_gaps_are_drawn_as_frequent_and_together_as_in_training():
