@@ -96,9 +96,13 @@ class Column:
             return value
 
     def known(self, series: "pd.Series") -> "pd.Series":
-        """A column of a DataFrame; text that is no number is missing, if asked for."""
+        """A column of a DataFrame, in pandas' own types.
+
+        Text that is no number is missing, if asked for.
+        """
         import pandas as pd
 
+        series = forms.in_own_types(series)
         if not self.parses_text or pd.api.types.is_numeric_dtype(series.dtype):
             return series
         numbers = forms.numbers(series, force=True)
@@ -114,6 +118,7 @@ class Column:
         Raises:
             InvalidArgument: If a value is of another kind than the column's.
         """
+        series = forms.in_own_types(series)
         if isinstance(self.encoding, Constant) and self.encoding.value is None:
             # In training it had gaps alone, so that any value counts as missing.
             empty = "" if self.encoding.is_text else np.nan

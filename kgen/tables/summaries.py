@@ -68,6 +68,7 @@ class Summary:
         Raises:
             InvalidArgument: If values are of several forms.
         """
+        series = forms.in_own_types(series)
         self._take_dtype(series)
         missing = series.isna().to_numpy(bool)
         if self.kind == "id":
@@ -150,6 +151,8 @@ class Summary:
         return asked.get(self.kind, forms.NUMBER)
 
     def _take_form(self, form, series):
+        if form == forms.OTHER:
+            raise self._unusable(series)
         if forms.MIXED in (form, self.form) or self.form not in (None, form):
             raise self.mixed(series)
         self.form = form
@@ -168,6 +171,17 @@ class Summary:
             f'is: kinds={{"{self.name}": "category"}} takes all as text, '
             f'"numeric" takes text that is no number as missing, "id" leaves the '
             "column out."
+        )
+
+    def _unusable(self, series):
+        """The error of a column with values that nothing can be learned of."""
+        found = type(series[series.notna()].iloc[0]).__name__
+        column = f'df["{self.name}"]'
+        return InvalidArgument(
+            f"Column `{self.name}` holds values of the type {found}, which can't be "
+            f"learned. Convert them: durations by {column}.dt.total_seconds(), "
+            f"periods by {column}.dt.to_timestamp(), others by {column}.astype(str); "
+            f'or leave the column out: kinds={{"{self.name}": "id"}}'
         )
 
     def examples(self) -> list[str]:
