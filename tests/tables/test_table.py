@@ -268,6 +268,37 @@ def test_files_that_are_no_tables(tmp_path, name):
         kgen.data.load(path)
 
 
+def test_names_of_files_may_be_in_capitals(frame, tmp_path):
+    frame = frame[["int8", "price", "text"]]
+    frame.to_csv(tmp_path / "rows.csv.gz", index=False)
+    (tmp_path / "rows.csv.gz").rename(tmp_path / "ROWS.CSV.GZ")
+    frame.to_parquet(tmp_path / "ROWS.PARQUET")
+    for name in ("ROWS.CSV.GZ", "ROWS.PARQUET"):
+        assert Table.infer(tmp_path / name).names == ("int8", "price", "text")
+
+
+def test_a_separator_is_not_looked_for_in_quotes(tmp_path):
+    rows = "".join(f"{n % 7};{n / 7:.3f}\n" for n in range(60))
+    (tmp_path / "rows.csv").write_text(f'"last, first, other";x\n{rows}')
+    table = Table.infer(tmp_path / "rows.csv")
+    assert table.names == ("last, first, other", "x")
+
+
+def test_damaged_files(frame, tmp_path):
+    path = tmp_path / "rows.parquet"
+    frame[["int64", "price"]].to_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * 64 + whole[68:])
+    with pytest.raises(kgen.errors.InvalidArgument, match="as Parquet"):
+        Table.infer(path)
+    path = tmp_path / "rows.csv.gz"
+    frame[["int64", "price"]].to_csv(path)
+    for content in (b"a,b\n1,2\n", path.read_bytes()[:-500]):
+        path.write_bytes(content)
+        with pytest.raises(kgen.errors.InvalidArgument, match="no gzip file"):
+            Table.infer(path)
+
+
 def test_a_file_in_another_encoding(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes("a,b\nM\u00fcller,1\n".encode("latin-1"))
@@ -349,6 +380,12 @@ def test_bad_arguments(frame):
         Table.infer(frame, kinds={"text": "categories"})
     with pytest.raises(kgen.errors.InvalidArgument, match="column of classes"):
         Table.infer(frame, target="price", max_categories=5)
+    with pytest.raises(kgen.errors.InvalidArgument, match="a dictionary"):
+        Table.infer(frame, kinds=["text"])
+    with pytest.raises(kgen.errors.InvalidArgument, match="target=''"):
+        Table.infer(frame.rename(columns={"text": ""}), target="")
+    with pytest.raises(kgen.errors.InvalidArgument, match="digits is no table"):
+        kgen.data.open_source("digits", target="on")
     table = Table.infer(frame)
     with pytest.raises(kgen.errors.InvalidArgument, match="no column `price`"):
         table.encode(frame.drop(columns="price"))
