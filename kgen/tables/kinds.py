@@ -95,7 +95,9 @@ def _kind_of(summary):
         _check_no_numbers(summary)
         return "id" if _names_rows(summary) else "category"
     if max(-summary.low, summary.high) > _LARGEST_WHOLE:
-        return "id" if summary.decimals == 0 else "numeric"
+        # No float of this size has decimals, which tells nothing of what it is.
+        is_whole = not summary.dtype.lower().startswith("float")
+        return "id" if is_whole and summary.decimals == 0 else "numeric"
     if summary.decimals == 0 and summary.form == forms.NUMBER:
         is_count_of_rows = summary.is_sequence and summary.known > _LEVELS
         return "id" if is_count_of_rows and not summary.gaps else "integer"

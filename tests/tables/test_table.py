@@ -437,6 +437,11 @@ def test_whole_numbers_stay_within_their_type():
     assert {c.name: c.kind for c in Table.infer(frame).columns}["x"] == "id"
     table = Table.infer(frame, kinds={"x": "integer"})
     assert (table.decode(table.encode(frame))["x"] >= 0).all()
+    masses = pd.DataFrame({"x": np.linspace(5e28, 2e31, 60)})
+    table = Table.infer(masses)
+    assert table.columns[0].kind == "numeric"
+    back = table.decode(table.encode(masses))
+    np.testing.assert_allclose(back, masses, rtol=1e-4)
     small = pd.DataFrame({"x": np.arange(256, dtype="uint8")})
     table = Table.infer(small, kinds={"x": "integer"}, numbers="standard")
     drawn = table.decode(np.array([[99.0, 0.0], [-99.0, 0.0]], "float32"))
