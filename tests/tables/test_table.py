@@ -1,13 +1,14 @@
 """A table's columns: what kind they are, and that rows come back as they were."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import kgen
-from kgen.data import Table
+from kgen.data import Table, table_files
 from kgen.data.examples import set_aside
 from kgen.losses.columns import unseen_log_prob
 from kgen.tables.encodings import Levels
@@ -366,6 +367,23 @@ def test_numbers_are_learned_from_the_rows_for_training(tmp_path):
         assert found.encoding == expected.columns[0].encoding
         assert max(found.encoding.values) < 99
         assert "one" in str(source.table.get_config())
+
+
+@pytest.mark.parametrize("target", [None, "word"])
+def test_the_split_of_a_long_file_takes_little_memory(
+    tmp_path, monkeypatch, target
+):
+    monkeypatch.setattr("kgen.tables.reading._ROWS", 1000)
+    words = [f"a word of some length, {n % 2}" for n in range(50_000)]
+    pd.DataFrame({"word": words}).to_csv(tmp_path / "rows.csv", index=False)
+    tracemalloc.start()
+    try:
+        training = table_files._training_rows(tmp_path / "rows.csv", target)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert training.sum() == 40_000
+    assert peak < 70 * len(words)  # the texts alone take more
 
 
 def test_bad_arguments(frame):
