@@ -1,6 +1,7 @@
 """The forms that a column's values take: numbers, seconds, text."""
 
 import numbers as numbers_module
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,11 @@ NUMBER, BOOLEAN, DATETIME, TEXT, MIXED, OTHER = (
 )
 # Types of values that have parts.
 _NESTED = (list, tuple, dict, set, np.ndarray)
+# Numbers with a decimal comma or thousands, and dates that are not ISO 8601's.
+_QUANTITY = re.compile(
+    r"[+-]?(\d+([.,]\d+)?|\d{1,3}(,\d{3})+(\.\d+)?|\d{1,3}(\.\d{3})+(,\d+)?)"
+    r"|\d{1,2}[/. -] ?(\d{1,2}|[A-Za-z]{3,9})[/. -] ?\d{4}( .*)?"
+)
 # What pandas calls the values of an object column, by their form.
 _INFERRED = {
     "boolean": BOOLEAN,
@@ -187,6 +193,14 @@ def text_of(value: Any) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def looks_like_quantity(text: str) -> bool:
+    """Whether text is a number or a date in a form that is not read as one.
+
+    Such are `0,5`, `116,000`, `$5`, `11.6%`, `09/05/1990` and `9 May 1990`.
+    """
+    return bool(_QUANTITY.fullmatch(text.strip(" %$\u20ac\u00a3")))
 
 
 def plain(value: Any) -> Any:

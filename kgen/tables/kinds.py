@@ -105,7 +105,7 @@ def _kind_of(summary):
 
 
 def _check_no_numbers(summary):
-    """Raises if most of a column's text is numbers, and some is not.
+    """Raises if most of a column's text is numbers or dates that are not read as such.
 
     Few different numbers, such as 1 to 6 beside "other", are names of categories.
     """
@@ -118,6 +118,18 @@ def _check_no_numbers(summary):
     found = pd.to_numeric(
         pd.Series(texts, dtype=object), errors="coerce"
     ).notna()
+    meant = found | np.array(
+        [forms.looks_like_quantity(t) for t in texts], bool
+    )
+    if meant.sum() > max(_LEVELS, found.sum()) and meant.mean() > 0.5:
+        shown = pd.Series(texts)[meant & ~found].iloc[0]
+        raise InvalidArgument(
+            f"Column `{summary.name}` holds numbers or dates as text, such as "
+            f'{shown!r}. Convert them first: pandas.read_csv(path, decimal=",") or '
+            'thousands=","; .str.rstrip("%").astype(float); pandas.to_datetime('
+            f'column, format="%d/%m/%Y"). Or say that it is text: '
+            f'kinds={{"{summary.name}": "category"}}, or "id" to leave it out.'
+        )
     if found.sum() > _LEVELS and 0.5 < found.mean() < 1.0:
         raise summary.mixed(pd.Series(texts)[~found])
 

@@ -100,6 +100,37 @@ def test_numbers_are_no_dates_and_dates_no_numbers():
 
 
 @pytest.mark.parametrize(
+    "form",
+    [
+        "{0},{1:03d}",
+        "{0},000",
+        "{0}.{1}%",
+        "${0}",
+        "-{0},5 \u20ac",
+        "0{2}/05/{3}",
+    ]
+    + ["1{2}.12.{3}", "{2} May {3}", "0{2}/05/{3} 10:30"],
+)
+def test_numbers_and_dates_as_text_are_told(form):
+    rows = np.arange(80)
+    texts = [form.format(n, n % 7, n % 9 + 1, 1900 + n) for n in rows]
+    frame = pd.DataFrame({"x": [*texts, "none"], "y": [*(rows % 4), 1]})
+    with pytest.raises(kgen.errors.InvalidArgument, match="as text, such as"):
+        Table.infer(frame)
+    for kind in ("category", "id"):
+        assert Table.infer(frame, kinds={"x": kind}).columns[0].kind == kind
+
+
+@pytest.mark.parametrize(
+    "form", ["{0}.{0}.{0}.{0}", "a{0}", "{0}-{1}", "{0} km"]
+)
+def test_other_text_with_digits_is_text(form):
+    frame = pd.DataFrame({"x": [form.format(n, n % 7) for n in range(80)]})
+    frame["y"] = np.arange(80) % 4
+    assert Table.infer(frame).columns[0].kind == "category"
+
+
+@pytest.mark.parametrize(
     "values",
     [
         pd.to_timedelta(range(9), unit="h"),
