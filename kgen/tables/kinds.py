@@ -111,10 +111,9 @@ def _check_no_numbers(summary):
     """
     import pandas as pd
 
-    if summary.category_dtype is not None or not summary.counts:
-        texts = list(summary.examples())
-    else:
-        texts = list(summary.counts)[:1000]
+    if summary.category_dtype is not None:
+        return
+    texts = list(summary.counts or summary.first)[:1000]
     found = pd.to_numeric(
         pd.Series(texts, dtype=object), errors="coerce"
     ).notna()

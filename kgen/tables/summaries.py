@@ -38,6 +38,8 @@ class Summary:
         self.category_dtype: pd.CategoricalDtype | None = None
         self.rows = self.gaps = 0
         self.counts: dict | None = {}
+        # Of a column with too many different values to be counted, some of them.
+        self.first: list = []
         self.originals: dict = {}
         self.low, self.high = np.inf, -np.inf
         self.decimals = 0
@@ -186,9 +188,7 @@ class Summary:
 
     def examples(self) -> list[str]:
         """Some of the values seen so far, as text."""
-        if self.counts:
-            return [str(value) for value in list(self.counts)[:2]]
-        return [f"{x:g}" for part in self._values[:1] for x in part[:2]]
+        return [str(value) for value in list(self.counts or self.first)[:2]]
 
     def _numbers_of(self, series):
         force = self.kind in ("numeric", "integer", "count")
@@ -263,7 +263,7 @@ class Summary:
         for value, count in zip(found.tolist(), counts.tolist()):
             self.counts[value] = self.counts.get(value, 0) + count
         if len(self.counts) > _COUNTED:
-            self.counts = None
+            self.first, self.counts = list(self.counts)[:1000], None
 
     def _take_originals(self, series):
         """Keeps what categories are, where they are no strings."""

@@ -111,12 +111,16 @@ def test_numbers_are_no_dates_and_dates_no_numbers():
     ]
     + ["1{2}.12.{3}", "{2} May {3}", "0{2}/05/{3} 10:30"],
 )
-def test_numbers_and_dates_as_text_are_told(form):
+def test_numbers_and_dates_as_text_are_told(form, monkeypatch):
     rows = np.arange(80)
     texts = [form.format(n, n % 7, n % 9 + 1, 1900 + n) for n in rows]
     frame = pd.DataFrame({"x": [*texts, "none"], "y": [*(rows % 4), 1]})
     with pytest.raises(kgen.errors.InvalidArgument, match="as text, such as"):
         Table.infer(frame)
+    monkeypatch.setattr("kgen.tables.summaries._COUNTED", 50)
+    with pytest.raises(kgen.errors.InvalidArgument, match="as text, such as"):
+        Table.infer(frame)
+    monkeypatch.undo()
     for kind in ("category", "id"):
         assert Table.infer(frame, kinds={"x": kind}).columns[0].kind == kind
 
