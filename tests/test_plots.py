@@ -311,7 +311,7 @@ def test_losses_names_units_and_leaves_out_what_repeats(monkeypatch):
     figure = figure_of(monkeypatch, plots.losses, history, "x.png")
     shown = {axes.get_title(): axes.get_ylabel() for axes in figure.axes}
     assert shown == {
-        "loss": "nats per image",
+        "loss": "nats per example",
         "MSE": "squared error per pixel",
         "PSNR": "dB",
     }

@@ -4,6 +4,7 @@ import pickle
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.base import clone
@@ -423,6 +424,16 @@ def test_outliers_by_each_model(model):
     assert set(detector.predict(far)) == {-1}
     copy = pickle.loads(pickle.dumps(detector))
     np.testing.assert_array_equal(predicted, copy.predict(NEAR))
+
+
+def test_a_detector_takes_a_frame_whose_names_it_keeps():
+    frame = pd.DataFrame(NEAR).rename(columns="x{}".format)
+    detector = OutlierDetector(random_state=0).fit(frame)
+    assert list(detector.feature_names_in_) == list(frame)
+    np.testing.assert_array_equal(
+        detector.score_samples(frame),
+        OutlierDetector(random_state=0).fit(NEAR).score_samples(NEAR),
+    )
 
 
 def test_a_gaussian_s_scores_are_those_of_scipy():

@@ -217,12 +217,7 @@ def open_source(
     if is_table(source):
         return _open_table(source, image_shape, table, table_options, every_row)
     if table is not None or table_options:
-        raise invalid(
-            "table",
-            "load",
-            "None for what is no table: a DataFrame, CSV or Parquet file",
-            "one",
-        )
+        raise _no_table(source, table is not None)
     if image_shape is not None:
         image_shape = conversion.check_image_shape(image_shape)
     look = (image_shape, conversion.check_background(background))
@@ -232,6 +227,17 @@ def open_source(
     if tuple(readers) == ("train",):  # a train split alone is no split
         readers = {"all": readers["train"]}
     return Source(name, readers, class_names, *look)
+
+
+def _no_table(source, is_given):
+    """The error of what is for tables, where the data are none."""
+    is_name = isinstance(source, (str, os.PathLike))
+    data = str(source) if is_name else f"a {type(source).__name__}"
+    what = "a model of a table" if is_given else "a target, or a column's kind,"
+    return InvalidArgument(
+        f"{data} is no table, which {what} needs. Expected a DataFrame, a CSV file "
+        "or a Parquet file."
+    )
 
 
 def is_table(source: Any) -> bool:

@@ -90,16 +90,23 @@ def _training_rows(source, target):
     column = names[0] if target is None else target
     if column not in names:
         return None  # `Table.infer` raises for an unknown target
-    parts = reading.frames(source, [column], [column])
-    texts = np.concatenate([forms.texts(part[column]) for part in parts])
-    known = np.flatnonzero(np.full(len(texts), target is None) | (texts != ""))
+    # Of a long file, numbers take a small part of the room of its texts.
+    numbers = {"": -1}
+    parts = []
+    for frame in reading.frames(source, [column], [column]):
+        if target is None:
+            found = [0] * len(frame)
+        else:
+            texts = forms.texts(frame[column])
+            found = [numbers.setdefault(x, len(numbers)) for x in texts]
+        parts.append(np.array(found, "int32"))
+    classes = np.concatenate(parts)
+    known = np.flatnonzero(classes >= 0)
     if len(known) < 2:
         return None
-    classes = None
-    if target is not None:
-        _, classes = np.unique(texts[known], return_inverse=True)
-    chosen, _ = examples_module.set_aside(len(known), classes)
-    training = np.zeros(len(texts), bool)
+    labels = None if target is None else classes[known]
+    chosen, _ = examples_module.set_aside(len(known), labels)
+    training = np.zeros(len(classes), bool)
     training[known[chosen]] = True
     return training
 

@@ -8,7 +8,7 @@ import keras
 from kgen.evaluation.evidence import Evidence
 from kgen.metrics.similarity import WINDOW
 
-NATS = "nats per image"
+NATS = "nats per example"
 PARTS = 10  # into which a set is split, for standard errors
 COMPARED = ("test", "train", "samples")
 

@@ -31,7 +31,14 @@ def _lines(card: dict) -> Iterator[str]:
     if "classes" in card:
         classes = ", ".join(map(_cell, card["classes"]))
         yield from ("", f"Its classes, from label 0 on: {classes}.")
+    columns = card.get("table", {}).get("columns", [])
+    if columns:
+        yield from (
+            "",
+            'A row is a tensor for each column; `""` or `NaN` is a gap.',
+        )
     for title, rows in (
+        ("Columns", _columns(columns)),
         ("Data", _data(card.get("data", {}))),
         ("Training", _training(card)),
         ("Figures", _figures(card.get("metrics"))),
@@ -47,6 +54,19 @@ def _lines(card: dict) -> Iterator[str]:
     given = ", ".join(f"{key}={key}" for key in first)
     yield f'signatures["serving_default"]({given})'
     yield from ("```", "", "`model.json` has all of this, and more.")
+
+
+def _columns(columns):
+    """Which tensor is which column of a table, and what its values are."""
+    rows = [("tensor", "column", "kind", "values")]
+    for facts in columns:
+        values = "0 or 1" if facts["kind"] == "boolean" else ""
+        if "unit" in facts:
+            values = f"in units of {facts['unit']}"
+        elif "values" in facts:
+            values = ", ".join(map(str, facts["values"]))
+        rows.append((facts["input"], facts["column"], facts["kind"], values))
+    return rows
 
 
 def _data(data):

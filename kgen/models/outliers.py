@@ -49,7 +49,7 @@ class OutlierScorer(GenerativeModel):
             batch_size: For arrays: how many are worked on at a time.
 
         Returns:
-            Array of shape `(n,)`, nats per image.
+            Array of shape `(n,)`, nats per example: a picture, or a row of a table.
         """
         raise NotImplementedError
 
@@ -91,7 +91,7 @@ class OutlierScorer(GenerativeModel):
                 have them; `is_outlier` and the export then take the same.
 
         Returns:
-            The threshold, in nats per image; `threshold` is it, too.
+            The threshold, in nats per example; `threshold` is it, too.
 
         Raises:
             InvalidArgument: If examples or a value can't be used, or scores are not

@@ -56,7 +56,7 @@ def losses(history: Mapping[str, list], path: Path) -> None:
             axes.plot(epochs[known], distances[known], "--o", color="C0")
         # Few losses of adversarial models are in nats.
         is_adversarial = "generator_loss" in history
-        unit = "mean over the batch" if is_adversarial else "nats per image"
+        unit = "mean over the batch" if is_adversarial else "nats per example"
         axes.set(
             title=_TITLES.get(name, name.replace("_", " ")),
             xlabel="epoch",

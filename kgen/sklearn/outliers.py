@@ -120,7 +120,7 @@ class OutlierDetector(OutlierMixin, Estimator):
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         # A density has one class here.
         self._fit_model(X, np.zeros(len(X), int) if self._is_density else None)
-        self.offset_ = np.quantile(self.score_samples(X), self.contamination)
+        self.offset_ = np.quantile(self._scores(X), self.contamination)
         return self
 
     @property
@@ -150,7 +150,10 @@ class OutlierDetector(OutlierMixin, Estimator):
         These are nats, low for outliers: of a VAE the ELBO, of a density log p(x), of
         an autoencoder log p(x|z).
         """
-        X = self._validated(X)
+        return self._scores(self._validated(X))
+
+    def _scores(self, X):
+        """The scores of rows that are validated, as an array without names."""
         scores = self.model_.outlier_score(filled(X))[: len(X)]
         return -scores.astype("float64")
 

@@ -54,12 +54,15 @@ class Column:
 
     @property
     def log_unseen(self) -> float:
-        """What a category that training never had adds to log p of a row.
+        """What a value that training never had adds to log p of a row.
 
-        It counts as a category of one row more than there were; 0 where there can
-        be none.
+        It is a category, or a number beyond `Levels`, and counts as the value of one
+        row more than there were; 0 where there can be none.
         """
-        return -math.log1p(sum(self.counts)) if self.kind == "category" else 0.0
+        rows = getattr(self.encoding, "rows", 0)
+        if self.kind == "category":
+            rows = sum(self.counts)
+        return -math.log1p(rows)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -93,9 +96,13 @@ class Column:
             return value
 
     def known(self, series: "pd.Series") -> "pd.Series":
-        """A column of a DataFrame; text that is no number is missing, if asked for."""
+        """A column of a DataFrame, in pandas' own types.
+
+        Text that is no number is missing, if asked for.
+        """
         import pandas as pd
 
+        series = forms.in_own_types(series)
         if not self.parses_text or pd.api.types.is_numeric_dtype(series.dtype):
             return series
         numbers = forms.numbers(series, force=True)
@@ -111,6 +118,7 @@ class Column:
         Raises:
             InvalidArgument: If a value is of another kind than the column's.
         """
+        series = forms.in_own_types(series)
         if isinstance(self.encoding, Constant) and self.encoding.value is None:
             # In training it had gaps alone, so that any value counts as missing.
             empty = "" if self.encoding.is_text else np.nan

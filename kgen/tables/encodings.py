@@ -3,7 +3,8 @@
 An encoding turns a column into a few numbers of a row, its *parts*. All are plain
 functions of tensors without state, so that an exported model can hold them.
 Numbers come in and go out as float64; text as strings. A gap has zeros, and `known`
-tells which values are none. A category that training never saw has zeros, too.
+tells which values are none. A category that training never saw has zeros, too, and
+so has a number beyond the few that training had.
 """
 
 import dataclasses
@@ -106,7 +107,8 @@ class Constant(Encoding):
     def known(self, values: Tensor) -> Tensor:
         if self.value is None:
             return tf.zeros_like(values, "bool")
-        return tf.equal(values, tf.constant(self.value, values.dtype))
+        # Another value is no gap, though there is nothing by which it is told.
+        return values != "" if self.text else super().known(values)
 
     def encode(self, values: Tensor) -> Tensor:
         return tf.zeros([tf.shape(values)[0], 0])
@@ -203,10 +205,14 @@ class Levels(Encoding):
     """Numbers that take few values, one-hot.
 
     Args:
-        values: The values, ascending. Others count as the nearest of these.
+        values: The values, ascending. Others between them count as the nearest.
+        rows: How many rows of training had one. Then what is below or above all
+            values is unknown, and has zeros; with 0, as in tables of earlier
+            versions, it counts as the nearest, too.
     """
 
     values: tuple[float, ...]
+    rows: int = 0
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -215,10 +221,16 @@ class Levels(Encoding):
     def encode(self, values: Tensor) -> Tensor:
         distances = tf.abs(values[:, None] - self._levels()[None])
         nearest = tf.argmin(distances, axis=1)
-        return tf.one_hot(nearest, len(self.values))
+        encoded = tf.one_hot(nearest, len(self.values))
+        if not self.rows:
+            return encoded
+        beyond = (values < self.values[0]) | (values > self.values[-1])
+        return tf.where(beyond[:, None], tf.zeros_like(encoded), encoded)
 
     def decode(self, numbers: Tensor) -> Tensor:
-        return tf.gather(self._levels(), tf.argmax(numbers, axis=1))
+        value = tf.gather(self._levels(), tf.argmax(numbers, axis=1))
+        missing = tf.constant(np.nan, "float64")
+        return tf.where(tf.reduce_any(numbers != 0.0, axis=1), value, missing)
 
     def _levels(self):
         return tf.constant(np.asarray(self.values, "float64"))

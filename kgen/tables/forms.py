@@ -1,5 +1,7 @@
 """The forms that a column's values take: numbers, seconds, text."""
 
+import numbers as numbers_module
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,12 +9,20 @@ import numpy as np
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
 
-NUMBER, BOOLEAN, DATETIME, TEXT, MIXED = (
+NUMBER, BOOLEAN, DATETIME, TEXT, MIXED, OTHER = (
     "number",
     "boolean",
     "datetime",
     "text",
     "mixed",
+    "other",
+)
+# Types of values that have parts.
+_NESTED = (list, tuple, dict, set, np.ndarray)
+# Numbers with a decimal comma or thousands, and dates that are not ISO 8601's.
+_QUANTITY = re.compile(
+    r"[+-]?(\d+([.,]\d+)?|\d{1,3}(,\d{3})+(\.\d+)?|\d{1,3}(\.\d{3})+(,\d+)?)"
+    r"|\d{1,2}[/. -] ?(\d{1,2}|[A-Za-z]{3,9})[/. -] ?\d{4}( .*)?"
 )
 # What pandas calls the values of an object column, by their form.
 _INFERRED = {
@@ -26,6 +36,10 @@ _INFERRED = {
     "datetime64": DATETIME,
     "date": DATETIME,
     "empty": None,
+    **dict.fromkeys(
+        ("timedelta", "timedelta64", "period", "interval", "time", "bytes"),
+        OTHER,
+    ),
 }
 
 
@@ -47,7 +61,28 @@ def form_of(series: "pd.Series") -> str | None:
         return NUMBER
     if types.is_datetime64_any_dtype(series.dtype):
         return DATETIME
+    if isinstance(series[series.notna()].iloc[0], _NESTED):
+        return OTHER
     return _INFERRED.get(types.infer_dtype(series, skipna=True), MIXED)
+
+
+def in_own_types(series: "pd.Series") -> "pd.Series":
+    """A column of pandas' own types, where it is of Arrow's.
+
+    Dates become times, decimals float64, and a dictionary categories; whole numbers
+    with gaps are float64, as NumPy has them.
+    """
+    import pandas as pd
+
+    if not isinstance(series.dtype, pd.ArrowDtype):
+        return series
+    import pyarrow
+
+    values = pyarrow.array(series.array)
+    if pyarrow.types.is_decimal(values.type):
+        values = values.cast(pyarrow.float64())
+    made = values.to_pandas(date_as_object=False)
+    return pd.Series(made.array, series.index, name=series.name)
 
 
 def _categorical():
@@ -64,12 +99,15 @@ def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
         force: Whether text that is no number is missing, and no error.
 
     Raises:
-        ValueError: If there is text that is no number.
+        ValueError: If there is text that is no number, or a time.
     """
     import pandas as pd
 
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(object)
+    if form_of(series) in (DATETIME, OTHER):
+        # pandas would count their nanoseconds.
+        raise ValueError(f"{series.dropna().iloc[0]!r} is no number")
     found = pd.to_numeric(series, errors="coerce" if force else "raise")
     values = found.astype("Float64").to_numpy("float64", na_value=np.nan)
     infinite = np.isinf(values)
@@ -98,7 +136,8 @@ def times(series: "pd.Series") -> "pd.Series":
     Text with different offsets is brought to UTC.
 
     Raises:
-        ValueError: If there is text that is no date in the form of ISO 8601.
+        ValueError: If there is text that is no date in the form of ISO 8601, or a
+            number.
     """
     import pandas as pd
 
@@ -106,6 +145,12 @@ def times(series: "pd.Series") -> "pd.Series":
         return series
     is_text = form_of(series) == TEXT
     if not is_text:
+        for value in series[series.notna()]:
+            if isinstance(value, numbers_module.Number):
+                raise ValueError(
+                    f"{value} is a number, and no date. Convert it, such as by "
+                    'pandas.to_datetime(years, format="%Y") or (seconds, unit="s")'
+                )
         return pd.to_datetime(series).astype("datetime64[us]")
     known = series[series.notna()].astype(str)
     has_offset = known.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$").any()
@@ -148,6 +193,14 @@ def text_of(value: Any) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def looks_like_quantity(text: str) -> bool:
+    """Whether text is a number or a date in a form that is not read as one.
+
+    Such are `0,5`, `116,000`, `$5`, `11.6%`, `09/05/1990` and `9 May 1990`.
+    """
+    return bool(_QUANTITY.fullmatch(text.strip(" %$\u20ac\u00a3")))
 
 
 def plain(value: Any) -> Any:

@@ -8,11 +8,14 @@ import numpy as np
 from kgen import names
 from kgen.arrays import as_array
 from kgen.errors import invalid, unknown_name
-from kgen.params import Options
+from kgen.params import Instance, Optional, Options, Text
 from kgen.tables import gaps, reading
 from kgen.tables.encodings import Categories
 from kgen.tables.kinds import column_of
 from kgen.tables.summaries import Summary
+
+_KINDS = Instance(Mapping, "a dictionary from names of columns to kinds")
+_TARGET = Optional(Text("None, or the name of a column"))
 
 
 def inferred(
@@ -38,6 +41,8 @@ def inferred(
     Raises:
         InvalidArgument: If the source can't be read, or a name is unknown.
     """
+    _KINDS.check("kinds", "Table.infer", kinds)
+    _TARGET.check("target", "Table.infer", target)
     rest = None if training is None else _truth_values(training)
     as_text = reading.text_columns(kinds)
     kinds = {**({target: "category"} if target else {}), **kinds}

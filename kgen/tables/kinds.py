@@ -95,7 +95,9 @@ def _kind_of(summary):
         _check_no_numbers(summary)
         return "id" if _names_rows(summary) else "category"
     if max(-summary.low, summary.high) > _LARGEST_WHOLE:
-        return "id" if summary.decimals == 0 else "numeric"
+        # No float of this size has decimals, which tells nothing of what it is.
+        is_whole = not summary.dtype.lower().startswith("float")
+        return "id" if is_whole and summary.decimals == 0 else "numeric"
     if summary.decimals == 0 and summary.form == forms.NUMBER:
         is_count_of_rows = summary.is_sequence and summary.known > _LEVELS
         return "id" if is_count_of_rows and not summary.gaps else "integer"
@@ -103,19 +105,30 @@ def _kind_of(summary):
 
 
 def _check_no_numbers(summary):
-    """Raises if most of a column's text is numbers, and some is not.
+    """Raises if most of a column's text is numbers or dates that are not read as such.
 
     Few different numbers, such as 1 to 6 beside "other", are names of categories.
     """
     import pandas as pd
 
-    if summary.category_dtype is not None or not summary.counts:
-        texts = list(summary.examples())
-    else:
-        texts = list(summary.counts)[:1000]
+    if summary.category_dtype is not None:
+        return
+    texts = list(summary.counts or summary.first)[:1000]
     found = pd.to_numeric(
         pd.Series(texts, dtype=object), errors="coerce"
     ).notna()
+    meant = found | np.array(
+        [forms.looks_like_quantity(t) for t in texts], bool
+    )
+    if meant.sum() > max(_LEVELS, found.sum()) and meant.mean() > 0.5:
+        shown = pd.Series(texts)[meant & ~found].iloc[0]
+        raise InvalidArgument(
+            f"Column `{summary.name}` holds numbers or dates as text, such as "
+            f'{shown!r}. Convert them first: pandas.read_csv(path, decimal=",") or '
+            'thousands=","; .str.rstrip("%").astype(float); pandas.to_datetime('
+            f'column, format="%d/%m/%Y"). Or say that it is text: '
+            f'kinds={{"{summary.name}": "category"}}, or "id" to leave it out.'
+        )
     if found.sum() > _LEVELS and 0.5 < found.mean() < 1.0:
         raise summary.mixed(pd.Series(texts)[~found])
 
@@ -194,7 +207,7 @@ def _encoding_of(summary, column, numbers, max_categories):
         return Boolean()
     counts = summary.counts
     if column.kind == "integer" and counts and len(counts) <= _LEVELS:
-        return Levels(tuple(sorted(counts)))
+        return Levels(tuple(sorted(counts)), summary.known)
     return NUMBERS[numbers].fit(values)
 
 

@@ -5,6 +5,8 @@ import csv
 import gzip
 import os
 import pathlib
+import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +50,7 @@ def frames(
     path = pathlib.Path(source)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    read = _read_parquet if path.suffix == ".parquet" else _read_csv
+    read = _read_parquet if _has(path, ".parquet") else _read_csv
     found = 0
     for frame in read(path, columns, dict.fromkeys(as_text, "str")):
         found += len(frame)
@@ -104,7 +106,7 @@ def check_rows(source: Any) -> None:
     if not isinstance(source, (str, os.PathLike)):
         return
     path = pathlib.Path(source)
-    if path.suffix == ".parquet" or not path.is_file():
+    if _has(path, ".parquet") or not path.is_file():
         return
     with _in_words(path), _opened(path) as file:
         lines = csv.reader(file, delimiter=_check_header(path))
@@ -117,8 +119,13 @@ def check_rows(source: Any) -> None:
                 )
 
 
+def _has(path, ending):
+    """Whether a file's name has an ending, in small letters or capitals."""
+    return ending in map(str.lower, path.suffixes[-2:])
+
+
 def _opened(path):
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = gzip.open if _has(path, ".gz") else open
     return opened(path, "rt", encoding="utf-8-sig", newline="")
 
 
@@ -136,7 +143,11 @@ def _read_parquet(path, columns, dtypes):
             wanted = None if columns is None else list(columns)
             for batch in file.iter_batches(_ROWS, columns=wanted):
                 yield pyarrow.Table.from_batches([batch]).to_pandas()
-    except pyarrow.ArrowInvalid as error:
+    except (
+        pyarrow.ArrowInvalid,
+        pyarrow.ArrowNotImplementedError,
+        OSError,  # of pages that are damaged
+    ) as error:
         raise InvalidArgument(
             f"{path} can't be read as Parquet: {error}"
         ) from error
@@ -174,6 +185,10 @@ def _in_words(path):
             f"{error.start} is no text. Save it again in UTF-8, or read it by "
             '`pandas.read_csv(path, encoding="latin-1")` and pass the DataFrame.'
         ) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InvalidArgument(
+            f"{path} is damaged, or no gzip file: {error}"
+        ) from error
     except pd.errors.EmptyDataError as error:
         raise InvalidArgument(f"{path} is empty.") from error
     except (pd.errors.ParserError, csv.Error) as error:
@@ -189,8 +204,9 @@ def _check_header(path):
         line = file.readline()
     if not line.strip():
         raise InvalidArgument(f"{path} is empty.")
-    is_tsv = ".tsv" in path.suffixes
-    separator = "\t" if is_tsv else max(",\t;|", key=line.count)
+    unquoted = re.sub('"[^"]*"', "", line)
+    is_tsv = _has(path, ".tsv")
+    separator = "\t" if is_tsv else max(",\t;|", key=unquoted.count)
     names = next(csv.reader([line], delimiter=separator))
     numbers = list(filter(_is_number, names))
     # Names of columns may be years, but not numbers with a decimal point.

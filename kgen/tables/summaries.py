@@ -38,6 +38,8 @@ class Summary:
         self.category_dtype: pd.CategoricalDtype | None = None
         self.rows = self.gaps = 0
         self.counts: dict | None = {}
+        # Of a column with too many different values to be counted, some of them.
+        self.first: list = []
         self.originals: dict = {}
         self.low, self.high = np.inf, -np.inf
         self.decimals = 0
@@ -68,6 +70,7 @@ class Summary:
         Raises:
             InvalidArgument: If values are of several forms.
         """
+        series = forms.in_own_types(series)
         self._take_dtype(series)
         missing = series.isna().to_numpy(bool)
         if self.kind == "id":
@@ -150,6 +153,8 @@ class Summary:
         return asked.get(self.kind, forms.NUMBER)
 
     def _take_form(self, form, series):
+        if form == forms.OTHER:
+            raise self._unusable(series)
         if forms.MIXED in (form, self.form) or self.form not in (None, form):
             raise self.mixed(series)
         self.form = form
@@ -170,11 +175,20 @@ class Summary:
             "column out."
         )
 
+    def _unusable(self, series):
+        """The error of a column with values that nothing can be learned of."""
+        found = type(series[series.notna()].iloc[0]).__name__
+        column = f'df["{self.name}"]'
+        return InvalidArgument(
+            f"Column `{self.name}` holds values of the type {found}, which can't be "
+            f"learned. Convert them: durations by {column}.dt.total_seconds(), "
+            f"periods by {column}.dt.to_timestamp(), others by {column}.astype(str); "
+            f'or leave the column out: kinds={{"{self.name}": "id"}}'
+        )
+
     def examples(self) -> list[str]:
         """Some of the values seen so far, as text."""
-        if self.counts:
-            return [str(value) for value in list(self.counts)[:2]]
-        return [f"{x:g}" for part in self._values[:1] for x in part[:2]]
+        return [str(value) for value in list(self.counts or self.first)[:2]]
 
     def _numbers_of(self, series):
         force = self.kind in ("numeric", "integer", "count")
@@ -249,7 +263,7 @@ class Summary:
         for value, count in zip(found.tolist(), counts.tolist()):
             self.counts[value] = self.counts.get(value, 0) + count
         if len(self.counts) > _COUNTED:
-            self.counts = None
+            self.first, self.counts = list(self.counts)[:1000], None
 
     def _take_originals(self, series):
         """Keeps what categories are, where they are no strings."""

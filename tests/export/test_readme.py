@@ -5,6 +5,7 @@ import shutil
 import types
 
 import numpy as np
+import pandas as pd
 import pytest
 from keras.src.saving import saving_lib
 
@@ -72,6 +73,35 @@ def test_figures_of_a_card(tmp_path):
     text = (tmp_path / "README.md").read_text()
     assert "| frechet_distance | 1.235 |\n| classes | 3 |\n" in text
     assert "# GAN\n" in text and "## Training" not in text
+
+
+def test_columns_of_a_table(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "größe": np.linspace(0, 1, 40),
+            "on": [True, False] * 20,
+            "city": ["Ulm", "a|b"] * 20,
+            "day": pd.date_range("2020-01-01", periods=40),
+        }
+    )
+    table = kgen.data.Table.infer(frame)
+    inputs = {"images": {"shape": [None], "dtype": "float64"}}
+    card = {
+        "model": "VAE",
+        "signatures": {"serving_default": {"inputs": inputs, "outputs": {}}},
+        "versions": {},
+        "table": kgen.export.columns.described(table),
+    }
+    kgen.export.readme.write(tmp_path, card)
+    text = (tmp_path / "README.md").read_text()
+    assert '`""` or `NaN` is a gap' in text
+    assert (
+        "| tensor | column | kind | values |\n|---|---|---|---|\n"
+        "| gr__e | größe | numeric |  |\n"
+        "| on | on | boolean | 0 or 1 |\n"
+        "| city | city | category | Ulm, a\\|b |\n"
+        "| day | day | datetime | in units of 86400 seconds since 1970, in UTC |\n"
+    ) in text
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """A table's columns: what kind they are, and that rows come back as they were."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import kgen
-from kgen.data import Table
+from kgen.data import Table, table_files
 from kgen.data.examples import set_aside
+from kgen.losses.columns import unseen_log_prob
+from kgen.tables.encodings import Levels
 from kgen.tables.summaries import Summary
 
 ROWS = 300
@@ -158,6 +161,24 @@ def test_rare_and_unseen_categories():
     assert table.decode(x)["x"].isna().tolist() == [True, False]
 
 
+def test_whole_numbers_beyond_those_of_training_are_unseen():
+    frame = pd.DataFrame({"kids": [0, 1, 2, 3, 5] * 8, "only": 7, "word": "a"})
+    table = Table.infer(frame)
+    x = table.encode(frame[:4].assign(kids=[4, 5, 10**6, -1]))
+    np.testing.assert_array_equal(x[:, :5].sum(axis=1), [1, 1, 0, 0])
+    assert not x[:, 5:].any()  # no gaps
+    np.testing.assert_allclose(
+        unseen_log_prob(table, x), [0, 0, -np.log(41), -np.log(41)], rtol=1e-6
+    )
+    assert table.decode(x)["kids"].isna().tolist() == [False] * 2 + [True] * 2
+    # Nor is another value of a column with one value a gap.
+    other = table.encode(frame.assign(only=8, word="b"))
+    np.testing.assert_array_equal(other, table.encode(frame))
+    # A table of an earlier version takes the nearest, as it did.
+    levels = Levels.from_config({"values": [0.0, 1.0]})
+    np.testing.assert_array_equal(levels.encode(np.array([9.0])), [[0, 1]])
+
+
 def test_gaps_are_drawn_as_frequent_and_together_as_in_training():
     n = 1000
     both = np.arange(n) % 4 == 0
@@ -248,6 +269,37 @@ def test_files_that_are_no_tables(tmp_path, name):
         kgen.data.load(path)
 
 
+def test_names_of_files_may_be_in_capitals(frame, tmp_path):
+    frame = frame[["int8", "price", "text"]]
+    frame.to_csv(tmp_path / "rows.csv.gz", index=False)
+    (tmp_path / "rows.csv.gz").rename(tmp_path / "ROWS.CSV.GZ")
+    frame.to_parquet(tmp_path / "ROWS.PARQUET")
+    for name in ("ROWS.CSV.GZ", "ROWS.PARQUET"):
+        assert Table.infer(tmp_path / name).names == ("int8", "price", "text")
+
+
+def test_a_separator_is_not_looked_for_in_quotes(tmp_path):
+    rows = "".join(f"{n % 7};{n / 7:.3f}\n" for n in range(60))
+    (tmp_path / "rows.csv").write_text(f'"last, first, other";x\n{rows}')
+    table = Table.infer(tmp_path / "rows.csv")
+    assert table.names == ("last, first, other", "x")
+
+
+def test_damaged_files(frame, tmp_path):
+    path = tmp_path / "rows.parquet"
+    frame[["int64", "price"]].to_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * 64 + whole[68:])
+    with pytest.raises(kgen.errors.InvalidArgument, match="as Parquet"):
+        Table.infer(path)
+    path = tmp_path / "rows.csv.gz"
+    frame[["int64", "price"]].to_csv(path)
+    for content in (b"a,b\n1,2\n", path.read_bytes()[:-500]):
+        path.write_bytes(content)
+        with pytest.raises(kgen.errors.InvalidArgument, match="no gzip file"):
+            Table.infer(path)
+
+
 def test_a_file_in_another_encoding(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes("a,b\nM\u00fcller,1\n".encode("latin-1"))
@@ -317,6 +369,23 @@ def test_numbers_are_learned_from_the_rows_for_training(tmp_path):
         assert "one" in str(source.table.get_config())
 
 
+@pytest.mark.parametrize("target", [None, "word"])
+def test_the_split_of_a_long_file_takes_little_memory(
+    tmp_path, monkeypatch, target
+):
+    monkeypatch.setattr("kgen.tables.reading._ROWS", 1000)
+    words = [f"a word of some length, {n % 2}" for n in range(50_000)]
+    pd.DataFrame({"word": words}).to_csv(tmp_path / "rows.csv", index=False)
+    tracemalloc.start()
+    try:
+        training = table_files._training_rows(tmp_path / "rows.csv", target)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert training.sum() == 40_000
+    assert peak < 70 * len(words)  # the texts alone take more
+
+
 def test_bad_arguments(frame):
     frame = frame[["int8", "price", "text"]]
     with pytest.raises(
@@ -329,6 +398,12 @@ def test_bad_arguments(frame):
         Table.infer(frame, kinds={"text": "categories"})
     with pytest.raises(kgen.errors.InvalidArgument, match="column of classes"):
         Table.infer(frame, target="price", max_categories=5)
+    with pytest.raises(kgen.errors.InvalidArgument, match="a dictionary"):
+        Table.infer(frame, kinds=["text"])
+    with pytest.raises(kgen.errors.InvalidArgument, match="target=''"):
+        Table.infer(frame.rename(columns={"text": ""}), target="")
+    with pytest.raises(kgen.errors.InvalidArgument, match="digits is no table"):
+        kgen.data.open_source("digits", target="on")
     table = Table.infer(frame)
     with pytest.raises(kgen.errors.InvalidArgument, match="no column `price`"):
         table.encode(frame.drop(columns="price"))
@@ -380,6 +455,11 @@ def test_whole_numbers_stay_within_their_type():
     assert {c.name: c.kind for c in Table.infer(frame).columns}["x"] == "id"
     table = Table.infer(frame, kinds={"x": "integer"})
     assert (table.decode(table.encode(frame))["x"] >= 0).all()
+    masses = pd.DataFrame({"x": np.linspace(5e28, 2e31, 60)})
+    table = Table.infer(masses)
+    assert table.columns[0].kind == "numeric"
+    back = table.decode(table.encode(masses))
+    np.testing.assert_allclose(back, masses, rtol=1e-4)
     small = pd.DataFrame({"x": np.arange(256, dtype="uint8")})
     table = Table.infer(small, kinds={"x": "integer"}, numbers="standard")
     drawn = table.decode(np.array([[99.0, 0.0], [-99.0, 0.0]], "float32"))
