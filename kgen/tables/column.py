@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.tables import forms
@@ -128,6 +130,16 @@ class Column:
         except (ValueError, TypeError) as error:
             expected = f"values of the kind {self.kind} in column `{self.name}`"
             raise invalid("x", owner, expected, error) from error
+
+    def decode(self, numbers: Tensor) -> Tensor:
+        """`Encoding.decode`, with numbers of as many decimals as the column has."""
+        values = self.encoding.decode(numbers)
+        if self.encoding.is_text or self.decimals is None:
+            return values
+        scale = tf.constant(10.0**self.decimals, values.dtype)
+        # A plain division by a constant becomes a product with its inverse in
+        # graphs, by which 0.57 would be 0.5700000000000001.
+        return tf.math.divide_no_nan(tf.round(values * scale), scale)
 
     def series_of(self, values: np.ndarray) -> "pd.Series":
         """A column of a DataFrame, of the type that it was of.

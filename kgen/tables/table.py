@@ -391,7 +391,7 @@ class Table:
         """
         values = {}
         for column, start, flag in self.blocks:
-            decoded = column.encoding.decode(x[:, start:flag])
+            decoded = column.decode(x[:, start:flag])
             empty = "" if column.encoding.is_text else float("nan")
             missing = tf.constant(empty, decoded.dtype)
             values[column.name] = tf.where(x[:, flag] > 0.5, missing, decoded)
