@@ -249,6 +249,36 @@ def test_naive_bayes_of_columns_counts_what_is_known(frame):
         kgen.create_model("bayes_classifier", table=table, density="full")
 
 
+def test_a_class_with_less_than_two_values_takes_those_of_all_classes(frame):
+    """Of the number, the class without values neither wins nor loses by it."""
+    vote, income = frame["vote"].copy(), frame["income"].copy()
+    vote[:80], income[:80] = "none", np.nan
+    vote[80:160], income[80:160] = "one", np.nan
+    income[80] = 3.0
+    frame = frame.assign(vote=vote, income=income, visits=income.round())
+    table = Table.infer(
+        frame, target="vote", numbers="standard", kinds={"visits": "count"}
+    )
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    rows = frame[income.notna()]
+    changes = []
+    for name in ("income", "visits"):
+        gap = model.log_joint(rows.assign(**{name: np.nan}))
+        change = pd.DataFrame(model.log_joint(rows) - gap)
+        change.columns = table.class_names
+        np.testing.assert_allclose(change["none"], change["one"], atol=1e-4)
+        changes.append(change["none"])
+    expected = rows["income"]
+    expected = (expected - expected.mean()) / expected.std(ddof=0)
+    np.testing.assert_allclose(
+        changes[0], -0.5 * np.log(2 * np.pi) - 0.5 * expected**2, atol=1e-4
+    )
+
+
 def test_a_category_that_training_never_had_counts_in_scores(models, frame):
     vae = models["vae"]
     unseen = vae.outlier_score(frame.assign(city="Paris"))
