@@ -10,6 +10,7 @@ from tensorflow import Tensor
 from kgen.errors import invalid
 from kgen.models import batches
 from kgen.models.estimates import importance_weights
+from kgen.tables import forms
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -47,6 +48,8 @@ def _merged(known, filled):
     """A column's known values, and others where these are missing."""
     import pandas as pd
 
+    if pd.api.types.is_datetime64_any_dtype(filled.dtype):
+        filled = forms.written_as(filled, known)
     made = known.astype(object).where(known.notna(), filled.astype(object))
     dtype = known.dtype
     if isinstance(dtype, pd.CategoricalDtype):
