@@ -57,6 +57,22 @@ def frames(
         raise InvalidArgument(f"{path} holds no rows.")
 
 
+def cells(source: Any) -> "pd.DataFrame | None":
+    """All cells of a CSV file as the text that stands there; None of other sources.
+
+    Args:
+        source: As in `frames`.
+    """
+    import pandas as pd
+
+    is_path = isinstance(source, (str, os.PathLike))
+    if not is_path or pathlib.Path(source).suffix == ".parquet":
+        return None
+    path = pathlib.Path(source)
+    parts = _read_csv(path, None, "str", keep_default_na=False)
+    return pd.concat(parts, ignore_index=True)
+
+
 def _check_frame(frame):
     """Raises unless a DataFrame has rows, and names of columns that differ."""
     import pandas as pd
@@ -142,7 +158,7 @@ def _read_parquet(path, columns, dtypes):
         ) from error
 
 
-def _read_csv(path, columns, dtypes):
+def _read_csv(path, columns, dtypes, **options):
     import pandas as pd
 
     with _in_words(path):
@@ -155,6 +171,7 @@ def _read_csv(path, columns, dtypes):
             chunksize=_ROWS,
             encoding="utf-8-sig",
             index_col=False,
+            **options,
         )
         with reader:
             for frame in reader:

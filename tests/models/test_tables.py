@@ -1,5 +1,7 @@
 """Models of tables: rows go in and come out as DataFrames."""
 
+import datetime
+
 import keras
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import pytest
 import kgen
 from kgen.data import Table
 from kgen.errors import InvalidArgument
+from kgen.runs import inference
 
 ROWS = 240
 SMALL = {"hidden_units": (16,), "latent_dim": 3}
@@ -378,6 +381,50 @@ def test_conditions_on_classes_dates_and_gaps(frame):
     assert set(rows["vote"]) == {"yes", "no"}
     assert rows["day"].between("2024-02-01", "2024-05-01").all()
     assert rows["visits"].isin([1, 2]).all()
+
+
+def test_dates_are_filled_in_the_form_of_the_known_ones(frame):
+    days = pd.Series(pd.date_range("2024-01-01", periods=ROWS))
+    days[::4] = None
+    vae = trained(
+        "vae", Table.infer(frame.assign(day=days)), frame.assign(day=days)
+    )
+    for known, form in (
+        (days.dt.strftime("%Y-%m-%d"), r"\d{4}-\d\d-\d\d"),
+        (days.dt.strftime("%Y-%m-%dT%H:%M"), r"\d{4}-\d\d-\d\dT\d\d:\d\d"),
+        (days.dt.strftime("%Y-%m-%dT%H:%MZ"), r"\d{4}-.*T\d\d:\d\d:00"),
+    ):
+        rows = frame.assign(day=known)[:9]
+        filled = vae.impute(rows, num_samples=5, seed=0)["day"]
+        assert filled[rows["day"].isna()].str.fullmatch(form).all()
+    dates = days.dt.date.astype(object).where(days.notna(), None)
+    rows = frame.assign(day=dates)[:9]
+    filled = vae.impute(rows, num_samples=5, seed=0)["day"]
+    assert {type(day) for day in filled} == {datetime.date}
+
+
+def test_known_cells_of_a_file_stay_as_they_are_written(
+    models, frame, tmp_path
+):
+    large = [str(2**60 + 1), "", "NA", "00501"] * (ROWS // 4)
+    rows = frame.assign(number=large, vote=None)
+    rows["city"] = rows["city"].where(rows.index % 3 > 0, None)
+    rows["age"] = rows["age"].astype("Int64").where(rows.index % 5 > 0, None)
+    rows["income"] = rows["income"].map("{:.3f}0".format, na_action="ignore")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    result = inference.impute(
+        None, models["vae"], tmp_path / "rows.csv", 5, False, 0
+    )
+    result.write(tmp_path / "filled.csv")
+    before, after = (
+        pd.read_csv(tmp_path / name, dtype="str", keep_default_na=False)
+        for name in ("rows.csv", "filled.csv")
+    )
+    gaps = (before == "") & (before.columns != "number")
+    pd.testing.assert_frame_equal(after.mask(gaps), before.mask(gaps))
+    assert (after[gaps] != "").all(axis=None)
+    assert after["age"].str.fullmatch(r"\d\d").all()
+    assert result.summary.startswith(f"{gaps.sum().sum()} gaps in {ROWS} rows")
 
 
 def test_filled_rows_keep_names_of_rows_and_their_own_categories(frame):
