@@ -131,6 +131,30 @@ class Column:
             expected = f"values of the kind {self.kind} in column `{self.name}`"
             raise invalid("x", owner, expected, error) from error
 
+    def number_of(self, value: Any) -> float:
+        """A value as `Encoding.encode` takes it; infinity is a bound of others.
+
+        Raises:
+            InvalidArgument: If it is of another kind than the column's.
+        """
+        import pandas as pd
+
+        if isinstance(value, (float, np.floating)) and np.isinf(value):
+            return float(value)
+        (number,) = self.values_of(pd.Series([value]), self.name)
+        return float(number)
+
+    def can_have(self, low: float, high: float) -> bool:
+        """Whether rows that are drawn can have a number from `low` to `high`."""
+        ends = self.encoding.ends
+        if self.encoding.is_discrete:
+            return any(low <= value <= high for value in ends)
+        if low == high and self.decimals is not None:
+            nearest = np.round(low, self.decimals)
+            if not np.isclose(nearest, low, rtol=1e-12, atol=0.0):
+                return False
+        return low <= high and low <= ends[-1] and ends[0] <= high
+
     def decode(self, numbers: Tensor) -> Tensor:
         """`Encoding.decode`, with numbers of as many decimals as the column has."""
         values = self.encoding.decode(numbers)

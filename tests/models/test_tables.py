@@ -10,6 +10,7 @@ import pytest
 import kgen
 from kgen.data import Table
 from kgen.errors import InvalidArgument
+from kgen.models import table_rows
 from kgen.runs import inference
 
 ROWS = 240
@@ -172,15 +173,83 @@ def test_bad_conditions(models, frame):
         ({"town": "Ulm"}, "'city'"),
         ({"city": "Ulmm"}, "did you mean 'Ulm'"),
         ({"city": ("Bonn", "Ulm")}, "a list of values"),
-        ({"age": ("a", "b")}, "bounds of the type"),
+        ({"city": []}, "one value or more"),
+        ("city=Ulm", "a dictionary such as"),
     ):
         with pytest.raises(InvalidArgument, match=message):
             vae.sample(3, conditions=conditions)
     with pytest.raises(InvalidArgument, match="0 of .* rows"):
-        vae.sample(1, conditions={"age": (1000, 2000)})
+        vae.sample(1, conditions={"income": 1.0})  # one of very many numbers
     pictures = kgen.create_model("vae", input_shape=(4,), network="dense")
     with pytest.raises(InvalidArgument, match="without a table"):
         pictures.sample(1, conditions={"city": "Ulm"})
+
+
+# Conditions that no row can meet, and those that some can.
+IMPOSSIBLE = [
+    {"age": ("a", "b")},
+    {"age": (30, 18)},
+    {"age": (1000, 2000)},
+    {"age": (30, None)},
+    {"age": (30, 40, 50)},
+    {"age": "abc"},
+    {"age": 40.5},
+    {"age": [40, "abc"]},
+    {"age": None},
+    {"kids": 99},
+    {"kids": (0.2, 0.8)},
+    {"on": "yes"},
+    {"on": 2},
+    {"always": False},
+    {"const": "zz"},
+    {"day": "gestern"},
+    {"day": ("2024-02-01", "2024-01-01")},
+    {"day": "2025-01-01"},
+    {"day": "2024-02-01T10:00"},
+    {"visits": -1},
+    {"vote": []},
+]
+POSSIBLE = [
+    {"age": (60, np.inf)},
+    {"age": "40"},
+    {"kids": [0, 99]},
+    {"on": "true"},
+    {"on": (False, True)},
+    {"always": True},
+    {"const": "a"},
+    {"day": "2024-02-01"},
+    {"day": (pd.Timestamp("2023-01-01"), "2024-02-01")},
+    {"visits": 3},
+    {"income": [np.nan, 10.0]},
+]
+
+
+@pytest.mark.parametrize("numbers", ["quantiles", "standard", "modes"])
+def test_conditions_that_no_row_can_meet_are_told_at_once(frame, numbers):
+    frame = frame.assign(
+        kids=np.arange(ROWS) % 3,
+        on=np.arange(ROWS) % 2 > 0,
+        always=True,
+        const="a",
+        day=pd.date_range("2024-01-01", periods=ROWS),
+        visits=np.arange(ROWS) % 30,
+    )
+    table = Table.infer(
+        frame, target="vote", numbers=numbers, kinds={"visits": "count"}
+    )
+    model = kgen.create_model("vae", table=table, seed=0, **SMALL)
+    drawn = []
+
+    def draw(count, labels, seed):
+        drawn.append(count)
+        return table.encode(frame)
+
+    for conditions in IMPOSSIBLE:
+        with pytest.raises(InvalidArgument, match="`conditions`"):
+            table_rows.sample(model, draw, 1, None, 0, conditions)
+    assert not drawn
+    for conditions in POSSIBLE:
+        assert len(table_rows.sample(model, draw, 1, 0, 0, conditions)) == 1
 
 
 def test_bad_models(table, frame):
