@@ -88,7 +88,7 @@ def _check_frame(frame):
         raise invalid(
             "source", "load", "rows and columns", f"shape {tuple(frame.shape)}"
         )
-    _check_names([str(name) for name in frame.columns], "The DataFrame")
+    check_names([str(name) for name in frame.columns], "The DataFrame")
     others = [name for name in frame.columns if not isinstance(name, str)]
     if others:
         raise invalid(
@@ -99,7 +99,8 @@ def _check_frame(frame):
         )
 
 
-def _check_names(names, owner):
+def check_names(names: Sequence[str], owner: str) -> None:
+    """Raises unless the names of columns differ; `owner` has them."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidArgument(
@@ -148,7 +149,7 @@ def _read_parquet(path, columns, dtypes):
         ) from error
     try:
         with parquet.ParquetFile(path) as file:
-            _check_names(file.schema_arrow.names, str(path))
+            check_names(file.schema_arrow.names, str(path))
             wanted = None if columns is None else list(columns)
             for batch in file.iter_batches(_ROWS, columns=wanted):
                 yield pyarrow.Table.from_batches([batch]).to_pandas()
@@ -216,7 +217,7 @@ def _check_header(path):
             f"{path} has no header: its first line is {line.strip()[:60]!r}. Write "
             "the columns' names in the first line."
         )
-    _check_names(names, str(path))
+    check_names(names, str(path))
     return separator
 
 

@@ -123,6 +123,18 @@ def test_methods_take_rows(models, table, frame):
     assert list(vae.reconstruct(frame[:5])) == list(frame)
     assert vae.evaluate(frame, verbose=0, return_dict=True)["loss"] > 0
     assert len(vae.decode(np.zeros((4, 3), "float32"))) == 4
+    given, encoded = (vae.predict(part[:9], verbose=0) for part in (frame, x))
+    np.testing.assert_array_equal(given, encoded)
+
+
+def test_columns_of_one_name_are_refused(models, frame):
+    vae, rows = models["vae"], pd.concat([frame, frame[["city"]]], axis=1)
+    for method in (vae.fit, vae.predict, vae.impute, vae.outlier_score):
+        with pytest.raises(InvalidArgument, match="several columns .* `city`"):
+            method(rows)
+    # What is no column of the table may have any name.
+    rows = frame.assign(a=1, b=2).rename(columns={"b": "a"})
+    assert len(vae.encode(rows)) == ROWS
 
 
 def test_gaps_are_filled_and_all_else_stays(models, frame):
@@ -157,6 +169,7 @@ def test_a_target_makes_a_model_conditional(frame):
     rows = vae.sample(9, seed=0, conditions={"vote": "no", "city": "Ulm"})
     assert (rows["vote"] == "no").all() and (rows["city"] == "Ulm").all()
     assert list(vae.reconstruct(frame[:5])["vote"]) == list(frame["vote"][:5])
+    assert vae.predict(frame[:5], verbose=0).shape == (5, *table.shape)
 
 
 def test_a_classifier_takes_rows(frame):
@@ -165,6 +178,8 @@ def test_a_classifier_takes_rows(frame):
     model.compile()
     model.fit(frame, epochs=2, verbose=0)
     assert model.classify(frame[:7]).shape == (7,)
+    probabilities = model.predict(frame.drop(columns="vote"), verbose=0)
+    assert probabilities.shape == (ROWS, 2)
 
 
 def test_bad_conditions(models, frame):
