@@ -337,6 +337,10 @@ def detect(
     else:
         threshold = _set_threshold(run, model, labels, quantile, num_samples)
     scores = model.outlier_score(held.dataset, **model.threshold_options)
+    if held.kept is not None:  # a row that is left out keeps its place
+        every = np.full(len(held.kept), np.nan)
+        every[held.kept] = scores
+        scores = every
     found = scores > model.threshold
     files = {k: v for k, v in held.columns.items() if k == "file"}
     return Result(

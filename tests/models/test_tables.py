@@ -1,6 +1,7 @@
 """Models of tables: rows go in and come out as DataFrames."""
 
 import datetime
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -170,6 +171,46 @@ def test_a_target_makes_a_model_conditional(frame):
     assert (rows["vote"] == "no").all() and (rows["city"] == "Ulm").all()
     assert list(vae.reconstruct(frame[:5])["vote"]) == list(frame["vote"][:5])
     assert vae.predict(frame[:5], verbose=0).shape == (5, *table.shape)
+
+
+def test_rows_without_a_class_are_left_as_they_are(frame, tmp_path, capsys):
+    table = Table.infer(frame, target="vote")
+    vae = trained("vae", table, frame)
+    vae.fit_threshold(frame)
+    rows = frame[:60].assign(
+        city=pd.Categorical(frame["city"][:60].where(frame.index[:60] % 4 > 0))
+    )
+    rows.loc[::3, "vote"] = None
+    lacks = rows["vote"].isna().to_numpy()
+    rows.index = np.zeros(60, int)  # need not tell rows apart
+    with pytest.warns(UserWarning, match="20 rows .* `vote` are not filled"):
+        filled = vae.impute(rows, num_samples=5, seed=0)
+    assert filled[~lacks].notna().all(axis=None)
+    pd.testing.assert_frame_equal(filled[lacks], rows[lacks])
+    assert (filled.dtypes == rows.dtypes).all()
+
+    def source(data, any_range, table):
+        return kgen.data.open_source(data, table=table, every_row=True)
+
+    run = SimpleNamespace(settings=SimpleNamespace(source=source))
+    scores = {}
+    for name, part in (("gaps", rows), ("known", rows[~lacks])):
+        file = tmp_path / f"{name}.csv"
+        part.to_csv(file, index=False)
+        result = inference.detect(run, vae, file, None, None, False)
+        scores[name] = result.arrays["outlier_score"]
+    assert (
+        "20 rows are left out: their target `vote`" in capsys.readouterr().err
+    )
+    np.testing.assert_array_equal(np.isnan(scores["gaps"]), lacks)
+    np.testing.assert_allclose(scores["gaps"][~lacks], scores["known"])
+    for part, message in (
+        (rows.drop(columns="vote"), "no column `vote`, the target"),
+        (rows.assign(vote="perhaps"), "no row .* a class in `vote`"),
+    ):
+        part.to_csv(tmp_path / "rows.csv", index=False)
+        with pytest.raises(InvalidArgument, match=message):
+            inference.detect(run, vae, tmp_path / "rows.csv", None, None, False)
 
 
 def test_a_classifier_takes_rows(frame):
