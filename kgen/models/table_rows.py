@@ -179,10 +179,12 @@ def _check_numbers(column, wanted, owner):
     if not is_possible:
         encoding = column.encoding
         ends = column.series_of(np.array(encoding.ends, "float64")).tolist()
-        joint = ", " if encoding.is_discrete else " to "
+        before, joint = (
+            ("out of ", ", ") if encoding.is_discrete else ("from ", " to ")
+        )
         expected = (
-            f"values that column `{column.name}` can have, or a pair (low, high) of "
-            f"bounds: {joint.join(map(str, ends)) or 'it has none'}"
+            f"values {before}{joint.join(map(str, ends)) or 'none'} for column "
+            f"`{column.name}`, or a pair (low, high) of bounds"
         )
         raise invalid("conditions", owner, expected, wanted)
 

@@ -91,7 +91,7 @@ def held_out(
     examples = source.examples(held_out_split(source, bool(data)))
     kept = None
     if model.table is not None and options.get("labels", model.conditional):
-        examples, kept = _with_classes(examples, model.table, source.name)
+        examples, kept = _with_classes(examples, model.table, data)
     if num and num < len(examples):
         examples = subset(examples, num)
     names = source.class_names
@@ -103,18 +103,18 @@ def held_out(
     return HeldOut(examples, dataset, names, kept)
 
 
-def _with_classes(examples, table, source):
+def _with_classes(examples, table, data):
     """The rows that have a class of a table's target, and which of all they are."""
     labels = examples.read_labels()
     if labels is None:
         raise InvalidArgument(
-            f"--data: {source} has no column `{table.target}`, the target, whose "
+            f"--data: {data} has no column `{table.target}`, the target, whose "
             "classes the model takes."
         )
     kept = labels >= 0
     if not kept.any():
         raise InvalidArgument(
-            f"--data: no row of {source} has a class in `{table.target}`, the "
+            f"--data: no row of {data} has a class in `{table.target}`, the "
             f"target. Known are {', '.join(map(repr, table.class_names[:20]))}."
         )
     if kept.all():

@@ -127,7 +127,7 @@ class Column:
             if self.kind == "boolean" and not np.isin(known, [0.0, 1.0]).all():
                 raise ValueError("a number that is neither 0 nor 1")
             return values
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             expected = f"values of the kind {self.kind} in column `{self.name}`"
             raise invalid("x", owner, expected, error) from error
 

@@ -263,6 +263,9 @@ IMPOSSIBLE = [
     {"day": "2025-01-01"},
     {"day": "2024-02-01T10:00"},
     {"visits": -1},
+    {"visits": {3, 4}},
+    {"visits": np.array([3, 4])},
+    {"age": 10**400},
     {"vote": []},
 ]
 POSSIBLE = [
@@ -304,6 +307,12 @@ def test_conditions_that_no_row_can_meet_are_told_at_once(frame, numbers):
         with pytest.raises(InvalidArgument, match="`conditions`"):
             table_rows.sample(model, draw, 1, None, 0, conditions)
     assert not drawn
+    with pytest.raises(InvalidArgument, match="out of 0, 1, 2 for .* `kids`"):
+        table_rows.sample(model, draw, 1, None, 0, {"kids": 99})
+    with pytest.raises(
+        InvalidArgument, match="from 2024-01-01 .* for .* `day`"
+    ):
+        table_rows.sample(model, draw, 1, None, 0, {"day": "gestern"})
     for conditions in POSSIBLE:
         assert len(table_rows.sample(model, draw, 1, 0, 0, conditions)) == 1
 
