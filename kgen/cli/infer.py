@@ -103,7 +103,10 @@ def reconstruct() -> None:
 )
 @options.seed
 def impute() -> None:
-    """Fills the gaps of a table's rows, by the model of RUN."""
+    """Fills the gaps of a table's rows, by the model of RUN.
+
+    In a .csv file, cells that are known stay as they are written in SRC.
+    """
 
 
 @_writes(".npz", ".png")
@@ -168,6 +171,6 @@ def detect() -> None:
     """Finds examples that are unlike those RUN was trained on.
 
     Writes a table with a row for each example, in their order: file, the path, of
-    what is a file; outlier_score, in nats, higher for what is more of an outlier; and
-    is_outlier.
+    what is a file; outlier_score, in nats, higher for what is more of an outlier, and
+    empty for a table's row without a class of a conditional model; and is_outlier.
     """

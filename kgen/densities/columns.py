@@ -35,7 +35,8 @@ class NaiveColumns(ClosedForm):
     Numbers, as the table encodes them, are Gaussian; categories and truth values
     have the shares of the class's rows, to which `smoothing` rows of each value are
     added; counts are negative binomial with the mean and variance of the class's.
-    What is missing is left out, which integrates over it: in fitting, too.
+    What is missing is left out, which integrates over it: in fitting, too. Where a
+    class has fewer than two values of a number or count, those of all classes count.
 
     Args:
         input_shape: Shape of one row, as it is encoded.
@@ -150,9 +151,7 @@ class NaiveColumns(ClosedForm):
             )
 
     def _solve(self, sums, seen):
-        known = np.maximum(sums["known"], 1e-300)
-        mean = sums["sum"] / known
-        variance = np.maximum(sums["squares"] / known - mean**2, 0.0)
+        mean, variance = _moments(sums)
         parameters, spreads = np.zeros_like(mean), np.zeros_like(mean)
         at = self._at[NUMBER]
         parameters[:, at] = mean[:, at]
@@ -189,3 +188,20 @@ class NaiveColumns(ClosedForm):
     def from_config(cls, config: dict) -> "NaiveColumns":
         """Builds the density that `get_config` described."""
         return cls(**with_table(config))
+
+
+def _moments(sums):
+    """The mean and variance of each class and number of a row.
+
+    Where a class has fewer than two values, they are those of all classes together,
+    which tell nothing of the class.
+    """
+    names = ("known", "sum", "squares")
+    pooled = {name: sums[name].sum(axis=0, keepdims=True) for name in names}
+    few = sums["known"] < 2.0
+    known, total, squares = (
+        np.where(few, pooled[name], sums[name]) for name in names
+    )
+    known = np.maximum(known, 1e-300)
+    mean = total / known
+    return mean, np.maximum(squares / known - mean**2, 0.0)

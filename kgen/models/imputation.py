@@ -1,8 +1,10 @@
 """Fills the gaps of a table's rows by importance sampling, on tensors."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 from tensorflow import Tensor
@@ -10,6 +12,7 @@ from tensorflow import Tensor
 from kgen.errors import invalid
 from kgen.models import batches
 from kgen.models.estimates import importance_weights
+from kgen.tables import forms
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -32,10 +35,14 @@ def impute(
 
     method.__name__ = f"imputed_{draw}"  # by which traces are kept
     rows = _NUMBERS // (num_samples * table.shape[0])
-    inputs = batches.of(model, x, max(rows, 1))
+    chosen = _with_class(model, x, owner)
+    inputs = batches.of(model, x.iloc[chosen], max(rows, 1))
     arguments = tf.constant(num_samples), tf.constant(seed)
     values = batches.apply(model, method, inputs, *arguments)
-    filled, whole = table.frame_of(values).set_axis(x.index), x.copy()
+    filled, whole = table.frame_of(values), x.copy()
+    if len(chosen) < len(x):
+        filled = filled.set_axis(chosen).reindex(range(len(x)))
+    filled = filled.set_axis(x.index)
     for column in table.encoded:
         known = column.known(x[column.name])
         if known.isna().any():
@@ -43,14 +50,34 @@ def impute(
     return whole
 
 
+def _with_class(model, x, owner):
+    """The positions of the rows that can be filled: of all, if none has a class."""
+    every = np.arange(len(x))
+    if not model.conditional:
+        return every
+    target = model.table.target
+    model.table.check_columns(x, [target], owner)
+    chosen = every[x[target].notna()]
+    if len(chosen) in (0, len(x)):
+        return every
+    warnings.warn(
+        f"{len(x) - len(chosen)} rows without a value of the target `{target}` are "
+        "not filled.",
+        stacklevel=5,
+    )
+    return chosen
+
+
 def _merged(known, filled):
     """A column's known values, and others where these are missing."""
     import pandas as pd
 
+    if pd.api.types.is_datetime64_any_dtype(filled.dtype):
+        filled = forms.written_as(filled, known)
     made = known.astype(object).where(known.notna(), filled.astype(object))
     dtype = known.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        new = pd.Index(made.unique()).difference(dtype.categories)
+        new = pd.Index(made.dropna().unique()).difference(dtype.categories)
         dtype = pd.CategoricalDtype(dtype.categories.append(new), dtype.ordered)
     elif not known.notna().any():
         dtype = filled.dtype

@@ -1,6 +1,5 @@
 """What models of tables draw: rows of a DataFrame, on conditions."""
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +54,13 @@ def sample(
             raise invalid("conditions", owner, expected, conditions)
         labels = model.labels_for(num_samples, labels, "sample")
         return draw(num_samples, labels, seed)
+    if conditions is not None and not isinstance(conditions, Mapping):
+        expected = 'a dictionary such as {"age": (18, 30)}'
+        raise invalid("conditions", owner, expected, conditions)
     conditions = table.typed(conditions or {})
     _check(conditions, table, owner)
     if labels is None and model.conditional:
-        labels = _target_labels(conditions, table, owner)
+        labels = _target_labels(conditions, table)
 
     def rows(count, seed):
         chosen = _labels(model, labels, count, seed)
@@ -123,38 +125,72 @@ def _labels(model, labels, count, seed):
     return model.labels_for(count, labels, "sample")
 
 
-def _target_labels(conditions, table, owner):
+def _target_labels(conditions, table):
     """The classes that a condition on the target asks for, taken out of these."""
     if table.target not in conditions:
         return None
-    wanted = conditions.pop(table.target)
-    found = set()
-    for value in wanted if isinstance(wanted, list) else [wanted]:
-        text = forms.text_of(value)
-        if text not in table.class_names:
-            raise unknown_name("conditions", owner, table.class_names, text)
-        found.add(table.class_names.index(text))
-    return found
+    wanted = _listed(conditions.pop(table.target))
+    return {table.class_names.index(forms.text_of(value)) for value in wanted}
 
 
 def _check(conditions, table, owner):
+    columns = {column.name: column for column in table.columns}
     for name, wanted in conditions.items():
         if name not in table.names:
             raise unknown_name("conditions", owner, table.names, name)
-        column = next(c for c in table.columns if c.name == name)
-        is_pair = isinstance(wanted, tuple)
-        if is_pair and (column.encoding.is_text or len(wanted) != 2):
-            expected = (
-                f"one value or a list of values for the categories of `{name}`; a "
-                "pair is the bounds of numbers"
-            )
+        if isinstance(wanted, list) and not wanted:
+            expected = f"one value or more of `{name}`"
             raise invalid("conditions", owner, expected, wanted)
-        if is_pair or not column.encoding.is_text:
-            continue
-        known = getattr(column.encoding, "values", ())
-        for value in wanted if isinstance(wanted, list) else [wanted]:
-            if known and forms.text_of(value) not in known:
-                raise unknown_name("conditions", owner, known, str(value))
+        is_text = columns[name].encoding.is_text
+        check = _check_texts if is_text else _check_numbers
+        check(columns[name], wanted, owner)
+
+
+def _check_texts(column, wanted, owner):
+    if isinstance(wanted, tuple):
+        expected = (
+            f"one value or a list of values for the categories of `{column.name}`; "
+            "a pair is the bounds of numbers"
+        )
+        raise invalid("conditions", owner, expected, wanted)
+    known = column.encoding.ends
+    for value in _listed(wanted):
+        if forms.text_of(value) not in known:
+            raise unknown_name("conditions", owner, known, str(value))
+
+
+def _check_numbers(column, wanted, owner):
+    """Raises unless rows can have one of the values, or one within the bounds."""
+    import pandas as pd
+
+    is_pair = isinstance(wanted, tuple)
+    values = pd.Series(wanted if is_pair else _listed(wanted), dtype=object)
+    can_miss = column.gaps > 0 and values.isna().any()
+    try:
+        numbers = [column.number_of(value) for value in values.dropna()]
+    except InvalidArgument:  # of another kind
+        numbers, can_miss = [], False
+    if is_pair:
+        is_possible = len(values) == len(numbers) == 2 and column.can_have(
+            *numbers
+        )
+    else:
+        is_possible = can_miss or any(column.can_have(x, x) for x in numbers)
+    if not is_possible:
+        encoding = column.encoding
+        ends = column.series_of(np.array(encoding.ends, "float64")).tolist()
+        before, joint = (
+            ("out of ", ", ") if encoding.is_discrete else ("from ", " to ")
+        )
+        expected = (
+            f"values {before}{joint.join(map(str, ends)) or 'none'} for column "
+            f"`{column.name}`, or a pair (low, high) of bounds"
+        )
+        raise invalid("conditions", owner, expected, wanted)
+
+
+def _listed(wanted):
+    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def _meets(rows, conditions):
@@ -164,23 +200,8 @@ def _meets(rows, conditions):
         column = rows[name]
         if isinstance(wanted, tuple):
             low, high = wanted
-            with _comparable(name, wanted):
-                between = (column >= low) & (column <= high)
-                meets &= between.to_numpy(bool, na_value=False)
+            between = (column >= low) & (column <= high)
+            meets &= between.to_numpy(bool, na_value=False)
         else:
-            values = wanted if isinstance(wanted, list) else [wanted]
-            meets &= column.isin(values).to_numpy(bool)
+            meets &= column.isin(_listed(wanted)).to_numpy(bool)
     return meets
-
-
-@contextlib.contextmanager
-def _comparable(name, wanted):
-    try:
-        yield
-    except TypeError as error:
-        raise invalid(
-            "conditions",
-            "sample",
-            f"bounds of the type of column `{name}`",
-            wanted,
-        ) from error

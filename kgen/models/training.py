@@ -383,6 +383,7 @@ class Trained(keras.Model):
         """
         owner = f"{type(self).__name__}.predict"
         shape, support = self._called_with
+        x = self.encoded(x, "predict")
         checks.check_data(
             self,
             x,

@@ -14,6 +14,7 @@ from kgen.errors import InvalidArgument, say, unknown_name
 from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
 from kgen.runs.held_out import held_out
+from kgen.tables import forms, reading
 
 # A threshold of outliers is the quantile of so many held-out examples at most.
 _QUANTILE = 0.99
@@ -30,12 +31,14 @@ class Result:
             `images`, by their `labels` if there are any.
         summary: A few words about it.
         rows: A DataFrame for files of tables; None for a column an array.
+        cells: The same rows as text, for a CSV file; None for their own.
     """
 
     arrays: dict[str, Any] = dataclasses.field(default_factory=dict)
     title: str | None = None
     summary: str = ""
     rows: Any = None
+    cells: Any = None
 
     def write(self, file: pathlib.Path) -> None:
         """Writes the arrays as `.npz`, `.csv` or `.parquet`, or draws them."""
@@ -43,6 +46,8 @@ class Result:
             import pandas as pd
 
             rows = pd.DataFrame(self.arrays) if self.rows is None else self.rows
+            if file.suffix == ".csv" and self.cells is not None:
+                rows = self.cells
             write_rows(rows, file)
         elif file.suffix == ".npz":
             with files.new_file(file) as temporary:
@@ -234,11 +239,16 @@ def impute(
     """Rows of a table without their gaps."""
     rows = model.table.read(data)
     filled = model.impute(rows, num_samples, draw, seed)
-    columns = {c.name: c.known(rows[c.name]) for c in model.table.encoded}
-    gaps = sum(int(known.isna().sum()) for known in columns.values())
-    return Result(
-        rows=filled, summary=f"{gaps} gaps in {len(filled)} rows are filled"
-    )
+    # Types that are guessed from a file don't keep 00501, or 2^60 + 1 beside a gap.
+    cells, gaps = reading.cells(data), 0
+    for column in model.table.encoded:
+        name = column.name
+        missing = column.known(rows[name]).isna() & filled[name].notna()
+        gaps += int(missing.sum())
+        if cells is not None:
+            cells.loc[missing, name] = forms.texts(filled.loc[missing, name])
+    summary = f"{gaps} gaps in {len(filled)} rows are filled"
+    return Result(rows=filled, cells=cells, summary=summary)
 
 
 def denoise(
@@ -327,6 +337,10 @@ def detect(
     else:
         threshold = _set_threshold(run, model, labels, quantile, num_samples)
     scores = model.outlier_score(held.dataset, **model.threshold_options)
+    if held.kept is not None:  # a row that is left out keeps its place
+        every = np.full(len(held.kept), np.nan)
+        every[held.kept] = scores
+        scores = every
     found = scores > model.threshold
     files = {k: v for k, v in held.columns.items() if k == "file"}
     return Result(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import numpy as np
+import tensorflow as tf
+from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.tables import forms
@@ -133,9 +135,43 @@ class Column:
             if self.kind == "boolean" and not np.isin(known, [0.0, 1.0]).all():
                 raise ValueError("a number that is neither 0 nor 1")
             return values
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             expected = f"values of the kind {self.kind} in column `{self.name}`"
             raise invalid("x", owner, expected, error) from error
+
+    def number_of(self, value: Any) -> float:
+        """A value as `Encoding.encode` takes it; infinity is a bound of others.
+
+        Raises:
+            InvalidArgument: If it is of another kind than the column's.
+        """
+        import pandas as pd
+
+        if isinstance(value, (float, np.floating)) and np.isinf(value):
+            return float(value)
+        (number,) = self.values_of(pd.Series([value]), self.name)
+        return float(number)
+
+    def can_have(self, low: float, high: float) -> bool:
+        """Whether rows that are drawn can have a number from `low` to `high`."""
+        ends = self.encoding.ends
+        if self.encoding.is_discrete:
+            return any(low <= value <= high for value in ends)
+        if low == high and self.decimals is not None:
+            nearest = np.round(low, self.decimals)
+            if not np.isclose(nearest, low, rtol=1e-12, atol=0.0):
+                return False
+        return low <= high and low <= ends[-1] and ends[0] <= high
+
+    def decode(self, numbers: Tensor) -> Tensor:
+        """`Encoding.decode`, with numbers of as many decimals as the column has."""
+        values = self.encoding.decode(numbers)
+        if self.encoding.is_text or self.decimals is None:
+            return values
+        scale = tf.constant(10.0**self.decimals, values.dtype)
+        # A plain division by a constant becomes a product with its inverse in
+        # graphs, by which 0.57 would be 0.5700000000000001.
+        return tf.math.divide_no_nan(tf.round(values * scale), scale)
 
     def series_of(self, values: np.ndarray) -> "pd.Series":
         """A column of a DataFrame, of the type that it was of.

@@ -32,6 +32,13 @@ class Encoding:
 
     # Whether values are strings, and not numbers.
     is_text: ClassVar[bool] = False
+    # Whether `ends` are all that numbers can be.
+    is_discrete: ClassVar[bool] = False
+
+    @property
+    def ends(self) -> tuple:
+        """The least and the greatest value that `decode` gives; or all of them."""
+        raise NotImplementedError
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -93,8 +100,14 @@ class Constant(Encoding):
         text: Whether it is text.
     """
 
+    is_discrete: ClassVar[bool] = True
+
     value: Any = None
     text: bool = False
+
+    @property
+    def ends(self) -> tuple:
+        return () if self.value is None else (self.value,)
 
     @property
     def is_text(self) -> bool:  # type: ignore[override]
@@ -125,6 +138,12 @@ class Constant(Encoding):
 class Boolean(Encoding):
     """Truth values, as the numbers 0 and 1."""
 
+    is_discrete: ClassVar[bool] = True
+
+    @property
+    def ends(self) -> tuple:
+        return 0.0, 1.0
+
     @property
     def parts(self) -> tuple[Part, ...]:
         return (Part(BOOLEAN, 1),)
@@ -146,6 +165,10 @@ class Count(Encoding):
     """
 
     high: float
+
+    @property
+    def ends(self) -> tuple:
+        return 0.0, self.high
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -173,12 +196,18 @@ class Categories(Encoding):
 
     is_text: ClassVar[bool] = True
 
+    is_discrete: ClassVar[bool] = True
+
     values: tuple[str, ...]
     rare: str | None = None
 
     @property
+    def ends(self) -> tuple:
+        return (*self.values, *([] if self.rare is None else [self.rare]))
+
+    @property
     def parts(self) -> tuple[Part, ...]:
-        return (Part(CATEGORY, len(self.values) + (self.rare is not None)),)
+        return (Part(CATEGORY, len(self.ends)),)
 
     def known(self, values: Tensor) -> Tensor:
         return values != ""
@@ -191,8 +220,7 @@ class Categories(Encoding):
         return tf.cast(matches, "float32")
 
     def decode(self, numbers: Tensor) -> Tensor:
-        names = [*self.values, *([] if self.rare is None else [self.rare])]
-        value = tf.gather(tf.constant(names), tf.argmax(numbers, axis=1))
+        value = tf.gather(tf.constant(self.ends), tf.argmax(numbers, axis=1))
         return tf.where(tf.reduce_any(numbers != 0.0, axis=1), value, "")
 
     def _matches(self, values):
@@ -211,8 +239,14 @@ class Levels(Encoding):
             versions, it counts as the nearest, too.
     """
 
+    is_discrete: ClassVar[bool] = True
+
     values: tuple[float, ...]
     rows: int = 0
+
+    @property
+    def ends(self) -> tuple:
+        return self.values
 
     @property
     def parts(self) -> tuple[Part, ...]:

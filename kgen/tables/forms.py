@@ -157,6 +157,29 @@ def times(series: "pd.Series") -> "pd.Series":
     return pd.to_datetime(series, format="ISO8601", utc=bool(has_offset))
 
 
+def written_as(times: "pd.Series", known: "pd.Series") -> "pd.Series":
+    """Times as dates or text where a column holds these; else as they are.
+
+    Args:
+        times: The times.
+        known: Values of the column, whose first text tells how times are written.
+    """
+    import pandas as pd
+    from pandas.tseries.api import guess_datetime_format
+
+    values = known[known.notna()]
+    if not len(values) or values.dtype.kind == "M":
+        return times
+    first = values.iloc[0]
+    if not isinstance(first, str):
+        is_date = pd.api.types.infer_dtype(values) == "date"
+        return times.dt.date if is_date else times
+    pattern = guess_datetime_format(first)
+    if pattern is None or "%z" in pattern:  # which has no colon in Python
+        return times.map(pd.Timestamp.isoformat, na_action="ignore")
+    return times.dt.strftime(pattern)
+
+
 def datetimes(values: np.ndarray, dtype: str, name: str) -> "pd.Series":
     """The column that `seconds` came from, to the microsecond.
 

@@ -45,6 +45,10 @@ class Quantiles(Encoding):
     upper: tuple[float, ...]
     slope: float
 
+    @property
+    def ends(self) -> tuple:
+        return self.values[0], self.values[-1]
+
     @classmethod
     def fit(cls, values: np.ndarray) -> Self:
         """The encoding of a column.
@@ -157,6 +161,10 @@ class Standard(Encoding):
     low: float
     high: float
 
+    @property
+    def ends(self) -> tuple:
+        return self.low, self.high
+
     @classmethod
     def fit(cls, values: np.ndarray) -> Self:
         """The encoding of a column; `values` as in `Quantiles.fit`."""
@@ -202,6 +210,10 @@ class Modes(Encoding):
     stddevs: tuple[float, ...]
     low: float
     high: float
+
+    @property
+    def ends(self) -> tuple:
+        return self.low, self.high
 
     @classmethod
     def fit(cls, values: np.ndarray, most: int = 10) -> Self:

@@ -59,6 +59,22 @@ def frames(
         raise InvalidArgument(f"{path} holds no rows.")
 
 
+def cells(source: Any) -> "pd.DataFrame | None":
+    """All cells of a CSV file as the text that stands there; None of other sources.
+
+    Args:
+        source: As in `frames`.
+    """
+    import pandas as pd
+
+    is_path = isinstance(source, (str, os.PathLike))
+    if not is_path or pathlib.Path(source).suffix == ".parquet":
+        return None
+    path = pathlib.Path(source)
+    parts = _read_csv(path, None, "str", keep_default_na=False)
+    return pd.concat(parts, ignore_index=True)
+
+
 def _check_frame(frame):
     """Raises unless a DataFrame has rows, and names of columns that differ."""
     import pandas as pd
@@ -74,7 +90,7 @@ def _check_frame(frame):
         raise invalid(
             "source", "load", "rows and columns", f"shape {tuple(frame.shape)}"
         )
-    _check_names([str(name) for name in frame.columns], "The DataFrame")
+    check_names([str(name) for name in frame.columns], "The DataFrame")
     others = [name for name in frame.columns if not isinstance(name, str)]
     if others:
         raise invalid(
@@ -85,7 +101,8 @@ def _check_frame(frame):
         )
 
 
-def _check_names(names, owner):
+def check_names(names: Sequence[str], owner: str) -> None:
+    """Raises unless the names of columns differ; `owner` has them."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidArgument(
@@ -139,7 +156,7 @@ def _read_parquet(path, columns, dtypes):
         ) from error
     try:
         with parquet.ParquetFile(path) as file:
-            _check_names(file.schema_arrow.names, str(path))
+            check_names(file.schema_arrow.names, str(path))
             wanted = None if columns is None else list(columns)
             for batch in file.iter_batches(_ROWS, columns=wanted):
                 yield pyarrow.Table.from_batches([batch]).to_pandas()
@@ -153,7 +170,7 @@ def _read_parquet(path, columns, dtypes):
         ) from error
 
 
-def _read_csv(path, columns, dtypes):
+def _read_csv(path, columns, dtypes, **options):
     import pandas as pd
 
     with _in_words(path):
@@ -166,6 +183,7 @@ def _read_csv(path, columns, dtypes):
             chunksize=_ROWS,
             encoding="utf-8-sig",
             index_col=False,
+            **options,
         )
         with reader:
             for frame in reader:
@@ -215,7 +233,7 @@ def _check_header(path):
             f"{path} has no header: its first line is {line.strip()[:60]!r}. Write "
             "the columns' names in the first line."
         )
-    _check_names(names, str(path))
+    check_names(names, str(path))
     return separator
 
 

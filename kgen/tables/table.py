@@ -122,17 +122,10 @@ class Table:
             InvalidArgument: If the source can't be read, a name is unknown, or
                 `training` is not of its rows.
         """
-        return cls(
-            **inferred(
-                source,
-                kinds or {},
-                target,
-                numbers,
-                max_categories,
-                seed,
-                training,
-            )
+        arguments = inferred(
+            source, kinds or {}, target, numbers, max_categories, seed, training
         )
+        return cls(**arguments)
 
     # Rows
 
@@ -331,7 +324,7 @@ class Table:
     def check_columns(
         self, rows: Any, names: Sequence[str], owner: str
     ) -> None:
-        """Raises unless rows are a DataFrame with the columns `names`."""
+        """Raises unless rows are a DataFrame with one column of each of `names`."""
         if not hasattr(rows, "columns") or not hasattr(rows, "iloc"):
             raise invalid(
                 "x", owner, "a pandas DataFrame", f"a {type(rows).__name__}"
@@ -342,6 +335,9 @@ class Table:
                 f"`{owner}`: the rows have no column `{missing[0]}`. Their columns "
                 f"are {', '.join(map(str, rows.columns))}."
             )
+        wanted = set(names)
+        used = [name for name in rows.columns if name in wanted]
+        reading.check_names(used, f"`{owner}`: the DataFrame")
 
     # Tensors
 
@@ -391,7 +387,7 @@ class Table:
         """
         values = {}
         for column, start, flag in self.blocks:
-            decoded = column.encoding.decode(x[:, start:flag])
+            decoded = column.decode(x[:, start:flag])
             empty = "" if column.encoding.is_text else float("nan")
             missing = tf.constant(empty, decoded.dtype)
             values[column.name] = tf.where(x[:, flag] > 0.5, missing, decoded)

@@ -1,5 +1,8 @@
 """Models of tables: rows go in and come out as DataFrames."""
 
+import datetime
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pandas as pd
@@ -8,6 +11,8 @@ import pytest
 import kgen
 from kgen.data import Table
 from kgen.errors import InvalidArgument
+from kgen.models import table_rows
+from kgen.runs import inference
 
 ROWS = 240
 SMALL = {"hidden_units": (16,), "latent_dim": 3}
@@ -119,6 +124,18 @@ def test_methods_take_rows(models, table, frame):
     assert list(vae.reconstruct(frame[:5])) == list(frame)
     assert vae.evaluate(frame, verbose=0, return_dict=True)["loss"] > 0
     assert len(vae.decode(np.zeros((4, 3), "float32"))) == 4
+    given, encoded = (vae.predict(part[:9], verbose=0) for part in (frame, x))
+    np.testing.assert_array_equal(given, encoded)
+
+
+def test_columns_of_one_name_are_refused(models, frame):
+    vae, rows = models["vae"], pd.concat([frame, frame[["city"]]], axis=1)
+    for method in (vae.fit, vae.predict, vae.impute, vae.outlier_score):
+        with pytest.raises(InvalidArgument, match="several columns .* `city`"):
+            method(rows)
+    # What is no column of the table may have any name.
+    rows = frame.assign(a=1, b=2).rename(columns={"b": "a"})
+    assert len(vae.encode(rows)) == ROWS
 
 
 def test_gaps_are_filled_and_all_else_stays(models, frame):
@@ -153,6 +170,47 @@ def test_a_target_makes_a_model_conditional(frame):
     rows = vae.sample(9, seed=0, conditions={"vote": "no", "city": "Ulm"})
     assert (rows["vote"] == "no").all() and (rows["city"] == "Ulm").all()
     assert list(vae.reconstruct(frame[:5])["vote"]) == list(frame["vote"][:5])
+    assert vae.predict(frame[:5], verbose=0).shape == (5, *table.shape)
+
+
+def test_rows_without_a_class_are_left_as_they_are(frame, tmp_path, capsys):
+    table = Table.infer(frame, target="vote")
+    vae = trained("vae", table, frame)
+    vae.fit_threshold(frame)
+    rows = frame[:60].assign(
+        city=pd.Categorical(frame["city"][:60].where(frame.index[:60] % 4 > 0))
+    )
+    rows.loc[::3, "vote"] = None
+    lacks = rows["vote"].isna().to_numpy()
+    rows.index = np.zeros(60, int)  # need not tell rows apart
+    with pytest.warns(UserWarning, match="20 rows .* `vote` are not filled"):
+        filled = vae.impute(rows, num_samples=5, seed=0)
+    assert filled[~lacks].notna().all(axis=None)
+    pd.testing.assert_frame_equal(filled[lacks], rows[lacks])
+    assert (filled.dtypes == rows.dtypes).all()
+
+    def source(data, any_range, table):
+        return kgen.data.open_source(data, table=table, every_row=True)
+
+    run = SimpleNamespace(settings=SimpleNamespace(source=source))
+    scores = {}
+    for name, part in (("gaps", rows), ("known", rows[~lacks])):
+        file = tmp_path / f"{name}.csv"
+        part.to_csv(file, index=False)
+        result = inference.detect(run, vae, file, None, None, False)
+        scores[name] = result.arrays["outlier_score"]
+    assert (
+        "20 rows are left out: their target `vote`" in capsys.readouterr().err
+    )
+    np.testing.assert_array_equal(np.isnan(scores["gaps"]), lacks)
+    np.testing.assert_allclose(scores["gaps"][~lacks], scores["known"])
+    for part, message in (
+        (rows.drop(columns="vote"), "no column `vote`, the target"),
+        (rows.assign(vote="perhaps"), "no row .* a class in `vote`"),
+    ):
+        part.to_csv(tmp_path / "rows.csv", index=False)
+        with pytest.raises(InvalidArgument, match=message):
+            inference.detect(run, vae, tmp_path / "rows.csv", None, None, False)
 
 
 def test_a_classifier_takes_rows(frame):
@@ -161,6 +219,8 @@ def test_a_classifier_takes_rows(frame):
     model.compile()
     model.fit(frame, epochs=2, verbose=0)
     assert model.classify(frame[:7]).shape == (7,)
+    probabilities = model.predict(frame.drop(columns="vote"), verbose=0)
+    assert probabilities.shape == (ROWS, 2)
 
 
 def test_bad_conditions(models, frame):
@@ -169,15 +229,92 @@ def test_bad_conditions(models, frame):
         ({"town": "Ulm"}, "'city'"),
         ({"city": "Ulmm"}, "did you mean 'Ulm'"),
         ({"city": ("Bonn", "Ulm")}, "a list of values"),
-        ({"age": ("a", "b")}, "bounds of the type"),
+        ({"city": []}, "one value or more"),
+        ("city=Ulm", "a dictionary such as"),
     ):
         with pytest.raises(InvalidArgument, match=message):
             vae.sample(3, conditions=conditions)
     with pytest.raises(InvalidArgument, match="0 of .* rows"):
-        vae.sample(1, conditions={"age": (1000, 2000)})
+        vae.sample(1, conditions={"income": 1.0})  # one of very many numbers
     pictures = kgen.create_model("vae", input_shape=(4,), network="dense")
     with pytest.raises(InvalidArgument, match="without a table"):
         pictures.sample(1, conditions={"city": "Ulm"})
+
+
+# Conditions that no row can meet, and those that some can.
+IMPOSSIBLE = [
+    {"age": ("a", "b")},
+    {"age": (30, 18)},
+    {"age": (1000, 2000)},
+    {"age": (30, None)},
+    {"age": (30, 40, 50)},
+    {"age": "abc"},
+    {"age": 40.5},
+    {"age": [40, "abc"]},
+    {"age": None},
+    {"kids": 99},
+    {"kids": (0.2, 0.8)},
+    {"on": "yes"},
+    {"on": 2},
+    {"always": False},
+    {"const": "zz"},
+    {"day": "gestern"},
+    {"day": ("2024-02-01", "2024-01-01")},
+    {"day": "2025-01-01"},
+    {"day": "2024-02-01T10:00"},
+    {"visits": -1},
+    {"visits": {3, 4}},
+    {"visits": np.array([3, 4])},
+    {"age": 10**400},
+    {"vote": []},
+]
+POSSIBLE = [
+    {"age": (60, np.inf)},
+    {"age": "40"},
+    {"kids": [0, 99]},
+    {"on": "true"},
+    {"on": (False, True)},
+    {"always": True},
+    {"const": "a"},
+    {"day": "2024-02-01"},
+    {"day": (pd.Timestamp("2023-01-01"), "2024-02-01")},
+    {"visits": 3},
+    {"income": [np.nan, 10.0]},
+]
+
+
+@pytest.mark.parametrize("numbers", ["quantiles", "standard", "modes"])
+def test_conditions_that_no_row_can_meet_are_told_at_once(frame, numbers):
+    frame = frame.assign(
+        kids=np.arange(ROWS) % 3,
+        on=np.arange(ROWS) % 2 > 0,
+        always=True,
+        const="a",
+        day=pd.date_range("2024-01-01", periods=ROWS),
+        visits=np.arange(ROWS) % 30,
+    )
+    table = Table.infer(
+        frame, target="vote", numbers=numbers, kinds={"visits": "count"}
+    )
+    model = kgen.create_model("vae", table=table, seed=0, **SMALL)
+    drawn = []
+
+    def draw(count, labels, seed):
+        drawn.append(count)
+        return table.encode(frame)
+
+    for conditions in IMPOSSIBLE:
+        with pytest.raises(InvalidArgument, match="`conditions`"):
+            table_rows.sample(model, draw, 1, None, 0, conditions)
+    assert not drawn
+    with pytest.raises(InvalidArgument, match="out of 0, 1, 2 for .* `kids`"):
+        table_rows.sample(model, draw, 1, None, 0, {"kids": 99})
+    with pytest.raises(
+        InvalidArgument, match="from 2024-01-01 .* for .* `day`"
+    ):
+        table_rows.sample(model, draw, 1, None, 0, {"day": "gestern"})
+    for conditions in POSSIBLE:
+        assert len(table_rows.sample(model, draw, 1, 0, 0, conditions)) == 1
 
 
 def test_bad_models(table, frame):
@@ -247,6 +384,36 @@ def test_naive_bayes_of_columns_counts_what_is_known(frame):
     assert list(rows)[:3] == ["city", "age", "income"]
     with pytest.raises(InvalidArgument, match="'columns'"):
         kgen.create_model("bayes_classifier", table=table, density="full")
+
+
+def test_a_class_with_less_than_two_values_takes_those_of_all_classes(frame):
+    """Of the number, the class without values neither wins nor loses by it."""
+    vote, income = frame["vote"].copy(), frame["income"].copy()
+    vote[:80], income[:80] = "none", np.nan
+    vote[80:160], income[80:160] = "one", np.nan
+    income[80] = 3.0
+    frame = frame.assign(vote=vote, income=income, visits=income.round())
+    table = Table.infer(
+        frame, target="vote", numbers="standard", kinds={"visits": "count"}
+    )
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    model.compile()
+    model.fit(frame, verbose=0)
+    rows = frame[income.notna()]
+    changes = []
+    for name in ("income", "visits"):
+        gap = model.log_joint(rows.assign(**{name: np.nan}))
+        change = pd.DataFrame(model.log_joint(rows) - gap)
+        change.columns = table.class_names
+        np.testing.assert_allclose(change["none"], change["one"], atol=1e-4)
+        changes.append(change["none"])
+    expected = rows["income"]
+    expected = (expected - expected.mean()) / expected.std(ddof=0)
+    np.testing.assert_allclose(
+        changes[0], -0.5 * np.log(2 * np.pi) - 0.5 * expected**2, atol=1e-4
+    )
 
 
 def test_a_category_that_training_never_had_counts_in_scores(models, frame):
@@ -348,6 +515,50 @@ def test_conditions_on_classes_dates_and_gaps(frame):
     assert set(rows["vote"]) == {"yes", "no"}
     assert rows["day"].between("2024-02-01", "2024-05-01").all()
     assert rows["visits"].isin([1, 2]).all()
+
+
+def test_dates_are_filled_in_the_form_of_the_known_ones(frame):
+    days = pd.Series(pd.date_range("2024-01-01", periods=ROWS))
+    days[::4] = None
+    vae = trained(
+        "vae", Table.infer(frame.assign(day=days)), frame.assign(day=days)
+    )
+    for known, form in (
+        (days.dt.strftime("%Y-%m-%d"), r"\d{4}-\d\d-\d\d"),
+        (days.dt.strftime("%Y-%m-%dT%H:%M"), r"\d{4}-\d\d-\d\dT\d\d:\d\d"),
+        (days.dt.strftime("%Y-%m-%dT%H:%MZ"), r"\d{4}-.*T\d\d:\d\d:00"),
+    ):
+        rows = frame.assign(day=known)[:9]
+        filled = vae.impute(rows, num_samples=5, seed=0)["day"]
+        assert filled[rows["day"].isna()].str.fullmatch(form).all()
+    dates = days.dt.date.astype(object).where(days.notna(), None)
+    rows = frame.assign(day=dates)[:9]
+    filled = vae.impute(rows, num_samples=5, seed=0)["day"]
+    assert {type(day) for day in filled} == {datetime.date}
+
+
+def test_known_cells_of_a_file_stay_as_they_are_written(
+    models, frame, tmp_path
+):
+    large = [str(2**60 + 1), "", "NA", "00501"] * (ROWS // 4)
+    rows = frame.assign(number=large, vote=None)
+    rows["city"] = rows["city"].where(rows.index % 3 > 0, None)
+    rows["age"] = rows["age"].astype("Int64").where(rows.index % 5 > 0, None)
+    rows["income"] = rows["income"].map("{:.3f}0".format, na_action="ignore")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    result = inference.impute(
+        None, models["vae"], tmp_path / "rows.csv", 5, False, 0
+    )
+    result.write(tmp_path / "filled.csv")
+    before, after = (
+        pd.read_csv(tmp_path / name, dtype="str", keep_default_na=False)
+        for name in ("rows.csv", "filled.csv")
+    )
+    gaps = (before == "") & (before.columns != "number")
+    pd.testing.assert_frame_equal(after.mask(gaps), before.mask(gaps))
+    assert (after[gaps] != "").all(axis=None)
+    assert after["age"].str.fullmatch(r"\d\d").all()
+    assert result.summary.startswith(f"{gaps.sum().sum()} gaps in {ROWS} rows")
 
 
 def test_filled_rows_keep_names_of_rows_and_their_own_categories(frame):
