@@ -67,10 +67,11 @@ def cells(source: Any) -> "pd.DataFrame | None":
     """
     import pandas as pd
 
-    is_path = isinstance(source, (str, os.PathLike))
-    if not is_path or pathlib.Path(source).suffix == ".parquet":
+    if not isinstance(source, (str, os.PathLike)):
         return None
     path = pathlib.Path(source)
+    if _has(path, ".parquet"):
+        return None
     parts = _read_csv(path, None, "str", keep_default_na=False)
     return pd.concat(parts, ignore_index=True)
 
