@@ -5,6 +5,7 @@ import json
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.decomposition import PCA
@@ -181,8 +182,30 @@ def test_the_networks_that_vectors_have_are_told_and_kept(
     runs.train(run, asked, report=told.append)
     assert "Model: vae; dense networks: encoder" in told[0]
     assert run.settings == dataclasses.replace(asked, network="dense")
-    run.extend(1, network="conv")  # as it was written before
-    runs.train(run, dataclasses.replace(asked, epochs=2), resume=True)
+    more = dataclasses.replace(asked, epochs=2)
+    # The same line again, of a run as it is written now and as it was before
+    for network in ("dense", "conv"):
+        run.extend(1, network=network)
+        names = {"network", "epochs"}
+        runs.train(run, more, resume=True, typed_names=names)
+
+
+def test_a_table_is_inferred_once(tmp_path, monkeypatch):
+    """Another version may infer another one, by which a run could not go on."""
+    train_eagerly(monkeypatch)
+    monkeypatch.setattr(training, "draw", lambda *args: None)
+    rows = pd.DataFrame({"x": np.arange(40.0) ** 2, "y": list("ab") * 20})
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    run = runs.Run(tmp_path / "run")
+    data = str(tmp_path / "rows.csv")
+    settings = dataclasses.replace(
+        SETTINGS, data=data, network="dense", epochs=1, options={}
+    )
+    runs.train(run, settings)
+    monkeypatch.delattr(kgen.data.Table, "infer")
+    more = dataclasses.replace(settings, epochs=2)
+    model = runs.train(run, more, resume=True, typed_names={"epochs"})
+    assert model.table == run.model().table
 
 
 def test_free_file(run):

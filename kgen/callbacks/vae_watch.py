@@ -128,7 +128,7 @@ class VAEWatch(keras.callbacks.Callback):
         self._best_loss = min(now, best)
         active, size = self.model.latent_dim, self.model.latent_dim
         if stalls:  # else the codes need no look
-            codes = self.model.encode(self._inputs)
+            codes = self.model.unit_means(self._inputs)
             if np.isfinite(codes).all():
                 active = active_units(codes)
         text = _COLLAPSED.format(active=active, size=size)

@@ -26,7 +26,8 @@ _COMPONENTS = 10  # of that density, at most
     ),
 )
 def active_units(evidence: Evidence) -> dict[str, Estimate]:
-    codes = check_finite("codes", evidence.model.encode(evidence.batches()))
+    means = evidence.model.unit_means(evidence.batches())
+    codes = check_finite("codes", means)
     return {"active_units": Estimate(float(metrics.active_units(codes)))}
 
 

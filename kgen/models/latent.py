@@ -1,5 +1,6 @@
 """What every model with a Gaussian posterior over z can do once trained."""
 
+import warnings
 from typing import Any, ClassVar
 
 import keras
@@ -13,7 +14,15 @@ from kgen.losses.divergences import bound_log_var
 from kgen.models.draws import new_seed
 from kgen.models.likelihood_estimator import LikelihoodEstimator
 from kgen.models.network_checks import check_posterior
-from kgen.priors import Divergence, Flow, NormalPrior, Posterior, Prior
+from kgen.priors import (
+    MMD,
+    Divergence,
+    Flow,
+    MixturePrior,
+    NormalPrior,
+    Posterior,
+    Prior,
+)
 
 
 class LatentGaussianModel(LikelihoodEstimator):
@@ -32,11 +41,21 @@ class LatentGaussianModel(LikelihoodEstimator):
         owner = type(self).__name__
         check_posterior(owner, self.encoder, self.posterior_flow)
         if self.divergence is not None:
-            self.divergence.check(owner, self.posterior_flow, self.prior)
+            self.divergence.check(owner, self.posterior_flow)
+            self._warn_of_equal_weights(owner)
             if self.free_bits:
                 expected = "0 with another divergence than the KL"
                 raise invalid("free_bits", owner, expected, self.free_bits)
         self._build_sampling(self.sampling)
+
+    def _warn_of_equal_weights(self, owner):
+        upper = getattr(self.prior, "top", self.prior)
+        if isinstance(self.divergence, MMD) and isinstance(upper, MixturePrior):
+            warnings.warn(
+                f"{owner}: the Gaussians of the prior keep equal weights. The maximum "
+                "mean discrepancy compares draws, which have no gradient by these.",
+                stacklevel=4,
+            )
 
     def _build_sampling(self, sampling, serving=False):
         sampling.prior.build_for(self, serving=serving)
@@ -170,6 +189,24 @@ class LatentGaussianModel(LikelihoodEstimator):
             Arrays `mean` and `log_var`, of shape `(n, latent_dim)`.
         """
         return self._apply(self._posterior, x, batch_size)
+
+    def unit_means(self, x: Any, batch_size: int = 1024) -> np.ndarray:
+        """By which `kgen.metrics.active_units` tells what dimensions are used.
+
+        These are the codes. With `levels=2` they are the means of `posterior`: the code
+        of the lower level varies with that of the upper one, whether it is used or not.
+
+        Args:
+            x: As in `posterior`.
+            batch_size: For arrays: how many are worked on at a time.
+
+        Returns:
+            Array of shape `(n, latent_dim)`.
+        """
+        if getattr(self, "levels", 1) == 1:
+            return self.encode(x, batch_size)
+        mean, _ = self.posterior(x, batch_size)
+        return mean
 
     def sample_codes(
         self, x: Any, batch_size: int = 1024, seed: int | None = None

@@ -155,8 +155,11 @@ def _check_texts(column, wanted, owner):
         raise invalid("conditions", owner, expected, wanted)
     known = column.encoding.ends
     for value in _listed(wanted):
+        if not known:
+            raise _impossible(column, wanted, owner)
         if forms.text_of(value) not in known:
-            raise unknown_name("conditions", owner, known, str(value))
+            argument = f'conditions["{column.name}"]'
+            raise unknown_name(argument, owner, known, str(value))
 
 
 def _check_numbers(column, wanted, owner):
@@ -177,16 +180,23 @@ def _check_numbers(column, wanted, owner):
     else:
         is_possible = can_miss or any(column.can_have(x, x) for x in numbers)
     if not is_possible:
-        encoding = column.encoding
-        ends = column.series_of(np.array(encoding.ends, "float64")).tolist()
-        before, joint = (
-            ("out of ", ", ") if encoding.is_discrete else ("from ", " to ")
-        )
-        expected = (
-            f"values {before}{joint.join(map(str, ends)) or 'none'} for column "
-            f"`{column.name}`, or a pair (low, high) of bounds"
-        )
-        raise invalid("conditions", owner, expected, wanted)
+        raise _impossible(column, wanted, owner)
+
+
+def _impossible(column, wanted, owner):
+    """The error of a condition that no row can meet."""
+    argument, encoding = f'conditions["{column.name}"]', column.encoding
+    ends = encoding.ends
+    if not ends:
+        expected = "no condition: the column had no value in training"
+        return invalid(argument, owner, expected, wanted)
+    if not encoding.is_text:
+        ends = column.series_of(np.array(ends, "float64")).tolist()
+    before, joint = ("", ", ") if encoding.is_discrete else ("from ", " to ")
+    values = f"{before}{joint.join(map(str, ends))}"
+    is_pair = isinstance(wanted, tuple)
+    what = "bounds (low, high) of the column's values" if is_pair else "values"
+    return invalid(argument, owner, f"{what}: {values}", wanted)
 
 
 def _listed(wanted):

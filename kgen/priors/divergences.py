@@ -9,7 +9,6 @@ from kgen.losses.divergences import gaussian_log_prob
 from kgen.parallel import replicas
 from kgen.params import Described, Named, Number, checked, resolve
 from kgen.priors.base import Prior
-from kgen.priors.mixture import MixturePrior
 from kgen.priors.posterior import Posterior
 
 # The s of the kernels, as in the Wasserstein autoencoder's own code.
@@ -23,15 +22,12 @@ class Divergence(Described):
     the whole batch, also where several devices share it.
     """
 
-    def check(
-        self, owner: str, flow: keras.layers.Layer | None, prior: Prior
-    ) -> None:
-        """Raises `InvalidArgument` if it can't be used with a model's distributions.
+    def check(self, owner: str, flow: keras.layers.Layer | None) -> None:
+        """Raises `InvalidArgument` if it can't be used with the posterior's flow.
 
         Args:
             owner: Name of the model.
-            flow: The flow behind the Gaussian posterior, or None.
-            prior: p(z).
+            flow: The flow behind the Gaussian, or None.
         """
 
     def __call__(
@@ -71,16 +67,6 @@ class MMD(Divergence):
         Tolstikhin et al. (2018), arXiv 1711.01558, algorithm 2 and section 4;
         Zhao et al. (2019), arXiv 1706.02262, equation 6 (InfoVAE).
     """
-
-    def check(
-        self, owner: str, flow: keras.layers.Layer | None, prior: Prior
-    ) -> None:
-        if isinstance(getattr(prior, "top", prior), MixturePrior):
-            raise InvalidArgument(
-                f"`{owner}`: the maximum mean discrepancy compares draws, which have "
-                "no gradient by the weights of a mixture. Use another prior with it, "
-                'such as "vamp:10" or "flow:4", or fit_prior after the training.'
-            )
 
     def __call__(self, posterior, z, kl, prior, seed_generator):
         other = prior.draw(ops.shape(z)[0], seed_generator)
@@ -141,9 +127,7 @@ class TotalCorrelation(Divergence):
     def __init__(self, beta: float = 6.0):
         self.beta = beta
 
-    def check(
-        self, owner: str, flow: keras.layers.Layer | None, prior: Prior
-    ) -> None:
+    def check(self, owner: str, flow: keras.layers.Layer | None) -> None:
         if flow is not None:
             raise InvalidArgument(
                 f"`{owner}`: the total correlation is estimated for Gaussian "

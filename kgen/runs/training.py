@@ -13,6 +13,7 @@ import tensorflow as tf
 from kgen import interrupts, locks
 from kgen.callbacks import Diverged
 from kgen.data import Source
+from kgen.data.sources import is_table
 from kgen.errors import InvalidArgument, say
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
@@ -81,7 +82,7 @@ def train(
         settings, resume = _agree(run, settings, typed_names, resume, strategy)
     _check_batch_size(settings.batch_size, settings.devices)
     # Everything that may be refused comes before anything is written.
-    source = settings.source()
+    source = settings.source(table=_table_of(run) if resume else None)
     settings = _with_network_family(settings, source)
     datasets = _datasets(source, settings)
     model = _built(settings, source, datasets["train"], strategy, resume)
@@ -167,11 +168,27 @@ def _agree(
     def chosen():
         if not resume:
             return settings.as_config(), False
-        resumed = run.settings.resumed(settings, typed_names, run.path)
-        return resumed.as_config(), True
+        old, asked = run.settings, settings
+        if "network" in typed_names:
+            source = old.source(table=_table_of(run))
+            old, asked = (_with_network_family(x, source) for x in (old, asked))
+        return old.resumed(asked, typed_names, run.path).as_config(), True
 
     config, resume = strategies.by_chief(strategy, chosen)
     return TrainSettings(**config), resume
+
+
+def _table_of(run):
+    """The table of a run that goes on, or None where it has none yet.
+
+    It is that of the trained model: another version may infer another one.
+    """
+    if not run.model_file.exists() or not is_table(run.settings.data):
+        return None
+    try:
+        return run.model().table
+    except InvalidArgument:  # a damaged file, which the training makes anew
+        return None
 
 
 def _with_network_family(settings, source):

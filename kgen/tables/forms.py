@@ -19,10 +19,15 @@ NUMBER, BOOLEAN, DATETIME, TEXT, MIXED, OTHER = (
 )
 # Types of values that have parts.
 _NESTED = (list, tuple, dict, set, np.ndarray)
-# Numbers with a decimal comma or thousands, and dates that are not ISO 8601's.
-_QUANTITY = re.compile(
+# A number with a point or comma, and perhaps with the other one between thousands
+_NUMBER = re.compile(
     r"[+-]?(\d+([.,]\d+)?|\d{1,3}(,\d{3})+(\.\d+)?|\d{1,3}(\.\d{3})+(,\d+)?)"
-    r"|\d{1,2}[/. -] ?(\d{1,2}|[A-Za-z]{3,9})[/. -] ?\d{4}( .*)?"
+)
+# A day, a month and a year, perhaps with a time, as 9/5/1990 or 9 May 1990
+_DATE = re.compile(
+    r"\d{1,2}([/. -] ?)(\d{1,2}|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"[a-z]*)\1\d{4}( \d{1,2}:\d\d(:\d\d)?)?",
+    re.IGNORECASE,
 )
 # What pandas calls the values of an object column, by their form.
 _INFERRED = {
@@ -223,7 +228,8 @@ def looks_like_quantity(text: str) -> bool:
 
     Such are `0,5`, `116,000`, `$5`, `11.6%`, `09/05/1990` and `9 May 1990`.
     """
-    return bool(_QUANTITY.fullmatch(text.strip(" %$\u20ac\u00a3")))
+    text = text.strip(" %$\u20ac\u00a3")
+    return any(form.fullmatch(text) for form in (_NUMBER, _DATE))
 
 
 def plain(value: Any) -> Any:

@@ -137,9 +137,9 @@ def check_rows(source: Any) -> None:
                 )
 
 
-def _has(path, ending):
+def _has(path, *endings):
     """Whether a file's name has an ending, in small letters or capitals."""
-    return ending in map(str.lower, path.suffixes[-2:])
+    return path.name.lower().endswith(endings)
 
 
 def _opened(path):
@@ -224,7 +224,7 @@ def _check_header(path):
     if not line.strip():
         raise InvalidArgument(f"{path} is empty.")
     unquoted = re.sub('"[^"]*"', "", line)
-    is_tsv = _has(path, ".tsv")
+    is_tsv = _has(path, ".tsv", ".tsv.gz")
     separator = "\t" if is_tsv else max(",\t;|", key=unquoted.count)
     names = next(csv.reader([line], delimiter=separator))
     numbers = list(filter(_is_number, names))

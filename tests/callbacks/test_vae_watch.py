@@ -27,9 +27,9 @@ class Model:
         self.likelihood = types.SimpleNamespace(log_var=variable)
 
     def posterior(self, x):
-        raise AssertionError("behind a flow, this is not the code")
+        raise AssertionError("`unit_means` tells which units are used")
 
-    def encode(self, x):
+    def unit_means(self, x):
         return self.codes
 
 

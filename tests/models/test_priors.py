@@ -104,6 +104,16 @@ def test_a_prior_of_one_s_own(tmp_path):
     np.testing.assert_array_equal(loaded.elbo(X, seed=0), vae.elbo(X, seed=0))
 
 
+@pytest.mark.parametrize("levels, posterior", [(1, "flow:2"), (2, "gaussian")])
+def test_units_are_those_of_the_code_and_of_each_level(levels, posterior):
+    vae = small_vae(latent_dim=4, levels=levels, posterior=posterior)
+    vae.fit(X, verbose=0)
+    mean, codes = vae.posterior(X)[0], vae.encode(X)
+    assert not np.array_equal(mean, codes)
+    expected = codes if levels == 1 else mean
+    np.testing.assert_array_equal(vae.unit_means(X), expected)
+
+
 class Unsummed(priors.Prior):
     """One whose density is that of each dimension, which is wrong."""
 
@@ -139,16 +149,6 @@ def test_a_density_of_each_dimension_is_refused(options):
         ({"levels": 3}, "from 1 to 2"),
         ({"levels": 2}, "an even number"),
         ({"levels": 2, "latent_dim": 2, "prior": "flow:2"}, "an upper level"),
-        ({"divergence": "mmd", "prior": "mixture:2"}, "no gradient"),
-        (
-            {
-                "divergence": "mmd",
-                "prior": "mixture:2",
-                "levels": 2,
-                "latent_dim": 4,
-            },
-            "no gradient",
-        ),
         ({"levels": 2, "latent_dim": 4, "posterior": "flow:2"}, "halves"),
         ({"divergence": "mmd", "free_bits": 0.1}, "free_bits"),
         ({"divergence": "mmd", "importance_samples": 2}, "importance_samples"),
@@ -180,6 +180,13 @@ def test_learned_pseudo_inputs_are_kept():
     learned = vae.prior.pseudo_inputs.numpy()
     vae.prior.start_from(X, None)
     np.testing.assert_array_equal(vae.prior.pseudo_inputs, learned)
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_mixture_that_can_t_be_learned_is_told_of(levels):
+    options = {"divergence": "mmd", "prior": "mixture:2", "levels": levels}
+    with pytest.warns(UserWarning, match="keep equal weights"):
+        small_vae(latent_dim=4, **options)
 
 
 def test_a_prior_of_another_size_or_model_is_refused():

@@ -274,7 +274,9 @@ def test_names_of_files_may_be_in_capitals(frame, tmp_path):
     frame.to_csv(tmp_path / "rows.csv.gz", index=False)
     (tmp_path / "rows.csv.gz").rename(tmp_path / "ROWS.CSV.GZ")
     frame.to_parquet(tmp_path / "ROWS.PARQUET")
-    for name in ("ROWS.CSV.GZ", "ROWS.PARQUET"):
+    # What stands in the middle of a name is no ending.
+    frame.to_csv(tmp_path / "rows.parquet.csv", index=False)
+    for name in ("ROWS.CSV.GZ", "ROWS.PARQUET", "rows.parquet.csv"):
         assert Table.infer(tmp_path / name).names == ("int8", "price", "text")
 
 

@@ -126,7 +126,11 @@ def test_numbers_and_dates_as_text_are_told(form, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "form", ["{0}.{0}.{0}.{0}", "a{0}", "{0}-{1}", "{0} km"]
+    "form",
+    [
+        *["{0}.{0}.{0}.{0}", "a{0}", "{0}-{1}", "{0} km", "{0} Main 1234"],
+        *["12-3.{0}", "1/2/2020 no. {0}"],
+    ],
 )
 def test_other_text_with_digits_is_text(form):
     frame = pd.DataFrame({"x": [form.format(n, n % 7) for n in range(80)]})
