@@ -66,8 +66,8 @@ def unknown_name(
         owner: As in `invalid`.
         options: The names.
         received: What was given.
-        elsewhere: Names that belong somewhere else, with words for that place,
-            which is offered where one of them is the nearest.
+        elsewhere: Names that are set in another place, and words for that place. The
+            message offers these words if such a name is the nearest.
     """
     options = list(options)
     typed = _shown(received).partition(":")[0]  # values may follow a name

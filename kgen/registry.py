@@ -73,8 +73,8 @@ def shown(figures: Mapping[str, str], logs: Collection[str]) -> list[str]:
     return [name for name in figures if name in logs][:3]
 
 
-def repeated(logs: Mapping[str, float]) -> set[str]:
-    """The names of other figures that are `loss` once more, but for their signs."""
+def equal_to_loss(logs: Mapping[str, float]) -> set[str]:
+    """The names of other logs whose absolute value is that of `loss`."""
     size = abs(logs["loss"]) if "loss" in logs else math.nan
     return {
         name

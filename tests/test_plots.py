@@ -126,17 +126,17 @@ def test_pairs_lays_a_short_line_out_as_the_others(tmp_path):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (9, 2)])
 def test_names_stand_above_the_columns_they_name(monkeypatch, shape):
     frames = {name: np.zeros((6, *shape)) for name in ("epoch 1", "epoch 2")}
-    for heads, rotation in (
+    for column_labels, rotation in (
         (list("abcdef"), 0),
         (["a", "quite a long tortoise"] * 3, 90),
     ):
-        options = {"heads": heads}
+        options = {"column_labels": column_labels}
         figure = figure_of(
             monkeypatch, plots.progress, frames, "p.png", **options
         )
         (axes,) = figure.axes
         ticks = axes.get_xticklabels()
-        assert [tick.get_text() for tick in ticks] == heads
+        assert [tick.get_text() for tick in ticks] == column_labels
         assert {tick.get_rotation() for tick in ticks} == {rotation}
         left, right = axes.get_xlim()
         shares = (axes.get_xticks() - left) / (right - left)

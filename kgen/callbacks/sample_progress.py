@@ -105,10 +105,12 @@ class SampleProgress(keras.callbacks.Callback):
             f"epoch {epoch}": np.load(paths[epoch])
             for epoch in _spread(list(paths), _SHOWN)
         }
-        plots.progress(frames, self.picture, heads=self._heads())
+        plots.progress(
+            frames, self.picture, column_labels=self._column_labels()
+        )
         self._drawn = time.monotonic()
 
-    def _heads(self):
+    def _column_labels(self):
         """The classes of the columns; none where the model takes none."""
         labels = self.model.labels_in_turn(self.count)
         if labels is None:

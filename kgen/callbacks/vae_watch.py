@@ -52,12 +52,12 @@ class VAEWatch(keras.callbacks.Callback):
     the code tell examples apart, by the variance of the codes, and the
     reconstruction loss has not improved on its best value by 0.1 %. The
     likelihood's learned standard deviation has run to its bound when it is below
-    0.001 or above 1,000. The loss of the validation data has turned when it is above
-    its best value by more than `risen` of what it had gained until then; while
-    `KLWarmUp` changes the weight of the KL term, it does not compare. A VAE-GAN's
-    losses, which are those of players against each other, tell nothing of this kind:
-    it has `GANWatch`. Each warning is given
-    once, after `patience` epochs in a row, and again only after it was over.
+    0.001 or above 1,000. The loss of the validation data rises
+    again when it is above its best value by more than `risen` of what it had gained
+    until then; while `KLWarmUp` changes the weight of the KL term, losses are not
+    compared. Each warning is given once, after `patience` epochs in a row, and again
+    only if its condition has ended and returned. Models with a discriminator, such as
+    a VAE-GAN, are refused: use `GANWatch` for them.
 
     Args:
         x: Real examples, of shape `(n, *input_shape)`; some hundreds do.
@@ -128,7 +128,7 @@ class VAEWatch(keras.callbacks.Callback):
         self._best_loss = min(now, best)
         active, size = self.model.latent_dim, self.model.latent_dim
         if stalls:  # else the codes need no look
-            codes = self.model.unit_means(self._inputs)
+            codes = self.model.codes_for_active_units(self._inputs)
             if np.isfinite(codes).all():
                 active = active_units(codes)
         text = _COLLAPSED.format(active=active, size=size)

@@ -171,6 +171,7 @@ def detect() -> None:
     """Finds examples that are unlike those RUN was trained on.
 
     Writes a table with a row for each example, in their order: file, the path, of
-    what is a file; outlier_score, in nats, higher for what is more of an outlier, and
-    empty for a table's row without a class of a conditional model; and is_outlier.
+    what is a file; outlier_score, in nats, higher for what is more of an outlier; and
+    is_outlier. With a conditional model of a table, a row whose target is missing or
+    unknown has no score, and is no outlier.
     """

@@ -19,8 +19,8 @@ _CHANNELS = 4
 # Labels above this many times the number of classes are identifiers, and don't
 # number the classes; a model would get an output for each number up to them.
 _SPARSE = 1000
-# Bytes with one side more than this many times the other may be a sequence, and
-# not a picture.
+# Arrays of uint8 with one side more than this many times the other may be sequences,
+# and not pictures.
 _LENGTH = 4
 
 
@@ -234,7 +234,7 @@ def _check_shape(shape, dtype):
 def _is_ambiguous(height, width, dtype):
     short, long = sorted((height, width))
     if dtype == np.uint8 and short > _CHANNELS and long <= _LENGTH * short:
-        return False  # bytes of such sides are pictures
+        return False  # uint8 means pictures, but for very long ones
     return height != width
 
 

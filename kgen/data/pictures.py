@@ -112,9 +112,9 @@ def _eight_bits(image):
 
 
 def _narrow_transparent_colour(image):
-    """Gives a colour of 16 bits that is transparent the 8 that its pixels have."""
+    """Reduces a transparent colour to 8 bits, as Pillow does with the pixels."""
     colour = image.info.get("transparency")
-    # What the pixels are in the file is known until they are read.
+    # `tile` shows how many bits the file has only until the pixels are read.
     is_wide = any("16" in str(tile[3]) for tile in image.tile)
     if is_wide and isinstance(colour, tuple):
         image.info["transparency"] = tuple(value >> 8 for value in colour)

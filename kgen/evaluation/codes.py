@@ -26,7 +26,7 @@ _COMPONENTS = 10  # of that density, at most
     ),
 )
 def active_units(evidence: Evidence) -> dict[str, Estimate]:
-    means = evidence.model.unit_means(evidence.batches())
+    means = evidence.model.codes_for_active_units(evidence.batches())
     codes = check_finite("codes", means)
     return {"active_units": Estimate(float(metrics.active_units(codes)))}
 

@@ -24,8 +24,8 @@ _BOUNDED = 5_000  # test examples at most whose log p(x) is estimated
         "ELBO",
         "higher",
         NATS,
-        "The bound on log p(x) that training raises, by the prior that samples "
-        "are drawn from, which `fit_prior` may have changed; how far it is below "
+        "A lower bound on log p(x), with the prior that samples are drawn from; "
+        "after `fit_prior`, this is the fitted density. How far it is below "
         "log p(x) is what the approximate posterior costs.",
     ),
     kl=Metric(

@@ -108,7 +108,7 @@ class Gaussian(Likelihood):
     """Real-valued data with one standard deviation for all dimensions.
 
     `log p(x|z) = sum_i log N(x_i; parameters_i, stddev^2)`. With the default of
-    1 it is half the squared error and a constant.
+    1, `-log p(x|z)` is half the squared error plus a constant.
 
     Args:
         stddev: Positive number: the standard deviation, or where it starts.

@@ -123,7 +123,7 @@ class Autoencoder(Reconstructing):
             `(batch, latent_dim)`.
         decoder: Built `keras.Model` from z, or `[z, labels]`, to the
             likelihood's parameters, of the shape of x.
-        likelihood: `"gaussian"` (half the squared error and a constant),
+        likelihood: `"gaussian"` (half the squared error plus a constant),
             `"gaussian:learned"`, `"gaussian:optimal"` (the PSNR), `"bernoulli"`,
             `"continuous_bernoulli"`, a `Likelihood`, or a Keras loss or its
             name, such as `"mae"`.

@@ -212,7 +212,8 @@ class GAN(GeneratorSampler):
                 discriminator sees in training (Sonderby et al. 2017).
             learning_rate_decay: The last share of `fit`'s epochs, in which both
                 learning rates fall linearly towards 0, from one epoch to the next;
-                0 for none. So trainings of one or two epochs have none. Players
+                0 for none. The first epoch of the fall has the full rate, so that
+                with 0.5 the rate of one or two epochs does not fall. Players
                 that are near their equilibrium come to rest only at small rates.
                 This is done where all players have kgen's Adam (which `"adam"`
                 names) without a schedule, and `fit` has neither a

@@ -35,7 +35,7 @@ def impute(
 
     method.__name__ = f"imputed_{draw}"  # by which traces are kept
     rows = _NUMBERS // (num_samples * table.shape[0])
-    chosen = _with_class(model, x, owner)
+    chosen = _rows_with_class(model, x, owner)
     inputs = batches.of(model, x.iloc[chosen], max(rows, 1))
     arguments = tf.constant(num_samples), tf.constant(seed)
     values = batches.apply(model, method, inputs, *arguments)
@@ -50,8 +50,11 @@ def impute(
     return whole
 
 
-def _with_class(model, x, owner):
-    """The positions of the rows that can be filled: of all, if none has a class."""
+def _rows_with_class(model, x, owner):
+    """The positions of rows with a class, which a conditional model needs.
+
+    If no row has one, they are those of all rows, for which encoding raises an error.
+    """
     every = np.arange(len(x))
     if not model.conditional:
         return every

@@ -177,9 +177,9 @@ class LatentGaussianModel(LikelihoodEstimator):
         """The approximate posterior q(z|x), a diagonal Gaussian.
 
         If there is a flow behind the Gaussian, this is the Gaussian before it; the
-        code of x, behind it, is what `encode` gives. With `levels=2` there is one: the
-        first half is q(z2|x), and the second half the noise of which z1 is made, given
-        z2.
+        code of x, behind it, is what `encode` gives. With `levels=2` there is
+        such a flow: the first half of the Gaussian is q(z2|x), and the second half is
+        the noise that the flow turns into z1, given z2.
 
         Args:
             x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.
@@ -190,11 +190,14 @@ class LatentGaussianModel(LikelihoodEstimator):
         """
         return self._apply(self._posterior, x, batch_size)
 
-    def unit_means(self, x: Any, batch_size: int = 1024) -> np.ndarray:
-        """By which `kgen.metrics.active_units` tells what dimensions are used.
+    def codes_for_active_units(
+        self, x: Any, batch_size: int = 1024
+    ) -> np.ndarray:
+        """What varies over examples in the dimensions that are active.
 
-        These are the codes. With `levels=2` they are the means of `posterior`: the code
-        of the lower level varies with that of the upper one, whether it is used or not.
+        These are the codes that `encode` gives. With `levels=2` they are the means of
+        `posterior`, since the code of the lower level varies with that of the upper
+        one even where it tells nothing. `kgen.metrics.active_units` counts them.
 
         Args:
             x: As in `posterior`.

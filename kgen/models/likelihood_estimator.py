@@ -170,8 +170,8 @@ class LikelihoodEstimator(EncoderDecoder):
 
         Returns:
             A copy of x without gaps in the columns of the table. Known values, other
-            columns and the index stay as they are; so do, of which a warning tells,
-            rows without a class of a conditional model's target.
+            columns and the index stay as they are. If the model is conditional, rows
+            whose target is missing are returned unchanged, with a warning.
 
         Raises:
             InvalidArgument: If x is no DataFrame of such rows.

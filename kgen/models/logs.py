@@ -73,12 +73,12 @@ class LogMeans(keras.metrics.Metric):
 
 
 class ProgressBar(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, with the figures that matter.
+    """Keras's progress bar, with the logs that matter most.
 
-    With `verbose="auto"` these are those of a model's entry in `kgen.registry`, and
-    what callbacks add. Otherwise, or where a model has no entry, all are shown but
-    those that are `loss` once more: without weights and regularizers, the ELBO of a
-    VAE is minus its loss. All figures are in the history.
+    With `verbose="auto"` it shows up to three logs that the model's entry in
+    `kgen.registry` names, and those that callbacks add. Otherwise, or if the model has
+    no entry, it shows all logs but those that equal `loss` up to the sign: without
+    weights and regularizers, the ELBO of a VAE is minus its loss. The history has all.
     """
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
             hidden = {*self.model.metrics_names}
         elif logs:
             if self._repeated is None:  # for all of the epoch
-                self._repeated = registry.repeated(logs)
+                self._repeated = registry.equal_to_loss(logs)
             shown, hidden = [], self._repeated
         else:
             return logs

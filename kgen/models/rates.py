@@ -99,7 +99,10 @@ class FallAtEnd(keras.callbacks.Callback):
 def falling(
     players: list[keras.optimizers.Optimizer], share: float, callbacks: list
 ) -> list[FallAtEnd]:
-    """The callback that lets rates fall, unless one of `fit`'s changes them.
+    """Resets the rates, and returns the callback that lets them fall, or none.
+
+    There is none if `share` is 0, if an optimizer is not kgen's Adam or has a schedule,
+    or if a callback of `fit` sets the rate.
 
     Args:
         players: The optimizers.
@@ -114,7 +117,7 @@ def falling(
 
 
 def first_lower_epoch(model: keras.Model, epochs: int) -> int | None:
-    """The first of so many epochs in which a model's rates are lower, by themselves.
+    """The first of so many epochs in which `learning_rate_decay` lowers the rates.
 
     Args:
         model: The compiled model.

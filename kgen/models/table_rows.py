@@ -153,7 +153,7 @@ def _check_texts(column, wanted, owner):
             "a pair is the bounds of numbers"
         )
         raise invalid("conditions", owner, expected, wanted)
-    known = column.encoding.ends
+    known = column.encoding.possible_values
     for value in _listed(wanted):
         if not known:
             raise _impossible(column, wanted, owner)
@@ -186,7 +186,7 @@ def _check_numbers(column, wanted, owner):
 def _impossible(column, wanted, owner):
     """The error of a condition that no row can meet."""
     argument, encoding = f'conditions["{column.name}"]', column.encoding
-    ends = encoding.ends
+    ends = encoding.possible_values
     if not ends:
         expected = "no condition: the column had no value in training"
         return invalid(argument, owner, expected, wanted)

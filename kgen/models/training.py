@@ -248,8 +248,8 @@ class Trained(keras.Model):
         """`keras.Model.fit`, after a look at the data.
 
         Numbers of steps are kept exactly: where `steps_per_execution` does not
-        divide them, calls into TensorFlow run fewer steps. The bar shows the figures
-        that matter most; `verbose=1` shows all. The history has all in any case.
+        divide them, calls into TensorFlow run fewer steps. The bar shows the three
+        logs that matter most; with `verbose=1` all but those that equal the loss.
 
         Raises:
             InvalidArgument: If the data has the wrong shape or type, or holds

@@ -82,8 +82,9 @@ class VAE(LatentGaussianModel):
             `p(z2) p(z1|z2) p(x|z1, z2)` with `q(z2|x) q(z1|x, z2)`, and `prior` is
             p(z2). z1 given z2 is a Gaussian in both. The decoder takes both, and
             `encode` gives both: the code of the upper level is
-            `encode(x)[:, : latent_dim // 2]`. Networks of your own need an even size of
-            the code; a third output of the encoder is what q(z1|x, z2) is told of x.
+            `encode(x)[:, : latent_dim // 2]`. `latent_dim` must be
+            even. An encoder of your own may have a third output, which q(z1|x, z2)
+            takes as context.
         divergence: What the KL term is: `"kl"`; `"mmd"`, the maximum mean
             discrepancy of all codes to p(z) (Wasserstein autoencoder), which is
             far smaller than a KL: give it a `kl_weight` of 10 to 1000; or

@@ -28,28 +28,31 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=DPI)
 
 
-def put_heads(
-    axes: Axes, places: Iterable[float], heads: Sequence[str], width: float
+def add_column_labels(
+    axes: Axes,
+    places: Iterable[float],
+    column_labels: Sequence[str],
+    width: float,
 ) -> None:
-    """Writes names above columns, upright where the columns are too narrow.
+    """Writes labels above columns, turned by 90 degrees where columns are narrow.
 
-    The figure becomes higher by them.
+    The figure is made taller for them.
 
     Args:
         axes: Where the columns are.
         places: The middle of each column.
-        heads: The names, perhaps of fewer columns; none are written where not even
-            upright ones have room.
+        column_labels: The labels, perhaps of fewer columns. None are written where even
+            turned ones have no room.
         width: That of a column, in inches.
     """
-    if not heads or width < _LINE:
+    if not column_labels or width < _LINE:
         return
-    length = max(map(len, heads)) * _LETTER
+    length = max(map(len, column_labels)) * _LETTER
     is_narrow = length > width
     figure = axes.get_figure()
     room = length if is_narrow else _LINE
     figure.set_figheight(figure.get_figheight() + room)
-    named = dict(zip(places, heads))
+    named = dict(zip(places, column_labels))
     axes.set_xticks(list(named), list(named.values()), rotation=90 * is_narrow)
     axes.tick_params("x", length=0, top=True, labeltop=True, labelbottom=False)
 

@@ -10,9 +10,9 @@ from kgen.plots import sequences
 from kgen.plots.figures import (
     LARGEST,
     Path,
+    add_column_labels,
     class_name,
     inches,
-    put_heads,
     save,
 )
 
@@ -146,7 +146,7 @@ def pairs(
     path: Path,
     title: str = "",
     columns: int = 12,
-    heads: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
 ) -> None:
     """Draws rows of pictures that belong together, with the rows' names.
 
@@ -158,7 +158,7 @@ def pairs(
         title: The text above the figure.
         columns: The least number of pictures in a line, if there are as many; a
             grid of very many pictures is square.
-        heads: What stands above the columns of the first line, such as classes.
+        column_labels: What stands above the columns of the first line, such as classes.
     """
     count = min(len(images) for images in rows.values())
     columns = min(max(columns, math.ceil(math.sqrt(count))), count)
@@ -169,7 +169,7 @@ def pairs(
             for name, x in rows.items()
         ]
         in_turn = [row for line in zip(*blocks) for row in line]
-        sequences.lines(in_turn, path, title, heads[:columns])
+        sequences.lines(in_turn, path, title, column_labels[:columns])
         return
     _, height, width, _ = next(iter(rows.values())).shape
     wide = inches(9.0 * min(columns / 6, 1.0), columns * (width + 1))
@@ -190,7 +190,7 @@ def pairs(
         )
         axis.tick_params(length=0)
     places = (np.arange(columns) + 0.5) * grid.shape[1] / columns
-    put_heads(axes[0], places, heads, wide / columns)
+    add_column_labels(axes[0], places, column_labels, wide / columns)
     axes[0].set_title(title)
     save(figure, path)
 
@@ -207,7 +207,7 @@ def progress(
     frames: dict[str, np.ndarray],
     path: Path,
     title: str = "The same latent points, epoch by epoch",
-    heads: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
 ) -> None:
     """Draws the samples of the same latent points at several times.
 
@@ -218,11 +218,13 @@ def progress(
             panel for each.
         path: The PNG file, which is replaced if it exists.
         title: The text above the figure.
-        heads: What stands above the pictures or sequences of the first row.
+        column_labels: What stands above the pictures or sequences of the first row.
     """
     first = next(iter(frames.values()))
     if first.ndim > 2:
-        pairs(frames, path, title, columns=len(first), heads=heads)
+        pairs(
+            frames, path, title, columns=len(first), column_labels=column_labels
+        )
         return
     columns = min(len(frames), 5)
     rows = math.ceil(len(frames) / columns)

@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from kgen.plots.figures import LARGEST, Path, put_heads, save
+from kgen.plots.figures import LARGEST, Path, add_column_labels, save
 
 # The share of a panel's width and height that a sequence takes.
 _SHARE = 0.86
@@ -18,7 +18,7 @@ def lines(
     rows: Sequence[tuple[str, np.ndarray]],
     path: Path,
     title: str = "",
-    heads: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
 ) -> None:
     """Draws sequences, a panel each, with one scale for all.
 
@@ -28,7 +28,7 @@ def lines(
             has a colour.
         path: The PNG file, which is replaced if it exists.
         title: The text above the figure.
-        heads: What stands above the columns.
+        column_labels: What stands above the columns.
     """
     columns = max(len(sequences) for _, sequences in rows)
     size = (max(4.5, columns * _WIDTH + 1.0), len(rows) * _HEIGHT + 0.6)
@@ -62,7 +62,9 @@ def lines(
         [row + _SHARE / 2 for row in range(len(rows))], [n for n, _ in rows]
     )
     axes.tick_params(length=0)
-    put_heads(axes, np.arange(columns) + _SHARE / 2, heads, _WIDTH)
+    add_column_labels(
+        axes, np.arange(columns) + _SHARE / 2, column_labels, _WIDTH
+    )
     for spine in axes.spines.values():
         spine.set_visible(False)
     save(figure, path)

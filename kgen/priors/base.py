@@ -108,16 +108,18 @@ class Prior(keras.layers.Layer):
         raise NotImplementedError
 
     def checked_log_prob(self, z: Tensor) -> Tensor:
-        """`log_prob`, of whose shape a user's subclass is held to its word.
+        """`log_prob`, with a check that a subclass sums over the dimensions.
+
+        Otherwise the result may broadcast without an error.
 
         Args:
             z: As in `log_prob`.
 
         Raises:
-            InvalidArgument: If it gives no number for each z.
+            InvalidArgument: If the result is not one number for each z.
         """
         log_prob = self.log_prob(z)
-        if len(log_prob.shape) != len(z.shape) - 1:  # else it may broadcast
+        if len(log_prob.shape) != len(z.shape) - 1:
             raise InvalidArgument(
                 f"`{type(self).__name__}.log_prob`: expected a tensor of shape "
                 "(...) for z of shape (..., latent_dim), summed over the "

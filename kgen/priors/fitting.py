@@ -105,8 +105,8 @@ def _fit_mixture(prior, codes, seed):
 def _fit_flow(prior, codes, seed):
     rng = np.random.default_rng(seed)
     codes = codes[rng.permutation(len(codes))]
-    # They stay as they are: a step of Adam would be many of the standard deviations of
-    # a dimension that is almost constant.
+    # They are frozen: a step of Adam would move them by many standard deviations of a
+    # dimension that is almost constant.
     for weight, value in (
         (prior.shift, codes.mean(axis=0)),
         (prior.log_scale, np.log(_scales(codes))),

@@ -28,14 +28,15 @@ from kgen.runs.settings import TrainSettings
 
 # Validation examples that samples are compared with: the least, and the most.
 _LEAST, _MOST = 8, 1000
-# Beyond so many of them, at most half as many as are trained on: of more, looks would
-# be so rare that a training has hardly any. The number of epochs must not count, since
-# a resume may change it, and distances of other numbers of examples don't compare.
+# They are at most half as many as the training examples, but this many may always be
+# compared. With more, comparisons would be so rare that a training has hardly any. The
+# number must not depend on the epochs, which a resume may change: distances of
+# different numbers of examples don't compare.
 _FEW = 64
 # Examples are trained on for each one that is compared. A row of a table takes up to
 # twice as long to compare as to train on, others less than half of it
-# (benchmarks/frechet_watch.py): the looks are less than a twentieth of the time, and no
-# clock decides on it. To keep the best state comes on top.
+# (benchmarks/frechet_watch.py): the comparisons take less than a twentieth of the time.
+# Saving the best state takes additional time.
 _TRAINED_ON = 40
 
 

@@ -21,14 +21,15 @@ class HeldOut(NamedTuple):
         examples: What `Source.examples` returned, or a part of them.
         dataset: The same as checked batches.
         class_names: The names of their classes, or `()`.
-        kept: Truth values: which of the source's rows these are, where those of a
-            table without a class are left out; else None.
+        has_class: Truth values, one for each row of the split: whether it has a class
+            that the model knows. The others are left out. None where no classes are
+            needed.
     """
 
     examples: AnyExamples
     dataset: tf.data.Dataset
     class_names: Sequence[str]
-    kept: np.ndarray | None = None
+    has_class: np.ndarray | None = None
 
     @property
     def facts(self) -> dict[str, np.ndarray]:
@@ -89,9 +90,9 @@ def held_out(
     if not data:
         run.tell_changed_data(source)
     examples = source.examples(held_out_split(source, bool(data)))
-    kept = None
+    has_class = None
     if model.table is not None and options.get("labels", model.conditional):
-        examples, kept = _with_classes(examples, model.table, data)
+        examples, has_class = _examples_with_class(examples, model.table, data)
     if num and num < len(examples):
         examples = subset(examples, num)
     names = source.class_names
@@ -100,10 +101,10 @@ def held_out(
         examples = _renumbered(examples, names, model, source.name)
         names = model.class_names
     dataset = checked_batches(model, examples, any_range=any_range, **options)
-    return HeldOut(examples, dataset, names, kept)
+    return HeldOut(examples, dataset, names, has_class)
 
 
-def _with_classes(examples, table, data):
+def _examples_with_class(examples, table, data):
     """The rows that have a class of a table's target, and which of all they are."""
     labels = examples.read_labels()
     if labels is None:
@@ -111,19 +112,19 @@ def _with_classes(examples, table, data):
             f"--data: {data} has no column `{table.target}`, the target, whose "
             "classes the model takes."
         )
-    kept = labels >= 0
-    if not kept.any():
+    has_class = labels >= 0
+    if not has_class.any():
         raise InvalidArgument(
             f"--data: no row of {data} has a class in `{table.target}`, the "
             f"target. Known are {', '.join(map(repr, table.class_names[:20]))}."
         )
-    if kept.all():
-        return examples, kept
+    if has_class.all():
+        return examples, has_class
     say(
-        f"{(~kept).sum()} rows are left out: their target `{table.target}` is "
+        f"{(~has_class).sum()} rows are left out: their target `{table.target}` is "
         "missing, or a class that training never had."
     )
-    return examples.select(np.flatnonzero(kept)), kept
+    return examples.select(np.flatnonzero(has_class)), has_class
 
 
 def _renumbered(examples, names, model, source):

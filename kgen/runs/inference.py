@@ -31,7 +31,7 @@ class Result:
             `images`, by their `labels` if there are any.
         summary: A few words about it.
         rows: A DataFrame for files of tables; None for a column an array.
-        cells: The same rows as text, for a CSV file; None for their own.
+        cells: The rows as text, which a CSV file gets instead of `rows`; or None.
     """
 
     arrays: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -239,7 +239,7 @@ def impute(
     """Rows of a table without their gaps."""
     rows = model.table.read(data)
     filled = model.impute(rows, num_samples, draw, seed)
-    # Types that are guessed from a file don't keep 00501, or 2^60 + 1 beside a gap.
+    # Rows with inferred types would change cells such as 00501, or 2^60 + 1.
     cells, gaps = reading.cells(data), 0
     for column in model.table.encoded:
         name = column.name
@@ -337,9 +337,9 @@ def detect(
     else:
         threshold = _set_threshold(run, model, labels, quantile, num_samples)
     scores = model.outlier_score(held.dataset, **model.threshold_options)
-    if held.kept is not None:  # a row that is left out keeps its place
-        every = np.full(len(held.kept), np.nan)
-        every[held.kept] = scores
+    if held.has_class is not None:  # a row that is left out keeps its place
+        every = np.full(len(held.has_class), np.nan)
+        every[held.has_class] = scores
         scores = every
     found = scores > model.threshold
     files = {k: v for k, v in held.columns.items() if k == "file"}

@@ -196,7 +196,7 @@ def _run(path):
     history = _history(path)
     last = {name: values[-1] for name, values in history.items()}
     logs = {name: f"{value:.5g}" for name, value in last.items()}
-    hidden = {"epoch", *registry.repeated(last)}
+    hidden = {"epoch", *registry.equal_to_loss(last)}
     names = [n for n in logs if n not in hidden and not n.startswith("val_")]
     epochs = _epochs(history)
     count = "1 epoch" if epochs == 1 else f"{epochs} epochs"

@@ -172,7 +172,7 @@ class TrainSettings:
             **factory.options_of(self.model, self.network),
             **factory.compile_options_of(self.model),
         }
-        others = {n: _typed(n) for n in _CONSTRAINTS if n != "options"}
+        others = {n: _place_of(n) for n in _CONSTRAINTS if n != "options"}
         for name in self.options:
             if name in others:
                 raise InvalidArgument(
@@ -276,8 +276,8 @@ def _option(name):
     return own.get(name, f"--{name.replace('_', '-')}")
 
 
-def _typed(name):
-    """Where a setting is typed that is none of `--set`, in words."""
+def _place_of(name):
+    """The argument or option of `kgen train` that sets what `--set` does not take."""
     if name == "model":
         return "the argument MODEL"
     return f"the option {_option(name)}"

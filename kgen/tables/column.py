@@ -58,8 +58,8 @@ class Column:
     def log_unseen(self) -> float:
         """What a value that training never had adds to log p of a row.
 
-        It is a category, or a number beyond `Levels`, and counts as the value of one
-        row more than there were; 0 where there can be none.
+        The value is a category, or a number outside the range of `Levels`. With n rows
+        that have a value, its probability is 1 / (n + 1). 0 for other encodings.
         """
         rows = getattr(self.encoding, "rows", 0)
         if self.kind == "category":
@@ -98,13 +98,13 @@ class Column:
             return value
 
     def known(self, series: "pd.Series") -> "pd.Series":
-        """A column of a DataFrame, in pandas' own types.
+        """A column of a DataFrame, ready to be encoded: its gaps are missing values.
 
-        Text that is no number is missing, if asked for.
+        It has NumPy's dtypes. If `parses_text`, text that is no number is missing.
         """
         import pandas as pd
 
-        series = forms.in_own_types(series)
+        series = forms.without_arrow(series)
         if not self.parses_text or pd.api.types.is_numeric_dtype(series.dtype):
             return series
         numbers = forms.numbers(series, force=True)
@@ -120,7 +120,7 @@ class Column:
         Raises:
             InvalidArgument: If a value is of another kind than the column's.
         """
-        series = forms.in_own_types(series)
+        series = forms.without_arrow(series)
         if isinstance(self.encoding, Constant) and self.encoding.value is None:
             # In training it had gaps alone, so that any value counts as missing.
             empty = "" if self.encoding.is_text else np.nan
@@ -154,7 +154,7 @@ class Column:
 
     def can_have(self, low: float, high: float) -> bool:
         """Whether rows that are drawn can have a number from `low` to `high`."""
-        ends = self.encoding.ends
+        ends = self.encoding.possible_values
         if self.encoding.is_discrete:
             return any(low <= value <= high for value in ends)
         if low == high and self.decimals is not None:

@@ -32,12 +32,15 @@ class Encoding:
 
     # Whether values are strings, and not numbers.
     is_text: ClassVar[bool] = False
-    # Whether `ends` are all that numbers can be.
+    # Whether `possible_values` are all values, and not two bounds.
     is_discrete: ClassVar[bool] = False
 
     @property
-    def ends(self) -> tuple:
-        """The least and the greatest value that `decode` gives; or all of them."""
+    def possible_values(self) -> tuple:
+        """What `decode` can give: all values if `is_discrete`, else the two bounds.
+
+        It is empty if the column had no value.
+        """
         raise NotImplementedError
 
     @property
@@ -106,7 +109,7 @@ class Constant(Encoding):
     text: bool = False
 
     @property
-    def ends(self) -> tuple:
+    def possible_values(self) -> tuple:
         return () if self.value is None else (self.value,)
 
     @property
@@ -141,7 +144,7 @@ class Boolean(Encoding):
     is_discrete: ClassVar[bool] = True
 
     @property
-    def ends(self) -> tuple:
+    def possible_values(self) -> tuple:
         return 0.0, 1.0
 
     @property
@@ -167,7 +170,7 @@ class Count(Encoding):
     high: float
 
     @property
-    def ends(self) -> tuple:
+    def possible_values(self) -> tuple:
         return 0.0, self.high
 
     @property
@@ -202,12 +205,12 @@ class Categories(Encoding):
     rare: str | None = None
 
     @property
-    def ends(self) -> tuple:
+    def possible_values(self) -> tuple:
         return (*self.values, *([] if self.rare is None else [self.rare]))
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return (Part(CATEGORY, len(self.ends)),)
+        return (Part(CATEGORY, len(self.possible_values)),)
 
     def known(self, values: Tensor) -> Tensor:
         return values != ""
@@ -220,7 +223,9 @@ class Categories(Encoding):
         return tf.cast(matches, "float32")
 
     def decode(self, numbers: Tensor) -> Tensor:
-        value = tf.gather(tf.constant(self.ends), tf.argmax(numbers, axis=1))
+        value = tf.gather(
+            tf.constant(self.possible_values), tf.argmax(numbers, axis=1)
+        )
         return tf.where(tf.reduce_any(numbers != 0.0, axis=1), value, "")
 
     def _matches(self, values):
@@ -234,8 +239,8 @@ class Levels(Encoding):
 
     Args:
         values: The values, ascending. Others between them count as the nearest.
-        rows: How many rows of training had one. Then what is below or above all
-            values is unknown, and has zeros; with 0, as in tables of earlier
+        rows: How many rows had a known value. If it is above 0, a number below or above
+            all values is unseen, and has zeros. With 0, as in tables of earlier
             versions, it counts as the nearest, too.
     """
 
@@ -245,7 +250,7 @@ class Levels(Encoding):
     rows: int = 0
 
     @property
-    def ends(self) -> tuple:
+    def possible_values(self) -> tuple:
         return self.values
 
     @property

@@ -71,11 +71,11 @@ def form_of(series: "pd.Series") -> str | None:
     return _INFERRED.get(types.infer_dtype(series, skipna=True), MIXED)
 
 
-def in_own_types(series: "pd.Series") -> "pd.Series":
-    """A column of pandas' own types, where it is of Arrow's.
+def without_arrow(series: "pd.Series") -> "pd.Series":
+    """A column that Arrow backs, with NumPy's dtypes; others as they are.
 
-    Dates become times, decimals float64, and a dictionary categories; whole numbers
-    with gaps are float64, as NumPy has them.
+    Dates become datetime64, decimals float64, Arrow's dictionary type a categorical,
+    and whole numbers with gaps float64.
     """
     import pandas as pd
 
@@ -163,7 +163,7 @@ def times(series: "pd.Series") -> "pd.Series":
 
 
 def written_as(times: "pd.Series", known: "pd.Series") -> "pd.Series":
-    """Times as dates or text where a column holds these; else as they are.
+    """Times as a column represents them: as `datetime.date`, or as its text.
 
     Args:
         times: The times.
@@ -180,7 +180,8 @@ def written_as(times: "pd.Series", known: "pd.Series") -> "pd.Series":
         is_date = pd.api.types.infer_dtype(values) == "date"
         return times.dt.date if is_date else times
     pattern = guess_datetime_format(first)
-    if pattern is None or "%z" in pattern:  # which has no colon in Python
+    # An offset that strftime writes has no colon, unlike one of ISO 8601.
+    if pattern is None or "%z" in pattern:
         return times.map(pd.Timestamp.isoformat, na_action="ignore")
     return times.dt.strftime(pattern)
 
@@ -223,10 +224,11 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def looks_like_quantity(text: str) -> bool:
-    """Whether text is a number or a date in a form that is not read as one.
+def looks_like_number_or_date(text: str) -> bool:
+    """Whether text is a number, or a date that begins with the day.
 
-    Such are `0,5`, `116,000`, `$5`, `11.6%`, `09/05/1990` and `9 May 1990`.
+    That includes formats that are not parsed: `0,5`, `116,000`, `$5`, `11.6%`,
+    `09/05/1990` and `9 May 1990`.
     """
     text = text.strip(" %$\u20ac\u00a3")
     return any(form.fullmatch(text) for form in (_NUMBER, _DATE))

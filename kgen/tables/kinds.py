@@ -105,9 +105,10 @@ def _kind_of(summary):
 
 
 def _check_no_numbers(summary):
-    """Raises if most of a column's text is numbers or dates that are not read as such.
+    """Raises if most of a column's text is numbers or dates, but can't be parsed.
 
-    Few different numbers, such as 1 to 6 beside "other", are names of categories.
+    It may be in another format, or stand beside other text. Few different numbers,
+    such as 1 to 6 beside "other", are names of categories.
     """
     import pandas as pd
 
@@ -118,7 +119,7 @@ def _check_no_numbers(summary):
         pd.Series(texts, dtype=object), errors="coerce"
     ).notna()
     meant = found | np.array(
-        [forms.looks_like_quantity(t) for t in texts], bool
+        [forms.looks_like_number_or_date(t) for t in texts], bool
     )
     if meant.sum() > max(_LEVELS, found.sum()) and meant.mean() > 0.5:
         shown = pd.Series(texts)[meant & ~found].iloc[0]

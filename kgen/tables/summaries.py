@@ -70,7 +70,7 @@ class Summary:
         Raises:
             InvalidArgument: If values are of several forms.
         """
-        series = forms.in_own_types(series)
+        series = forms.without_arrow(series)
         self._take_dtype(series)
         missing = series.isna().to_numpy(bool)
         if self.kind == "id":

@@ -26,10 +26,10 @@ def files(path):
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_each_epoch_is_kept_and_drawn(tmp_path, monkeypatch, conditional):
-    heads = []
+    column_labels = []
 
     def note(frames, path, **options):
-        heads.append(options["heads"])
+        column_labels.append(options["column_labels"])
         draw(frames, path, **options)
 
     draw = kgen.plots.progress
@@ -43,7 +43,9 @@ def test_each_epoch_is_kept_and_drawn(tmp_path, monkeypatch, conditional):
         f"epoch-{number:05d}.npy" for number in (1, 2, 3)
     ]
     labels = np.arange(5) % contract.CLASSES if conditional else None
-    assert heads[-1] == ([str(y) for y in labels] if conditional else [])
+    assert column_labels[-1] == (
+        [str(y) for y in labels] if conditional else []
+    )
     np.testing.assert_allclose(
         np.load(tmp_path / "progress" / "epoch-00003.npy"),
         gan.sample(5, labels=labels, seed=0),
@@ -56,7 +58,7 @@ def test_a_resumed_training_goes_on_with_its_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(
         kgen.plots,
         "progress",
-        lambda frames, path, heads: drawn.append(list(frames)),
+        lambda frames, path, column_labels: drawn.append(list(frames)),
     )
     gan = small_gan()
     for start, end in ((0, 2), (2, 30)):

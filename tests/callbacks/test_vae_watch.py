@@ -27,9 +27,11 @@ class Model:
         self.likelihood = types.SimpleNamespace(log_var=variable)
 
     def posterior(self, x):
-        raise AssertionError("`unit_means` tells which units are used")
+        raise AssertionError(
+            "`codes_for_active_units` tells which units are used"
+        )
 
-    def unit_means(self, x):
+    def codes_for_active_units(self, x):
         return self.codes
 
 

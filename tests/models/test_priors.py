@@ -111,7 +111,7 @@ def test_units_are_those_of_the_code_and_of_each_level(levels, posterior):
     mean, codes = vae.posterior(X)[0], vae.encode(X)
     assert not np.array_equal(mean, codes)
     expected = codes if levels == 1 else mean
-    np.testing.assert_array_equal(vae.unit_means(X), expected)
+    np.testing.assert_array_equal(vae.codes_for_active_units(X), expected)
 
 
 class Unsummed(priors.Prior):
