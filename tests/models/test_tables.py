@@ -304,7 +304,7 @@ def test_conditions_that_no_row_can_meet_are_told_at_once(frame, numbers):
         return table.encode(frame)
 
     for conditions in IMPOSSIBLE:
-        with pytest.raises(InvalidArgument, match="`conditions`"):
+        with pytest.raises(InvalidArgument, match="`conditions"):
             table_rows.sample(model, draw, 1, None, 0, conditions)
     assert not drawn
     with pytest.raises(InvalidArgument, match="out of 0, 1, 2 for .* `kids`"):
