@@ -192,11 +192,13 @@ def _impossible(column, wanted, owner):
         return invalid(argument, owner, expected, wanted)
     if not encoding.is_text:
         ends = column.series_of(np.array(ends, "float64")).tolist()
-    before, joint = ("", ", ") if encoding.is_discrete else ("from ", " to ")
-    values = f"{before}{joint.join(map(str, ends))}"
-    is_pair = isinstance(wanted, tuple)
-    what = "bounds (low, high) of the column's values" if is_pair else "values"
-    return invalid(argument, owner, f"{what}: {values}", wanted)
+    before, joint = (
+        ("out of ", ", ") if encoding.is_discrete else ("from ", " to ")
+    )
+    expected = f"values {before}{joint.join(map(str, ends))}"
+    if isinstance(wanted, tuple):
+        expected = f"bounds (low, high) that hold {expected}"
+    return invalid(argument, owner, expected, wanted)
 
 
 def _listed(wanted):
