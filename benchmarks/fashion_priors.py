@@ -11,8 +11,9 @@ standard error. Only the last line of a model looks at the test pictures.
 
 The models have two gated dense layers of 300 in the encoder and in the decoder, and a
 code of 40: `normal` and `vamp` differ in the prior alone; `levels` has two levels of 40
-with a VampPrior on top, `conv` convolutional networks beside these. Each model writes a
-line of JSON and its curve (CSV and PNG) to `--out`.
+with a VampPrior on top, `conv` convolutional networks beside these. Writes result.json,
+curves.csv and curves.png, the validation's ELBO epoch by epoch, to `--out`; what they
+hold of other models is kept. Minutes are those of the processors.
 """
 
 import argparse
@@ -53,11 +54,11 @@ def parsed():
     add = parser.add_argument
     add("--data", required=True, help="the folder of the IDX files")
     add("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
-    add("--epochs", type=int, default=300, help="at most")
+    add("--epochs", type=int, default=240, help="at most")
     add("--patience", type=int, default=50)
     add("--batch-size", type=int, default=100)
     add("--learning-rate", type=float, default=1e-3)
-    add("--importance-samples", type=int, default=1, help="of the objective")
+    add("--importance-samples", type=int, default=5, help="of the objective")
     add("--kl-warmup", type=float, default=20.0)
     add("--num-samples", type=int, default=5000, help="of the test figure")
     add("--seeds", nargs="+", type=int, default=[0])
@@ -65,8 +66,8 @@ def parsed():
     return parser.parse_args()
 
 
-def trained(name, seed, arguments, out):
-    """A model with the weights of its best epoch, and the minutes it took."""
+def trained(name, seed, arguments):
+    """A model with the weights of its best epoch, and the validation's ELBO."""
     keras.utils.set_random_seed(seed)
     splits = ("train[:50000]", "train[50000:]")
     train, validation = kgen.data.load(
@@ -89,14 +90,12 @@ def trained(name, seed, arguments, out):
         arguments.learning_rate, steps, alpha=0.02
     )
     vae.compile(kgen.optimizers.Adam(rate))
-    start = time.time()
-    vae.fit(
+    history = vae.fit(
         train,
         validation_data=validation,
         epochs=arguments.epochs,
         callbacks=[
             kgen.callbacks.KLWarmUp(arguments.kl_warmup),
-            keras.callbacks.CSVLogger(out / f"{name}-{seed}.csv"),
             keras.callbacks.EarlyStopping(
                 "val_elbo",
                 mode="max",
@@ -106,7 +105,7 @@ def trained(name, seed, arguments, out):
         ],
         verbose=2,
     )
-    return vae, (time.time() - start) / 60
+    return vae, history.history["val_elbo"]
 
 
 def test_pictures(folder):
@@ -117,23 +116,33 @@ def test_pictures(folder):
     return drawn.astype("float32")
 
 
-def draw_curves(out):
-    """The validation's ELBO of all models, epoch by epoch."""
-    from matplotlib.figure import Figure
+def judged(vae, x, num_samples):
+    """Minus the mean of log p(x), and its standard error."""
+    log_prob = vae.log_likelihood(x, num_samples, seed=0, verbose=0)
+    error = float(log_prob.std() / np.sqrt(len(x)))
+    return {
+        "nll": round(float(-log_prob.mean()), 3),
+        "standard_error": round(error, 3),
+    }
 
-    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for file in sorted(out.glob("*.csv")):
-        curve = pd.read_csv(file)["val_elbo"]
-        axes.plot(np.arange(1, len(curve) + 1), -curve, label=file.stem)
-    axes.set(
-        xlabel="epoch",
-        ylabel="-ELBO of the validation pictures (nats)",
-        ylim=(226, 242),
-    )
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(out / "curves.png", dpi=120)
+
+def save(name, result, curve, settings, out):
+    """Adds a model to the results of the same settings, and draws all curves."""
+    file, curves = out / "result.json", pd.DataFrame()
+    have = json.loads(file.read_text()) if file.exists() else {}
+    if have.get("settings") == settings:
+        curves = pd.read_csv(out / "curves.csv", index_col="epoch")
+    else:
+        have = {"settings": settings, "results": {}}
+    have["results"][name] = result
+    file.write_text(json.dumps(have, indent=2) + "\n")
+    epochs = pd.RangeIndex(1, len(curve) + 1, name="epoch")
+    curve = pd.Series(curve, epochs, name=name).round(3)
+    curves = curves.drop(columns=name, errors="ignore").join(curve, how="outer")
+    curves.rename_axis("epoch").to_csv(out / "curves.csv")
+    axes = (-curves).plot(figsize=(6.5, 4.5), grid=True, ylim=(226, 242))
+    axes.set_ylabel("-ELBO of the validation pictures (nats)")
+    axes.figure.savefig(out / "curves.png", dpi=120, bbox_inches="tight")
 
 
 def main():
@@ -141,37 +150,26 @@ def main():
     out = pathlib.Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     x = test_pictures(arguments.data)
+    own = ("data", "models", "seeds", "out")
+    settings = {k: v for k, v in vars(arguments).items() if k not in own}
     for name in arguments.models:
         for seed in arguments.seeds:
-            vae, minutes = trained(name, seed, arguments, out)
-            vae.save(out / f"{name}-{seed}.keras")
-            start = time.time()
-            log_prob = vae.log_likelihood(
-                x, arguments.num_samples, seed=0, verbose=0
-            )
-            curve = pd.read_csv(out / f"{name}-{seed}.csv")["val_elbo"]
+            times = [time.process_time()]
+            vae, curve = trained(name, seed, arguments)
+            times.append(time.process_time())
+            figures = judged(vae, x, arguments.num_samples)
+            times.append(time.process_time())
+            training, evaluation = np.diff(times) / 60
             result = {
-                "model": name,
-                "seed": seed,
-                "nll": round(float(-log_prob.mean()), 3),
-                "standard_error": round(
-                    float(log_prob.std() / np.sqrt(len(x))), 3
-                ),
-                "best_epoch": int(curve.idxmax()) + 1,
+                **figures,
+                "best_epoch": int(np.argmax(curve)) + 1,
                 "epochs": len(curve),
-                "validation_elbo": round(float(curve.max()), 3),
-                "training_minutes": round(minutes, 1),
-                "evaluation_minutes": round((time.time() - start) / 60, 1),
-                **{
-                    key: value
-                    for key, value in vars(arguments).items()
-                    if key not in ("data", "models", "seeds", "out")
-                },
+                "validation_elbo": round(max(curve), 3),
+                "training_minutes": round(training, 1),
+                "evaluation_minutes": round(evaluation, 1),
             }
-            print(json.dumps(result), flush=True)
-            with open(out / "results.jsonl", "a") as file:
-                file.write(json.dumps(result) + "\n")
-            draw_curves(out)
+            print(name, seed, json.dumps(result), flush=True)
+            save(f"{name}, seed {seed}", result, curve, settings, out)
 
 
 if __name__ == "__main__":
