@@ -83,10 +83,11 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
 
     def set_params(self, params: dict[str, Any]) -> None:
         super().set_params(params)
-        self._is_brief = params["verbose"] == "auto"
+        self._figures = registry.figures_of(type(self.model))
+        self._is_brief = params["verbose"] == "auto" and bool(self._figures)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._repeated: set[str] | None = None
+        self._hidden: set[str] | None = None
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -96,18 +97,18 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
         super().on_epoch_end(epoch, self._brief(logs))
 
     def _brief(self, logs):
-        figures = registry.figures_of(type(self.model))
-        if logs and figures and self._is_brief:
-            shown = registry.shown(figures, logs)
-            hidden = {*self.model.metrics_names}
-        elif logs:
-            if self._repeated is None:  # for all of the epoch
-                self._repeated = registry.equal_to_loss(logs)
-            shown, hidden = [], self._repeated
-        else:
+        if not logs:
             return logs
+        if self._hidden is None:  # decided at an epoch's first batch, and kept
+            self._hidden = self._hidden_names(logs)
+        shown = registry.shown(self._figures, logs) if self._is_brief else ()
         return {
             name: value
             for name, value in logs.items()
-            if name in shown or name.removeprefix("val_") not in hidden
+            if name in shown or name.removeprefix("val_") not in self._hidden
         }
+
+    def _hidden_names(self, logs):
+        if self._is_brief:
+            return set(self.model.metrics_names)
+        return registry.equal_to_loss(logs)

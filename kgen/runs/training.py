@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kgen import interrupts, locks
 from kgen.callbacks import Diverged
-from kgen.data import Source
+from kgen.data import Source, Table
 from kgen.data.sources import is_table
 from kgen.errors import InvalidArgument, say
 from kgen.models import factory, outputs
@@ -77,12 +77,12 @@ def train(
     """
     strategy = strategy or tf.distribute.get_strategy()
     settings = dataclasses.replace(settings, **strategies.describe(strategy))
-    has_workers = settings.strategy == "multi_worker"
-    if typed_names is not None and (resume or has_workers):
-        settings, resume = _agree(run, settings, typed_names, resume, strategy)
+    settings, resume, table = _agree(
+        run, settings, typed_names, resume, strategy
+    )
     _check_batch_size(settings.batch_size, settings.devices)
     # Everything that may be refused comes before anything is written.
-    source = settings.source(table=_table_of(run) if resume else None)
+    source = settings.source(table=table)
     settings = _with_network_family(settings, source)
     datasets = _datasets(source, settings)
     model = _built(settings, source, datasets["train"], strategy, resume)
@@ -156,26 +156,29 @@ def _built(
 def _agree(
     run: Run,
     settings: TrainSettings,
-    typed_names: set[str],
+    typed_names: set[str] | None,
     resume: bool,
     strategy: tf.distribute.Strategy,
-) -> tuple[TrainSettings, bool]:
-    """The settings to train with, and whether to resume, of all workers.
+) -> tuple[TrainSettings, bool, Table | None]:
+    """The settings to train with, whether to resume, and the run's table, if any.
 
     The chief's settings are used: other workers may not see the run.
     """
+    table = _table_of(run) if resume else None
+    if typed_names is None:
+        return settings, resume, table
 
     def chosen():
         if not resume:
             return settings.as_config(), False
         old, asked = run.settings, settings
-        if "network" in typed_names:
-            source = old.source(table=_table_of(run))
+        if "network" in typed_names and old.network != asked.network:
+            source = old.source(table=table)
             old, asked = (_with_network_family(x, source) for x in (old, asked))
         return old.resumed(asked, typed_names, run.path).as_config(), True
 
     config, resume = strategies.by_chief(strategy, chosen)
-    return TrainSettings(**config), resume
+    return TrainSettings(**config), resume, table
 
 
 def _table_of(run):
