@@ -347,11 +347,8 @@ def test_noise_of_other_examples_is_the_likelihoods():
     assert ((means > 0) & (means < 1)).all()
 
 
-def test_naive_bayes_of_columns_counts_what_is_known(frame):
-    """Against SciPy, gaps left out; and by the kinds of columns."""
-    from scipy import stats
-
-    frame = frame.assign(visits=np.arange(ROWS) ** 2 % 7)
+def naive_bayes(frame):
+    """A table with the class `vote` and the count `visits`, and a fitted model."""
     table = Table.infer(
         frame, target="vote", numbers="standard", kinds={"visits": "count"}
     )
@@ -360,6 +357,15 @@ def test_naive_bayes_of_columns_counts_what_is_known(frame):
     )
     model.compile()
     model.fit(frame, verbose=0)
+    return table, model
+
+
+def test_naive_bayes_of_columns_counts_what_is_known(frame):
+    """Against SciPy, gaps left out; and by the kinds of columns."""
+    from scipy import stats
+
+    frame = frame.assign(visits=np.arange(ROWS) ** 2 % 7)
+    table, model = naive_bayes(frame)
     encoded = table.encode(frame)
     expected = np.zeros((ROWS, 2))
     for y, name in enumerate(table.class_names):
@@ -393,14 +399,7 @@ def test_a_class_with_less_than_two_values_takes_those_of_all_classes(frame):
     vote[80:160], income[80:160] = "one", np.nan
     income[80] = 3.0
     frame = frame.assign(vote=vote, income=income, visits=income.round())
-    table = Table.infer(
-        frame, target="vote", numbers="standard", kinds={"visits": "count"}
-    )
-    model = kgen.create_model(
-        "bayes_classifier", table=table, density="columns"
-    )
-    model.compile()
-    model.fit(frame, verbose=0)
+    table, model = naive_bayes(frame)
     rows = frame[income.notna()]
     changes = []
     for name in ("income", "visits"):
