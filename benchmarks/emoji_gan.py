@@ -9,9 +9,9 @@ The pictures of the folder `img/google/64`, on white, with the ten categories of
 pictures: Frechet distance, precision and recall on the last hidden layer of a
 convolutional classifier of the categories, which was trained on nine tenths of the
 pictures; its accuracy is that on the last tenth. The figures of one half of the
-pictures against the other stand beside. `nearest.png` has samples over the training
-pictures that are nearest to them in pixels. Writes this, samples.png and result.json
-to `--out`.
+pictures against the other stand beside. Writes result.json to `--out`, and for each
+model a picture of samples, and one of samples above the training pictures that are
+nearest to them in pixels.
 """
 
 import argparse
@@ -26,6 +26,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kgen does, if first
 
 import keras
 import numpy as np
+from fashion_judge import figures
 from PIL import Image
 from timed import fit_for
 
@@ -99,36 +100,6 @@ class Judge:
         return self._features.predict(images, batch_size=500, verbose=0)
 
 
-def figures(real, fake):
-    return {
-        "frechet_distance": kgen.metrics.frechet_distance(real, fake),
-        **kgen.metrics.precision_recall(real, fake),
-    }
-
-
-def nearest(images, x):
-    """The pictures of x that are nearest to images, in pixels."""
-    flat = x.reshape(len(x), -1)
-    found = [
-        np.square(flat - image.ravel()).sum(axis=1).argmin() for image in images
-    ]
-    return x[found]
-
-
-def build(name, arguments):
-    keras.utils.set_random_seed(arguments.seed)
-    options, settings = MODELS[name]
-    model = kgen.create_model(
-        "gan",
-        input_shape=SHAPE,
-        latent_dim=arguments.latent_dim,
-        seed=arguments.seed,
-        **options,
-    )
-    model.compile(**settings)
-    return model
-
-
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -149,18 +120,23 @@ def main():
     judge = Judge(x, y)
     results = {"halves of the pictures": judge.halves}
     for name in arguments.models:
+        options, compiled = MODELS[name]
         model, took = fit_for(
             60 * arguments.minutes,
-            lambda name=name: build(name, arguments),
+            "gan",
             x,
             arguments.batch_size,
+            arguments.seed,
+            {"latent_dim": arguments.latent_dim, **options},
+            compiled,
         )
         images = model.sample(len(x), seed=arguments.seed)
         fake = judge.features(images)
         results[name] = {**took, **figures(judge.real, fake)}
         print(name, results[name], flush=True)
         kgen.plots.samples(images[:100], out / f"samples-{name}.png", name)
-        rows = {"sample": images[:12], "nearest": nearest(images[:12], x)}
+        nearest, _ = kgen.metrics.nearest_neighbors(images[:12], x)
+        rows = {"sample": images[:12], "nearest": x[nearest]}
         kgen.plots.pairs(rows, out / f"nearest-{name}.png")
     settings = {**vars(arguments), "classifier_accuracy": judge.accuracy}
     del settings["data"], settings["out"]

@@ -23,7 +23,6 @@ import pathlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kgen does, if first
 
-import keras
 import numpy as np
 from fashion_judge import Judge
 from timed import fit_for
@@ -44,21 +43,6 @@ def pictures_of(judge, per_class):
         return judge.x
     chosen = [np.flatnonzero(judge.y == y)[:per_class] for y in range(10)]
     return judge.x[np.sort(np.concatenate(chosen))]
-
-
-def build(name, arguments):
-    keras.utils.set_random_seed(arguments.seed)
-    kind, options = MODELS[name]
-    model = kgen.create_model(
-        kind,
-        input_shape=(28, 28, 1),
-        latent_dim=arguments.latent_dim,
-        filters=arguments.filters,
-        max_filters=arguments.max_filters,
-        seed=arguments.seed,
-    )
-    model.compile(**options)
-    return model
 
 
 def main():
@@ -87,11 +71,19 @@ def main():
     rows = {"real": judge.x_test[:24]}
     x = pictures_of(judge, arguments.per_class)
     for name in arguments.models:
+        kind, compiled = MODELS[name]
         model, figures = fit_for(
             60 * arguments.minutes,
-            lambda name=name: build(name, arguments),
+            kind,
             x,
             arguments.batch_size,
+            arguments.seed,
+            {
+                "latent_dim": arguments.latent_dim,
+                "filters": arguments.filters,
+                "max_filters": arguments.max_filters,
+            },
+            compiled,
         )
         images = model.sample(10_000, seed=arguments.seed)
         rows[name] = images[:24]

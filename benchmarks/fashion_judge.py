@@ -41,11 +41,15 @@ class Judge:
 
     def figures(self, images):
         """What 10,000 pictures are worth against the test pictures."""
-        fake = self.features(images)
-        return {
-            "frechet_distance": kgen.metrics.frechet_distance(self.real, fake),
-            **kgen.metrics.precision_recall(self.real, fake),
-        }
+        return figures(self.real, self.features(images))
+
+
+def figures(real, fake):
+    """What generated pictures are worth, by features of these and of real ones."""
+    return {
+        "frechet_distance": kgen.metrics.frechet_distance(real, fake),
+        **kgen.metrics.precision_recall(real, fake),
+    }
 
 
 def _trained(x, y, seed, epochs):

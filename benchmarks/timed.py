@@ -2,25 +2,40 @@
 
 import time
 
+import keras
 
-def fit_for(seconds, build, x, batch_size):
+import kgen
+
+
+def fit_for(seconds, model, x, batch_size, seed, options, compiled):
     """Trains a model for as many epochs as fit into a time, with their schedule.
 
     Args:
         seconds: The time.
-        build: Function without arguments that returns a compiled model, the same
-            one each time.
+        model: Name of the model.
         x: Array of examples.
         batch_size: As in `fit`.
+        seed: Integer.
+        options: Dictionary of options of `create_model`.
+        compiled: Dictionary of options of `compile`.
 
     Returns:
         The model, and a dictionary of its epochs and minutes.
     """
+
+    def build():
+        keras.utils.set_random_seed(seed)
+        made = kgen.create_model(
+            model, input_shape=x.shape[1:], seed=seed, **options
+        )
+        made.compile(**compiled)
+        return made
+
     epochs = _epochs_in(seconds, build(), x, batch_size)
-    model, start = build(), time.monotonic()
-    model.fit(x, batch_size=batch_size, epochs=epochs, verbose=2)
+    trained, start = build(), time.monotonic()
+    trained.fit(x, batch_size=batch_size, epochs=epochs, verbose=2)
     minutes = round((time.monotonic() - start) / 60, 1)
-    return model, {"epochs": epochs, "minutes": minutes}
+    return trained, {"epochs": epochs, "minutes": minutes}
 
 
 def _epochs_in(seconds, model, x, batch_size):
