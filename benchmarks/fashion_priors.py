@@ -9,11 +9,12 @@ not become better for `--patience` epochs; the test pictures are binarised once,
 seed 0; the figure is minus the mean of log p(x) by 5,000 importance samples, with its
 standard error. Only the last line of a model looks at the test pictures.
 
-The models have two gated dense layers of 300 in the encoder and in the decoder, and a
-code of 40: `normal` and `vamp` differ in the prior alone; `levels` has two levels of 40
-with a VampPrior on top, `conv` convolutional networks beside these. Writes result.json,
-curves.csv and curves.png, the validation's ELBO epoch by epoch, to `--out`; what they
-hold of other models is kept. Minutes are those of the processors.
+Dense models have two gated layers of 300 in the encoder and in the decoder, and train
+by the bound of 5 samples: `normal` and `vamp` have a code of 40 and differ in the prior
+alone; `levels` has two levels of 40 with a VampPrior on top. `conv` has convolutional
+networks, a code of 40 and a normalising flow as its prior, and trains by the ELBO.
+Writes result.json, curves.csv and curves.png, the validation's ELBO epoch by epoch, to
+`--out`; what they hold of other models is kept. Minutes are those of the processors.
 """
 
 import argparse
@@ -31,18 +32,18 @@ import pandas as pd
 
 import kgen
 
-DENSE = {"network": "dense", "hidden_units": (300, 300), "activation": "gated"}
+DENSE = {
+    "network": "dense",
+    "hidden_units": (300, 300),
+    "activation": "gated",
+    "importance_samples": 5,
+}
 CONV = {"network": "conv", "filters": 32, "hidden_units": (256,)}
 MODELS = {
     "normal": {**DENSE, "latent_dim": 40},
     "vamp": {**DENSE, "latent_dim": 40, "prior": "vamp:500"},
-    "levels": {
-        **DENSE,
-        "latent_dim": 80,
-        "levels": 2,
-        "prior": "vamp:500",
-    },
-    "conv": {**CONV, "latent_dim": 80, "levels": 2, "prior": "vamp:500"},
+    "levels": {**DENSE, "latent_dim": 80, "levels": 2, "prior": "vamp:500"},
+    "conv": {**CONV, "latent_dim": 40, "prior": "flow:4"},
 }
 
 
@@ -58,7 +59,6 @@ def parsed():
     add("--patience", type=int, default=50)
     add("--batch-size", type=int, default=100)
     add("--learning-rate", type=float, default=1e-3)
-    add("--importance-samples", type=int, default=5, help="of the objective")
     add("--kl-warmup", type=float, default=20.0)
     add("--num-samples", type=int, default=5000, help="of the test figure")
     add("--seeds", nargs="+", type=int, default=[0])
@@ -81,7 +81,6 @@ def trained(name, seed, arguments):
         "vae",
         input_shape=(28, 28, 1),
         likelihood="bernoulli",
-        importance_samples=arguments.importance_samples,
         seed=seed,
         **MODELS[name],
     )
@@ -126,16 +125,16 @@ def judged(vae, x, num_samples):
     }
 
 
-def save(name, result, curve, settings, out):
-    """Adds a model to the results of the same settings, and draws all curves."""
-    file, curves = out / "result.json", pd.DataFrame()
-    have = json.loads(file.read_text()) if file.exists() else {}
-    if have.get("settings") == settings:
-        curves = pd.read_csv(out / "curves.csv", index_col="epoch")
+def save(name, result, curve, out):
+    """Adds a model to the results, and draws all curves."""
+    file, curves = out / "result.json", out / "curves.csv"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results[name] = result
+    file.write_text(json.dumps(results, indent=2) + "\n")
+    if curves.exists():
+        curves = pd.read_csv(curves, index_col="epoch")
     else:
-        have = {"settings": settings, "results": {}}
-    have["results"][name] = result
-    file.write_text(json.dumps(have, indent=2) + "\n")
+        curves = pd.DataFrame()
     epochs = pd.RangeIndex(1, len(curve) + 1, name="epoch")
     curve = pd.Series(curve, epochs, name=name).round(3)
     curves = curves.drop(columns=name, errors="ignore").join(curve, how="outer")
@@ -164,12 +163,13 @@ def main():
                 **figures,
                 "best_epoch": int(np.argmax(curve)) + 1,
                 "epochs": len(curve),
+                "settings": settings,
                 "validation_elbo": round(max(curve), 3),
                 "training_minutes": round(training, 1),
                 "evaluation_minutes": round(evaluation, 1),
             }
             print(name, seed, json.dumps(result), flush=True)
-            save(f"{name}, seed {seed}", result, curve, settings, out)
+            save(f"{name}, seed {seed}", result, curve, out)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,11 @@
 
     python benchmarks/fashion_vaegan.py --data FOLDER_WITH_THE_IDX_FILES
 
-The same encoder and decoder, the same number of epochs; in the second half of the
-training the rates fall to 0. The decoder has batch normalisation, with which it
-follows the discriminator faster. That has three times the others' rate, with a
-beta_2 of 0.9, by which Adam sooner forgets how small its gradients were, and the
-penalty R1. All else is kgen's defaults, but for the weights of the
-KL term and of pixels, which have another scale beside an error in features. Of 10,000
+The same encoder and decoder, the same number of epochs. The decoder has batch
+normalisation, with which it follows the discriminator faster. That has three times the
+others' rate, with a beta_2 of 0.9, by which Adam sooner forgets how small its gradients
+were, and the penalty R1. All else is kgen's defaults, but for the weights of the KL
+term and of pixels, which have another scale beside an error in features. Of 10,000
 samples: the figures of `fashion_gan.py`. Of the 10,000 test pictures'
 reconstructions: their sharpness (the mean variance of the Laplacian, over that of
 the originals), and how often a classifier trained on the training pictures sees
@@ -75,14 +74,8 @@ def train(name, seed, arguments):
     x = kgen.data.load(
         arguments.data, "train", batch_size=arguments.batch_size, seed=seed
     )
-    rate = float(model.optimizer.learning_rate)
-
-    def falling(epoch):
-        return rate * min(2.0 * (1.0 - epoch / arguments.epochs), 1.0)
-
     start = time.time()
-    schedule = keras.callbacks.LearningRateScheduler(falling)
-    model.fit(x, epochs=arguments.epochs, verbose=2, callbacks=[schedule])
+    model.fit(x, epochs=arguments.epochs, verbose=2)
     return model, time.time() - start
 
 

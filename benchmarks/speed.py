@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py --torch-python PATH/bin/python --out FOLDER
     python benchmarks/speed.py --cases gan gan-r1 --contenders tf floor
+    python benchmarks/speed.py --cases gan gan-r1 --contenders kgen-lazy
     python benchmarks/speed.py --start-up
     python benchmarks/speed.py --growth --cases vae-dense-128
     python benchmarks/speed.py --epochs

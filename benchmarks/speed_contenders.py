@@ -16,6 +16,7 @@ OWN = {
     "kgen": speed_kgen.Kgen,
     "kgen-guard": lambda *args: speed_kgen.Kgen(*args, guard=True),
     "kgen-xla": lambda *args: speed_kgen.Kgen(*args, jit_compile=True),
+    "kgen-lazy": lambda *args: speed_kgen.Kgen(*args, penalty_every=16),
     "kgen-mixed": lambda *args: speed_kgen.Kgen(*args, mixed=True),
     "tf": speed_tf.build,
 }
@@ -34,6 +35,8 @@ def suits(contender, case):
     """Whether a contender has something to say on a case."""
     if contender in ("jax", "pythae"):
         return case.model == "vae"
+    if contender == "kgen-lazy":
+        return case.penalty is not None
     return contender != "torch-channels-last" or case.network != "dense"
 
 

@@ -51,18 +51,16 @@ class Kgen:
     Args:
         case: A `Case`.
         images: The pictures, uint8.
-        jit_compile: Whether XLA compiles the step.
         mixed: Whether it trains in half precision, with float32 weights.
         guard: Whether a `Guard` watches for NaN.
+        **compiled: Options of `compile` beside the case's.
     """
 
-    def __init__(
-        self, case, images, jit_compile=False, mixed=False, guard=False
-    ):
+    def __init__(self, case, images, mixed=False, guard=False, **compiled):
         self.case, self.images = case, images
         with policy("mixed_float16") if mixed else contextlib.nullcontext():
-            self.model, compiled = model_of(case)
-            self.model.compile(**compiled, jit_compile=jit_compile)
+            self.model, of_case = model_of(case)
+            self.model.compile(**of_case, **compiled)
         self.callbacks = [kgen.callbacks.Guard()] if guard else []
         self.steps, self.dataset = None, None
         networks = {
