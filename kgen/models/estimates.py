@@ -86,6 +86,42 @@ def importance_weights(
     return parameters, log_lik + log_prior - log_q
 
 
+def even_weights(log_weights: Tensor) -> Tensor:
+    """Weights of an importance-sampled mean, of which no few outweigh the others.
+
+    Where the effective sample size of K draws is below `sqrt(K)`, the mean would be
+    that of a few draws, and its variance large. There the weights are raised to a
+    power below 1, the greatest with which the size is `sqrt(K)`: a bias, for less
+    variance. As the size grows with K, the bias vanishes with more draws.
+
+    Args:
+        log_weights: Tensor of shape `(samples, batch)`.
+
+    Returns:
+        Tensor of the same shape, with sums of 1 over the samples.
+
+    References:
+        Ionides (2008), Truncated importance sampling (the same trade, with `sqrt(K)`);
+        Koblents & Miguez (2015), arXiv 1208.5600, section 3 (powers of weights).
+    """
+    least = tf.sqrt(tf.cast(tf.shape(log_weights)[0], log_weights.dtype))
+
+    def weights(power):
+        return tf.nn.softmax(power * log_weights, axis=0)
+
+    def is_enough(power):
+        return 1.0 / tf.reduce_sum(weights(power) ** 2, axis=0) >= least
+
+    one = tf.ones_like(log_weights[0])
+    low, high = one / 4096, one  # above 0: a log weight may be -inf
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        enough = is_enough(middle)
+        low = tf.where(enough, middle, low)
+        high = tf.where(enough, high, middle)
+    return weights(tf.where(is_enough(one), one, low))
+
+
 def rate_distortion(
     model: keras.Model,
     inputs: Any,

@@ -11,7 +11,7 @@ from tensorflow import Tensor
 
 from kgen.errors import invalid
 from kgen.models import batches
-from kgen.models.estimates import importance_weights
+from kgen.models.estimates import even_weights, importance_weights
 from kgen.tables import forms
 
 if TYPE_CHECKING:  # slow to import
@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # slow to import
 
 # Numbers that are decoded at a time: rows, draws for each, and a row's numbers.
 _NUMBERS = 10_000_000
+# Draws of numbers for each code, of which an expectation is the mean.
+_DRAWS = 8
 
 
 def impute(
@@ -99,8 +101,9 @@ def imputed(
 
     With draws z_k from q(z|x) and the weights `w_k = p(x, z_k) / q(z_k|x)`, where
     the likelihood of x is that of its known values, `sum_k w_k f(z_k) / sum_k w_k`
-    tends to `E[f(z)|x]`. For numbers f is a draw of the value given z, in the units
-    of the column; for categories their probabilities.
+    tends to `E[f(z)|x]`. For numbers f is a mean of draws of the value given z, in
+    the units of the column; for categories their probabilities. Where few weights
+    outweigh all others, `even_weights` evens them.
 
     Args:
         model: A `LatentGaussianModel` of a table.
@@ -126,16 +129,16 @@ def imputed(
     shape = tf.concat([[num_samples], tf.shape(posterior.mean)], axis=0)
     z, log_q = posterior.draw(tf.random.stateless_normal(shape, first))
     parameters, log_weights = importance_weights(model, inputs, z, log_q)
-    rows = model.likelihood.sample(parameters, second)
+    weights = even_weights(log_weights)
     if is_draw:
         chosen = tf.random.stateless_categorical(
-            tf.transpose(log_weights), 1, third
+            tf.math.log(tf.transpose(weights)), 1, third
         )[:, 0]
-        row = tf.gather(tf.transpose(rows, [1, 0, 2]), chosen, batch_dims=1)
+        drawn = model.likelihood.sample(parameters, second)
+        row = tf.gather(tf.transpose(drawn, [1, 0, 2]), chosen, batch_dims=1)
         filled = table.decode_tensors(row)
     else:
-        weights = tf.nn.softmax(log_weights, axis=0)
-        filled = _expected(table, model.likelihood, parameters, rows, weights)
+        filled = _expected(table, model.likelihood, parameters, weights, second)
     known = table.decode_tensors(x)
     return {
         column.name: tf.where(
@@ -145,15 +148,17 @@ def imputed(
     }
 
 
-def _expected(table, likelihood, parameters, rows, weights):
+def _expected(table, likelihood, parameters, weights, seed):
     """Expectations of numbers, and the most probable categories."""
     mean = likelihood.mean(parameters)
     most_probable = tf.reduce_sum(weights[..., None] * mean, axis=0)
     filled = table.decode_tensors(most_probable)
-    draws = table.decode_tensors(ops.reshape(rows, (-1, *table.shape)))
-    weights = tf.cast(weights, "float64")
-    for column in table.encoded:
-        if column.is_number:
-            values = tf.reshape(draws[column.name], tf.shape(weights))
-            filled[column.name] = tf.reduce_sum(weights * values, axis=0)
-    return filled
+    weights = tf.cast(weights, "float64") / _DRAWS
+    sums = {column.name: 0.0 for column in table.encoded if column.is_number}
+    for draw in tf.unstack(tf.random.split(seed, _DRAWS)):
+        rows = likelihood.sample(parameters, draw)
+        values = table.decode_tensors(ops.reshape(rows, (-1, *table.shape)))
+        for name in sums:
+            value = tf.reshape(values[name], tf.shape(weights))
+            sums[name] += tf.reduce_sum(weights * value, axis=0)
+    return {**filled, **sums}

@@ -158,7 +158,9 @@ class LikelihoodEstimator(EncoderDecoder):
 
         Each is filled by its expectation given the row's known values, of a
         category by the most probable one; by importance sampling with
-        `num_samples` codes for each row.
+        `num_samples` codes for each row. Where a few of them would outweigh all
+        others, their weights are evened, so that a gap is not filled by a draw or
+        two; with more codes this is done less.
 
         Args:
             x: DataFrame with gaps.

@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 import kgen
 from kgen.data import Table
+from kgen.models.estimates import even_weights
 
 STDDEV = 0.6
 WEIGHTS = np.array([[1.0, -0.8, 0.5], [0.3, 0.9, 1.1]])
@@ -104,3 +105,21 @@ def test_log_prob_of_a_row_with_a_gap_is_the_integral_over_it(vae, table):
     error = np.std(estimates) / np.sqrt(len(estimates))
     assert abs(np.mean(estimates) - exact) < 4 * error + 1e-3
     assert error < 0.02
+
+
+def test_weights_are_evened_only_where_few_outweigh_the_others():
+    rng = np.random.default_rng(0)
+    spread = np.array([0.1, 1.0, 5.0, 30.0])
+    log_weights = (spread * rng.normal(size=(400, 4))).astype("float32")
+    weights = even_weights(keras.ops.convert_to_tensor(log_weights)).numpy()
+    sizes = 1 / np.sum(weights**2, axis=0)
+    np.testing.assert_allclose(
+        weights[:, :2], special.softmax(log_weights[:, :2], axis=0), rtol=1e-4
+    )
+    assert sizes[1] > 20
+    # The others have the least size, and a power of their weights.
+    np.testing.assert_allclose(sizes[2:], np.sqrt(400), rtol=0.01)
+    power = np.log(weights / weights[:1]) / (
+        log_weights - log_weights[:1] + 1e-9
+    )
+    assert np.all(np.ptp(power[1:, 2:], axis=0) < 1e-3)
