@@ -242,7 +242,17 @@ def _text(results, figure, best):
         key=lambda level: level.map(lambda value: order.get(value, value))
     )
     wins = cells["best"].value_counts().to_dict()
-    return f"{figure}\n{cells.to_string()}\nbest on: {wins}\n"
+    text = f"{figure}\n{cells.to_string()}\nbest on: {wins}\n"
+    if "kgen" not in mean:
+        return text
+    both = mean.drop(columns="kgen").dropna(axis=1, how="all")
+    better = both.gt(mean["kgen"], axis=0)
+    if best == "idxmax":
+        better = both.lt(mean["kgen"], axis=0)
+    counts = {
+        name: f"{better[name].sum()} of {both[name].count()}" for name in both
+    }
+    return f"{text}kgen is better than each on: {counts}\n"
 
 
 def main():
