@@ -169,7 +169,8 @@ def main():
                 "evaluation_minutes": round(evaluation, 1),
             }
             print(name, seed, json.dumps(result), flush=True)
-            save(f"{name}, seed {seed}", result, curve, out)
+            label = f"{name}, {arguments.epochs} epochs, seed {seed}"
+            save(label, result, curve, out)
 
 
 if __name__ == "__main__":
