@@ -113,9 +113,9 @@ def even_weights(log_weights: Tensor) -> Tensor:
         return 1.0 / tf.reduce_sum(weights(power) ** 2, axis=0) >= least
 
     one = tf.ones_like(log_weights[0])
-    low, high = one / 4096, one  # above 0: a log weight may be -inf
-    for _ in range(12):
-        middle = 0.5 * (low + high)
+    low, high = 2.0**-24 * one, one  # above 0: a log weight may be -inf
+    for _ in range(16):
+        middle = tf.sqrt(low * high)
         enough = is_enough(middle)
         low = tf.where(enough, middle, low)
         high = tf.where(enough, high, middle)

@@ -109,7 +109,7 @@ def test_log_prob_of_a_row_with_a_gap_is_the_integral_over_it(vae, table):
 
 def test_weights_are_evened_only_where_few_outweigh_the_others():
     rng = np.random.default_rng(0)
-    spread = np.array([0.1, 1.0, 5.0, 30.0])
+    spread = np.array([0.1, 1.0, 5.0, 3000.0])
     log_weights = (spread * rng.normal(size=(400, 4))).astype("float32")
     weights = even_weights(keras.ops.convert_to_tensor(log_weights)).numpy()
     sizes = 1 / np.sum(weights**2, axis=0)
@@ -123,3 +123,6 @@ def test_weights_are_evened_only_where_few_outweigh_the_others():
         log_weights - log_weights[:1] + 1e-9
     )
     assert np.all(np.ptp(power[1:, 2:], axis=0) < 1e-3)
+    impossible = keras.ops.convert_to_tensor([[0.0], [0.0], [-np.inf]])
+    np.testing.assert_allclose(even_weights(impossible), [[0.5], [0.5], [0.0]])
+    np.testing.assert_allclose(even_weights(impossible[:1]), [[1.0]])
