@@ -123,18 +123,17 @@ def judged(vae, x, num_samples):
 
 def save(name, result, curve, out):
     """Adds a model to the results, and draws all curves."""
-    file, curves = out / "result.json", out / "curves.csv"
+    file, table = out / "result.json", out / "curves.csv"
     results = json.loads(file.read_text()) if file.exists() else {}
     results[name] = result
     file.write_text(json.dumps(results, indent=2) + "\n")
-    if curves.exists():
-        curves = pd.read_csv(curves, index_col="epoch")
-    else:
-        curves = pd.DataFrame()
+    curves = pd.DataFrame()
+    if table.exists():
+        curves = pd.read_csv(table, index_col="epoch")
     epochs = pd.RangeIndex(1, len(curve) + 1, name="epoch")
     curve = pd.Series(curve, epochs, name=name).round(3)
     curves = curves.drop(columns=name, errors="ignore").join(curve, how="outer")
-    curves.rename_axis("epoch").to_csv(out / "curves.csv")
+    curves.rename_axis("epoch").to_csv(table)
     axes = (-curves).plot(figsize=(6.5, 4.5), grid=True, ylim=(226, 242))
     axes.set_ylabel("-ELBO of the validation pictures (nats)")
     axes.figure.savefig(out / "curves.png", dpi=120, bbox_inches="tight")

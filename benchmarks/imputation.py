@@ -252,7 +252,7 @@ def _text(results, figure, best):
     counts = {
         name: f"{better[name].sum()} of {both[name].count()}" for name in both
     }
-    return f"{text}kgen is better than each on: {counts}\n"
+    return f"{text}kgen is better than each of these on: {counts}\n"
 
 
 def main():

@@ -87,12 +87,13 @@ def importance_weights(
 
 
 def even_weights(log_weights: Tensor) -> Tensor:
-    """Weights of an importance-sampled mean, of which no few outweigh the others.
+    """Weights of an importance-sampled mean, evened where a few outweigh all others.
 
     Where the effective sample size of K draws is below `sqrt(K)`, the mean would be
     that of a few draws, and its variance large. There the weights are raised to a
     power below 1, the greatest with which the size is `sqrt(K)`: a bias, for less
-    variance. As the size grows with K, the bias vanishes with more draws.
+    variance. If the weights have a finite variance, the size grows like K, and with
+    enough draws the weights are left as they are.
 
     Args:
         log_weights: Tensor of shape `(samples, batch)`.
@@ -101,8 +102,8 @@ def even_weights(log_weights: Tensor) -> Tensor:
         Tensor of the same shape, with sums of 1 over the samples.
 
     References:
-        Ionides (2008), Truncated importance sampling (the same trade, with `sqrt(K)`);
-        Koblents & Miguez (2015), arXiv 1208.5600, section 3 (powers of weights).
+        Ionides (2008), Truncated importance sampling (a bias, for less variance);
+        Koblents & Miguez (2015), arXiv 1208.5600 (powers of weights).
     """
     least = tf.sqrt(tf.cast(tf.shape(log_weights)[0], log_weights.dtype))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # slow to import
 
 # Numbers that are decoded at a time: rows, draws for each, and a row's numbers.
 _NUMBERS = 10_000_000
-# Draws of numbers for each code, of which an expectation is the mean.
+# How often a number is drawn for each code; its expectation is the mean of the draws.
 _DRAWS = 8
 
 
