@@ -114,7 +114,10 @@ def encode(
     tables: list[Table] = [{} for _ in frames]
     levels, known = {}, {}
     for name, kind in kinds.items():
-        columns = {key: frame[name] for key, frame in frames.items()}
+        columns = {
+            key: forms.without_arrow(frame[name])
+            for key, frame in frames.items()
+        }
         if are_numbers(kind):
             arrays = [
                 _numbers(column, kind, argument, owner)

@@ -39,6 +39,7 @@ def from_arrays(
     any_range: bool = False,
     is_own: bool = False,
     image_shape: tuple | None = None,
+    lowest_label: int = 0,
 ) -> Examples:
     """Checks arrays and gives them the form of examples.
 
@@ -53,6 +54,8 @@ def from_arrays(
         any_range: Whether pictures may have values outside [0, 1].
         is_own: Whether nobody else holds the images, so that they need no copy.
         image_shape: As in `kgen.data.load`.
+        lowest_label: The least that a label may be; -1 where it marks an unknown
+            class.
 
     Returns:
         `Examples`.
@@ -77,7 +80,7 @@ def from_arrays(
         images = rows.read_all(images, dtype)
     check_values(images, len(images.shape) == 4 and not any_range)
     if labels is not None:
-        labels = _as_labels(labels, len(images))
+        labels = _as_labels(labels, len(images), lowest_label)
     return Examples(images, labels)
 
 
@@ -142,12 +145,12 @@ def check_bytes(images: np.ndarray | Lazy) -> None:
         )
 
 
-def _as_labels(labels, count):
+def _as_labels(labels, count, lowest):
     """Labels as int32 of shape `(count,)`, or an error."""
     labels = _as_array(labels, "labels", "an integer for each example")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    arrays.check_labels(labels, 2**31, count, "load")
+    arrays.check_labels(labels, 2**31, count, "load", lowest)
     classes = np.unique(labels)
     if len(classes) and classes[-1] > _SPARSE * len(classes):
         raise invalid(

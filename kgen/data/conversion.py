@@ -110,7 +110,9 @@ def convert(
     x = x.numpy()
     if images.dtype == np.uint8:
         return np.clip(np.round(x), 0, 255).astype("uint8")
-    return np.clip(x, 0, 1).astype(images.dtype)
+    # Noisy pictures may leave [0, 1].
+    low, high = min(0, images.min()), max(1, images.max())
+    return np.clip(x, low, high).astype(images.dtype)
 
 
 def _with_channels(x, channels, white, background):

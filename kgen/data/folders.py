@@ -199,7 +199,7 @@ def _entries(folder):
     entries, links = [], []
     with os.scandir(folder) as found:
         for entry in found:
-            if _is_junk(entry.name):
+            if is_junk(entry.name):
                 continue
             path = start + entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
@@ -224,9 +224,9 @@ def _below(folder):
         raise error
 
     for place, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not _is_junk(name)]
+        folders[:] = [name for name in folders if not is_junk(name)]
         for name in names:
-            if not _is_junk(name):
+            if not is_junk(name):
                 yield os.path.join(place, name)
 
 
@@ -235,7 +235,8 @@ def _parts(path):
     return os.path.normcase(path).split(os.sep)
 
 
-def _is_junk(name):
+def is_junk(name: str) -> bool:
+    """Whether a file or folder is hidden, or what systems leave beside pictures."""
     return name.startswith(".") or name in _JUNK
 
 

@@ -222,11 +222,16 @@ def open_source(
         image_shape = conversion.check_image_shape(image_shape)
     look = (image_shape, conversion.check_background(background))
     name, readers, class_names = _open(source, data_dir, any_range, *look)
-    # What is read is kept.
+    return Source(name, _kept(readers), class_names, *look)
+
+
+def _kept(readers):
+    """Readers of splits that keep what they have read."""
     readers = {split: functools.cache(read) for split, read in readers.items()}
-    if tuple(readers) == ("train",):  # a train split alone is no split
-        readers = {"all": readers["train"]}
-    return Source(name, readers, class_names, *look)
+    # A train split alone is no split.
+    return (
+        {"all": readers["train"]} if tuple(readers) == ("train",) else readers
+    )
 
 
 def _no_table(source, is_given):
@@ -259,10 +264,7 @@ def _open_table(source, image_shape, table, options, every_row):
         damage.check_regular(source)
         name = source.resolve().name.partition(".")[0]
     table, readers = table_files.find(source, table, options, every_row)
-    readers = {split: functools.cache(read) for split, read in readers.items()}
-    if tuple(readers) == ("train",):
-        readers = {"all": readers["train"]}
-    return Source(name, readers, table.class_names, table=table)
+    return Source(name, _kept(readers), table.class_names, table=table)
 
 
 def _open(source, data_dir, any_range, *look):

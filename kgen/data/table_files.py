@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kgen.data import examples as examples_module
-from kgen.data import rows
+from kgen.data import folders, rows
 from kgen.data.examples import Examples
 from kgen.errors import InvalidArgument
 from kgen.tables import Table, forms, reading
@@ -25,7 +25,10 @@ def is_folder(path: pathlib.Path) -> bool:
 
     A folder of pictures may have a table of their labels beside them.
     """
-    if not path.is_dir() or any(part.is_dir() for part in path.iterdir()):
+    if not path.is_dir():
+        return False
+    inside = [part for part in path.iterdir() if part.is_dir()]
+    if not all(folders.is_junk(part.name) for part in inside):
         return False
     return bool(_files_in(path))
 

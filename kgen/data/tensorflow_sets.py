@@ -168,7 +168,8 @@ def _read_split(builder, split, image_shape, background):
     if size * math.prod(shape) * dtype.itemsize > examples.IN_MEMORY_BYTES:
         return stream
     read = stream.read()
-    return from_arrays(read.images, read.labels, is_own=True)
+    # Some data sets mark unknown classes by -1.
+    return from_arrays(read.images, read.labels, is_own=True, lowest_label=-1)
 
 
 def _keys(builder):

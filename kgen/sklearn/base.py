@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kgen import densities
+from kgen import densities, optimizers
 from kgen.callbacks import Diverged, Guard
 from kgen.data import pipeline
 from kgen.errors import InvalidArgument, invalid
@@ -94,7 +94,7 @@ class Estimator(BaseEstimator):
     def _new_optimizer(self):
         if isinstance(self.optimizer, keras.optimizers.Optimizer):
             # An object keeps its state; each fit begins with none.
-            return type(self.optimizer).from_config(self.optimizer.get_config())
+            return optimizers.another(self.optimizer)
         return self.optimizer
 
     def _structure(self, X):

@@ -129,7 +129,7 @@ class Column:
             return forms.texts(series)
         try:
             if self.kind == "datetime":
-                return forms.seconds(series) / self.unit
+                return forms.seconds(series, self.dtype) / self.unit
             values = forms.numbers(series, self.parses_text)
             known = values[~np.isnan(values)]
             if self.kind == "boolean" and not np.isin(known, [0.0, 1.0]).all():
@@ -149,7 +149,7 @@ class Column:
 
         if isinstance(value, (float, np.floating)) and np.isinf(value):
             return float(value)
-        (number,) = self.values_of(pd.Series([value]), self.name)
+        (number,) = self.values_of(pd.Series([self.typed(value)]), self.name)
         return float(number)
 
     def can_have(self, low: float, high: float) -> bool:
@@ -201,12 +201,16 @@ class Column:
         dtype: Any = self.dtype
         if made.isna().any() and _holds_no_gaps(dtype):
             # As pandas does where a column without gaps gets some.
-            dtype = "object" if self.kind == "boolean" else "float64"
+            dtype = "object" if dtype == "bool" else "float64"
         if self.categories is not None:
             dtype = pd.CategoricalDtype(list(self.categories), self.ordered)
         elif dtype == "object":
             made = made.astype(object).where(made.notna(), None)
-        return made.astype(dtype).rename(self.name)
+        typed = made.astype(dtype)
+        if dtype == "str":
+            # Before version 3, pandas makes the text "None" of what is missing.
+            typed = typed.mask(made.isna())
+        return typed.rename(self.name)
 
     def _in_range(self, values):
         """Whole numbers within what their type can hold."""

@@ -29,6 +29,8 @@ _DATE = re.compile(
     r"[a-z]*)\1\d{4}( \d{1,2}:\d\d(:\d\d)?)?",
     re.IGNORECASE,
 )
+# A time of day with an offset from UTC at its end, as 12:00Z, 12:00+01 or 12:00+01:00
+_OFFSET = re.compile(r":\d\d.*?(?:Z|[+-]\d\d(?::?\d\d)?)$")
 # What pandas calls the values of an object column, by their form.
 _INFERRED = {
     "boolean": BOOLEAN,
@@ -54,11 +56,12 @@ def form_of(series: "pd.Series") -> str | None:
     Args:
         series: The column.
     """
+    import pandas as pd
     from pandas.api import types
 
     if not series.notna().any():
         return None
-    if isinstance(series.dtype, _categorical()):
+    if isinstance(series.dtype, pd.CategoricalDtype):
         return TEXT
     if types.is_bool_dtype(series.dtype):
         return BOOLEAN
@@ -90,12 +93,6 @@ def without_arrow(series: "pd.Series") -> "pd.Series":
     return pd.Series(made.array, series.index, name=series.name)
 
 
-def _categorical():
-    import pandas as pd
-
-    return pd.CategoricalDtype
-
-
 def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
     """A column as float64; what is missing is NaN.
 
@@ -121,14 +118,24 @@ def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
     return values
 
 
-def seconds(series: "pd.Series") -> np.ndarray:
+def seconds(series: "pd.Series", dtype: str | None = None) -> np.ndarray:
     """A column of dates or times as seconds since 1970, in UTC; NaN if missing.
 
+    Args:
+        series: The column.
+        dtype: The type of a column that these are values of, or None for any.
+
     Raises:
-        ValueError: If there is text that is no date in the form of ISO 8601.
+        ValueError: If there is text that is no date in the form of ISO 8601; or
+            times have a time zone where `dtype` has none, or the reverse.
     """
     found = times(series)
-    if found.dt.tz is not None:
+    has_zone = found.dt.tz is not None
+    if dtype and has_zone != ("," in dtype) and found.notna().any():
+        raise ValueError(
+            f"{found.dropna().iloc[0]} has {'a' if has_zone else 'no'} time zone"
+        )
+    if has_zone:
         found = found.dt.tz_convert("UTC").dt.tz_localize(None)
     # Microseconds are what all of pandas' units of time have in common.
     whole = found.to_numpy("datetime64[us]")
@@ -156,9 +163,13 @@ def times(series: "pd.Series") -> "pd.Series":
                     f"{value} is a number, and no date. Convert it, such as by "
                     'pandas.to_datetime(years, format="%Y") or (seconds, unit="s")'
                 )
-        return pd.to_datetime(series).astype("datetime64[us]")
+        zones = [getattr(value, "tzinfo", None) for value in series.dropna()]
+        if any(zones) and not all(zones):
+            raise ValueError("times with a time zone, and others without one")
+        found = pd.to_datetime(series, utc=any(zones))
+        return found.dt.as_unit("us")
     known = series[series.notna()].astype(str)
-    has_offset = known.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$").any()
+    has_offset = known.str.contains(_OFFSET).any()
     return pd.to_datetime(series, format="ISO8601", utc=bool(has_offset))
 
 
@@ -243,16 +254,22 @@ def timestamp(value: Any, dtype: str) -> Any:
     """A time, or its text, as a column of a type has it; what is none, as it is.
 
     Args:
-        value: A time, date or text.
+        value: A time, date or text; one without a time zone is in the column's.
         dtype: The column's type.
     """
     import pandas as pd
 
+    if isinstance(value, numbers_module.Number):
+        return value  # pandas would take it for nanoseconds
     try:
         time = pd.Timestamp(value)
     except (ValueError, TypeError):
         return value
-    if "," not in dtype:
+    if "," not in dtype or time is pd.NaT:
         return time
     zone = pd.api.types.pandas_dtype(dtype).tz
-    return time.tz_localize(zone) if time.tz is None else time.tz_convert(zone)
+    if time.tz is not None:
+        return time.tz_convert(zone)
+    # When clocks change, some times occur twice, and others never.
+    local = time.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    return value if local is pd.NaT else local

@@ -99,8 +99,9 @@ def _kind_of(summary):
         is_whole = not summary.dtype.lower().startswith("float")
         return "id" if is_whole and summary.decimals == 0 else "numeric"
     if summary.decimals == 0 and summary.form == forms.NUMBER:
-        is_count_of_rows = summary.is_sequence and summary.known > _LEVELS
-        return "id" if is_count_of_rows and not summary.gaps else "integer"
+        is_long = summary.known_of_all > _LEVELS
+        is_count_of_rows = is_long and summary.is_sequence and not summary.gaps
+        return "id" if is_count_of_rows else "integer"
     return "numeric"
 
 
@@ -140,20 +141,20 @@ def _names_rows(summary):
     if summary.counts is None:
         return True
     differing = len(summary.counts)
-    return differing > max(_ID_ROWS, _ID_SHARE * summary.known)
+    return differing > max(_ID_ROWS, _ID_SHARE * summary.known_of_all)
 
 
 def _dtype_of(summary):
     dtype = summary.dtype or "float64"
+    if summary.kind == "datetime" and not dtype.startswith("datetime64"):
+        return "datetime64[us]"  # all values are missing
     if summary.form not in (forms.TEXT, None) and dtype in ("object", "str"):
         return "float64" if summary.form == forms.NUMBER else "object"
     return dtype
 
 
 def _decimals_of(summary, kind):
-    if kind in ("integer", "count"):
-        return 0
-    if kind == "datetime":
+    if kind in ("integer", "count", "datetime"):
         return 0
     return summary.decimals if summary.decimals <= 6 else None
 
@@ -179,22 +180,9 @@ def _encoding_of(summary, column, numbers, max_categories):
     if not len(values):  # none of the training rows has one
         return Constant()
     low, high = values.min(), values.max()
+    if column.kind in ("integer", "count"):
+        _check_whole(summary, column.kind, low, high)
     if column.kind == "count":
-        if low < 0 or summary.decimals:
-            raise invalid(
-                "kinds",
-                "Table.infer",
-                f"whole numbers from 0 in column `{summary.name}` of counts",
-                f"values from {low:g} to {high:g}",
-            )
-        if high > _LARGEST_COUNT:
-            raise invalid(
-                "kinds",
-                "Table.infer",
-                f'"integer" for column `{summary.name}`: counts are at most '
-                f"{_LARGEST_COUNT:g}",
-                f"values up to {high:g}",
-            )
         return Count(float(high))
     if low == high:
         return Constant(float(low))
@@ -210,6 +198,23 @@ def _encoding_of(summary, column, numbers, max_categories):
     if column.kind == "integer" and counts and len(counts) <= _LEVELS:
         return Levels(tuple(sorted(counts)), summary.known)
     return NUMBERS[numbers].fit(values)
+
+
+def _check_whole(summary, kind, low, high):
+    """Raises unless the numbers are whole, and those of counts from 0 to a bound."""
+    expected = None
+    if summary.decimals:
+        expected = f'"numeric" for column `{summary.name}`, which has decimals'
+    elif kind == "count" and low < 0:
+        expected = f"whole numbers from 0 in column `{summary.name}` of counts"
+    elif kind == "count" and high > _LARGEST_COUNT:
+        expected = (
+            f'"integer" for column `{summary.name}`: counts are at most '
+            f"{_LARGEST_COUNT:g}"
+        )
+    if expected:
+        found = f"values from {low:g} to {high:g}"
+        raise invalid("kinds", "Table.infer", expected, found)
 
 
 def _categories_of(summary, max_categories):

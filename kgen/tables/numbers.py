@@ -35,7 +35,7 @@ class Quantiles(Encoding):
     Args:
         values: Values of the column, ascending.
         lower: The score at which each of them begins.
-        upper: The score at which it possible_values.
+        upper: The score at which it ends.
         slope: Scores for each unit beyond the least and the greatest value, for
             rows that are farther out than any of training.
     """
@@ -130,7 +130,7 @@ def _knots(middle, shares):
 
 
 def _interpolated(x, points, values):
-    """Linear interpolation, constant beyond the possible_values, in float64."""
+    """Linear interpolation, constant beyond the ends, in float64."""
     points = np.asarray(points, "float64")
     values = np.asarray(values, "float64")
     x = tf.clip_by_value(x, points[0], points[-1])

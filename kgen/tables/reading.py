@@ -97,7 +97,8 @@ def _check_frame(frame):
         raise invalid(
             "source",
             "load",
-            "columns whose names are text; `df.rename(columns=str)` makes them",
+            "columns whose names are text; "
+            "`df.set_axis(df.columns.map(str), axis=1)` makes them",
             f"a column with the name {others[0]!r}",
         )
 
@@ -128,9 +129,10 @@ def check_rows(source: Any) -> None:
         return
     with _in_words(path), _opened(path) as file:
         lines = csv.reader(file, delimiter=_check_header(path))
-        count = len(next(lines))
-        for row in lines:
-            if row and len(row) != count:
+        filled = filter(None, lines)  # pandas leaves out empty lines, too
+        count = len(next(filled))
+        for row in filled:
+            if len(row) != count:
                 raise InvalidArgument(
                     f"{path}, line {lines.line_num}: {len(row)} values, and the "
                     f"header has {count} names. Expected rows of one length."
@@ -220,8 +222,8 @@ def _in_words(path):
 def _check_header(path):
     """Returns what separates the columns, or raises without names of columns."""
     with _opened(path) as file:
-        line = file.readline()
-    if not line.strip():
+        line = next(filter(str.strip, file), "")
+    if not line:
         raise InvalidArgument(f"{path} is empty.")
     unquoted = re.sub('"[^"]*"', "", line)
     is_tsv = _has(path, ".tsv", ".tsv.gz")

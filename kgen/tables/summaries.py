@@ -36,7 +36,9 @@ class Summary:
         self.form: str | None = None
         self.dtype: str | None = None
         self.category_dtype: pd.CategoricalDtype | None = None
+        # Of training; of all rows, how many values are not missing.
         self.rows = self.gaps = 0
+        self.known_of_all = 0
         self.counts: dict | None = {}
         # Of a column with too many different values to be counted, some of them.
         self.first: list = []
@@ -51,7 +53,7 @@ class Summary:
 
     @property
     def known(self) -> int:
-        """How many values are not missing."""
+        """How many values of training are not missing."""
         return self.rows - self.gaps
 
     def update(
@@ -61,8 +63,9 @@ class Summary:
 
         Args:
             series: Their values.
-            training: Truth values: of which rows bounds and numbers are kept; None
-                for all.
+            training: Truth values: the rows of which numbers are kept, and values
+                and gaps counted; None for all. What a column is, and the names of
+                its categories, are learned from all rows.
 
         Returns:
             Which values are missing: booleans of shape `(n,)`.
@@ -71,23 +74,26 @@ class Summary:
             InvalidArgument: If values are of several forms.
         """
         series = forms.without_arrow(series)
-        self._take_dtype(series)
         missing = series.isna().to_numpy(bool)
         if self.kind == "id":
             return missing
+        self._take_dtype(series)
+        if training is None:
+            training = np.ones(len(series), bool)
         form = self._form_of(series)
         if form is not None:
             self._take_form(form, series)
             if self.form == forms.TEXT:
-                self._count(forms.texts(series[~missing]))
+                texts = forms.texts(series[~missing])
+                self._count(texts, training[~missing])
                 self._take_originals(series)
             else:
                 values = self._numbers_of(series)
                 missing = np.isnan(values)  # some perhaps were text
-                chosen = slice(None) if training is None else training[~missing]
-                self._take_numbers(values[~missing], chosen)
-        self.rows += len(series)
-        self.gaps += int(missing.sum())
+                self._take_numbers(values[~missing], training[~missing])
+        self.known_of_all += int(np.sum(~missing))
+        self.rows += int(training.sum())
+        self.gaps += int(missing[training].sum())
         return missing
 
     def values(self) -> np.ndarray:
@@ -219,7 +225,7 @@ class Summary:
                 "without one."
             )
 
-    def _take_numbers(self, values, chosen):
+    def _take_numbers(self, values, training):
         if not len(values):
             return
         self._is_next(values)
@@ -227,8 +233,8 @@ class Summary:
             values, self.decimals
         ):
             self.decimals += 1
-        self._count(values.tolist())
-        values = values[chosen]
+        values = values[training]
+        self._count(values, np.ones(len(values), bool))
         if len(values):
             self.low = min(self.low, float(values.min()))
             self.high = max(self.high, float(values.max()))
@@ -256,10 +262,12 @@ class Summary:
             chosen = np.sort(np.argpartition(keys, _KEPT)[:_KEPT])
             self._values, self._keys = [kept[chosen]], [keys[chosen]]
 
-    def _count(self, values):
+    def _count(self, values, training):
+        """Counts values of training; others are values, too, with a count of 0."""
         if self.counts is None:
             return
-        found, counts = np.unique(np.asarray(values), return_counts=True)
+        found, places = np.unique(values, return_inverse=True)
+        counts = np.bincount(places[training], minlength=len(found))
         for value, count in zip(found.tolist(), counts.tolist()):
             self.counts[value] = self.counts.get(value, 0) + count
         if len(self.counts) > _COUNTED:
@@ -273,7 +281,8 @@ class Summary:
 
 
 def _are_round(values, decimals):
-    return np.allclose(np.round(values, decimals), values, rtol=1e-12, atol=0)
+    """Whether numbers have so many decimals, but for some roundings of float64."""
+    return np.allclose(np.round(values, decimals), values, rtol=2e-15, atol=0)
 
 
 def _are_dates(series):

@@ -112,8 +112,9 @@ class Table:
             seed: Integer, for the part of a long column that encodings are fitted
                 to.
             training: Truth values, one for each row: whether it is for training.
-                Numbers and gaps are learned from these rows, kinds and categories
-                from all. None: all rows are.
+                Numbers, gaps and how frequent categories are is learned from these
+                rows; kinds and the names of categories from all. None: all rows
+                are.
 
         Returns:
             A `Table`.

@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from kgen.data import arrays, examples, load, numpy_files, rows
+from kgen.data import arrays, examples, load, numpy_files, open_source, rows
 from kgen.data.rows import in_memory
 from kgen.errors import InvalidArgument
 from tests.data.common import as_floats, random_uint8, read
@@ -26,6 +26,23 @@ def read_file(path, split="all"):
 def save(path, array):
     np.save(path, array)
     return path
+
+
+def test_values_beyond_0_and_1_stay_when_resized():
+    x = np.full((2, 8, 8, 1), -0.5, "float32")
+    x[1] = 1.5
+    source = open_source(x, image_shape=(4, 4, 1), any_range=True)
+    batches = source.examples("all").batches(batch_size=2)
+    resized = np.concatenate(list(batches.as_numpy_iterator()))
+    np.testing.assert_array_equal(np.unique(resized), [-0.5, 1.5])
+
+
+def test_a_label_of_minus_1_is_asked_for():
+    x, y = np.zeros((3, 4), "float32"), np.array([-1, 0, 1])
+    with pytest.raises(InvalidArgument, match="from 0"):
+        arrays.from_arrays(x, y)
+    found = arrays.from_arrays(x, y, lowest_label=-1)
+    assert found.labels.tolist() == [-1, 0, 1]
 
 
 def test_uint8_stays_and_gets_a_channel():

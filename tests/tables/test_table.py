@@ -499,6 +499,36 @@ def test_far_dates_and_time_zones_of_text():
     assert (back["zone"] == utc).all()
 
 
+def test_shares_and_values_are_counted_in_the_rows_for_training():
+    half = np.arange(80) < 40
+    frame = pd.DataFrame(
+        {
+            "gaps": np.where(half | (np.arange(80) % 2 == 0), 1.5, np.nan),
+            "level": np.where(half, np.arange(80) % 4, np.arange(80) % 8),
+            "word": np.where(half, "a", "b"),
+            "vote": np.where(half & (np.arange(80) % 2 == 0), "yes", "no"),
+        }
+    )
+    frame.loc[:3, "gaps"] = 2.5
+    table = Table.infer(frame, target="vote", training=half)
+    columns = {column.name: column for column in table.columns}
+    assert columns["gaps"].gaps == 0
+    assert columns["level"].encoding == Levels((0.0, 1.0, 2.0, 3.0), 40)
+    assert table.class_shares == (0.5, 0.5)
+    # The names of categories are those of all rows.
+    assert columns["word"].encoding.values == ("a", "b")
+    assert columns["word"].counts == (40, 0)
+
+
+def test_a_table_may_have_empty_lines_before_it_and_hidden_folders_beside(
+    tmp_path,
+):
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "train.csv").write_text("\na,b\n1.5,2\n\n2.5,3\n3,4.5\n")
+    (x,) = kgen.data.load(tmp_path, "all")
+    assert len(x) == 3
+
+
 def test_a_folder_of_pictures_may_have_a_table_beside_them(tmp_path):
     from PIL import Image
 

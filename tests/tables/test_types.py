@@ -10,6 +10,7 @@ import pytest
 
 import kgen
 from kgen.data import Table
+from kgen.tables import forms
 
 ROWS = 60
 
@@ -155,3 +156,69 @@ def test_values_that_nothing_can_be_learned_of(values):
     with pytest.raises(kgen.errors.InvalidArgument, match="of the type"):
         Table.infer(frame)
     assert Table.infer(frame, kinds={"x": "id"}).names == ("y",)
+
+
+def test_times_with_a_zone_and_times_without_one_are_kept_apart():
+    days = pd.date_range("2024-05-01", periods=30)
+    zone = days.tz_localize("Europe/Berlin")
+    table = Table.infer(pd.DataFrame({"plain": days, "zone": zone}))
+    frame = pd.DataFrame({"plain": days, "zone": zone})
+    for changed, words in (
+        ({"plain": zone}, "has a time zone"),
+        ({"zone": days}, "has no time zone"),
+    ):
+        with pytest.raises(kgen.errors.InvalidArgument, match=words):
+            table.encode(frame.assign(**changed))
+    # A gap is neither.
+    table.encode(frame.assign(zone=pd.Series([pd.NaT] * 30)))
+    # A single value without a zone is in the column's.
+    column = table.columns[1]
+    seconds = zone[3].timestamp()
+    for value in (zone[3], days[3], str(days[3]), column.typed(days[3])):
+        assert column.number_of(value) * column.unit == seconds
+    with pytest.raises(kgen.errors.InvalidArgument, match="no time zone"):
+        column.number_of("2024-03-31 02:30")  # the clock skips it
+    with pytest.raises(kgen.errors.InvalidArgument, match="no date"):
+        column.number_of(2024)
+
+
+@pytest.mark.parametrize("offsets", [("+01", "+02"), ("+0100", "+0200")])
+def test_times_of_databases(offsets):
+    zone = pd.date_range("2024-03-30", periods=3, tz="Europe/Berlin")
+    texts = [f"2024-03-{30 + n} 00:00:00{offsets[n]}" for n in range(2)]
+    objects = pd.Series(list(zone.to_pydatetime()), dtype=object)
+    found = Table.infer(pd.DataFrame({"x": objects, "n": [1, 2, 4]}))
+    assert found.columns[0].dtype == "datetime64[us, UTC]"
+    assert forms.seconds(objects).tolist() == [x.timestamp() for x in zone]
+    first = zone[0].timestamp()
+    seconds = forms.seconds(pd.Series(texts))
+    # By its offset, the second midnight is 23 hours after the first one.
+    assert seconds.tolist() == [first, first + 23 * 3600]
+
+
+def test_a_column_of_gaps_alone_can_be_of_any_kind():
+    frame = pd.DataFrame({"d": [np.nan] * 4, "x": [1.5, 2.5, 3.0, 1.0]})
+    with pytest.warns(UserWarning, match="has no values"):
+        table = Table.infer(frame, kinds={"d": "datetime"})
+    back = table.decode(table.encode(frame))
+    assert back["d"].isna().all()
+    assert back["d"].dtype == "datetime64[us]"
+
+
+def test_decimals_are_seen_to_float64_s_precision():
+    values = np.array([1e12 + 1.5, 1e12 + 3.5, 1.7e9 + 0.123456])
+    table = Table.infer(pd.DataFrame({"x": values, "y": [0.1 + 0.2, 0.5, 1]}))
+    assert [column.decimals for column in table.columns] == [6, 1]
+    whole = {"x": "integer"}
+    with pytest.raises(kgen.errors.InvalidArgument, match="has decimals"):
+        Table.infer(pd.DataFrame({"x": [1.5, 2.5, 3.5]}), kinds=whole)
+
+
+def test_a_target_of_truth_values_may_be_unknown():
+    frame = pd.DataFrame({"x": [1.5, 2.5, 3.0, 1.0], "y": [True, False] * 2})
+    table = Table.infer(frame, target="y")
+    x = table.encode(frame.drop(columns="y"))
+    back = table.decode(x, np.array([1, 0, -1, 0]))
+    assert back["y"].tolist()[:2] == [True, False]
+    assert back["y"].isna().tolist() == [False, False, True, False]
+    assert back["y"].dtype == object
