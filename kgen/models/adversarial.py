@@ -302,7 +302,9 @@ class Adversarial(GenerativeModel):
         """
 
         def discriminate(x):
-            return self._discriminator_outputs(x, labels, training)
+            found = self._discriminator_outputs(x, labels, training)
+            regularization = regularizers(self.discriminator)
+            return found._replace(regularization=regularization)
 
         outputs, penalty = penalised(
             discriminate,
@@ -311,7 +313,8 @@ class Adversarial(GenerativeModel):
             self._is_penalty_due if training else None,
             self.penalty_every,
         )
-        regularization = regularizers(self.discriminator)
+        # Those of activities are means over real and generated examples.
+        regularization = sum(x.regularization for x in outputs) / len(outputs)
         real, *fakes = outputs
         fake_logits = [fake.logits for fake in fakes]
         loss = self.adversarial_loss.discriminator_loss(

@@ -95,7 +95,9 @@ class Reconstructing(EncoderDecoder):
         References:
             Hawkins et al. (2002), Outlier detection using replicator neural networks.
         """
-        return self._apply(self._outlier_score, x, batch_size)
+        return self._apply(
+            self._outlier_score, x, batch_size, any_range=self.encodes_any_range
+        )
 
     def _outlier_score(self, inputs, number=0):
         x = inputs[0] if self.conditional else inputs

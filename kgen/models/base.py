@@ -180,11 +180,11 @@ class GenerativeModel(Labelled):
         """
         inputs = self.encoded(inputs)
         pair = isinstance(inputs, (tuple, list)) and self.conditional
-        x, labels = inputs if pair else (inputs, None)
+        owner = type(self).__name__
+        x, labels = checks.parts_of(inputs, owner) if pair else (inputs, None)
         x = self._checked_examples(x, any_range)
         if not self.conditional:
             return x
-        owner = type(self).__name__
         labels = arrays.numbered(labels, self.class_names, owner)
         self.check_labels(labels, len(x), owner)
         return x, np.asarray(labels, "int32")

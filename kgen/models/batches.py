@@ -1,5 +1,6 @@
 """Applies a model's methods to arrays and datasets, batch by batch."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -125,7 +126,8 @@ def some(
         with checks.no_pass(x):
             parts = _until(count, (checks.parts_of(one, owner) for one in x))
     elif isinstance(x, keras.utils.PyDataset):
-        numbers = range(x.num_batches or 0)
+        endless = x.num_batches is None
+        numbers = itertools.count() if endless else range(x.num_batches)
         parts = _until(count, (checks.parts_of(x[i], owner) for i in numbers))
     elif isinstance(x, (tuple, list)) or hasattr(x, "shape"):
         data = tuple(x) if isinstance(x, (tuple, list)) else (x, y)

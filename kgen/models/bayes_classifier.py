@@ -304,7 +304,8 @@ class BayesClassifier(BayesRule):
         Raises:
             InvalidArgument: If something would have to be counted.
         """
-        counting.check_one_batch_is_enough(self)
+        if self.compiled:  # else Keras says that it must be
+            counting.check_one_batch_is_enough(self)
         return super().train_on_batch(*args, **kwargs)
 
     # Losses

@@ -197,6 +197,8 @@ class BayesRule(OutlierScorer):
     ) -> Any:
         """Examples from the model: y from P(y), x from p(x|y).
 
+        Pictures of a density by VAEs are the means E[x|z].
+
         Args:
             num_samples: How many.
             labels: Integer or `num_samples` integers, or names out of

@@ -46,7 +46,7 @@ def check_data(
         with no_pass(x):
             batch = next(iter(x.take(1)), None)
     elif isinstance(x, keras.utils.PyDataset):
-        batch = x[0] if x.num_batches else None
+        batch = x[0] if x.num_batches != 0 else None  # None: endless
     elif isinstance(x, (tuple, list)):
         batch = tuple(x)
     elif hasattr(x, "shape"):

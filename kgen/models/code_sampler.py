@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kgen import arrays
 from kgen.arrays import Labels
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, invalid
 from kgen.models import batches, table_rows
 from kgen.models.available import available_if
 from kgen.models.base import GenerativeModel
@@ -223,6 +223,10 @@ class CodeSampler(GenerativeModel):
             rows = vae.sample(100, conditions={"species": "Adelie"}, seed=0)
         """
         noise = self.table is not None if noise is None else noise
+        if noise and not self.likelihood.is_density:
+            owner = f"{type(self).__name__}.sample"
+            expected = "False: this likelihood is no density of x"
+            raise invalid("noise", owner, expected, noise)
         draw = functools.partial(self._draw_examples, noise=noise)
         return table_rows.sample(
             self, draw, num_samples, labels, seed, conditions

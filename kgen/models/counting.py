@@ -23,6 +23,8 @@ def check_whole_epochs(
         validation_split: The share of an array that is not trained on.
         steps: The number of steps of an epoch, or None.
     """
+    if isinstance(data, tuple):  # a table's rows and their labels
+        data = data[0]
     whole = batches_in(data)
     if isinstance(data, keras.utils.PyDataset):
         whole = data.num_batches

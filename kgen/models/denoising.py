@@ -128,18 +128,20 @@ class DenoisingAutoencoder(Reconstructing):
         arrays.check_array(x, self.input_shapes[0], self.support, owner)
         return np.asarray(self._corrupted(tf.constant(x, "float32"), position))
 
-    def denoise(self, x: Any, batch_size: int = 1024) -> np.ndarray:
-        """Pictures without their noise.
+    def denoise(self, x: Any, batch_size: int = 1024) -> Any:
+        """Pictures without their noise: another name of `reconstruct`.
 
         Args:
-            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset.
-                Values outside [0, 1] are allowed: they are not clipped.
+            x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset; of a
+                table, a DataFrame. Values outside [0, 1] are allowed: they are not
+                clipped.
             batch_size: For arrays: how many are worked on at a time.
 
         Returns:
-            Array of the shape of x, within the likelihood's bounds.
+            Array of the shape of x, within the likelihood's bounds; of a table, a
+            DataFrame.
         """
-        return self._apply(self._reconstruct, x, batch_size, any_range=True)
+        return self.reconstruct(x, batch_size)
 
     def endpoints(self) -> dict:
         """Returns those of `EncoderDecoder`, and `denoise`."""

@@ -32,10 +32,12 @@ class DiscriminatorOutputs(NamedTuple):
     Args:
         logits: Of shape `(batch / pack, 1)`: above 0 where they look real.
         features: What it sees in them, or None.
+        regularization: The sum of its regularizers.
     """
 
     logits: tf.Tensor
     features: tf.Tensor | None = None
+    regularization: tf.Tensor | float = 0.0
 
 
 class DiscriminatorLosses(NamedTuple):

@@ -226,10 +226,12 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
             probable ones, and nothing is missing.
         """
         x = self.encoded(x, "reconstruct")
-        labels = x[1] if self.conditional and isinstance(x, tuple) else None
-        return self.rows_of(
-            self._apply(self._reconstruct, x, batch_size), labels
+        is_pair = isinstance(x, (tuple, list))
+        labels = x[1] if self.conditional and is_pair else None
+        found = self._apply(
+            self._reconstruct, x, batch_size, any_range=self.encodes_any_range
         )
+        return self.rows_of(found, labels)
 
     @checked(steps=Integer(2), path=Optional(Options(paths.PATHS)))
     def interpolate(
@@ -278,7 +280,8 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
         z = paths.between(z1, z2, steps, path)
         labels = None
         if self.conditional:
-            labels = np.repeat(np.asarray(x1[1], "int32"), steps)
+            labels = self.labels_for(len(z1), x1[1], "interpolate")
+            labels = np.repeat(labels, steps)
         images = self._decode_all(z, labels, batch_size, owner)
         return images.reshape(len(z1), steps, *self.input_shapes[0])
 

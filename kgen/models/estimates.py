@@ -24,7 +24,7 @@ def parameters_given(
     """The likelihood's parameters for several codes of each example.
 
     Args:
-        model: A `LatentGaussianModel`.
+        model: A `LikelihoodEstimator`.
         decoder: Its network to use.
         z: Tensor of shape `(samples, batch, latent_dim)`.
         inputs: x of shape `(batch, *input_shape)`, or `[x, labels]`.
@@ -71,7 +71,7 @@ def importance_weights(
     """The parameters for draws of z, and `log p(x, z) / q(z|x)` of these.
 
     Args:
-        model: A `LatentGaussianModel`.
+        model: A `LikelihoodEstimator`.
         inputs: x, or `[x, labels]`.
         z: Draws from q(z|x), of shape `(samples, batch, latent_dim)`.
         log_q: `log q(z|x)` of these, of shape `(samples, batch)`.
@@ -130,10 +130,10 @@ def rate_distortion(
     seed: Any,
     common: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The two parts of the ELBO; see `LatentGaussianModel.rate_distortion`.
+    """The two parts of the ELBO; see `LikelihoodEstimator.rate_distortion`.
 
     Args:
-        model: A `LatentGaussianModel`.
+        model: A `LikelihoodEstimator`.
         inputs: x of shape `(batch, *input_shape)`, or `[x, labels]`.
         num_samples: Integer tensor, the draws of z for each example.
         seed: Pair of integers for the draws.
@@ -173,10 +173,10 @@ def importance_sampling(
 ) -> tuple[Tensor, Tensor]:
     """log p(x) and the effective sample size.
 
-    See `LatentGaussianModel.importance_sampling`.
+    See `LikelihoodEstimator.importance_sampling`.
 
     Args:
-        model: A `LatentGaussianModel`.
+        model: A `LikelihoodEstimator`.
         inputs: As in `rate_distortion`, as all that follow.
         num_samples: Integer tensor.
         seed: Pair of integers.
@@ -221,7 +221,7 @@ def log_prob(
     or in a request, changes nothing.
 
     Args:
-        model: A `LatentGaussianModel`.
+        model: A `LikelihoodEstimator`.
         inputs: As in `rate_distortion`.
         num_samples: How many draws of z.
         seed: Integer for them.

@@ -17,8 +17,9 @@ from kgen.tables import forms
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
 
-# Numbers that are decoded at a time: rows, draws for each, and a row's numbers.
-_NUMBERS = 10_000_000
+# What is decoded at a time at most: draws of rows, by which the networks' memory
+# grows, and their numbers.
+_ROWS, _NUMBERS = 50_000, 10_000_000
 # How often a number is drawn for each code; its expectation is the mean of the draws.
 _DRAWS = 8
 
@@ -26,7 +27,7 @@ _DRAWS = 8
 def impute(
     model: Any, x: Any, num_samples: int, draw: bool, seed: int
 ) -> "pd.DataFrame":
-    """Fills gaps; see `LatentGaussianModel.impute`."""
+    """Fills gaps; see `LikelihoodEstimator.impute`."""
     owner = f"{type(model).__name__}.impute"
     if not hasattr(x, "iloc"):
         raise invalid("x", owner, "a DataFrame", f"a {type(x).__name__}")
@@ -36,7 +37,7 @@ def impute(
         return imputed(model, inputs, number, count, seed, draw)
 
     method.__name__ = f"imputed_{draw}"  # by which traces are kept
-    rows = _NUMBERS // (num_samples * table.shape[0])
+    rows = min(_ROWS, _NUMBERS // table.shape[0]) // num_samples
     chosen = _rows_with_class(model, x, owner)
     inputs = batches.of(model, x.iloc[chosen], max(rows, 1))
     arguments = tf.constant(num_samples), tf.constant(seed)
@@ -106,7 +107,7 @@ def imputed(
     outweigh all others, `even_weights` evens them.
 
     Args:
-        model: A `LatentGaussianModel` of a table.
+        model: A `LikelihoodEstimator` of a table.
         inputs: Rows as they are encoded, or `[rows, labels]`.
         number: The number of the batch.
         num_samples: K, the draws of z for each row.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from kgen.models import faults
 from kgen.parallel import gradients as parallel_gradients
@@ -38,7 +39,8 @@ def regularizers(*layers: keras.layers.Layer) -> tf.Tensor | float:
     Returns:
         Scalar; the number 0.0 where there are no losses, so that it is not logged.
     """
-    losses = [loss for layer in layers for loss in layer.losses]
+    # Those of activities have the type that layers compute in.
+    losses = [ops.cast(x, "float32") for layer in layers for x in layer.losses]
     return sum(losses, start=0.0)
 
 

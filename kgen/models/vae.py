@@ -11,6 +11,7 @@ from kgen import priors
 from kgen.errors import invalid
 from kgen.layers import GaussianSampling
 from kgen.losses import Likelihood, likelihoods
+from kgen.models.draws import fixed_draws
 from kgen.models.encoder_decoder import check_fit
 from kgen.models.estimates import log_prob_given
 from kgen.models.latent import LatentGaussianModel
@@ -182,7 +183,9 @@ class VAE(LatentGaussianModel):
     @validation_step
     def test_step(self, data: Any) -> dict:
         inputs, x = self.unpack(data, values=True)
-        return self._log(self._step_losses(inputs, x, training=False), x)
+        with fixed_draws(self, self.seed or 0, self.log_means.seen()):
+            losses = self._step_losses(inputs, x, training=False)
+        return self._log(losses, x)
 
     def _step_losses(self, inputs, x, training):
         """The negative ELBO by one draw of z, or the bound by K of them."""

@@ -28,7 +28,8 @@ class VAEDensity(Density):
     Args:
         models: A conditional `VAE`, such as
             `create_model("vae", num_classes=10, ...)`; or a list of
-            unconditional ones, one for each class.
+            unconditional ones, one for each class. If `fit_prior` of one is to be
+            used, call it before it is given to this class.
         importance_samples: K, the draws of z by which log p(x|y) is estimated;
             1 for the ELBO.
         seed: Integer for these draws.
@@ -147,16 +148,28 @@ class VAEDensity(Density):
         )
 
     def draw(self, labels: Tensor, seed: Tensor) -> Tensor:
-        """E[x|z] of an example of each label, for z from the prior."""
+        """An example of each label, for z from the prior: E[x|z], a row of a table x.
+
+        The means of rows would have too small a variance.
+        """
         normal, uniform = noise(tf.shape(labels)[0], self._largest, seed)
-        if not isinstance(self.models, list):
-            z = self.models.serving_prior.transform(normal, uniform)
-            return self.models.decoded([z, labels])
 
-        def decoded(model, normal, uniform):
+        def decoded(model, normal, uniform, labels=None):
             normal = normal[:, : model.latent_dim]
-            return model.decoded(model.serving_prior.transform(normal, uniform))
+            z = model.serving_prior.transform(normal, uniform)
+            code = model.with_labels(z, labels)
+            if self.table is None:
+                return model.decoded(code)
+            # Streams of their own: not that of z, and another one for each class.
+            stream = tf.random.fold_in(
+                tf.stack([seed, 0]), 1 + places[id(model)]
+            )
+            parameters = model.serving_decoder(code, training=False)
+            return model.likelihood.sample(parameters, stream)
 
+        places = {id(model): place for place, model in enumerate(self._all)}
+        if not isinstance(self.models, list):
+            return decoded(self.models, normal, uniform, labels)
         return self._by_class(labels, decoded, normal, uniform)
 
     def _by_class(self, labels, function, *rows):

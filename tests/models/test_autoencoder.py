@@ -212,6 +212,34 @@ def test_sparse_codes_by_an_activity_regularizer():
     assert np.abs(model.encode(rows)).mean() < np.abs(codes).mean()
 
 
+def test_activity_regularizers_count_in_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        encoder = keras.Sequential(
+            [
+                keras.Input((5,)),
+                keras.layers.Dense(2, activity_regularizer="l1"),
+            ]
+        )
+        decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(5)])
+        model = kgen.Autoencoder(encoder, decoder)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile()
+    rows = np.random.default_rng(0).normal(size=(9, 5)).astype("float32")
+    logs = model.evaluate(rows, verbose=0, return_dict=True)
+    expected = 0.01 * np.abs(model.encode(rows)).sum() / 9
+    assert logs["regularization_loss"] == pytest.approx(expected, rel=0.02)
+
+
+def test_a_loss_that_is_no_density_draws_no_noise():
+    model = build(likelihood="mae")
+    with pytest.warns(UserWarning, match="not been trained"):
+        model.fit_prior(X, "gaussian")
+    with pytest.raises(InvalidArgument, match="no density of x"):
+        model.sample(3, noise=True)
+
+
 def test_methods_on_rows_of_a_table():
     rows = np.random.default_rng(0).normal(size=(90, 5)).astype("float32")
     model = kgen.create_model(

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import kgen
 from kgen.errors import InvalidArgument
-from kgen.models import graph_checks
+from kgen.models import batches, graph_checks
 from tests.models.contract import CLASSES, X, Y, small_model
 
 NAN = np.where(np.arange(len(X))[:, None, None, None] == 69, np.nan, X)
@@ -146,6 +146,19 @@ def test_labels_of_a_classifier():
             call()
     with pytest.raises(InvalidArgument, match="argument `x`"):
         model.predict(NAN, verbose=0)
+
+
+def test_an_endless_pydataset(models):
+    class Endless(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            return X[:8]
+
+    data = Endless(workers=1)
+    models("vae").fit(data, steps_per_epoch=2, verbose=0)
+    found, _ = batches.some(models("vae"), data, None, 20, 0.0)
+    assert len(found) >= 20
 
 
 def test_labels_from_1(models):

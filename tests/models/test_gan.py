@@ -228,6 +228,20 @@ def test_one_step_with_a_penalty_and_regularizers():
     assert got == pytest.approx([a, b], rel=1e-5)
 
 
+def test_activities_count_of_real_and_of_generated_examples():
+    """D adds |x|, which is 4 for real examples and 0 for generated ones."""
+    z, x = keras.Input((1,)), keras.Input((4,))
+    generator = keras.Model(
+        z, keras.layers.Dense(4, kernel_initializer="zeros")(z)
+    )
+    kept = keras.layers.ActivityRegularization(l1=1.0)(x)
+    gan = kgen.GAN(generator, keras.Model(x, keras.layers.Dense(1)(kept)))
+    gan.compile(penalty=None)
+    ones = np.ones((8, 4), "float32")
+    logs = gan.evaluate(ones, verbose=0, return_dict=True)
+    assert logs["regularization_loss"] == pytest.approx(2.0)
+
+
 def test_a_scaled_loss_gives_the_same_step():
     plain = after_one_step(tiny())
     scaled = kgen.GAN(line(A, "a"), line(B, "b"), seed=0)

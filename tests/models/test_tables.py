@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 import kgen
 from kgen.data import Table
@@ -221,6 +222,44 @@ def test_a_classifier_takes_rows(frame):
     assert model.classify(frame[:7]).shape == (7,)
     probabilities = model.predict(frame.drop(columns="vote"), verbose=0)
     assert probabilities.shape == (ROWS, 2)
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+def test_a_classifier_by_vaes_draws_rows_and_not_their_means(frame, is_list):
+    frame = frame[["age", "city", "vote"]]
+    table = Table.infer(frame, target="vote")
+    unlabelled = Table.infer(frame.drop(columns="vote"))
+    vaes = [
+        kgen.create_model("vae", table=unlabelled, seed=seed, **SMALL)
+        for seed in (0, 1)
+    ]
+    density = kgen.VAEDensity(
+        vaes if is_list else kgen.create_model("vae", table=table, **SMALL)
+    )
+    drawn = density.draw(tf.repeat([0, 1], 200), tf.constant(3)).numpy()
+    assert set(np.unique(drawn[:, 2:4])) == {0.0, 1.0}
+    # Rows of two classes have draws of their own.
+    assert abs(np.corrcoef(drawn[:200, 0], drawn[200:, 0])[0, 1]) < 0.3
+
+
+def test_counting_takes_all_rows_of_a_frame(frame):
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model(
+        "bayes_classifier", table=table, density="columns"
+    )
+    with pytest.raises(ValueError, match="call `compile"):
+        model.train_on_batch(table.encode(frame), np.zeros(ROWS, "int32"))
+    model.compile()
+    with pytest.raises(InvalidArgument, match="the 24 steps"):
+        model.fit(frame, batch_size=10, steps_per_epoch=1, verbose=0)
+
+
+def test_denoised_rows_are_a_frame(frame):
+    table = Table.infer(frame)
+    model = kgen.create_model("denoising_autoencoder", table=table, **SMALL)
+    pd.testing.assert_frame_equal(
+        model.denoise(frame), model.reconstruct(frame)
+    )
 
 
 def test_bad_conditions(models, frame):

@@ -261,6 +261,29 @@ def test_conditional_methods():
     assert vae.encode([X, Y]).shape == (len(X), 3)
 
 
+@pytest.mark.parametrize("options", [{}, {"importance_samples": 3}])
+def test_an_evaluation_is_the_same_each_time_and_moves_no_stream(options):
+    vae = build(**options)
+    stream = vae.sampling.seed_generator.state.numpy()
+    logs = vae.evaluate(X, verbose=0, return_dict=True)
+    assert vae.evaluate(X, verbose=0, return_dict=True) == logs
+    np.testing.assert_array_equal(
+        vae.sampling.seed_generator.state.numpy(), stream
+    )
+
+
+def test_interpolation_takes_names_of_classes():
+    vae = build(conditional=True)
+    vae.class_names = ["a", "b", "c"]
+    pictures = [
+        vae.interpolate([X[:2], labels], [X[2:4], labels], 3)
+        for labels in (["c", "a"], [2, 0])
+    ]
+    np.testing.assert_array_equal(*pictures)
+    with pytest.raises(InvalidArgument, match="np.stack"):
+        vae.encode(list(X))
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains(policy, tmp_path):
     keras.config.set_dtype_policy(policy)
