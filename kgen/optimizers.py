@@ -25,7 +25,7 @@ class Adam(keras.optimizers.Adam):
 
     Each step's learning rate is multiplied by `rate_factor`, a variable that is 1
     unless training lets the rate fall towards its end. It is not saved: who changes
-    it knows it from the epoch.
+    it knows it from the epoch. Keras's `weight_decay` does not know of it.
 
     References:
         Kingma & Ba (2015), arXiv 1412.6980, the end of section 2.

@@ -54,6 +54,23 @@ def test_numbers_below_have_a_bin_of_their_own(monkeypatch):
     assert axes.get_title() == "x"
 
 
+@pytest.mark.parametrize("kind", ["numeric", "integer"])
+@pytest.mark.parametrize(
+    "x",
+    [
+        [1.0 - 2**-53, 1.0, 1.0 + 2**-52],
+        [1e17, 1e17, 1e17],
+        [-1.7e308, 0.0, 1.7e308],
+    ],
+)
+def test_bins_of_extreme_numbers(tmp_path, kind, x):
+    edges = plots.tables._edges(np.array(x), np.array([-1.7e308, 5.0]), kind)
+    assert (np.diff(edges) > 0).all() and np.isfinite(edges).all()
+    real = pd.DataFrame({"x": x})
+    plots.marginals(real, real, {"x": "numeric"}, tmp_path / "x.png")
+    assert (tmp_path / "x.png").exists()
+
+
 def test_times_are_read_as_dates(monkeypatch):
     real = pd.to_datetime(["2001-01-01", "2001-12-31", "2001-06-01"])
     axes = marginals(monkeypatch, real, real[:1], "datetime")

@@ -61,7 +61,7 @@ def mean(values: np.ndarray) -> Estimate:
 def share(value: float, count: int, each: np.ndarray | None = None) -> Estimate:
     """Returns a share of `count` independent examples.
 
-    Its error is that of the share with two more examples of either kind, since
+    Its error is that of the share with two more examples of each kind, since
     a share of 0 or 1 among few examples is not known exactly.
 
     Args:
@@ -74,7 +74,7 @@ def share(value: float, count: int, each: np.ndarray | None = None) -> Estimate:
         estimation of binomial proportions.
     """
     near = (value * count + 2.0) / (count + 4.0)
-    error = float(np.sqrt(near * (1.0 - near) / count))
+    error = float(np.sqrt(near * (1.0 - near) / (count + 4.0)))
     return Estimate(float(value), error, each=each)
 
 

@@ -303,10 +303,13 @@ class Evidence:
             yield np.clip(x, 0.0, 1.0) if x.ndim == 4 else x, part
 
     def _labels(self):
-        """Classes as frequent as among the test examples; else all in turn."""
-        if not self.has_labels:
-            return np.arange(self.num_samples) % self.model.num_classes
+        """Classes as frequent as among the test examples; else equally frequent."""
         draws = np.random.default_rng(self.seed)
+        if not self.has_labels:
+            # Not in turn: every tenth sample, a part of them, might be of one class.
+            return draws.permutation(
+                np.arange(self.num_samples) % self.model.num_classes
+            )
         return draws.choice(self.test.labels, self.num_samples)
 
     def _summary(self, batches, parts, places):

@@ -89,8 +89,6 @@ def _jackknife(real, fake):
     """The Frechet distance's standard error, by leaving out parts of samples."""
     whole = metrics.FeatureStatistics()
     whole.update(real)
-    # Parts are consecutive: if classes take turns, every tenth sample might be
-    # of one class.
     parts = np.arange(len(fake)) * PARTS // len(fake)
     return jackknife_error(
         [

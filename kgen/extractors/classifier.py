@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from kgen.data import Source, open_source
 from kgen.errors import InvalidArgument
@@ -90,12 +91,19 @@ def _labelled(source):
             'extractor: "pixels", the path of a model, or of Inception\'s '
             "weights."
         )
-    if (source.num_classes or 0) < 2:
+    if _number_of_classes(source, examples[0].labels) < 2:
         raise InvalidArgument(
             f"The source {source.name} has one class, and a classifier would "
             "learn nothing. Expected two or more, or another extractor."
         )
     return split, examples
+
+
+def _number_of_classes(source, labels):
+    """That of the classes which occur, where the labels are in memory."""
+    if isinstance(labels, np.ndarray):
+        return len(np.unique(labels[labels >= 0]))
+    return source.num_classes or 0
 
 
 def _trained(source, examples, seed, verbose):

@@ -160,10 +160,11 @@ class AdaptiveAugment(Augmentation):
     Each transformation of each picture takes place with the probability
     `strength`, which starts from 0. Every four updates of the discriminator, it is
     raised by `n / examples` if r is above `target`, and else lowered by as much; n is
-    the number of real examples in these updates. r = E[sign D(x)] over these examples:
-    it comes near 1 where the discriminator knows the examples by heart. Where only
-    differences of logits count, as in relativistic losses, the sign of a logit is that
-    of its distance from the middle of the mean real and the mean generated one.
+    the number of real examples in these updates. r = E[sign(D(x) - c)] over these
+    examples: it comes near 1 where the discriminator knows the examples by heart. c is
+    the best logit where real and generated examples look the same, which is 0 for most
+    losses of a GAN. Where only differences of logits count, as in relativistic losses,
+    it is the middle of the mean real and the mean generated one.
 
     Args:
         policy: As in `Augmentation`.

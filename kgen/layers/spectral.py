@@ -21,7 +21,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     the optimizer made it, and the gradient is that of `W / sigma(W)`. For a
     convolution W is the matrix of shape (rows * columns * channels, filters).
     sigma comes from power iteration on a vector that is kept between calls, and
-    moves on in calls with `training=True`.
+    moves on in calls with `training=True`. A kernel of zeros is not divided.
 
     Args:
         layer: Keras layer with a `kernel`, such as Dense or Conv2D, or an
@@ -72,7 +72,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         kernel = tf.convert_to_tensor(self._matrix)
         sigma = ops.cast(self._sigma(kernel, training), kernel.dtype)
-        normalised = kernel / sigma
+        normalised = kernel / ops.where(sigma > 0.0, sigma, 1.0)
         variable = getattr(self.layer, f"_{self._name_of_matrix}", self._matrix)
         with keras.StatelessScope(state_mapping=[(variable, normalised)]):
             return self.layer(x)
@@ -91,7 +91,9 @@ class SpectralNormalization(keras.layers.Wrapper):
             left = _unit(right @ ops.transpose(constant))
             right = _unit(left @ constant)
         if training:
-            self.vector.assign(right)
+            # A kernel of zeros would make it zeros, which it would stay for good.
+            moved = ops.any(ops.not_equal(right, 0.0))
+            self.vector.assign(ops.where(moved, right, self.vector))
         left = ops.stop_gradient(_unit(right @ ops.transpose(constant)))
         right = ops.stop_gradient(_unit(right))
         return ops.sum((left @ matrix) * right)

@@ -5,6 +5,8 @@ logistic function, and E the mean over the batch. `softplus(-r) = -log s(r)` and
 `softplus(f) = -log(1 - s(f))`.
 """
 
+import math
+
 import keras
 from keras import ops
 from tensorflow import Tensor
@@ -25,9 +27,18 @@ class AdversarialLoss(Described):
 
     # Whether the generator's loss takes the real logits, too.
     needs_real = False
-    # The logit of an example that may be either, or None where only differences
-    # of logits count.
-    level: float | None = 0.0
+
+    def level(self, kinds: int) -> float | None:
+        """The best logit where real and generated examples look the same.
+
+        Args:
+            kinds: How many kinds of generated examples there are.
+
+        Returns:
+            The number that minimises `discriminator_loss` where it is the logit of
+            all examples; None where only differences of logits count.
+        """
+        return 0.0
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         """The discriminator's loss.
@@ -35,7 +46,8 @@ class AdversarialLoss(Described):
         Args:
             real: Logits of real examples, of shape `(batch, 1)`.
             *fakes: Logits of generated examples, of the same shape, one tensor
-                for each kind of them; their terms are added.
+                for each kind of them. Their terms are added, or their mean is
+                taken where only differences of logits count.
 
         Returns:
             Scalar.
@@ -74,6 +86,11 @@ class _Smoothed(AdversarialLoss):
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
+    def _even_log_odds(self, kinds):
+        """The logit of 1 - label_smoothing real ones in 1 + kinds examples."""
+        smoothing = self.label_smoothing
+        return math.log((1.0 - smoothing) / (kinds + smoothing))
+
     def _is_real(self, logits):
         """Cross-entropy against the target 1 - label_smoothing."""
         smoothing = self.label_smoothing
@@ -96,6 +113,9 @@ class Minimax(_Smoothed):
         Goodfellow et al. (2014), arXiv 1406.2661, equation 1.
     """
 
+    def level(self, kinds: int) -> float | None:
+        return self._even_log_odds(kinds)
+
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return self._is_real(real) + _total(ops.softplus, fakes)
 
@@ -115,6 +135,9 @@ class NonSaturating(_Smoothed):
     References:
         Goodfellow et al. (2014), arXiv 1406.2661, section 3.
     """
+
+    def level(self, kinds: int) -> float | None:
+        return self._even_log_odds(kinds)
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return self._is_real(real) + _total(ops.softplus, fakes)
@@ -136,7 +159,8 @@ class LeastSquares(_Smoothed):
         Mao et al. (2017), arXiv 1611.04076, equation 2 and section 3.2.3.
     """
 
-    level = 0.5
+    def level(self, kinds: int) -> float | None:
+        return (1.0 - self.label_smoothing) / (1.0 + kinds)
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         target = 1.0 - self.label_smoothing
@@ -158,6 +182,10 @@ class Hinge(AdversarialLoss):
         1802.05957, equations 16 and 17.
     """
 
+    def level(self, kinds: int) -> float | None:
+        # With one kind, any logit from -1 to 1 is as good.
+        return 0.0 if kinds == 1 else -1.0
+
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         by_fakes = _total(lambda fake: ops.relu(1.0 + fake), fakes)
         return ops.mean(ops.relu(1.0 - real)) + by_fakes
@@ -172,16 +200,21 @@ class Hinge(AdversarialLoss):
 class Wasserstein(AdversarialLoss):
     """`E[f] - E[r]` against `-E[f]`; the discriminator must be Lipschitz.
 
+    Where there are several kinds of generated examples, `E[f]` is the mean over all.
     A gradient penalty, `WeightClip` or `SpectralNormalization` make it so.
 
     References:
         Arjovsky et al. (2017), arXiv 1701.07875, algorithm 1.
     """
 
-    level = None
+    def level(self, kinds: int) -> float | None:
+        return None
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
-        return _total(lambda fake: fake, fakes) - ops.mean(real)
+        # The mean of the kinds: with their sum, the loss would fall without end as
+        # all logits do.
+        by_fakes = _total(lambda fake: fake, fakes) / len(fakes)
+        return by_fakes - ops.mean(real)
 
     def generator_loss(
         self, fake: Tensor, real: Tensor | None = None
@@ -205,7 +238,9 @@ class Relativistic(_Smoothed):
     """
 
     needs_real = True
-    level = None
+
+    def level(self, kinds: int) -> float | None:
+        return None
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         level = replicas.mean(real)
@@ -239,7 +274,9 @@ class RelativisticPaired(_Smoothed):
     """
 
     needs_real = True
-    level = None
+
+    def level(self, kinds: int) -> float | None:
+        return None
 
     def discriminator_loss(self, real: Tensor, *fakes: Tensor) -> Tensor:
         return sum(self._is_real(real - fake) for fake in fakes)

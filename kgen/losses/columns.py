@@ -195,12 +195,15 @@ class Columns(Likelihood):
         return known * tf.cast(log_prob, "float32")
 
     def mean(self, parameters: Tensor) -> Tensor:
-        """E[x|z]: means of numbers, probabilities of categories; no gaps."""
+        """E[x|z]: means of numbers, probabilities of categories; no gaps.
+
+        Of a count it is the logarithm of 1 + its mean.
+        """
         parameters = ops.cast(parameters, "float32")
         rows = {
             NUMBER: lambda part: part,
             BOOLEAN: tf.sigmoid,
-            # As encoded: log(1 + count).
+            # As encoded: log(1 + count), of the mean count.
             COUNT: tf.nn.softplus,
             CATEGORY: tf.nn.softmax,
         }

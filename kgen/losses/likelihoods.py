@@ -103,6 +103,10 @@ def _log_sinhc(half):
     return ops.where(small, series, exact)
 
 
+# Within the bound on the logarithm of a variance, which would clip others.
+_STDDEV = Number(5e-5, maximum=20_000.0)
+
+
 @keras.saving.register_keras_serializable(package="kgen")
 class Gaussian(Likelihood):
     """Real-valued data with one standard deviation for all dimensions.
@@ -111,14 +115,14 @@ class Gaussian(Likelihood):
     1, `-log p(x|z)` is half the squared error plus a constant.
 
     Args:
-        stddev: Positive number: the standard deviation, or where it starts.
+        stddev: The standard deviation, or where it starts; from 5e-5 to 20,000.
         learn_stddev: Whether the standard deviation is a weight, trained with
             the networks (Lucas et al. 2019, arXiv 1911.02469).
     """
 
     parameters_are_mean = True
 
-    @checked(stddev=Number(1e-6), learn_stddev=Boolean())
+    @checked(stddev=_STDDEV, learn_stddev=Boolean())
     def __init__(
         self, stddev: float = 1.0, learn_stddev: bool = False, **kwargs: Any
     ) -> None:

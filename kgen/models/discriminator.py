@@ -137,11 +137,11 @@ def levels_of(
 ) -> tf.Tensor:
     """The mean logits of real and of generated examples, and the mean sign.
 
-    The sign is that of real logits; where only differences count, that of their
-    distance from the middle of the two means.
+    The sign is that of real logits' distance from the loss's `level`; where only
+    differences count, from the middle of the two means.
 
     Args:
-        loss: What tells where logits have their zero.
+        loss: What tells the level.
         real: Logits of real examples.
         fakes: Those of each kind of generated ones.
 
@@ -150,7 +150,7 @@ def levels_of(
     """
     of_real = replicas.mean(real)
     of_fakes = sum(replicas.mean(fake) for fake in fakes) / len(fakes)
-    level = loss.level
+    level = loss.level(len(fakes))
     if level is None:
         level = 0.5 * (of_real + of_fakes)
     sign = replicas.mean(ops.sign(real - level))

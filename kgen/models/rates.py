@@ -101,8 +101,8 @@ def falling(
 ) -> list[FallAtEnd]:
     """Resets the rates, and returns the callback that lets them fall, or none.
 
-    There is none if `share` is 0, if an optimizer is not kgen's Adam or has a schedule,
-    or if a callback of `fit` sets the rate.
+    There is none if `share` is 0, if an optimizer is not kgen's Adam or has a schedule
+    or a weight decay, or if a callback of `fit` sets the rate.
 
     Args:
         players: The optimizers.
@@ -164,9 +164,14 @@ def _set_factors(players, factor):
 
 
 def _can_fall(players):
-    """Whether the rates of all players can: one alone would unbalance the game."""
+    """Whether the rates of all players can: one alone would unbalance the game.
+
+    A weight decay goes by the whole rate: at the end it would outweigh the gradient.
+    """
     return all(
-        isinstance(_inner(one), optimizers.Adam) and is_settable(one)
+        isinstance(_inner(one), optimizers.Adam)
+        and is_settable(one)
+        and not _inner(one).weight_decay
         for one in players
     )
 

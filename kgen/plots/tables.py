@@ -18,6 +18,7 @@ _PANELS = 4  # of columns in a row
 _PANEL = 2.9, 2.3  # inches
 _MOST = _PANELS * int(LARGEST / _PANEL[1] - 1)  # columns that are drawn
 _BINS = 25
+_FARTHEST = 1e307  # numbers beyond it overflow in Matplotlib
 _BARS = 8  # of categories in a panel; the last one is of all other categories
 _LETTERS = 14  # of a name or a category
 _DAY = 86_400.0  # seconds
@@ -142,11 +143,15 @@ def _histograms(axes, kind, real, synthetic):
 
 def _edges(real, synthetic, kind):
     """Bins over the range of real values, and one beyond it where some lie there."""
-    low, high = real.min(), real.max()
-    if kind == "integer" and high - low < _BINS:
+    low, high = np.clip([real.min(), real.max()], -_FARTHEST, _FARTHEST)
+    step = np.spacing(max(abs(low), abs(high)))  # to the next number
+    if kind == "integer" and high - low < _BINS and step < 0.5:
         edges = np.arange(low, high + 2.0) - 0.5  # one for each integer
     else:
-        edges = np.histogram_bin_edges(real, _BINS)
+        margin = 0.5 if low == high else 0.0
+        if high - low < 2 * _BINS * step:  # too close for as many bins
+            margin = max(margin, _BINS * step)
+        edges = np.linspace(low - margin, high + margin, _BINS + 1)
     below, above = 2 * edges[0] - edges[1], 2 * edges[-1] - edges[-2]
     if (synthetic < edges[0]).any():
         edges = np.append(below, edges)

@@ -41,7 +41,7 @@ def fit(identifier: str, codes: np.ndarray, seed: int, owner: str) -> Prior:
     prior = named(identifier, owner)
     prior.build((None, codes.shape[1]))
     if isinstance(prior, MixturePrior):
-        _fit_mixture(prior, codes, seed)
+        fit_mixture(prior, codes, seed)
     elif tf.distribute.has_strategy():
         raise InvalidArgument(
             f"`{owner}`: a flow is trained on one device. Call it outside of the "
@@ -67,9 +67,15 @@ def check(identifier: str, latent_dim: int, count: int, owner: str) -> None:
     prior = named(identifier, owner)
     if isinstance(prior, FlowPrior):
         check_size(latent_dim, owner)
-    fewest = max(2, getattr(prior, "num_components", 2))
+        fewest = 2
+    else:
+        # The covariance of as many codes as dimensions is singular.
+        fewest = max(latent_dim + 1, prior.num_components)
     if count < fewest:
-        expected = f"at least {fewest} examples to fit {identifier} to"
+        expected = (
+            f"at least {fewest} examples to fit {identifier} to codes of size "
+            f"{latent_dim}"
+        )
         raise invalid("x", owner, expected, count)
 
 
@@ -84,21 +90,32 @@ def named(identifier: str, owner: str, argument: str = "prior") -> Prior:
     return resolve(argument, owner, FITTED, identifier)
 
 
-def _fit_mixture(prior, codes, seed):
+def fit_mixture(prior: MixturePrior, codes: np.ndarray, seed: int) -> None:
+    """Fits a mixture to codes by EM.
+
+    Args:
+        prior: The mixture, built; its covariances are full or diagonal.
+        codes: Array of shape `(n, latent_dim)`.
+        seed: Integer, of the initial values.
+    """
     from sklearn.mixture import GaussianMixture
 
+    is_full = prior.covariance == "full"
     # The codes are standardised, in double precision, since scikit-learn adds a
     # constant to the variances that must be small beside them.
     codes = codes.astype("float64")
     mean, scale = codes.mean(axis=0), _scales(codes)
     mixture = GaussianMixture(
-        prior.num_components, max_iter=500, random_state=seed
+        prior.num_components,
+        covariance_type="full" if is_full else "diag",
+        max_iter=500,
+        random_state=seed,
     ).fit((codes - mean) / scale)
     # A factor P of the precision of (z - mean) / scale is diag(1 / scale) P for z.
     prior.set_parameters(
         mixture.weights_,
         mean + scale * mixture.means_,
-        mixture.precisions_cholesky_ / scale[:, None],
+        mixture.precisions_cholesky_ / (scale[:, None] if is_full else scale),
     )
 
 

@@ -68,7 +68,9 @@ class Flow(layers.Layer):
     others.
 
     Args:
-        num_layers: L, the number of coupling layers.
+        num_layers: L, the number of coupling layers. With `2 * ceil(log2(d))` of
+            them or more, an alternating flow parts any two of the d dimensions, so
+            that either can change by the other.
         hidden_units: Units of the hidden layer in each of them.
         split: How the dimensions are parted. `"alternating"`: two layers in a row
             change the two parts of one split, and the next two those of another
@@ -213,7 +215,8 @@ def _alternating(size, count):
     """The masks of layers that change all dimensions in turn.
 
     Each pair of layers splits the dimensions by another binary digit of their
-    numbers, so that any two are apart in one of the pairs.
+    numbers. From `2 * ceil(log2(size))` layers on, any two dimensions are apart in one
+    of the pairs.
     """
     digits = (size - 1).bit_length()
     numbers = np.arange(size)

@@ -59,19 +59,20 @@ class HierarchicalPrior(Prior):
         return self.top.num_start_examples
 
     def _prepare(self, model, size, serving):
-        if size % 2:
-            raise invalid(
-                "latent_dim",
-                type(model).__name__,
-                "an even number, for two levels of half the size each",
-                size,
-            )
         self.top.build_for(model, size // 2, serving)
 
     def build(self, input_shape: tuple) -> None:
+        size = input_shape[-1]
+        if size % 2:
+            raise invalid(
+                "latent_dim",
+                type(self).__name__,
+                "an even number, for two levels of half the size each",
+                size,
+            )
         super().build(input_shape)
         if not self.top.built:
-            self.top.build((None, self.latent_dim // 2))
+            self.top.build((None, size // 2))
         self.below.build(input_shape)
 
     def get_build_config(self) -> None:

@@ -57,7 +57,11 @@ def test_losses(name):
 
 @pytest.mark.parametrize("name", adversarial.LOSSES)
 def test_kinds_of_generated_examples_add_up(name):
-    """As in a VAE-GAN: -log D(x) - log(1 - D(x1)) - log(1 - D(x2))."""
+    """As in a VAE-GAN: -log D(x) - log(1 - D(x1)) - log(1 - D(x2)).
+
+    Wasserstein's critic takes their mean, so that a shift of all logits, by which
+    its loss could fall without end, changes nothing.
+    """
     loss = adversarial.get(name)
     other = np.array([[-1.0], [0.25]])
     real, one, two = (tf.constant(v, "float32") for v in (R, F, other))
@@ -66,11 +70,31 @@ def test_kinds_of_generated_examples_add_up(name):
         level = (F.mean() + other.mean()) / 2
         by_fakes = (log_expit(R.mean() - v).mean() for v in (F, other))
         total = -log_expit(R - level).mean() - sum(by_fakes)
+    elif name == "wasserstein":
+        total = (F.mean() + other.mean()) / 2 - R.mean()
+        shifted = loss.discriminator_loss(real - 9.0, one - 9.0, two - 9.0)
+        assert float(shifted) == pytest.approx(total, rel=1e-5)
     else:
         by_real = loss.discriminator_loss(real)
         total = sum(loss.discriminator_loss(real, v) for v in (one, two))
         total -= by_real
     assert got == pytest.approx(float(total), rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("kinds", [1, 2])
+@pytest.mark.parametrize(
+    "name", ["minimax", "non_saturating", "least_squares", "hinge"]
+)
+def test_the_level_is_the_best_logit_of_all_examples(name, kinds, smoothing):
+    loss = adversarial.get(name, "GAN", smoothing if name != "hinge" else 0.0)
+
+    def value(logit):
+        logits = tf.constant([[logit]], "float32")
+        return float(loss.discriminator_loss(logits, *[logits] * kinds))
+
+    best = min(map(value, np.linspace(-2.0, 2.0, 401)))
+    assert value(loss.level(kinds)) <= best + 1e-6
 
 
 @pytest.mark.parametrize("name", adversarial.LOSSES)

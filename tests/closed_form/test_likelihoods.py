@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import integrate, stats
 
+from kgen.errors import InvalidArgument
 from kgen.losses import (
     Bernoulli,
     ContinuousBernoulli,
@@ -113,6 +114,17 @@ def test_gaussian_log_prob_is_scipys(stddev):
         stats.norm.logpdf(x, mean, stddev).sum(axis=1),
         rtol=1e-4,
     )
+
+
+@pytest.mark.parametrize("stddev", [5e-5, 2e4])
+def test_the_most_extreme_gaussians_are_not_clipped(stddev):
+    x = np.array([[stddev]], "float32")
+    found = Gaussian(stddev).log_prob(x, np.zeros_like(x))
+    expected = stats.norm.logpdf(stddev, scale=stddev)
+    np.testing.assert_allclose(found, [expected], rtol=1e-4)
+    beyond = 0.9 * stddev if stddev < 1.0 else 1.1 * stddev
+    with pytest.raises(InvalidArgument, match="from 5e-05 to 20000"):
+        Gaussian(beyond)
 
 
 def test_likelihoods_broadcast_x_over_draws():

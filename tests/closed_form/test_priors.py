@@ -9,6 +9,7 @@ from sklearn.mixture import GaussianMixture
 
 import kgen
 from kgen import priors
+from kgen.errors import InvalidArgument
 from kgen.losses import gaussian_kl
 from tests.closed_form.linear_gaussian import STDDEV, Known
 
@@ -104,6 +105,11 @@ def test_draws_are_a_function_of_the_seed(name):
     # Those of a graph, as an exported model has it, are the same.
     traced = tf.function(prior.sample)(tf.constant(5), tf.constant(0))
     np.testing.assert_allclose(traced, z, rtol=1e-5, atol=1e-6)
+
+
+def test_two_levels_of_an_odd_size_are_refused_at_once():
+    with pytest.raises(InvalidArgument, match="an even number"):
+        priors.HierarchicalPrior().build((None, 5))
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])

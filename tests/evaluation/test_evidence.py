@@ -177,6 +177,14 @@ def test_other_models_share_what_is_known_of_the_data():
     assert shared == alone
 
 
+def test_without_known_classes_all_are_asked_for_in_a_random_order():
+    """A part of the samples, every tenth of them, has all classes."""
+    own = evidence(Conditional(None), streamed(pictures(300, 1)))
+    labels = own.samples.labels
+    assert np.bincount(labels).tolist() == [100, 100]
+    assert all(0.2 < labels[part::10].mean() < 0.8 for part in range(10))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_samples_that_are_not_finite_are_told(bad):
     x = pictures(200).images.copy()

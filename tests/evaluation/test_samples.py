@@ -7,7 +7,7 @@ import pytest
 
 from kgen.data.examples import Examples
 from kgen.evaluation import compute
-from kgen.evaluation.estimates import ratio
+from kgen.evaluation.estimates import ratio, share
 from kgen.evaluation.samples import diversity, memorization
 from tests.evaluation.common import SHAPE, Copies, evidence, pictures
 from tests.models import contract
@@ -42,6 +42,11 @@ def test_memorization_s_error_is_that_of_repeated_sets(tests):
     error = np.mean([figure.standard_error for figure in found])
     spread = np.std([figure.value for figure in found])
     assert 0.95 < error / spread < 1.15
+
+
+def test_the_error_of_a_share_is_that_of_four_more_examples():
+    error = share(0.0, 10).standard_error
+    assert error == pytest.approx(np.sqrt(2 / 14 * 12 / 14 / 14))
 
 
 def test_similarity_s_error_is_that_of_repeated_sets():

@@ -217,6 +217,7 @@ def test_without_a_split_that_is_held_out(trainings, tmp_path):
     [
         (X, "no labels to train a classifier on"),
         ((X, np.zeros(60, int)), "one class"),
+        ((X, np.full(60, 3)), "one class"),
     ],
 )
 def test_bad_data(data, message):

@@ -61,6 +61,22 @@ def test_gradient_is_that_of_the_quotient():
         assert got[index] == pytest.approx(slope, abs=1e-3)
 
 
+def test_a_kernel_of_zeros_can_be_trained():
+    x = tf.ones((2, 3))
+    layer = keras.layers.Dense(2, kernel_initializer="zeros")
+    wrapped = SpectralNormalization(layer)
+    with tf.GradientTape() as tape:
+        y = wrapped(x, training=True)
+        loss = tf.reduce_sum(y)
+    np.testing.assert_array_equal(y, np.zeros((2, 2)))
+    gradient = tape.gradient(loss, layer.kernel.value)
+    np.testing.assert_array_equal(gradient, np.full((3, 2), 2.0))
+    layer.kernel.assign([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    for _ in range(20):
+        wrapped(x, training=True)
+    np.testing.assert_allclose(wrapped(x), [[1.0, 1 / 3]] * 2, atol=1e-5)
+
+
 def test_the_vector_moves_in_training_alone():
     x = tf.ones((2, 7))
     wrapped = SpectralNormalization(keras.layers.Dense(5))

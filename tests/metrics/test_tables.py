@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 
 from kgen.errors import InvalidArgument
 from kgen.metrics import tables
-from kgen.metrics.tables import records
+from kgen.metrics.tables import learning, records
 
 NAN = np.nan
 
@@ -149,6 +149,22 @@ def test_numbers_have_ten_bins_and_one_for_the_largest_and_gaps(x, similarity):
     assert found["mean"] == pytest.approx(similarity)
 
 
+EXTREMES = {
+    "almost constant": [1.0 - 2**-53, 1.0, 1.0 + 2**-52, NAN],
+    "large and constant": [1e17, 1e17, 1e17, NAN],
+    "very wide": [-1.7e308, 0.0, 1.7e308, NAN],
+}
+
+
+@pytest.mark.parametrize("x", EXTREMES.values(), ids=EXTREMES)
+def test_bins_of_extreme_numbers(x):
+    table = frame(x=x, y=list("aabb"))
+    kinds = {"x": "numeric", "y": "category"}
+    assert tables.pair_trends(table, table, kinds)["mean"] == 1.0
+    # The least number is apart from a gap, but for that it goes with a.
+    assert tables.correlations(table, kinds).loc["x", "y"] > 0.5
+
+
 def test_trends_of_columns_that_do_not_vary():
     kinds = {"x": "numeric", "y": "numeric"}
     vary, constant = frame(x=[1, 2, 3], y=[2, 4, 6]), frame(x=[1, 1], y=[5, 6])
@@ -263,6 +279,20 @@ def test_what_is_learned_of_synthetic_rows_holds_for_real_ones():
         assert found["real"] == {"accuracy": 1.0, "macro_f1": 1.0}
         assert found["synthetic"]["accuracy"] == accuracy
         assert found["synthetic"]["macro_f1"] == pytest.approx(f1)
+
+
+def test_a_class_of_one_row_among_many_rows():
+    """Of more than 10,000 rows, scikit-learn would hold some of each class out."""
+    x = np.arange(10_001) % 2 == 0
+    table = frame(x=x, y=np.where(x, "a", "b"))
+    table.loc[0, "y"] = "rare"
+    few = table[1:100]
+    kinds = {"x": "boolean", "y": "category"}
+    found = tables.train_on_synthetic(few, few, table, kinds, "y")
+    assert found["synthetic"] == found["real"]
+    assert learning._stops_early(np.array([6000, 6000]))
+    # More classes than there are rows to hold out.
+    assert not learning._stops_early(np.full(1200, 9))
 
 
 def test_a_number_is_learned_from_gaps_and_from_many_categories():

@@ -453,6 +453,12 @@ class TestFitPrior:
             ae.fit_prior(X, prior)
         assert words in str(error.value)
 
+    def test_fewer_codes_than_dimensions_have_no_covariance(self):
+        for name in ("gaussian", "mixture:2"):
+            fitting.check(name, 8, 9, "fit_prior")
+            with pytest.raises(InvalidArgument, match="at least 9"):
+                fitting.check(name, 8, 8, "fit_prior")
+
     def test_skip_connections_leave_nothing_to_sample(self):
         model = kgen.create_model(
             "denoising_autoencoder",

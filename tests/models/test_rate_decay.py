@@ -77,6 +77,7 @@ def test_a_step_is_as_long_as_the_factor_says():
     "other",
     [
         keras.optimizers.SGD(0.1),
+        kgen.optimizers.Adam(0.001, weight_decay=0.1),
         kgen.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(0.001, decay_steps=9)
         ),

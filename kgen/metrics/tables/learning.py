@@ -10,6 +10,7 @@ from kgen.params import SEED, Text, checked
 FOLDS = 5
 LEAST_ROWS = 2 * FOLDS  # of each kind, for rows that are told apart
 _FEW_ROWS = 50_000
+_MANY_ROWS = 10_000  # beyond which gradient boosting stops early, by default
 _CATEGORIES = 255  # that scikit-learn's gradient boosting takes in a column
 
 
@@ -146,9 +147,19 @@ def _classifier(rows, y, inputs, seed):
 
     used = _with_values(rows, inputs)
     model = DummyClassifier()
-    if used and len(np.unique(y)) > 1:  # it refuses a single class
-        model = HistGradientBoostingClassifier(**_settings(used, seed))
+    _, counts = np.unique(y, return_counts=True)
+    if used and len(counts) > 1:  # it refuses a single class
+        model = HistGradientBoostingClassifier(
+            early_stopping=_stops_early(counts), **_settings(used, seed)
+        )
     return model.fit(_features(rows, used), y), used
+
+
+def _stops_early(counts):
+    """scikit-learn's default, where a tenth of the rows can have all classes."""
+    total = counts.sum()
+    can_hold_out = counts.min() > 1 and len(counts) <= total // 10
+    return bool(total > _MANY_ROWS and can_hold_out)
 
 
 def _with_values(rows, inputs):

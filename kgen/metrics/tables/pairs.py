@@ -132,9 +132,12 @@ def _categories(table, kinds):
 
 
 def _bins(x):
+    known = x[~np.isnan(x)] / 2  # halves, since the range itself may overflow
+    if not len(known) or known.min() == known.max():
+        return np.where(np.isnan(x), _BINS + 1, _BINS // 2 + 1)
     # As in sdmetrics, the largest value and a gap are both beyond the last edge.
-    edges = np.histogram_bin_edges(x[~np.isnan(x)], bins=_BINS)
-    return np.digitize(x, edges)
+    edges = np.linspace(known.min(), known.max(), _BINS + 1)
+    return np.digitize(x / 2, edges)
 
 
 def _with_gaps(codes):
