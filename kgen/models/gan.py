@@ -216,7 +216,7 @@ class GAN(GeneratorSampler):
                 with 0.5 the rate of one or two epochs does not fall. Players
                 that are near their equilibrium come to rest only at small rates.
                 This is done where all players have kgen's Adam (which `"adam"`
-                names) without a schedule, and `fit` has neither a
+                names) without a schedule or weight decay, and `fit` has neither a
                 `LearningRateScheduler` nor a `ReduceLROnPlateau`. A rate that
                 another callback sets is multiplied as well.
             penalty_every: k, of a penalty that only each k-th update of the

@@ -160,11 +160,13 @@ class TableSynthesizer(TransformerMixin, BaseEstimator):
         if self.prior is None:
             return None
         fitting.named(self.prior, owner)
-        name, _, number = str(self.prior).partition(":")
-        if name != "mixture":
-            return self.prior
-        most = max(1, count // _ROWS_OF_A_COMPONENT)
-        return f"mixture:{min(int(number or 10), most)}"
+        prior = self.prior
+        name, _, number = str(prior).partition(":")
+        if name == "mixture":
+            most = max(1, count // _ROWS_OF_A_COMPONENT)
+            prior = f"mixture:{min(int(number or 10), most)}"
+        fitting.check(prior, self.latent_dim, count, owner)
+        return prior
 
     def _train(self, model, x, labels, seed):
         rows = pipeline.batches(
