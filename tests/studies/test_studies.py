@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from keras_tuner.src import backend
 from keras_tuner.src.distribute import oracle_client
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
@@ -453,6 +454,29 @@ def test_the_bayesian_tuner_repeats_nothing(tmp_path, monkeypatch):
     found = studies.tune(study)["trials"]
     assert len({json.dumps(one["settings"]) for one in found}) == len(found)
     assert len(found) > 8
+
+
+def test_the_bayesian_tuner_goes_on_as_if_it_had_not_stopped(
+    tmp_path, monkeypatch
+):
+    def valleys(settings, seed):
+        return np.sin(4 * np.log(rate_of(settings)) + settings["latent_dim"])
+
+    common.at_best(monkeypatch, valleys)
+    options = {
+        "tuner": "bayesian",
+        "budget": "trials = 9\nepochs = 1",
+        "space": f"{RATE}\nlatent_dim = {{min = 1, max = 9}}",
+    }
+    whole = studies.tune(common.study(tmp_path, **options))
+    (tmp_path / "stopped").mkdir()
+    study = common.study(tmp_path / "stopped", **options)
+    studies.tune(study, trials=7)  # of which six are drawn at random
+    found = backend.io.glob
+    monkeypatch.setattr(backend.io, "glob", lambda name: found(name)[::-1])
+    again = studies.tune(study, resume=True)
+    settings = [[one["settings"] for one in r["trials"]] for r in (whole, again)]
+    assert settings[0] == settings[1]
 
 
 def test_the_bayesian_tuner_stays_within_the_space(tmp_path, monkeypatch):
