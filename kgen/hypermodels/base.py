@@ -188,9 +188,16 @@ class HyperModel(keras_tuner.HyperModel):
                 kwargs["batch_size"] = size
         return model.fit(x, *args, **kwargs)
 
-    def first(self) -> dict:
-        """The settings of the space's first values, as those of `settings`."""
-        return self.settings(keras_tuner.HyperParameters())
+    def first(self, network: str | None = None) -> dict:
+        """The settings of the space's first values, as those of `settings`.
+
+        Args:
+            network: That of the trial, in the place of the first one; or None.
+        """
+        hp = keras_tuner.HyperParameters()
+        if network is not None:
+            hp.values["network"] = network
+        return self.settings(hp)
 
     def count(self) -> int:
         """How many numbers and choices are searched.
@@ -230,7 +237,8 @@ class HyperModel(keras_tuner.HyperModel):
     def check(self) -> GenerativeModel:
         """Builds a model of each end and value of what is searched.
 
-        Others are at their first value meanwhile.
+        Others are at their first value meanwhile. The network is the first one
+        that knows what is searched.
 
         Returns:
             The model of all first values.
@@ -242,22 +250,22 @@ class HyperModel(keras_tuner.HyperModel):
         self._check_batch_size(first)
         with _explained("The space's first values"):
             model = self.build_from(first)
-        for name, parameter in self.space.searched.items():
-            if name not in first and name != "network":
-                continue
-            for value in parameter.probes():
-                settings = {**first, name: value}
-                if name == "network":
-                    settings = {
-                        key: setting
-                        for key, setting in settings.items()
-                        if value in (self._networks_of(key) or [value])
-                    }
-                with _explained(f"The space's {name}={value!r}"):
-                    self._check_batch_size(settings)
-                    if settings != first:
-                        self.build_from(settings)
+        built = [first]
+        for name, value, settings in self._probes():
+            with _explained(f"The space's {name}={value!r}"):
+                self._check_batch_size(settings)
+                if settings not in built:
+                    self.build_from(settings)
+                    built.append(settings)
         return model
+
+    def _probes(self):
+        """Names, each value that shows something of them, and a trial's settings."""
+        for name, parameter in self.space.searched.items():
+            for value in parameter.probes():
+                (network, *_) = self._networks_of(name) or [None]
+                first = self.first(value if name == "network" else network)
+                yield name, value, {**first, name: value}
 
     def _check_batch_size(self, settings):
         if "batch_size" in settings:

@@ -307,6 +307,16 @@ def test_values_that_can_not_be_built_are_found_beforehand(space, message):
         model_of("vae", {**DENSE, **space}).check()
 
 
+def test_values_that_only_another_network_knows_are_checked_too():
+    space = {
+        "network": {"values": ["dense", "resnet"]},
+        "filters": 2,
+        "blocks": {"values": [1, "many"]},
+    }
+    with pytest.raises(InvalidArgument, match="blocks='many'"):
+        model_of("denoising_autoencoder", space).check()
+
+
 def test_a_classifier_needs_classes():
     with pytest.raises(InvalidArgument, match="num_classes"):
         kgen.hypermodels.BayesClassifier(SHAPE)
