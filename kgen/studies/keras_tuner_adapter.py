@@ -170,7 +170,9 @@ class ResumableOracle(keras_tuner.Oracle):
         with records.explain_damage(self._folder):
             super().reload()
             # Keras Tuner finds them in the order of the file system.
-            by_number = sorted(self.trials.items(), key=lambda pair: int(pair[0]))
+            by_number = sorted(
+                self.trials.items(), key=lambda pair: int(pair[0])
+            )
         self.trials = dict(by_number)
         # A kill may have come after a trial's file was written and before this.
         self.end_order += [

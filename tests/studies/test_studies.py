@@ -14,6 +14,7 @@ import types
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from keras_tuner.src import backend
@@ -34,6 +35,7 @@ from kgen.studies import (
     trials,
     tuning,
 )
+from tests.settings import USUAL
 from tests.studies import common
 from tests.test_cli import command
 
@@ -232,6 +234,30 @@ def test_studies_of_this_project_can_be_run(path, tmp_path):
         np.savez(source, images=images, labels=np.arange(300) % 10)
     study = studies.read(path, source)
     assert study.hypermodel().count() > 1
+
+
+def test_a_study_on_a_table_searches_what_is_trained_on_it(tmp_path):
+    rows = {"age": np.arange(40) % 7, "city": ["Ulm", "Bonn"] * 20}
+    file = tmp_path / "people.csv"
+    pd.DataFrame(rows).to_csv(file, index=False)
+    study = common.study(
+        tmp_path,
+        model="vae",
+        objective="val_elbo",
+        space="latent_dim = {values = [1, 2]}\nhidden_units = [4]",
+        data=f'source = "{file}"',
+    )
+    model = study.hypermodel(0).build_from(study.hypermodel().first())
+    found = {"data": str(file), "latent_dim": 1}
+    settings = runs.TrainSettings(
+        **{**USUAL, **found, "options": {"hidden_units": [4]}}
+    )
+    source = settings.source()
+    batches = source.dataset("train", batch_size=8)
+    trained = runs.build(settings, source, batches)
+    shapes = [[w.shape for w in m.weights] for m in (model, trained)]
+    assert shapes[0] == shapes[1]
+    assert model.likelihood.table == source.table
 
 
 def test_a_lacking_key_and_a_lacking_file(tmp_path):
@@ -475,7 +501,9 @@ def test_the_bayesian_tuner_goes_on_as_if_it_had_not_stopped(
     found = backend.io.glob
     monkeypatch.setattr(backend.io, "glob", lambda name: found(name)[::-1])
     again = studies.tune(study, resume=True)
-    settings = [[one["settings"] for one in r["trials"]] for r in (whole, again)]
+    settings = [
+        [one["settings"] for one in r["trials"]] for r in (whole, again)
+    ]
     assert settings[0] == settings[1]
 
 
