@@ -86,6 +86,8 @@ class HyperModel(keras_tuner.HyperModel):
         if table is not None:
             input_shape = table.shape if input_shape is None else input_shape
             num_classes = num_classes or len(table.class_names) or None
+        if input_shape is None:
+            raise invalid("input_shape", owner, "a shape, or a table", None)
         self.input_shape = check_shape(input_shape)
         self.num_classes = num_classes
         self.seed, self.table = seed, table

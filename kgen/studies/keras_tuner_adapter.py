@@ -173,7 +173,7 @@ class ResumableOracle(keras_tuner.Oracle):
             by_number = sorted(
                 self.trials.items(), key=lambda pair: int(pair[0])
             )
-        self.trials = dict(by_number)
+        self.trials: dict[str, Trial] = dict(by_number)
         # A kill may have come after a trial's file was written and before this.
         self.end_order += [
             name
