@@ -3,7 +3,8 @@
     python benchmarks/fashion_samplers.py --data FOLDER_WITH_THE_IDX_FILES
 
 A VAE, an autoencoder and a regularised autoencoder (RAE) have convolutional networks
-of the same widths, and are trained for the same number of minutes. 10,000 samples of
+of the same widths, and are trained for the same number of minutes, in whose second
+half the rate falls to 0. 10,000 samples of
 each are judged against the 10,000 test pictures by the Frechet distance, precision
 and recall on the features of a classifier of the training pictures: of the VAE by its
 prior N(0, I), and of all three by densities that `fit_prior` fits to codes of the
@@ -23,8 +24,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as kgen does, if first
 
 import keras
 import pandas as pd
-from fashion_gan import Seconds
 from fashion_judge import Judge
+from timed import Seconds
 
 import kgen
 

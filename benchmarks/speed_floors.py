@@ -4,8 +4,9 @@
 
 For dense networks, all matrix products of a step, by NumPy (on a GPU by
 TensorFlow); for convolutional ones, all convolutions, by `tf.nn.conv2d` and the
-raw operations of its two gradients, without the dense layers. Nothing that
-trains the same network by these libraries can be faster.
+raw operations of its two gradients, without the dense layers. This is about what
+the arithmetic alone takes, one operation at a time: a step that runs several at once
+can be a little faster.
 """
 
 import os

@@ -7,6 +7,28 @@ import keras
 import kgen
 
 
+class Seconds(keras.callbacks.Callback):
+    """Ends a training after so many; in its second half the rate falls to 0.
+
+    Args:
+        seconds: How many.
+    """
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def on_train_begin(self, logs=None):
+        self.start = time.monotonic()
+        self.rate = float(self.model.optimizer.learning_rate)
+
+    def on_train_batch_end(self, batch, logs=None):
+        passed = (time.monotonic() - self.start) / self.seconds
+        left = min(max(2.0 * (1.0 - passed), 0.0), 1.0)
+        self.model.optimizer.learning_rate = self.rate * left
+        self.model.stop_training = passed >= 1.0
+
+
 def fit_for(seconds, model, x, batch_size, seed, options, compiled):
     """Trains a model for as many epochs as fit into a time, with their schedule.
 

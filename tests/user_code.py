@@ -292,6 +292,8 @@ def tuning() -> None:
     assert_type(
         hypermodel.build(keras_tuner.HyperParameters()), GenerativeModel
     )
+    rows = kgen.data.Table.infer("people.csv")
+    kgen.hypermodels.VAE(table=rows, space=space)
     assert_type(kgen.hypermodels.get("gan"), type[kgen.hypermodels.HyperModel])
     study = kgen.studies.read("tuning/vae_digits.toml")
     assert_type(study, kgen.studies.Study)

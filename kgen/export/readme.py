@@ -84,7 +84,9 @@ def _training(card):
     settings = {
         name: value
         for name, value in card.get("settings", {}).items()
-        if name not in _LEFT_OUT and value not in (None, {}, [], False)
+        if name not in _LEFT_OUT
+        and value is not False  # which a 0 equals
+        and value not in (None, {}, [])
     }
     settings |= settings.pop("options", {})
     settings |= {"epochs": card.get("trained", {}).get("epochs")}

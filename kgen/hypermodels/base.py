@@ -16,7 +16,8 @@ from kgen.hypermodels.space import Space
 from kgen.models import factory
 from kgen.models.base import GenerativeModel
 from kgen.networks.common import check_shape
-from kgen.params import SEED, Integer, Optional, checked
+from kgen.params import SEED, Instance, Integer, Optional, checked
+from kgen.tables import Table
 
 # Settings of a training that are no options of a model or of its `compile`.
 _TRAINING = ("latent_dim", "network", "batch_size")
@@ -26,7 +27,8 @@ class HyperModel(keras_tuner.HyperModel):
     """Base of the classes of `kgen.hypermodels`, one for each model.
 
     Args:
-        input_shape: Shape of one example, without the batch.
+        input_shape: Shape of one example, without the batch. A table has one of
+            its own.
         space: Dictionary from names to what is searched, or None for the
             model's own. A name is any that `kgen train --set` takes, or
             `latent_dim`, `network` or `batch_size`; what it may be is one of
@@ -37,8 +39,10 @@ class HyperModel(keras_tuner.HyperModel):
             `{"text": "adam:{rate}", "rate": {"min": 1e-4, "max": 1e-2}}`, a
             text with places for any of the two;
             or a plain value, which is fixed.
-        num_classes: If given, the model is conditional; a classifier needs it.
+        num_classes: If given, the model is conditional; a classifier needs it. Of
+            a table with a target, it is the number of its classes.
         seed: Integer for the models' own draws, or None.
+        table: As in `kgen.create_model`.
 
     Others, `name` and `tunable`, are those of `keras_tuner.HyperModel`.
 
@@ -62,26 +66,35 @@ class HyperModel(keras_tuner.HyperModel):
     # The name by which `create_model` knows it; subclasses set it.
     model: str
 
-    @checked(seed=Optional(SEED))
+    @checked(
+        seed=Optional(SEED),
+        table=Optional(Instance(Table, "a kgen.data.Table")),
+    )
     def __init__(
         self,
-        input_shape: Sequence[int],
+        input_shape: Sequence[int] | None = None,
         space: dict | None = None,
         num_classes: int | None = None,
         seed: int | None = None,
+        table: Table | None = None,
         **kwargs: Any,
     ):
         owner = type(self).__name__
-        known = ("input_shape", "space", "num_classes", "seed")
+        known = ("input_shape", "space", "num_classes", "seed", "table")
         check_keywords(owner, (*known, "name", "tunable"), kwargs)
         super().__init__(**kwargs)
+        if table is not None:
+            input_shape = table.shape if input_shape is None else input_shape
+            num_classes = num_classes or len(table.class_names) or None
+        if input_shape is None:
+            raise invalid("input_shape", owner, "a shape, or a table", None)
         self.input_shape = check_shape(input_shape)
         self.num_classes = num_classes
-        self.seed = seed
+        self.seed, self.table = seed, table
         entry = registry.MODELS[self.model]
         if entry.model_class.needs_labels and num_classes is None:
             raise invalid("num_classes", owner, "a positive integer", None)
-        self._network = factory.family_of(None, self.input_shape)
+        self._network = factory.family_of(None, self.input_shape, table)
         if space is None:
             known = self.names([self._network])
             default = entry.space
@@ -148,6 +161,7 @@ class HyperModel(keras_tuner.HyperModel):
             input_shape=self.input_shape,
             num_classes=self.num_classes,
             seed=self.seed,
+            table=self.table,
             **options,
         )
 
@@ -188,9 +202,16 @@ class HyperModel(keras_tuner.HyperModel):
                 kwargs["batch_size"] = size
         return model.fit(x, *args, **kwargs)
 
-    def first(self) -> dict:
-        """The settings of the space's first values, as those of `settings`."""
-        return self.settings(keras_tuner.HyperParameters())
+    def first(self, network: str | None = None) -> dict:
+        """The settings of the space's first values, as those of `settings`.
+
+        Args:
+            network: That of the trial, in the place of the first one; or None.
+        """
+        hp = keras_tuner.HyperParameters()
+        if network is not None:
+            hp.values["network"] = network
+        return self.settings(hp)
 
     def count(self) -> int:
         """How many numbers and choices are searched.
@@ -230,7 +251,8 @@ class HyperModel(keras_tuner.HyperModel):
     def check(self) -> GenerativeModel:
         """Builds a model of each end and value of what is searched.
 
-        Others are at their first value meanwhile.
+        Others are at their first value meanwhile. The network is the first one
+        that knows what is searched.
 
         Returns:
             The model of all first values.
@@ -242,22 +264,22 @@ class HyperModel(keras_tuner.HyperModel):
         self._check_batch_size(first)
         with _explained("The space's first values"):
             model = self.build_from(first)
-        for name, parameter in self.space.searched.items():
-            if name not in first and name != "network":
-                continue
-            for value in parameter.probes():
-                settings = {**first, name: value}
-                if name == "network":
-                    settings = {
-                        key: setting
-                        for key, setting in settings.items()
-                        if value in (self._networks_of(key) or [value])
-                    }
-                with _explained(f"The space's {name}={value!r}"):
-                    self._check_batch_size(settings)
-                    if settings != first:
-                        self.build_from(settings)
+        built = [first]
+        for name, value, settings in self._probes():
+            with _explained(f"The space's {name}={value!r}"):
+                self._check_batch_size(settings)
+                if settings not in built:
+                    self.build_from(settings)
+                    built.append(settings)
         return model
+
+    def _probes(self):
+        """Names, each value that shows something of them, and a trial's settings."""
+        for name, parameter in self.space.searched.items():
+            for value in parameter.probes():
+                (network, *_) = self._networks_of(name) or [None]
+                first = self.first(value if name == "network" else network)
+                yield name, value, {**first, name: value}
 
     def _check_batch_size(self, settings):
         if "batch_size" in settings:

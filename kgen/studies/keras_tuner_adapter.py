@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine import conditions
 
@@ -168,10 +169,15 @@ class ResumableOracle(keras_tuner.Oracle):
                 records.read(path, ("settings", "parameters"))
         with records.explain_damage(self._folder):
             super().reload()
+            # Keras Tuner finds them in the order of the file system.
+            by_number = sorted(
+                self.trials.items(), key=lambda pair: int(pair[0])
+            )
+        self.trials: dict[str, Trial] = dict(by_number)
         # A kill may have come after a trial's file was written and before this.
         self.end_order += [
             name
-            for name, trial in sorted(self.trials.items())
+            for name, trial in self.trials.items()
             if trial.status in _ENDED and name not in self.end_order
         ]
         # Keras Tuner counts a trial as running until the next one begins, and
@@ -179,9 +185,8 @@ class ResumableOracle(keras_tuner.Oracle):
         running = [t for t in self.trials.values() if t.status not in _ENDED]
         for trial in running:
             trial.metrics = type(trial.metrics)()
-        running.sort(key=lambda trial: int(trial.trial_id), reverse=True)
         # Private: as above.
-        self._retry_queue = [trial.trial_id for trial in running]
+        self._retry_queue = [trial.trial_id for trial in reversed(running)]
 
 
 class RandomSearch(ResumableOracle, keras_tuner.oracles.RandomSearchOracle):
@@ -194,6 +199,11 @@ class Bayesian(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOracle):
     def populate_space(self, trial_id: str) -> dict:
         from sklearn.exceptions import ConvergenceWarning
 
+        # Private: draws where the search for the best values begins. No file holds
+        # its state, so that it follows from the trial's number. If it is renamed,
+        # rename it here, too.
+        number = (self.seed + len(self.trials)) % 2**32
+        self._random_state = np.random.RandomState(number)
         with warnings.catch_warnings():
             # One of many starts of the process's fit may not converge.
             warnings.simplefilter("ignore", ConvergenceWarning)

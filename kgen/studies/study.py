@@ -170,11 +170,12 @@ class Study:
             seed: Integer for the models' own draws, or None.
         """
         model, shape = self.settings.model, self.data.examples("train").shape
+        table = self.data.source.table
         defaults = registry.MODELS[model].defaults
         fixed = {
             "latent_dim": defaults["latent_dim"],
             "batch_size": defaults["batch_size"],
-            "network": factory.family_of(None, shape),
+            "network": factory.family_of(None, shape, table),
         }
         classes = (
             self.data.source.num_classes if self.data.conditional else None
@@ -184,6 +185,7 @@ class Study:
             {**fixed, **self.settings.space},
             num_classes=classes,
             seed=seed,
+            table=table,
         )
 
 

@@ -14,6 +14,7 @@ from keras_tuner.engine.trial import Trial
 
 from kgen import extractors, files
 from kgen.callbacks import Diverged, EpochOrder, Evaluation, Guard
+from kgen.callbacks.keep_best import BestSoFar
 from kgen.errors import one_line
 from kgen.evaluation import Evidence, check_possible, compute, needs_extractor
 from kgen.models.base import GenerativeModel
@@ -27,7 +28,7 @@ from kgen.studies.study import Study
 _LONGEST = 500  # characters of a reason
 
 
-class KeepBest(keras.callbacks.Callback):
+class SaveBest(keras.callbacks.Callback):
     """Saves the model after each epoch that is the best so far.
 
     Args:
@@ -38,13 +39,11 @@ class KeepBest(keras.callbacks.Callback):
     def __init__(self, objective: Objective, path: pathlib.Path):
         super().__init__()
         self.objective, self.path = objective, path
-        self.best: float | None = None
-        self.epochs: int | None = None
+        self.best = BestSoFar(objective.direction)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         value = (logs or {}).get(self.objective.name, math.nan)
-        if np.isfinite(value) and self.objective.is_better(value, self.best):
-            self.best, self.epochs = float(value), epoch + 1
+        if np.isfinite(value) and self.best.update(epoch + 1, float(value)):
             with files.new_file(self.path) as temporary:
                 self.model.save(temporary)
 
@@ -181,7 +180,7 @@ class Trainer(ResumableTuner):
             model = load_model(
                 folder.parent / f"trial_{before}" / f"last-{seed}.keras"
             )
-        keep = KeepBest(objective, folder / f"model-{seed}.keras")
+        save = SaveBest(objective, folder / f"model-{seed}.keras")
         epochs = values.get("tuner/epochs", self.study.settings.epochs)
         model.fit(
             train,
@@ -192,19 +191,19 @@ class Trainer(ResumableTuner):
                 EpochOrder(train),
                 Guard("stop"),
                 *self._judge.callbacks(model),
-                keep,
+                save,
                 *self._epoch_callbacks(folder, epochs),
             ],
             verbose=0,
         )
-        if keep.best is None:
+        if save.best.value is None:
             raise ArithmeticError(f"{objective.name} was never a finite number")
         if "tuner/epochs" in values:
             with files.new_file(folder / f"last-{seed}.keras") as temporary:
                 model.save(temporary)
         # The figure in the record is that of the model as it was saved.
-        value = self._judge.figure(load_model(keep.path), size)
-        return {"seed": seed, "value": value, "epochs": keep.epochs}
+        value = self._judge.figure(load_model(save.path), size)
+        return {"seed": seed, "value": value, "epochs": save.best.epoch}
 
     def _epoch_callbacks(self, folder, epochs):
         """The callbacks that tell of a training while it goes on."""

@@ -50,7 +50,7 @@ def make(input_shape, units):
         "vae",
         input_shape=input_shape,
         network="dense",
-        latent_dim=8,
+        latent_dim=16,  # as that of `kgen train vae`
         hidden_units=[units],
     )
 
@@ -104,7 +104,7 @@ def test_rest_by_curl(ports, models, tmp_path):
     np.testing.assert_allclose(
         samples["outputs"], model.sample(16, seed=0), atol=1e-5
     )
-    z = np.zeros((1, 8), "float32")
+    z = np.zeros((1, 16), "float32")
     np.testing.assert_allclose(
         decoded["predictions"], model.decode(z), atol=1e-5
     )

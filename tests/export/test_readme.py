@@ -75,6 +75,19 @@ def test_figures_of_a_card(tmp_path):
     assert "# GAN\n" in text and "## Training" not in text
 
 
+def test_a_setting_of_zero_is_a_setting(tmp_path):
+    settings = {"seed": 0, "options": {}, "binarize": False, "fit_prior": None}
+    card = {
+        "model": "VAE",
+        "signatures": {"serving_default": {"inputs": {}, "outputs": {}}},
+        "versions": {},
+        "settings": settings,
+    }
+    kgen.export.readme.write(tmp_path, card)
+    text = (tmp_path / "README.md").read_text()
+    assert "| setting | value |\n|---|---|\n| seed | 0 |\n\n" in text
+
+
 def test_columns_of_a_table(tmp_path):
     frame = pd.DataFrame(
         {

@@ -2,6 +2,7 @@
 
 import keras_tuner
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -305,6 +306,33 @@ def test_a_space_that_says_nothing_is_refused(space, message):
 def test_values_that_can_not_be_built_are_found_beforehand(space, message):
     with pytest.raises(InvalidArgument, match=message):
         model_of("vae", {**DENSE, **space}).check()
+
+
+def test_the_model_of_a_table_in_a_space_is_that_of_create_model():
+    rows = {"age": [20, 31, 42, 53], "vote": ["yes", "no", "yes", "no"]}
+    table = kgen.data.Table.infer(pd.DataFrame(rows), target="vote")
+    space = {"hidden_units": [4], "latent_dim": {"values": [1, 2]}}
+    model = kgen.hypermodels.VAE(space=space, table=table).check()
+    expected = kgen.create_model(
+        "vae", table=table, latent_dim=1, hidden_units=[4]
+    )
+    assert model.table == table and model.num_classes == 2
+    shapes = [[w.shape for w in m.weights] for m in (model, expected)]
+    assert shapes[0] == shapes[1]
+    classifier = kgen.hypermodels.BayesClassifier(table=table)
+    assert classifier.build_from(classifier.first()).table == table
+    with pytest.raises(InvalidArgument, match="input_shape"):
+        kgen.hypermodels.VAE()
+
+
+def test_values_that_only_another_network_knows_are_checked_too():
+    space = {
+        "network": {"values": ["dense", "resnet"]},
+        "filters": 2,
+        "blocks": {"values": [1, "many"]},
+    }
+    with pytest.raises(InvalidArgument, match="blocks='many'"):
+        model_of("denoising_autoencoder", space).check()
 
 
 def test_a_classifier_needs_classes():

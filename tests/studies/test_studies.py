@@ -14,8 +14,10 @@ import types
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
+from keras_tuner.src import backend
 from keras_tuner.src.distribute import oracle_client
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
@@ -33,6 +35,7 @@ from kgen.studies import (
     trials,
     tuning,
 )
+from tests.settings import USUAL
 from tests.studies import common
 from tests.test_cli import command
 
@@ -231,6 +234,30 @@ def test_studies_of_this_project_can_be_run(path, tmp_path):
         np.savez(source, images=images, labels=np.arange(300) % 10)
     study = studies.read(path, source)
     assert study.hypermodel().count() > 1
+
+
+def test_a_study_on_a_table_searches_what_is_trained_on_it(tmp_path):
+    rows = {"age": np.arange(40) % 7, "city": ["Ulm", "Bonn"] * 20}
+    file = tmp_path / "people.csv"
+    pd.DataFrame(rows).to_csv(file, index=False)
+    study = common.study(
+        tmp_path,
+        model="vae",
+        objective="val_elbo",
+        space="latent_dim = {values = [1, 2]}\nhidden_units = [4]",
+        data=f'source = "{file}"',
+    )
+    model = study.hypermodel(0).build_from(study.hypermodel().first())
+    found = {"data": str(file), "latent_dim": 1}
+    settings = runs.TrainSettings(
+        **{**USUAL, **found, "options": {"hidden_units": [4]}}
+    )
+    source = settings.source()
+    batches = source.dataset("train", batch_size=8)
+    trained = runs.build(settings, source, batches)
+    shapes = [[w.shape for w in m.weights] for m in (model, trained)]
+    assert shapes[0] == shapes[1]
+    assert model.likelihood.table == source.table
 
 
 def test_a_lacking_key_and_a_lacking_file(tmp_path):
@@ -453,6 +480,31 @@ def test_the_bayesian_tuner_repeats_nothing(tmp_path, monkeypatch):
     found = studies.tune(study)["trials"]
     assert len({json.dumps(one["settings"]) for one in found}) == len(found)
     assert len(found) > 8
+
+
+def test_the_bayesian_tuner_goes_on_as_if_it_had_not_stopped(
+    tmp_path, monkeypatch
+):
+    def valleys(settings, seed):
+        return np.sin(4 * np.log(rate_of(settings)) + settings["latent_dim"])
+
+    common.at_best(monkeypatch, valleys)
+    options = {
+        "tuner": "bayesian",
+        "budget": "trials = 9\nepochs = 1",
+        "space": f"{RATE}\nlatent_dim = {{min = 1, max = 9}}",
+    }
+    whole = studies.tune(common.study(tmp_path, **options))
+    (tmp_path / "stopped").mkdir()
+    study = common.study(tmp_path / "stopped", **options)
+    studies.tune(study, trials=7)  # of which six are drawn at random
+    found = backend.io.glob
+    monkeypatch.setattr(backend.io, "glob", lambda name: found(name)[::-1])
+    again = studies.tune(study, resume=True)
+    settings = [
+        [one["settings"] for one in r["trials"]] for r in (whole, again)
+    ]
+    assert settings[0] == settings[1]
 
 
 def test_the_bayesian_tuner_stays_within_the_space(tmp_path, monkeypatch):
