@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -188,6 +189,31 @@ def test_the_networks_that_vectors_have_are_told_and_kept(
         run.extend(1, network=network)
         names = {"network", "epochs"}
         runs.train(run, more, resume=True, typed_names=names)
+
+
+def test_a_run_that_has_lost_its_checkpoints_is_not_begun_anew(
+    tmp_path, monkeypatch
+):
+    """Which would replace all that is left of it; nor is its place free."""
+    train_eagerly(monkeypatch)
+    monkeypatch.setattr(training, "draw", lambda *args: None)
+    np.save(tmp_path / "x.npy", np.ones((20, 3), "float32"))
+    run, data = runs.Run(tmp_path / "run"), str(tmp_path / "x.npy")
+    runs.train(run, dataclasses.replace(SETTINGS, data=data, epochs=1))
+    shutil.move(run.path / "checkpoints", tmp_path / "elsewhere")
+    names = "config.json", "history.csv", "model.keras"
+    before = [(run.path / name).read_bytes() for name in names]
+    os.rename(data, tmp_path / "y.npy")
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        runs.train(runs.Run(run.path), run.settings)  # before the data are read
+    os.rename(tmp_path / "y.npy", data)
+    more = dataclasses.replace(run.settings, epochs=2)
+    with pytest.raises(InvalidArgument, match="a model of 1 epochs, but no ch"):
+        runs.train(runs.Run(run.path), more, resume=True)
+    assert [(run.path / name).read_bytes() for name in names] == before
+    shutil.move(tmp_path / "elsewhere", run.path / "checkpoints")
+    runs.train(runs.Run(run.path), more, resume=True)
+    assert run.training_progress()["epochs"] == 2
 
 
 def test_a_table_is_inferred_once(tmp_path, monkeypatch):

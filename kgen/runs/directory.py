@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,10 @@ _RUN_FILES = (
     "progress.png",
     "metrics.json",
     "report.html",
+    "trackers.json",
 )
+# What may lie where a first beginning was refused or killed.
+_BEFORE_A_RUN = (locks.NAME, "wandb")
 # What the commands on a run write beside it.
 _COMMAND_OUTPUTS = re.compile(
     r"(sample|reconstruct|impute|denoise|encode|classify|detect)"
@@ -124,6 +128,21 @@ class Run:
             facts: What `config.json` is to hold beside the settings, or None.
 
         Raises:
+            FileExistsError: As `check_free`.
+            InvalidArgument: As `check_free`.
+        """
+        self.check_free(overwrite)
+        if self.config_file.exists():
+            self._delete()
+        self._write_config({**settings.as_config(), **(facts or {})})
+
+    def check_free(self, overwrite: bool = False) -> None:
+        """Raises unless a run can be made here.
+
+        Args:
+            overwrite: Whether a run that is there may be deleted.
+
+        Raises:
             FileExistsError: If there is a run and `overwrite` is False, or
                 something else in the directory.
             InvalidArgument: If its `config.json` is not a run's.
@@ -135,19 +154,17 @@ class Run:
                     f"{self.path} holds a run already. Pass --resume to go on "
                     "with it, --overwrite to delete it, or another --out."
                 )
-            self._delete()
         elif self._holds_others():
             raise FileExistsError(
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
             )
-        self._write_config({**settings.as_config(), **(facts or {})})
 
     def _holds_others(self) -> bool:
-        """Whether there is more than what a kill left of a first beginning."""
+        """Whether there is more than what is left of a first beginning."""
         names = os.listdir(self.path) if self.path.is_dir() else []
         return any(
-            name != locks.NAME
+            name not in _BEFORE_A_RUN
             and files.is_left_over(name) != self.config_file.name
             for name in names
         )
@@ -256,7 +273,7 @@ class Run:
         """
         try:
             return saving.facts_of(self.model_file)
-        except ValueError as error:
+        except (ValueError, zipfile.BadZipFile) as error:
             say(
                 f"{self.model_file} does not tell how far it was trained: "
                 f"{error}"
