@@ -117,13 +117,28 @@ def _resume(
     # A folder may have been renamed, and earlier versions kept no names.
     run.extend(wanted, **changes, **describe_classes(source))
     run.history_file.trim(done)
-    keeper = run.checkpoints.best
-    if keeper:
-        keeper.resume(run.history(), done)
-        if keeper.so_far.is_over and done < wanted:
+    return wanted if _is_over(run, model, settings, done) else done
+
+
+def _is_over(
+    run: Run, model: keras.Model, settings: TrainSettings, done: int
+) -> bool:
+    """Takes up what was the best so far; whether patience has ended the training."""
+    keeper, goes_on = run.checkpoints.best, done < settings.epochs
+    if keeper is None:
+        if goes_on and run.best_file.exists():
             say(
-                f"the training of {run.path} has ended after {done} epochs, by "
-                f"--patience {settings.patience}. To go on, pass a larger number, or 0."
+                f"{run.best_file} stays the best of the first {done} epochs: without "
+                "--patience, those that follow are not compared with it."
             )
-            return wanted  # nothing is left to do
-    return done
+        return False
+    keeper.resume(run.history(), done)
+    if not goes_on or not keeper.so_far.is_over:
+        return False
+    # The best of a model with a discriminator is kept without patience, too.
+    other = ", or 0" if hasattr(model, "adversarial_loss") else ""
+    say(
+        f"the training of {run.path} has ended after {done} epochs, by "
+        f"--patience {settings.patience}. To go on, pass a larger number{other}."
+    )
+    return True
