@@ -341,6 +341,19 @@ def test_pairs_of_one_class(classes, pairs):
     assert drawings.pairs_by_class(np.array(classes)) == pairs
 
 
+def test_ways_between_classes_have_the_classes_names(tmp_path):
+    """As a figure writes them, and without examples of an unknown class."""
+    model, path = contract.small_model("vae"), tmp_path / "x.png"
+    labels = np.resize([-1, 0, 1], len(contract.X))
+    drawn = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "pairs", lambda rows, *_, **__: drawn.append(rows))
+        examples = Examples(contract.X, labels)
+        drawings.draw_attributes(model, examples, ["$a", "b" * 30], path)
+    (rows,) = drawn
+    assert list(rows) == [rf"\$a to {'b' * 21}..."]
+
+
 @pytest.mark.parametrize("conditional", [True, False])
 def test_interpolations_of_a_conditional_encoder_keep_the_class(
     tmp_path, monkeypatch, conditional
