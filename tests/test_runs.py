@@ -114,6 +114,15 @@ def test_what_is_no_run_is_never_deleted(tmp_path, overwrite, name, text):
     assert (tmp_path / name).read_text() == text
 
 
+def test_a_command_to_copy_is_one_for_a_shell(tmp_path):
+    run = runs.Run(tmp_path / "my run")
+    run.create(SETTINGS)
+    with pytest.raises(FileNotFoundError) as error:
+        run.model()
+    line = f"`kgen train vae --resume --out '{run.path}'`"
+    assert str(error.value).endswith(f"Go on with {line}.")
+
+
 def test_new_run_takes_the_next_free_name(tmp_path):
     """Each its own, also before anything is written; empty ones go again."""
     with (

@@ -13,7 +13,7 @@ import keras
 
 from kgen import files, locks
 from kgen.data import Source
-from kgen.errors import InvalidArgument, say
+from kgen.errors import InvalidArgument, command, say
 from kgen.models import saving
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
@@ -247,7 +247,8 @@ class Run:
                 not known.
         """
         model = self.settings.model
-        resume = f"`kgen train {model} --resume --out {self.path}`"
+        line = command("train", model, "--resume", "--out", self.path)
+        resume = f"`{line}`"
         if self.is_best and not self.model_file.exists():
             raise FileNotFoundError(
                 f"{self.path} has no {self.model_file.name}: its training was not "
@@ -280,14 +281,14 @@ class Run:
             )
             return {}
 
-    def history(self, before: int | None = None) -> dict[str, list[float]]:
-        """The logs by epoch, those from epoch `before` on left out.
+    def history(self) -> dict[str, list[float]]:
+        """The logs by epoch.
 
         Returns:
             Dictionary from names to lists of floats.
         """
         try:
-            return self.history_file.read(before)
+            return self.history_file.read()
         except DamagedHistory as error:
             say(f"{error}. It is left out.")
             return {}

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kgen import files, locks, plots
-from kgen.errors import InvalidArgument, say, unknown_name
+from kgen.errors import InvalidArgument, command, say, unknown_name
 from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
 from kgen.runs.held_out import held_out
@@ -101,7 +101,8 @@ def write(
     if not hasattr(model, _NEEDED.get(method, method)):
         hint = ""
         if method == "sample" and getattr(model, "decodes_z_alone", False):
-            hint = f" Fit a density to its codes first: kgen fit-prior {path}"
+            line = command("fit-prior", path)
+            hint = f" Fit a density to its codes first: {line}"
         raise InvalidArgument(
             f"The run in {path} is of the model {run.settings.model}, which "
             f"can't {method}.{hint}"

@@ -14,7 +14,7 @@ from kgen import interrupts
 from kgen.callbacks import Diverged
 from kgen.data import Source, Table
 from kgen.data.sources import is_table
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, command
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
 from kgen.runs import best, fit_prior, progress
@@ -343,11 +343,14 @@ def _diverged_message(
     whole = [c.epochs for c in run.checkpoints.all() if not c.steps]
     epochs = max(whole, default=0)
     where = f"after epoch {epochs}" if epochs else "at the beginning"
+    line = command(
+        *("train", settings.model, "--resume", "--out", run.path),
+        *("--on-nan", alternative),
+    )
     return (
         f"{error.fault} {run.model_file} holds {error.state}. Train again with "
         "a lower learning rate, such as --set optimizer=adam:0.0001, or go on "
-        f"{where} with: kgen train {settings.model} --resume --out {run.path} "
-        f"--on-nan {alternative}"
+        f"{where} with: {line}"
     )
 
 
