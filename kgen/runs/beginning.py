@@ -81,8 +81,9 @@ def _check_nothing_is_lost(run: Run) -> None:
     epochs = run.training_progress().get("epochs")
     if epochs:
         raise InvalidArgument(
-            f"{run.path} has a model of {epochs} epochs, but no checkpoint to go on "
-            f"from. Bring {run.checkpoints.directory} back, or train with a new --out."
+            f"{run.model_file} has seen epoch {epochs}, but there is no checkpoint "
+            f"to go on from. Bring {run.checkpoints.directory} back, or train with "
+            "a new --out."
         )
 
 
