@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -115,6 +116,15 @@ def check_keywords(
 def one_line(value: Any) -> str:
     """Returns a value, such as an error, as text without line breaks."""
     return " ".join(str(value).split())
+
+
+def command(*words: Any) -> str:
+    """Returns a command of kgen to copy: words that need it are quoted for a shell.
+
+    Args:
+        *words: Those after `kgen`, such as a path with spaces.
+    """
+    return shlex.join(["kgen", *map(str, words)])
 
 
 def say(text: str) -> None:

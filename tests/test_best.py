@@ -191,7 +191,15 @@ def test_patience_of_other_models_goes_by_the_figure_that_compares_them(data):
     highest = int(np.argmax(elbo))
     trained = runs.Run("vae", best=True).training_progress()
     assert trained["epochs"] == highest + 1
-    assert len(elbo) in (8, highest + 3)
+    assert len(elbo) == highest + 3 < 8
+    ended = kgen("train vae --resume --out vae")
+    assert "To go on, pass a larger number.\n" in ended
+    told = kgen("train vae --resume --out vae --patience 0")
+    best = f"vae/best.keras stays the best of the first {len(elbo)} epochs"
+    assert best in told and len(read_history("vae/history.csv")["loss"]) == 8
+    assert runs.Run("vae", best=True).training_progress() == trained
+    told = kgen("train vae --resume --out none --patience 2 --epochs 3")
+    assert "no state of epoch " in told and "of none, the best so far" in told
 
 
 def test_what_is_damaged_or_gone_is_told(data):
@@ -204,8 +212,20 @@ def test_what_is_damaged_or_gone_is_told(data):
     )
     assert not os.path.exists("run/best.keras")
     output = kgen("train gan --resume --out run --epochs 8 --patience 9")
-    assert f"{kept} is gone: the best model is looked for anew" in output
+    assert "no state of epoch 4 of run, the best so far, was kept" in output
     assert runs.Run("run", best=True).training_progress()["epochs"] == 8
+
+
+def test_the_best_epochs_are_known_by_all_their_digits(tmp_path):
+    settings = runs.TrainSettings(**USUAL)
+    keeper = best.BestModel(runs.Run(tmp_path), settings)
+    keeper.run.checkpoints.directory.mkdir()
+    for epoch in (2, 100_000):
+        keeper.so_far.epoch = epoch
+        keeper._file().path.touch()
+    keeper.delete_old([100_001])
+    (kept,) = keeper._all()
+    assert kept.epochs == 100_000
 
 
 def test_patience_needs_something_to_look_at(data):

@@ -111,6 +111,16 @@ def test_a_signal_keeps_the_state_after_the_epoch(tmp_path, monkeypatch):
     assert value_of(model) == 3.0
 
 
+def test_a_signal_after_the_last_epoch_is_not_lost(tmp_path):
+    """Other callbacks may draw then, for long."""
+    interrupt = interrupts.Deferred()
+    checkpoints = Checkpoints(tmp_path, interrupt=interrupt)
+    checkpoints.on_train_end()
+    interrupt.error = interrupts.Terminated()
+    with pytest.raises(interrupts.Terminated):
+        checkpoints.on_train_end()
+
+
 def test_no_checkpoint_is_epoch_0(tmp_path):
     model = model_of(5.0)
     assert Checkpoints(tmp_path / "none").restore(model) == 0
@@ -319,7 +329,7 @@ def test_a_training_ended_within_an_epoch_goes_on(
     assert config["checkpoint_every"] == ("5" if every else None)
 
 
-def test_after_a_whole_epoch_there_is_always_one(checkpoints):
+def test_after_a_whole_epoch_there_is_always_one(checkpoints, capsys):
     """Several devices can't go on within one."""
     model = model_of(3.0)
     checkpoints.set_model(model)
@@ -338,8 +348,29 @@ def test_after_a_whole_epoch_there_is_always_one(checkpoints):
     checkpoints.can_resume_within_epochs = False
     assert checkpoints.restore(model) == 2
     assert value_of(model) == 2.0
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("kgen: epoch-00002-step-00000003.weights.h5: left")
+    assert told.endswith("It goes on after epoch 2.")
     # A later resume must not find what another continuation left.
     assert weights_in(checkpoints)[-1] == "epoch-00002.weights.h5"
+
+
+def test_a_state_that_is_left_out_is_told_and_stays_if_it_is_all(
+    tmp_path, capsys
+):
+    checkpoints = Checkpoints(tmp_path, Interval(1))
+    model = model_of(1.0)
+    checkpoints.set_model(model)
+    checkpoints.on_epoch_begin(0)
+    checkpoints.on_train_batch_end(0, {"loss": 1.0})
+    checkpoints.can_resume_within_epochs = False
+    assert checkpoints.restore(model_of(0.0)) == 0
+    told = capsys.readouterr().err
+    assert "epoch-00000-step-00000001.weights.h5: left out" in told
+    assert "It begins at epoch 1." in told
+    checkpoints.can_resume_within_epochs = True
+    assert checkpoints.restore(model) == 0
+    assert checkpoints.partial_epoch.steps == 1
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,14 @@ from PIL import Image
 from kgen import cli, data, files, locks, names, registry, runs
 from kgen.callbacks import EpochOrder
 from kgen.data.examples import subset
-from kgen.runs import checkpoints, directory, export, settings, training
+from kgen.runs import (
+    checkpoints,
+    directory,
+    export,
+    inference,
+    settings,
+    training,
+)
 from tests import eager, quick
 
 # TensorFlow 2.21's tensors have no `copy` in `__array__`, and Keras 3.15 calls
@@ -745,6 +752,19 @@ def test_sample(request, tmp_path, name):
     model = keras.saving.load_model(run / "model.keras")
     labels = np.arange(5) if model.conditional else None
     np.testing.assert_array_equal(a, model.sample(5, labels, seed=0))
+
+
+def test_two_commands_at_once_take_two_names(plain, monkeypatch):
+    """The other one is quicker here."""
+    copied(plain)
+
+    def sample(run, model, **options):
+        (run.path / "sample-1.png").touch()
+        return inference.Result({"images": np.zeros((1, 8, 8, 1))})
+
+    monkeypatch.setitem(inference._FUNCTIONS, "sample", sample)
+    assert kgen("sample", "run") == "Wrote run/sample-2.png\n"
+    assert not os.path.getsize("run/sample-1.png")
 
 
 def test_sample_of_one_class(conditional):

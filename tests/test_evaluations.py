@@ -92,7 +92,7 @@ def test_the_classifier_is_of_the_classes_that_a_model_takes(asked):
     assert asked("classifier", [free]) == ("classifier", "free")
 
 
-@pytest.mark.parametrize("labels", [None, [0]])
+@pytest.mark.parametrize("labels", [None, [0], [3], [-1, 3]])
 def test_without_classes_there_is_no_classifier(asked, labels):
     found = Examples(X, None if labels is None else np.resize(labels, len(X)))
     own = Source("own", {"train": lambda: found, "test": lambda: found})

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -12,9 +14,9 @@ import pytest
 from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
-from kgen import cli, terminal
+from kgen import cli, files, terminal
 from kgen.cli import tables, train
-from kgen.runs import TrainSettings, listing
+from kgen.runs import TrainSettings, evaluation, listing
 from tests.data.common import save_picture
 
 LOGS = "epoch,loss,val_elbo,val_loss\n0,5.25,-6.5,6.5\n1,4.123456789,-7.0,NAN\n"
@@ -97,6 +99,32 @@ def test_a_run_is_shown(run):
     assert history[2].split() == ["loss", "4.1235", "nan"]
     assert evaluation[2].split() == ["ELBO", "-6.250", "nats"]
     assert pictures == ["Pictures", str(run / "samples.png")]
+
+
+def test_a_figure_that_is_no_number_is_shown(run):
+    judged = {"run": str(run), "model": "vae"}
+    judged["metrics"] = {"elbo": METRIC | {"value": math.nan}}
+    files.write_json(run / "metrics.json", [evaluation._plain(judged)])
+    status, text = kgen("show", run)
+    assert status == 0 and re.search(r"ELBO +NaN +nats", text)
+    assert kgen("runs", run.parent)[0] == 0
+
+
+def test_odd_runs_stop_no_list(run):
+    """A folder in the place of a file, and a name that is no UTF-8."""
+    folder, named = (os.fsencode(run.parent) + x for x in (b"/a", b"/\xff"))
+    os.makedirs(folder + b"/config.json")
+    os.mkdir(named)
+    shutil.copy(os.fsencode(run / "config.json"), named)
+    result = CliRunner().invoke(cli.main, ["runs", str(run.parent)])
+    assert result.exit_code == 0, result.exc_info
+    lines = result.stdout_bytes.splitlines()
+    assert len(lines) == 4
+    for path, words in ((folder, b"Is a directory"), (named, b"vae")):
+        (line,) = [x for x in lines if x.startswith(path + b" ")]
+        assert words in line
+    gone = run / "gone" / "config.json"  # since the files were looked for
+    assert listing._changed(gone) == 0.0
 
 
 def test_a_run_is_shown_without_repetitions_and_what_is_as_usual(run):

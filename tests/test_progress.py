@@ -252,6 +252,14 @@ def test_what_is_told_of_vectors():
     ]
 
 
+def test_what_is_told_of_a_run_that_has_ended():
+    source = open_source(np.zeros((200, 2), "float32"))
+    told = introduced(source, 3, fit_prior="gaussian").splitlines()
+    assert told[-2] == (
+        "Train: nothing left of 3 epochs; then gaussian is fitted to the codes"
+    )
+
+
 def test_it_is_told_from_when_on_learning_rates_fall():
     given = {"model": "gan", "network": "dense", "epochs": 8}
     source = open_source((np.zeros((200, 2), "float32"), np.zeros(200, int)))

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -113,6 +114,15 @@ def test_what_is_no_run_is_never_deleted(tmp_path, overwrite, name, text):
     assert (tmp_path / name).read_text() == text
 
 
+def test_a_command_to_copy_is_one_for_a_shell(tmp_path):
+    run = runs.Run(tmp_path / "my run")
+    run.create(SETTINGS)
+    with pytest.raises(FileNotFoundError) as error:
+        run.model()
+    line = f"`kgen train vae --resume --out '{run.path}'`"
+    assert str(error.value).endswith(f"Go on with {line}.")
+
+
 def test_new_run_takes_the_next_free_name(tmp_path):
     """Each its own, also before anything is written; empty ones go again."""
     with (
@@ -188,6 +198,33 @@ def test_the_networks_that_vectors_have_are_told_and_kept(
         run.extend(1, network=network)
         names = {"network", "epochs"}
         runs.train(run, more, resume=True, typed_names=names)
+
+
+def test_a_run_that_has_lost_its_checkpoints_is_not_begun_anew(
+    tmp_path, monkeypatch
+):
+    """Which would replace all that is left of it; nor is its place free."""
+    train_eagerly(monkeypatch)
+    monkeypatch.setattr(training, "draw", lambda *args: None)
+    np.save(tmp_path / "x.npy", np.ones((20, 3), "float32"))
+    run, data = runs.Run(tmp_path / "run"), str(tmp_path / "x.npy")
+    runs.train(run, dataclasses.replace(SETTINGS, data=data, epochs=1))
+    shutil.move(run.path / "checkpoints", tmp_path / "elsewhere")
+    names = "config.json", "history.csv", "model.keras"
+    before = [(run.path / name).read_bytes() for name in names]
+    os.rename(data, tmp_path / "y.npy")
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        runs.train(runs.Run(run.path), run.settings)  # before the data are read
+    os.rename(tmp_path / "y.npy", data)
+    more = dataclasses.replace(run.settings, epochs=2)
+    with pytest.raises(
+        InvalidArgument, match="has seen epoch 1, but there is no"
+    ):
+        runs.train(runs.Run(run.path), more, resume=True)
+    assert [(run.path / name).read_bytes() for name in names] == before
+    shutil.move(tmp_path / "elsewhere", run.path / "checkpoints")
+    runs.train(runs.Run(run.path), more, resume=True)
+    assert run.training_progress()["epochs"] == 2
 
 
 def test_a_table_is_inferred_once(tmp_path, monkeypatch):
@@ -313,6 +350,19 @@ def test_pca_learns_from_what_the_model_has_seen(tmp_path, monkeypatch, train):
 )
 def test_pairs_of_one_class(classes, pairs):
     assert drawings.pairs_by_class(np.array(classes)) == pairs
+
+
+def test_ways_between_classes_have_the_classes_names(tmp_path):
+    """As a figure writes them, and without examples of an unknown class."""
+    model, path = contract.small_model("vae"), tmp_path / "x.png"
+    labels = np.resize([-1, 0, 1], len(contract.X))
+    drawn = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "pairs", lambda rows, *_, **__: drawn.append(rows))
+        examples = Examples(contract.X, labels)
+        drawings.draw_attributes(model, examples, ["$a", "b" * 30], path)
+    (rows,) = drawn
+    assert list(rows) == [rf"\$a to {'b' * 21}..."]
 
 
 @pytest.mark.parametrize("conditional", [True, False])

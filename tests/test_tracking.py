@@ -1,5 +1,6 @@
 """`kgen train --log-to`, by stand-ins for trackers, and by the real ones if there."""
 
+import contextlib
 import csv
 import dataclasses
 import os
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from kgen import cli, runs
 from kgen.errors import InvalidArgument, say_once
-from kgen.runs import tracking
+from kgen.runs import beginning, tracking
 from tests.settings import USUAL
 
 TRAIN = (
@@ -110,6 +111,7 @@ def test_wandb_gets_them_too(stand):
     run = runs.Run("run")
     (run.path / "a.png").write_bytes(b"")
     with tracking.tracked(run, settings_of(["wandb"])) as (callback,):
+        tracking.note(run, [callback])
         callback.on_epoch_end(0, {"loss": 2})
     (begin, options), log, show, end = stand.calls
     assert options["config"]["kl_weight"] == 4 and options["id"] is None
@@ -152,6 +154,68 @@ def test_a_tracker_that_is_lost_ends_no_training(stand, capsys, monkeypatch):
         pass
 
 
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_a_tracker_that_fails_at_its_end_hides_nothing(
+    stand, capsys, monkeypatch, error
+):
+    say_once.cache_clear()
+
+    def lost(self, *_):
+        raise ConnectionError("no server")
+
+    monkeypatch.setattr(Stand, "__exit__", lost)
+    pathlib.Path("run").mkdir()
+    with (
+        pytest.raises(error) if error else contextlib.nullcontext(),
+        tracking.tracked(runs.Run("run"), settings_of(["mlflow", "wandb"])),
+    ):
+        if error:
+            raise error
+    assert capsys.readouterr().err.splitlines() == [
+        "kgen: --log-to wandb: no server",
+        "kgen: --log-to mlflow: no server",
+    ]
+
+
+def test_a_tracker_that_can_t_begin_leaves_the_place_as_it_was(
+    stand, monkeypatch
+):
+    """And the next run there is another one on the tracker."""
+    run, settings = runs.Run("run"), settings_of(["wandb"])
+    source = settings.source()
+
+    def begin(overwrite):
+        with contextlib.ExitStack() as stack:
+            beginning.begin(
+                stack, run, None, settings, source, overwrite, False
+            )
+            return (run.path / "trackers.json").read_text()
+
+    def refuse(dir, **_):
+        os.makedirs(dir / "wandb", exist_ok=True)
+        raise ConnectionError("no server")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["wandb"], "init", refuse)
+        with pytest.raises(InvalidArgument, match="wandb can't begin"):
+            begin(False)
+        assert os.listdir("run") == ["wandb"]
+    assert "17" in begin(False)
+    (run.path / "model.keras").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["wandb"], "init", refuse)
+        with pytest.raises(InvalidArgument, match="wandb can't begin"):
+            begin(True)
+    assert run.config_file.exists() and run.model_file.exists()
+    stand.id = "18"
+    assert "18" in begin(True)
+    assert stand.calls[-2][1]["id"] is None and not run.model_file.exists()
+    settings = settings_of([])
+    with contextlib.ExitStack() as stack:
+        beginning.begin(stack, run, None, settings, source, True, False)
+    assert not (run.path / "trackers.json").exists()
+
+
 def test_a_package_that_is_missing_is_named_before_anything_is_written(
     stand, monkeypatch
 ):
@@ -183,6 +247,7 @@ def test_the_real_mlflow(tmp_path, monkeypatch):
     run = runs.Run(tmp_path)
     for epoch in range(2):  # the second one goes on
         with tracking.tracked(run, settings_of(["mlflow"]), epoch > 0) as made:
+            tracking.note(run, made)
             made[0].on_epoch_end(epoch, {"loss": 2.0 - epoch})
     (found,) = mlflow.MlflowClient().search_runs(["0"])
     logged = mlflow.MlflowClient().get_metric_history(found.info.run_id, "loss")

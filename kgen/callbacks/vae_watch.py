@@ -86,7 +86,6 @@ class VAEWatch(keras.callbacks.Callback):
         self.x, self.labels = checked_examples(x, "VAEWatch"), labels
         self.collapsed, self.risen = collapsed, risen
         self._messages = Messages(report, patience)
-        self._best_loss = math.inf  # of the reconstruction
         self._forget_losses()
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -108,6 +107,7 @@ class VAEWatch(keras.callbacks.Callback):
                 self.labels, self.model.num_classes, len(self.x), "VAEWatch"
             )
             self._inputs = [self.x, np.asarray(self.labels)]
+        self._best_loss = math.inf  # of the reconstruction
         self._forget_losses()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

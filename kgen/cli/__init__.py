@@ -3,6 +3,7 @@
 TensorFlow takes seconds to import; the commands that need it import it.
 """
 
+import io
 import sys
 from typing import Any
 
@@ -41,6 +42,9 @@ class Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> None:
         kwargs["standalone_mode"] = False
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Names of files that are no UTF-8 are printed as they are.
+            sys.stdout.reconfigure(errors="surrogateescape")
         try:
             with interrupts.sigterm_as_interrupt():
                 status = super().main(*args, **kwargs)

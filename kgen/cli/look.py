@@ -11,6 +11,7 @@ import click
 
 from kgen.cli import options, tables
 from kgen.cli.messages import progress
+from kgen.errors import command
 from kgen.runs import listing
 
 
@@ -51,7 +52,7 @@ def show(path: str, is_opened: bool) -> None:
     page = pathlib.Path(path, listing.REPORT)
     if not page.is_file():
         raise click.UsageError(
-            f"{path} has no report yet. Make it with: kgen evaluate {path}"
+            f"{path} has no report yet. Make it with: {command('evaluate', path)}"
         )
     if click.launch(str(page)):
         progress(f"No program here opens {page}.")

@@ -11,6 +11,7 @@ from kgen.cli import options, workers
 from kgen.cli.export import export_model
 from kgen.cli.messages import complain
 from kgen.cli.startup import start_tensorflow
+from kgen.errors import command
 from kgen.parallel import strategies
 
 if TYPE_CHECKING:
@@ -204,9 +205,8 @@ def train(
         run = runs.Run(out or os.path.join("runs", model))
     else:
         run = ctx.with_resource(runs.new_run(model))
-    typed_names = options.typed_names(ctx) | (
-        {"options"} if set_options else set()
-    )
+    typed_names = options.typed_names(ctx)
+    typed_names |= {"options"} if set_options else set()
     settings = _settings(
         model, values, typed_names, dict(set_options), study, resume, strategy
     )
@@ -225,9 +225,10 @@ def train(
     except KeyboardInterrupt as error:
         if not run.model_file.exists():
             raise
+        line = command("train", model, "--resume", "--out", run.path)
         return complain(
-            f"interrupted. {run.model_file} holds the model as it "
-            f"was; go on with: kgen train {model} --resume --out {run.path}",
+            f"interrupted. {run.model_file} holds the model as it was; go on with: "
+            f"{line}",
             interrupts.status(error),
         )
     if not is_chief:
@@ -266,7 +267,7 @@ def _next_lines(run: "Run", model: "Model", exported: bool) -> list[str]:
     ]
     rest = [*uses[1:], "show"] if exported else ["export"]
     chosen = ["evaluate", *uses[:1], *rest][:3]
-    texts = [f"  kgen {name} {run.path}" for name in chosen]
+    texts = [f"  {command(name, run.path)}" for name in chosen]
     room = terminal.width() or sys.maxsize
     longest = max(map(len, texts))
     lines = ["Next:"]

@@ -13,7 +13,7 @@ from kgen import files, interrupts, names
 from kgen.cli import options
 from kgen.cli.messages import complain, passing, starting, text_of
 from kgen.cli.startup import start_tensorflow
-from kgen.errors import WorkerLost
+from kgen.errors import WorkerLost, command
 
 if TYPE_CHECKING:
     from kgen.studies import Study
@@ -129,10 +129,9 @@ def _search(
 
 
 def _how_to_go_on(path: str, source: str | None) -> str:
-    data = f" --data {source}" if source else ""
-    return (
-        f"Finished trials are kept; go on with: kgen tune {path} --resume{data}"
-    )
+    data = ["--data", source] if source else []
+    line = command("tune", path, "--resume", *data)
+    return f"Finished trials are kept; go on with: {line}"
 
 
 def _on_epoch_end(study: "Study") -> Callable[[int, int, int, float], None]:
@@ -202,7 +201,6 @@ def _conclude(path: str, results: dict[str, Any]) -> int | None:
         f"{best['trial']}, after {best['epochs']} epochs: "
         f"{names.as_typed(best['settings'])}"
     )
-    click.echo(
-        f"Train with it: kgen train {results['model']} --from-study {path}"
-    )
+    line = command("train", results["model"], "--from-study", path)
+    click.echo(f"Train with it: {line}")
     return None

@@ -1,6 +1,7 @@
 """The best model of a training, kept beside the last one as `best.keras`."""
 
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -38,6 +39,7 @@ _FEW = 64
 # (benchmarks/frechet_watch.py): the comparisons take less than a twentieth of the time.
 # Saving the best state takes additional time.
 _TRAINED_ON = 40
+_NAME = re.compile(r"best-(\d+)\.weights\.h5")
 
 
 def callbacks_of(
@@ -176,7 +178,8 @@ class BestModel(keras.callbacks.Callback):
             self._look(int(row.pop("epoch")) + 1, row)
         if self.so_far.epoch and not self._file().path.exists():
             say(
-                f"{self._file().path} is gone: the best model is looked for anew."
+                f"no state of epoch {self.so_far.epoch} of {self.run.path}, the best "
+                "so far, was kept: the best model is looked for from here on."
             )
             self.so_far = BestSoFar(patience=self.settings.patience)
 
@@ -238,8 +241,9 @@ class BestModel(keras.callbacks.Callback):
     def _all(self):
         folder = self.run.checkpoints.directory
         return [
-            Checkpoint(int(path.name[5:10]), 0, path)
+            Checkpoint(int(match[1]), 0, path)
             for path in sorted(folder.glob("best-*.weights.h5"))
+            if (match := _NAME.fullmatch(path.name))
         ]
 
     def _file(self):

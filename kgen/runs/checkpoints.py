@@ -151,8 +151,8 @@ class Checkpoints(keras.callbacks.Callback):
 
         If it is a state within an epoch, the next epoch that begins passes over
         the batches that were trained on before. Where a training can't go on
-        within an epoch, such states are deleted: they belong to another
-        continuation.
+        within an epoch, it says which states are left out. They belong to another
+        continuation, and are deleted if there is a state after a whole epoch.
 
         Args:
             model: The model.
@@ -180,11 +180,13 @@ class Checkpoints(keras.callbacks.Callback):
                 say(f"Going on from {checkpoint.path}, the one before.")
             self.restored, self.epochs = checkpoint.path, checkpoint.epochs
             self.partial_epoch = checkpoint if checkpoint.steps else None
+            _tell_left_out(passed_over, checkpoint.epochs)
             for other in passed_over:
                 other.delete()
             self._delete_old()  # which a kill may have left
             return checkpoint.epochs
         self._check_none_damaged()
+        _tell_left_out(passed_over, 0)
         return 0
 
     def _check_none_damaged(self) -> None:
@@ -249,6 +251,9 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self._wait(False)
+        # Callbacks before this one may have taken long, as those that draw do.
+        if self.interrupt:
+            self.interrupt.raise_after(0.0)
 
     def _is_due(self, epochs: int) -> bool:
         """Whether there is a checkpoint after so many epochs."""
@@ -286,6 +291,23 @@ class Checkpoints(keras.callbacks.Callback):
                 note.unlink(missing_ok=True)
         if self.best:
             self.best.delete_old([checkpoint.epochs for checkpoint in kept])
+
+
+def _tell_left_out(checkpoints: list[Checkpoint], epochs: int) -> None:
+    """Says which states within an epoch a training does not go on from.
+
+    Args:
+        checkpoints: These states.
+        epochs: The number of whole epochs that it goes on after.
+    """
+    if not checkpoints:
+        return
+    names = ", ".join(checkpoint.path.name for checkpoint in checkpoints)
+    then = f"goes on after epoch {epochs}" if epochs else "begins at epoch 1"
+    say(
+        f"{names}: left out, since a training with this --on-nan or --strategy "
+        f"can't go on within an epoch. It {then}."
+    )
 
 
 def _is_finite(model: keras.Model, logs: dict | None) -> bool:

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import keras
 
 from kgen import files, locks
 from kgen.data import Source
-from kgen.errors import InvalidArgument, say
+from kgen.errors import InvalidArgument, command, say
 from kgen.models import saving
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
@@ -45,7 +46,10 @@ _RUN_FILES = (
     "progress.png",
     "metrics.json",
     "report.html",
+    "trackers.json",
 )
+# What may lie where a first beginning was refused or killed.
+_BEFORE_A_RUN = (locks.NAME, "wandb")
 # What the commands on a run write beside it.
 _COMMAND_OUTPUTS = re.compile(
     r"(sample|reconstruct|impute|denoise|encode|classify|detect)"
@@ -124,6 +128,21 @@ class Run:
             facts: What `config.json` is to hold beside the settings, or None.
 
         Raises:
+            FileExistsError: As `check_free`.
+            InvalidArgument: As `check_free`.
+        """
+        self.check_free(overwrite)
+        if self.config_file.exists():
+            self._delete()
+        self._write_config({**settings.as_config(), **(facts or {})})
+
+    def check_free(self, overwrite: bool = False) -> None:
+        """Raises unless a run can be made here.
+
+        Args:
+            overwrite: Whether a run that is there may be deleted.
+
+        Raises:
             FileExistsError: If there is a run and `overwrite` is False, or
                 something else in the directory.
             InvalidArgument: If its `config.json` is not a run's.
@@ -135,19 +154,17 @@ class Run:
                     f"{self.path} holds a run already. Pass --resume to go on "
                     "with it, --overwrite to delete it, or another --out."
                 )
-            self._delete()
         elif self._holds_others():
             raise FileExistsError(
                 f"{self.path} holds something that is not a run. Choose another"
                 " --out."
             )
-        self._write_config({**settings.as_config(), **(facts or {})})
 
     def _holds_others(self) -> bool:
-        """Whether there is more than what a kill left of a first beginning."""
+        """Whether there is more than what is left of a first beginning."""
         names = os.listdir(self.path) if self.path.is_dir() else []
         return any(
-            name != locks.NAME
+            name not in _BEFORE_A_RUN
             and files.is_left_over(name) != self.config_file.name
             for name in names
         )
@@ -230,7 +247,8 @@ class Run:
                 not known.
         """
         model = self.settings.model
-        resume = f"`kgen train {model} --resume --out {self.path}`"
+        line = command("train", model, "--resume", "--out", self.path)
+        resume = f"`{line}`"
         if self.is_best and not self.model_file.exists():
             raise FileNotFoundError(
                 f"{self.path} has no {self.model_file.name}: its training was not "
@@ -256,21 +274,21 @@ class Run:
         """
         try:
             return saving.facts_of(self.model_file)
-        except ValueError as error:
+        except (ValueError, zipfile.BadZipFile) as error:
             say(
                 f"{self.model_file} does not tell how far it was trained: "
                 f"{error}"
             )
             return {}
 
-    def history(self, before: int | None = None) -> dict[str, list[float]]:
-        """The logs by epoch, those from epoch `before` on left out.
+    def history(self) -> dict[str, list[float]]:
+        """The logs by epoch.
 
         Returns:
             Dictionary from names to lists of floats.
         """
         try:
-            return self.history_file.read(before)
+            return self.history_file.read()
         except DamagedHistory as error:
             say(f"{error}. It is left out.")
             return {}

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from kgen import files
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, command
 from kgen.runs.directory import Run
 
 
@@ -73,8 +73,8 @@ def explain_disk_errors(run: Run, model: str) -> Iterator[None]:
         last = "no state is kept"
         if newest:
             last = f"{newest} holds the last state that was kept"
+        line = command("train", model, "--resume", "--out", run.path)
         raise OSError(
             f"{file}: {os.strerror(number)}. The training has ended; {last}. "
-            f"{files.ADVICE[number]}, and go on with: kgen train {model} "
-            f"--resume --out {run.path}"
+            f"{files.ADVICE[number]}, and go on with: {line}"
         ) from error

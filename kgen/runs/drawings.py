@@ -161,8 +161,8 @@ def draw_codes(
     if model.decodes_z_alone:
         draw_interpolations(model, dataset, directory / "interpolations.png")
     if hasattr(model, "attribute_vector"):
-        names = dict(enumerate(source.class_names))
-        draw_attributes(model, examples, names, directory / "attributes.png")
+        path = directory / "attributes.png"
+        draw_attributes(model, examples, source.class_names, path)
 
 
 def draw_interpolations(
@@ -221,7 +221,7 @@ def _draw_ways(
 def draw_attributes(
     model: keras.Model,
     examples: AnyExamples,
-    names: Mapping[int, str],
+    class_names: Sequence[str],
     path: pathlib.Path,
 ) -> None:
     """Draws a picture of a class moved by the vector to the next class."""
@@ -230,17 +230,15 @@ def draw_attributes(
     y = examples.labels
     if model.conditional or y is None:
         return  # in a conditional model, labels and not codes tell the class
-    x, classes = _all(examples.batches(batch_size=256)), np.unique(y)
+    x, classes = _all(examples.batches(batch_size=256)), np.unique(y[y >= 0])
     rows = {}
     for label, next_label in list(zip(classes, classes[1:]))[:_WAYS]:
         both = np.isin(y, [label, next_label])
         vector = model.attribute_vector(x[both], y[both] == next_label)
         z = model.encode(x[y == label][:1])
         moved = z + np.linspace(0.0, 1.5, _STEPS)[:, None] * vector
-        name = (
-            f"{names.get(label, label)} to {names.get(next_label, next_label)}"
-        )
-        rows[name] = model.decode(moved.astype("float32"))
+        ends = (class_name(n, class_names) for n in (label, next_label))
+        rows[" to ".join(ends)] = model.decode(moved.astype("float32"))
     if rows:
         title = "Codes moved by the vector from one class to another"
         plots.pairs(rows, path, title, columns=_STEPS)

@@ -243,7 +243,7 @@ def _extractor(identifier, candidates):
             "The features are those of a classifier that is trained on a run's "
             "own data, which can't be opened. Pass --extractor, such as pixels."
         )
-    if identifier == "classifier" and (source.num_classes or 1) < 2:
+    if identifier == "classifier" and len(source.classes) < 2:
         identifier = "pixels"
     return extractors.get(identifier, source or candidates[0].source)
 

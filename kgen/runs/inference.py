@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kgen import files, locks, plots
-from kgen.errors import InvalidArgument, say, unknown_name
+from kgen.errors import InvalidArgument, command, say, unknown_name
 from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
 from kgen.runs.held_out import held_out
@@ -101,7 +101,8 @@ def write(
     if not hasattr(model, _NEEDED.get(method, method)):
         hint = ""
         if method == "sample" and getattr(model, "decodes_z_alone", False):
-            hint = f" Fit a density to its codes first: kgen fit-prior {path}"
+            line = command("fit-prior", path)
+            hint = f" Fit a density to its codes first: {line}"
         raise InvalidArgument(
             f"The run in {path} is of the model {run.settings.model}, which "
             f"can't {method}.{hint}"
@@ -112,21 +113,22 @@ def write(
     shape = model.input_shapes[0]
     can_draw = plots.is_drawable if method == "sample" else plots.has_panel
     drawable = can_draw(shape)
-    if not file:
-        usual, *_ = [x for x in endings if drawable or x != ".png"]
-        file = run.free_file(method, usual)
-    if file.suffix not in endings:
+    usual = (x for x in endings if drawable or x != ".png")
+    ending = file.suffix if file else next(usual)
+    if ending not in endings:
         what = "a table" if model.table is not None else "no table"
         raise InvalidArgument(
             f"--out {file}: the model of {path} is of {what}. Pass a name that ends "
             f"in {' or '.join(endings)}."
         )
-    if file.suffix == ".png" and not drawable:
+    if ending == ".png" and not drawable:
         raise InvalidArgument(
             f"Examples of shape {tuple(shape)} can't be drawn. Pass --out with a "
             "name that ends in .npz."
         )
     result = _FUNCTIONS[method](run, model, **options)
+    # Another command may have taken a name while this one computed.
+    file = file or run.free_file(method, ending)
     result.write(file)
     return file, result.summary
 

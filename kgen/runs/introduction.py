@@ -130,8 +130,12 @@ def _epochs(settings, model, count, done):
     lower = rates.first_lower_epoch(model, settings.epochs)
     if lower is not None:
         of += f"; the learning rates fall from epoch {lower} on"
+    then = ""
     if settings.fit_prior:
-        of += f"; then {settings.fit_prior} is fitted to the codes"
+        then = f"; then {settings.fit_prior} is fitted to the codes"
+    all_epochs = f"{settings.epochs} epoch{'s' * (settings.epochs > 1)}"
+    if done >= settings.epochs:
+        return f"nothing left of {all_epochs}{then}"
     if done:
-        return f"epochs {done + 1} to {settings.epochs} of {of}"
-    return f"{settings.epochs} epoch{'s' * (settings.epochs > 1)} of {of}"
+        return f"epochs {done + 1} to {settings.epochs} of {of}{then}"
+    return f"{all_epochs} of {of}{then}"

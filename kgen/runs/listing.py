@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -66,16 +67,32 @@ def rows(root: str | os.PathLike) -> list[tuple[str, ...]]:
         `kgen evaluate` has found, and when it was last trained.
     """
     found = pathlib.Path(root).glob(f"*/{_CONFIG}")
-    by_time = sorted(found, key=lambda file: (file.stat().st_mtime, str(file)))
+    by_time = sorted(found, key=lambda file: (_changed(file), str(file)))
     return [_row(file.parent) for file in by_time]
 
 
-def _row(path):
+def _changed(file):
+    """When a file was written, in seconds; 0 where the system can't tell."""
     try:
-        config = files.read_json(path / _CONFIG)
-        model, data, wanted = (config[k] for k in ("model", "data", "epochs"))
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _row(path):
+    """A run's row; of one that can't be read, it says so."""
+    try:
+        return _described(path)
+    except OSError as error:
+        fault = str(error.strerror)
     except (ValueError, TypeError, KeyError):
-        return (str(path), "damaged config.json", *[""] * (len(HEAD) - 2))
+        fault = "damaged config.json"
+    return (str(path), fault, *[""] * (len(HEAD) - 2))
+
+
+def _described(path):
+    config = files.read_json(path / _CONFIG)
+    model, data, wanted = (config[k] for k in ("model", "data", "epochs"))
     history = _history(path)
     return (
         str(path),
@@ -214,6 +231,7 @@ def _evaluation(path):
     file = path / _METRICS
     try:
         evaluations = _read(file)
+        _set_unknown_values(evaluations)
         text = table(evaluations)
         found = ranking.rows(evaluations)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -230,6 +248,14 @@ def _evaluation(path):
         if (cell := row.cells[0])
     ]
     yield Section(title, metrics, ("METRIC", "VALUE", "ERROR", "FLOOR", "UNIT"))
+
+
+def _set_unknown_values(evaluations):
+    """Sets what `kgen evaluate` wrote as null, since JSON holds no NaN, to NaN."""
+    for evaluation in evaluations:
+        for metric in evaluation["metrics"].values():
+            if metric.get("value", 0) is None:
+                metric["value"] = math.nan
 
 
 def _card(path):

@@ -6,7 +6,7 @@ from typing import Any
 
 from kgen import files, names, registry
 from kgen.data import Source, Table, open_source
-from kgen.errors import InvalidArgument, invalid, unknown_name
+from kgen.errors import InvalidArgument, command, invalid, unknown_name
 from kgen.models import factory
 from kgen.params import (
     SEED,
@@ -105,7 +105,7 @@ _CONSTRAINTS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """How a run is trained. `config.json` has the same settings in this order.
+    """How a run is trained. `config.json` has the same settings.
 
     Settings with a default were added in later versions; runs of earlier ones
     get the default. Without `background`, they ignored transparency, and showed
@@ -235,10 +235,10 @@ class TrainSettings:
             InvalidArgument: If another setting was typed that differs.
         """
         if asked.model != self.model:
+            line = command("train", self.model, "--resume", "--out", run)
             raise InvalidArgument(
                 f"The run in {run} is of the model {self.model}, not "
-                f"{asked.model}. Go on with: kgen train {self.model} --resume "
-                f"--out {run}"
+                f"{asked.model}. Go on with: {line}"
             )
         for name in _CONSTRAINTS:
             if name in (*_CHANGEABLE, "strategy", "devices"):

@@ -1,6 +1,7 @@
 """Trackers of experiments that a run is logged to, besides its own files."""
 
 import contextlib
+import functools
 import importlib
 import os
 from collections.abc import Callable, Iterator
@@ -90,12 +91,12 @@ def tracked(
     later on, such as one that can't be reached, ends no training.
 
     Args:
-        run: The run, which has begun.
+        run: The run, whose directory is there.
         settings: Its settings.
         resume: Whether it goes on, and so on the trackers, too.
 
     Yields:
-        Callbacks for the training.
+        Callbacks for the training, one for each tracker.
 
     Raises:
         InvalidArgument: If a tracker can't begin.
@@ -109,19 +110,37 @@ def tracked(
         for name in settings.log_to:
             tracker = _TRACKERS[name](run, params, ids.get(name))
             try:
-                opened[name] = stack.enter_context(tracker)
+                opened[name] = tracker.__enter__()
             except Exception as error:  # of any kind: it is not kgen's code
                 raise InvalidArgument(
                     f"--log-to {name} can't begin: {one_line(error)}"
                 ) from error
-        ids |= {name: known for name, (known, _, _) in opened.items() if known}
-        if ids:
-            files.write_json(file, ids)
-        yield [_Logs(name, log) for name, (_, log, _) in opened.items()]
+            stack.push(functools.partial(_end, name, tracker))
+        yield [_Logs(name, *given) for name, (*given, _) in opened.items()]
         for name, (_, _, show) in opened.items():
             with _told(name):
                 for picture in sorted(run.path.glob("*.png")):
                     show(os.fspath(picture))
+
+
+def note(run: Run, callbacks: list[keras.callbacks.Callback]) -> None:
+    """Notes a run's names on its trackers, by which a resume goes on.
+
+    Args:
+        run: The run, which has begun: what it had before is deleted by now.
+        callbacks: Those of `tracked`.
+    """
+    file = run.path / _FILE
+    ids = files.read_json(file) if file.exists() else {}
+    ids |= {x.name: x.known for x in callbacks if x.known}
+    if ids:
+        files.write_json(file, ids)
+
+
+def _end(name, tracker, *error):
+    """Ends a tracker; a fault of its own is told, and hides no other error."""
+    with _told(name):
+        tracker.__exit__(*error)
 
 
 @contextlib.contextmanager
@@ -136,9 +155,9 @@ def _told(name):
 class _Logs(keras.callbacks.Callback):
     """Gives a tracker the logs of each epoch, which are counted from 1."""
 
-    def __init__(self, name: str, log: Log) -> None:
+    def __init__(self, name: str, known: str | None, log: Log) -> None:
         super().__init__()
-        self.name, self.log = name, log
+        self.name, self.known, self.log = name, known, log
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         values = {name: float(value) for name, value in (logs or {}).items()}

@@ -10,28 +10,22 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kgen import interrupts, locks
+from kgen import interrupts
 from kgen.callbacks import Diverged
 from kgen.data import Source, Table
 from kgen.data.sources import is_table
-from kgen.errors import InvalidArgument, say
+from kgen.errors import InvalidArgument, command
 from kgen.models import factory, outputs
 from kgen.parallel import strategies
 from kgen.runs import best, fit_prior, progress
+from kgen.runs.beginning import begin
 from kgen.runs.callbacks import callbacks_of, set_checkpoints, with_records
-from kgen.runs.data import (
-    check_training_data,
-    describe,
-    describe_change,
-    describe_classes,
-    validation_split,
-)
+from kgen.runs.data import check_training_data, validation_split
 from kgen.runs.directory import Run, save_model
-from kgen.runs.disk import DirectoryCheck, explain_disk_errors
+from kgen.runs.disk import DirectoryCheck
 from kgen.runs.drawings import draw
 from kgen.runs.introduction import introduce
 from kgen.runs.settings import TrainSettings
-from kgen.runs.tracking import tracked
 
 # With fewer training examples, `kgen train` fits no density to the codes by default:
 # each of its 10 Gaussians would have fewer than 100 codes.
@@ -80,6 +74,8 @@ def train(
     settings, resume, table = _agree(
         run, settings, typed_names, resume, strategy
     )
+    if not resume:
+        strategies.by_chief(strategy, lambda: run.check_free(overwrite))
     _check_batch_size(settings.batch_size, settings.devices)
     # Everything that may be refused comes before anything is written.
     source = settings.source(table=table)
@@ -87,33 +83,30 @@ def train(
     datasets = _datasets(source, settings)
     model = _built(settings, source, datasets["train"], strategy, resume)
     is_chief = strategies.is_chief(strategy)
-    count = len(source.examples("train"))
-    if count < _FEWEST_CODES and not resume:
-        settings = _without_default_prior(settings, typed_names)
-    if settings.fit_prior:
-        fit_prior.check(
-            model, settings.fit_prior, count, "kgen train --fit-prior"
-        )
+    is_asked = resume or typed_names is None or "fit_prior" in typed_names
+    settings = _with_checked_prior(settings, model, source, is_asked)
     check_training_data(model, source, datasets, is_chief)
     callbacks = callbacks_of(
         run, settings, model, source, datasets["train"], is_chief
     )
     screen = progress.Screen(report if is_chief else None, verbose)
     set_checkpoints(run, settings, model)
+    trackers: list[keras.callbacks.Callback] = []
     with contextlib.ExitStack() as stack:
-        epochs_done = strategies.by_chief(
-            strategy,
-            lambda: _begin(
-                stack, run, model, settings, source, overwrite, resume
-            ),
-        )
+
+        def start():
+            given = run, model, settings, source, overwrite, resume
+            epochs, trackers[:] = begin(stack, *given)
+            return epochs
+
+        epochs_done = strategies.by_chief(strategy, start)
         if epochs_done:
             _share_state(run, model, strategy)
         if is_chief:
             about = introduce(run, settings, source, model, epochs_done)
             screen.say(about + best.describe(callbacks, model, source))
             callbacks = with_records(run, callbacks, settings, screen)
-            callbacks += stack.enter_context(tracked(run, settings, resume))
+            callbacks += trackers
         epochs = range(epochs_done, settings.epochs)
         if epochs:
             stack.enter_context(screen.shown())
@@ -201,11 +194,20 @@ def _with_network_family(settings, source):
     return dataclasses.replace(settings, network=family)
 
 
-def _without_default_prior(settings, typed_names):
-    """The settings without a density of the codes that nobody has asked for."""
-    if typed_names is None or "fit_prior" in typed_names:
-        return settings
-    return dataclasses.replace(settings, fit_prior=None)
+def _with_checked_prior(settings, model, source, is_asked):
+    """The settings; of too few codes without a density that nobody has asked for.
+
+    Raises:
+        InvalidArgument: If the density can't be fitted to the model's codes.
+    """
+    count = len(source.examples("train"))
+    if count < _FEWEST_CODES and not is_asked:
+        settings = dataclasses.replace(settings, fit_prior=None)
+    if settings.fit_prior:
+        fit_prior.check(
+            model, settings.fit_prior, count, "kgen train --fit-prior"
+        )
+    return settings
 
 
 def _check_batch_size(size: int, replicas: int) -> None:
@@ -270,81 +272,6 @@ def build(
             raise
         text = " ".join(f"{k}={v}" for k, v in settings.options.items())
         raise InvalidArgument(f"--set {text}: {error}") from error
-
-
-def _begin(
-    stack: contextlib.ExitStack,
-    run: Run,
-    model: keras.Model,
-    settings: TrainSettings,
-    source: Source,
-    overwrite: bool,
-    resume: bool,
-) -> int:
-    """Makes the run, or resumes it; returns how many whole epochs it has seen.
-
-    The run is this process's own until the stack is closed.
-    """
-    stack.enter_context(locks.directory(run.path))
-    if resume:
-        _check_same_data(run, source)
-    else:
-        run.create(settings, overwrite, describe(source))
-    stack.enter_context(explain_disk_errors(run, settings.model))
-    run.sweep()
-    return _resume(run, model, settings, source) if resume else 0
-
-
-def _check_same_data(run: Run, source: Source) -> None:
-    """Raises if a run would go on with other data than it began with."""
-    change = describe_change(run.config.get("examples"), source)
-    if change:
-        raise InvalidArgument(
-            f"The data of {run.path} have changed since its training began "
-            f"({change}). A run goes on with the data that it began with: bring "
-            "them back, or train anew with another --out."
-        )
-
-
-def _resume(
-    run: Run, model: keras.Model, settings: TrainSettings, source: Source
-) -> int:
-    """Brings `model` to the run's last checkpoint; returns its whole epochs.
-
-    These are all that it is to see, if its training has ended without patience.
-    """
-    done, wanted = run.checkpoints.restore(model), settings.epochs
-    least, more = done, ""
-    if run.checkpoints.partial_epoch:
-        least, more = done + 1, " and a part of the next"
-    if least > wanted:
-        raise InvalidArgument(
-            f"The run in {run.path} has seen {done} epochs{more} already; it "
-            f"can't be resumed with --epochs {wanted}. Pass at least {least}."
-        )
-    by = (
-        "strategy",
-        "devices",
-        "checkpoint_every",
-        "on_nan",
-        "log_to",
-        "patience",
-    )
-    changed = ("fit_prior", *by) if done < wanted else ("fit_prior",)
-    changes = {name: getattr(settings, name) for name in changed}
-    # A folder may have been renamed, and earlier versions kept no names.
-    run.extend(wanted, **changes, **describe_classes(source))
-    run.history_file.trim(done)
-    keeper = run.checkpoints.best
-    if keeper:
-        keeper.resume(run.history(), done)
-        if keeper.so_far.is_over and done < wanted:
-            say(
-                f"the training of {run.path} has ended after {done} epochs, by "
-                f"--patience {settings.patience}. To go on, pass a larger number, or 0."
-            )
-            return wanted  # nothing is left to do
-    return done
 
 
 def _share_state(
@@ -416,11 +343,14 @@ def _diverged_message(
     whole = [c.epochs for c in run.checkpoints.all() if not c.steps]
     epochs = max(whole, default=0)
     where = f"after epoch {epochs}" if epochs else "at the beginning"
+    line = command(
+        *("train", settings.model, "--resume", "--out", run.path),
+        *("--on-nan", alternative),
+    )
     return (
         f"{error.fault} {run.model_file} holds {error.state}. Train again with "
         "a lower learning rate, such as --set optimizer=adam:0.0001, or go on "
-        f"{where} with: kgen train {settings.model} --resume --out {run.path} "
-        f"--on-nan {alternative}"
+        f"{where} with: {line}"
     )
 
 

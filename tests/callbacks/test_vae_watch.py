@@ -68,6 +68,18 @@ def test_nothing_is_said_while_the_reconstruction_gets_better():
     assert said(USED, [5.0] * 6) == []
 
 
+def test_losses_of_an_earlier_training_are_not_compared():
+    found = []
+    watch = VAEWatch(X, patience=3, report=found.append)
+    watch.set_model(UNUSED)
+    for losses in ([1.0], [9.0, 8.0, 7.0, 6.0]):
+        watch.on_train_begin()
+        for epoch, loss in enumerate(losses):
+            watch.on_epoch_end(epoch, {"reconstruction_loss": loss})
+    watch.on_train_end()
+    assert found == []
+
+
 @pytest.mark.parametrize(
     "log_var, word", [(-15.0, "bernoulli"), (15.0, "rate")]
 )
