@@ -278,10 +278,9 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
         if z1.shape != z2.shape:
             raise invalid("x2", owner, f"{len(z1)} pictures", f"{len(z2)}")
         z = paths.between(z1, z2, steps, path)
-        labels = None
-        if self.conditional:
-            labels = self.labels_for(len(z1), x1[1], "interpolate")
-            labels = np.repeat(labels, steps)
+        given = x1[1] if self.conditional else None
+        labels = self.labels_for(len(z1), given, "interpolate")
+        labels = None if labels is None else np.repeat(labels, steps)
         images = self._decode_all(z, labels, batch_size, owner)
         return images.reshape(len(z1), steps, *self.input_shapes[0])
 
