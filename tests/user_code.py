@@ -131,7 +131,7 @@ def autoencoders(x: np.ndarray) -> None:
         "denoising_autoencoder", input_shape=[8, 8, 1], network="unet"
     )
     assert_type(denoiser, kgen.DenoisingAutoencoder)
-    assert_type(denoiser.denoise(denoiser.corrupt(x)), np.ndarray)
+    shown(denoiser.denoise(denoiser.corrupt(x)))
 
 
 def gans(x: np.ndarray) -> None:
