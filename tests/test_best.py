@@ -186,7 +186,7 @@ def test_patience_of_other_models_goes_by_the_figure_that_compares_them(data):
     args = OPTIONS.replace("gan", "vae")
     kgen(args, "--epochs 2 --out none")
     assert not os.path.exists("none/best.keras")
-    kgen(args, "--epochs 8 --set optimizer=adam:0.3 --patience 2 --out vae")
+    kgen(args, "--epochs 8 --set optimizer=adam:0.5 --patience 2 --out vae")
     elbo = read_history("vae/history.csv")["val_elbo"]
     highest = int(np.argmax(elbo))
     trained = runs.Run("vae", best=True).training_progress()

@@ -303,8 +303,8 @@ class Adversarial(GenerativeModel):
 
         def discriminate(x):
             found = self._discriminator_outputs(x, labels, training)
-            regularization = regularizers(self.discriminator)
-            return found._replace(regularization=regularization)
+            own = regularizers(self.discriminator)
+            return found._replace(regularization=own)
 
         outputs, penalty = penalised(
             discriminate,
@@ -316,13 +316,11 @@ class Adversarial(GenerativeModel):
         # Those of activities are means over real and generated examples.
         regularization = sum(x.regularization for x in outputs) / len(outputs)
         real, *fakes = outputs
-        fake_logits = [fake.logits for fake in fakes]
-        loss = self.adversarial_loss.discriminator_loss(
-            real.logits, *fake_logits
-        )
+        logits = [x.logits for x in outputs]
+        loss = self.adversarial_loss.discriminator_loss(*logits)
         if self.lecam is not None:
-            penalty += self.lecam(real.logits, *fake_logits)
-        fake_probability = ops.sigmoid(ops.concatenate(fake_logits))
+            penalty += self.lecam(*logits)
+        fake_probability = ops.sigmoid(ops.concatenate(logits[1:]))
         losses = DiscriminatorLosses(
             loss=loss + penalty + regularization,
             discriminator_loss=loss,
@@ -330,7 +328,7 @@ class Adversarial(GenerativeModel):
             regularization_loss=regularization,
             real_probability=ops.mean(ops.sigmoid(real.logits)),
             fake_probability=ops.mean(fake_probability),
-            levels=levels_of(self.adversarial_loss, real.logits, fake_logits)
+            levels=levels_of(self.adversarial_loss, logits[0], logits[1:])
             if self.lecam or self.augmentation
             else None,
         )

@@ -83,14 +83,27 @@ def test_chunks_change_nothing_but_the_draws(monkeypatch):
     assert not np.array_equal(chunked, whole)
 
 
+def logs_of_passes(vae, x, count):
+    """The logs of each pass over x of an evaluation: the draws of each differ."""
+    sums = [{}]
+    for number in range(1, count + 1):
+        rows = np.tile(x, (number, 1))
+        logs = vae.evaluate(
+            rows, batch_size=len(x), verbose=0, return_dict=True
+        )
+        sums.append({name: number * value for name, value in logs.items()})
+    return [
+        {name: after[name] - before.get(name, 0.0) for name in after}
+        for before, after in zip(sums, sums[1:])
+    ]
+
+
 @pytest.mark.parametrize("samples", [1, 5])
 def test_the_trained_loss_is_the_bound(samples):
     """-loss = the bound of that many samples; its parts add up."""
     known = Known(off=0.5, examples=600, importance_samples=samples)
     known.vae.compile()
-    logs = []
-    for _ in range(20):
-        logs.append(known.vae.evaluate(known.x, verbose=0, return_dict=True))
+    logs = logs_of_passes(known.vae, known.x, 20)
     bound, error = mean_and_error([-log["loss"] for log in logs])
     if samples == 1:
         expected, own_error = known.elbo().mean(), 0.0
@@ -115,4 +128,4 @@ def test_the_trained_loss_is_the_bound(samples):
             + log.get("regularization_loss", 0.0)
             - log.get("importance_gain", 0.0)
         )
-        assert log["loss"] == pytest.approx(parts, rel=1e-5)
+        assert log["loss"] == pytest.approx(parts, rel=1e-4)

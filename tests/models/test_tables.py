@@ -558,17 +558,16 @@ def test_conditions_on_classes_dates_and_gaps(frame):
 def test_dates_are_filled_in_the_form_of_the_known_ones(frame):
     days = pd.Series(pd.date_range("2024-01-01", periods=ROWS))
     days[::4] = None
-    vae = trained(
-        "vae", Table.infer(frame.assign(day=days)), frame.assign(day=days)
-    )
-    for known, form in (
-        (days.dt.strftime("%Y-%m-%d"), r"\d{4}-\d\d-\d\d"),
-        (days.dt.strftime("%Y-%m-%dT%H:%M"), r"\d{4}-\d\d-\d\dT\d\d:\d\d"),
-        (days.dt.strftime("%Y-%m-%dT%H:%MZ"), r"\d{4}-.*T\d\d:\d\d:00"),
+    frame = frame.assign(day=days, zone=days.dt.tz_localize("UTC"))
+    vae = trained("vae", Table.infer(frame), frame)
+    for name, known, form in (
+        ("day", "%Y-%m-%d", r"\d{4}-\d\d-\d\d"),
+        ("day", "%Y-%m-%dT%H:%M", r"\d{4}-\d\d-\d\dT\d\d:\d\d"),
+        ("zone", "%Y-%m-%dT%H:%MZ", r"\d{4}-.*T\d\d:\d\d:00\+00:00"),
     ):
-        rows = frame.assign(day=known)[:9]
-        filled = vae.impute(rows, num_samples=5, seed=0)["day"]
-        assert filled[rows["day"].isna()].str.fullmatch(form).all()
+        rows = frame.assign(**{name: days.dt.strftime(known)})[:9]
+        filled = vae.impute(rows, num_samples=5, seed=0)[name]
+        assert filled[rows[name].isna()].str.fullmatch(form).all()
     dates = days.dt.date.astype(object).where(days.notna(), None)
     rows = frame.assign(day=dates)[:9]
     filled = vae.impute(rows, num_samples=5, seed=0)["day"]

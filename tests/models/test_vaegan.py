@@ -488,9 +488,9 @@ def test_features_of_a_layer_that_is_used_elsewhere_too():
         feature_layer="layer",
     )
     layer = other.discriminator.get_layer("layer")
-    _, features = other._discriminator_outputs(tf.constant(X))
+    outputs = other._discriminator_outputs(tf.constant(X))
     np.testing.assert_allclose(
-        features, layer(X.reshape(len(X), -1)), atol=1e-6
+        outputs.features, layer(X.reshape(len(X), -1)), atol=1e-6
     )
 
 
