@@ -81,7 +81,9 @@ def overview(
     heads = ("LABEL", "NAME", *map(str.upper, sizes))
     sections = [
         Section(title, list(found.facts())),
-        Section("Columns, by the training rows", list(found.columns()), _COLUMNS),
+        Section(
+            "Columns, by the training rows", list(found.columns()), _COLUMNS
+        ),
         Section("Classes", list(found.classes()), heads),
         Section("What seems wrong", wrong or [("Nothing.",)]),
     ]
