@@ -72,14 +72,16 @@ def _check_same_data(run: Run, source: Source) -> None:
 
 
 def _check_nothing_is_lost(run: Run) -> None:
-    """Raises if a training that begins anew would replace a trained model.
+    """Raises if beginning anew would replace a run whose checkpoints are gone.
 
-    One that ended within its first epoch has nothing to go on from, and begins anew.
+    One that ended before its first checkpoint has nothing to go on from, and begins
+    anew: the folder of checkpoints is there, and the training has not come to its end.
     """
     if not run.model_file.exists():
         return
-    epochs = run.training_progress().get("epochs")
-    if epochs:
+    epochs = run.training_progress().get("epochs") or 0
+    has_folder = run.checkpoints.directory.exists()
+    if epochs and (epochs >= run.settings.epochs or not has_folder):
         raise InvalidArgument(
             f"{run.model_file} has seen epoch {epochs}, but there is no checkpoint "
             f"to go on from. Bring {run.checkpoints.directory} back, or train with "

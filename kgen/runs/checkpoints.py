@@ -201,6 +201,10 @@ class Checkpoints(keras.callbacks.Callback):
                 f"Damaged: {', '.join(damaged)}. Train again with a new --out."
             )
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        # If it is gone later on, the checkpoints in it are lost.
+        self.directory.mkdir(parents=True, exist_ok=True)
+
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epochs = epoch
         self._last_steps, self._last_time = 0, time.monotonic()
