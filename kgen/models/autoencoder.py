@@ -95,9 +95,7 @@ class Reconstructing(EncoderDecoder):
         References:
             Hawkins et al. (2002), Outlier detection using replicator neural networks.
         """
-        return self._apply(
-            self._outlier_score, x, batch_size, any_range=self.encodes_any_range
-        )
+        return self._apply(self._outlier_score, x, batch_size)
 
     def _outlier_score(self, inputs, number=0):
         x = inputs[0] if self.conditional else inputs

@@ -38,7 +38,7 @@ class GenerativeModel(Labelled):
     needs_labels = False
     # Attributes of arguments of `__init__` whose names are those of methods.
     argument_attributes: ClassVar[dict[str, str]] = {}
-    # Whether `encode` takes values outside the data's range, as noisy ones are.
+    # Whether methods take values outside the data's range, as noisy ones are.
     encodes_any_range = False
     # For a table: whether the model learns gaps, and draws rows with them.
     draws_gaps = False
@@ -199,9 +199,9 @@ class GenerativeModel(Labelled):
         arrays.check_array(x, self.input_shapes[0], support, owner)
         return np.asarray(x, "float32")
 
-    def _apply(self, method, x, batch_size, *extra, any_range=False, verbose=0):
+    def _apply(self, method, x, batch_size, *extra, verbose=0):
         """Applies a method of tensors to arrays or a dataset."""
-        inputs = batches.of(self, x, batch_size, any_range)
+        inputs = batches.of(self, x, batch_size, self.encodes_any_range)
         return batches.apply(self, method, inputs, *extra, verbose=verbose)
 
     # Files

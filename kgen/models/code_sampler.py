@@ -242,10 +242,22 @@ class CodeSampler(GenerativeModel):
         if not noise:
             return batches.apply(self, self.decoded, inputs)
         return batches.apply(
-            self, self._decoded_with_noise, inputs, tf.constant(seed)
+            self, self.decoded_with_noise, inputs, tf.constant(seed)
         )
 
-    def _decoded_with_noise(self, inputs, number, seed):
+    def decoded_with_noise(
+        self, inputs: Any, number: int | tf.Tensor, seed: int | tf.Tensor
+    ) -> tf.Tensor:
+        """Draws from p(x|z) for a batch of the decoder's inputs.
+
+        Args:
+            inputs: z, or `[z, labels]`.
+            number: The number of the batch: each has draws of its own.
+            seed: Integer or integer tensor; z may come from the same one.
+
+        Returns:
+            Tensor of the shape of x.
+        """
         parameters = self.serving_decoder(inputs, training=False)
         # Another stream than that of z.
         seed = tf.random.fold_in(tf.stack([seed, number]), 1)
@@ -291,7 +303,7 @@ class CodeSampler(GenerativeModel):
             if self.table is None:
                 return {"images": self.decoded(code)}
             # Rows are draws from p(x), and have gaps, as in Python.
-            rows = self._decoded_with_noise(code, 0, seed)
+            rows = self.decoded_with_noise(code, 0, seed)
             return {"images": self.table.with_gaps(rows, seed)}
 
         counts = [

@@ -173,9 +173,7 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
         Returns:
             Array of shape `(n, latent_dim)`.
         """
-        return self._apply(
-            self._encode, x, batch_size, any_range=self.encodes_any_range
-        )
+        return self._apply(self._encode, x, batch_size)
 
     def decode(
         self,
@@ -228,10 +226,9 @@ class EncoderDecoder(CodeSampler, OutlierScorer):
         x = self.encoded(x, "reconstruct")
         is_pair = isinstance(x, (tuple, list))
         labels = x[1] if self.conditional and is_pair else None
-        found = self._apply(
-            self._reconstruct, x, batch_size, any_range=self.encodes_any_range
+        return self.rows_of(
+            self._apply(self._reconstruct, x, batch_size), labels
         )
-        return self.rows_of(found, labels)
 
     @checked(steps=Integer(2), path=Optional(Options(paths.PATHS)))
     def interpolate(

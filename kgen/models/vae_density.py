@@ -160,14 +160,8 @@ class VAEDensity(Density):
             code = model.with_labels(z, labels)
             if self.table is None:
                 return model.decoded(code)
-            # Streams of their own: not that of z, and another one for each class.
-            stream = tf.random.fold_in(
-                tf.stack([seed, 0]), 1 + places[id(model)]
-            )
-            parameters = model.serving_decoder(code, training=False)
-            return model.likelihood.sample(parameters, stream)
+            return model.decoded_with_noise(code, self._all.index(model), seed)
 
-        places = {id(model): place for place, model in enumerate(self._all)}
         if not isinstance(self.models, list):
             return decoded(self.models, normal, uniform, labels)
         return self._by_class(labels, decoded, normal, uniform)
