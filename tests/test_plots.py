@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import same_color
 from PIL import Image
 
-from kgen import plots
+from kgen import plots, priors
 
 
 def pictures(count, height=8, width=8, channels=1):
@@ -423,3 +423,17 @@ def test_a_confusion_is_of_what_has_a_label(tmp_path):
     np.testing.assert_array_equal(drawn([0, 0, 1, -1], [1, 1, 1, 0]), found)
     right = drawn([0, 0, 1], [0, 0, 1])
     assert found.shape == right.shape and not np.array_equal(found, right)
+
+
+@pytest.mark.parametrize("centre", [0.0, 6.0])
+def test_lines_hold_these_shares_of_a_prior(monkeypatch, centre):
+    prior = priors.NormalPrior()
+    prior.build((None, 2))
+    z = centre + 0.3 * points(200, 2)
+    figure = figure_of(monkeypatch, plots.latent, z, "l.png", prior=prior)
+    axes = figure.axes[0]
+    # exp(-r^2 / 2) of N(0, I) lies outside of a circle of radius r.
+    expected = 1.0 - np.array([0.9, 0.5, 0.1])
+    densities = axes.collections[-1].levels * 2.0 * np.pi
+    np.testing.assert_allclose(densities, expected, atol=0.02)
+    assert axes.get_xlim()[0] < -2.1 and axes.get_xlim()[1] > centre

@@ -96,6 +96,9 @@ def of(
         What `apply` takes.
     """
     if isinstance(inputs, tf.data.Dataset):
+        if inputs.cardinality() == tf.data.INFINITE_CARDINALITY:
+            expected = "a dataset that ends: leave out `repeat()`"
+            raise invalid("x", type(model).__name__, expected, inputs)
         support = None if any_range else model.support
         return CheckedBatches(model, inputs, support)
     inputs = model.checked_inputs(inputs, any_range)

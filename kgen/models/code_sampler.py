@@ -66,8 +66,9 @@ class CodeSampler(GenerativeModel):
         code. So a density is fitted to the codes of a trained model, and takes the
         prior's place in `sample`, and in `elbo`, `log_likelihood` and
         `rate_distortion` of models that have these. An autoencoder, which has no
-        prior, can sample by it. Training does not use it; after more training, fit
-        it again. It is saved and exported with the model.
+        prior, can sample by it. `fit` and `evaluate` do not use it, so that
+        `val_elbo` stays that of the prior the model was trained with; after more
+        training, fit it again. It is saved and exported with the model.
 
         Args:
             x: Array of shape `(n, *input_shape)`, `[x, labels]`, or a dataset:

@@ -179,10 +179,16 @@ def check_posterior(
             context, or None.
     """
     shapes = [output.shape for output in encoder.outputs]
-    most = 2 if flow is None else 3
-    if not 2 <= len(shapes) <= most or shapes[0] != shapes[1]:
+    codes, contexts = shapes[:2], shapes[2:]
+    most = 0 if flow is None else 1
+    are_vectors = all(len(s) == 2 and s[1] is not None for s in contexts)
+    right = len(codes) == 2 and codes[0] == codes[1]
+    if not right or len(contexts) > most or not are_vectors:
         expected = "two outputs of one shape, (mean, log_var)"
         if flow is not None:
-            expected += ", and perhaps a third one, the flow's context"
+            expected += (
+                ", and perhaps a third one, the flow's context, of shape "
+                "(batch, context_dim)"
+            )
         raise invalid("encoder", owner, expected, shapes)
     outputs.check_log_var(owner, encoder)

@@ -25,6 +25,10 @@ class VAEDensity(Density):
     draws are then the same for all classes and examples, so that what is
     predicted for x depends on x alone.
 
+    Of the VAEs only the densities count: their `divergence`, `kl_weight`,
+    `free_bits` and `importance_samples`, which are of their own training, have no
+    effect here.
+
     Args:
         models: A conditional `VAE`, such as
             `create_model("vae", num_classes=10, ...)`; or a list of

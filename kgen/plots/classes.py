@@ -1,6 +1,6 @@
 """Where classes lie: confusion of a classifier, and the map of codes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
@@ -9,8 +9,10 @@ from sklearn import metrics
 from sklearn.decomposition import PCA
 
 from kgen.plots.figures import LARGEST, Path, class_name, save
+from kgen.priors import Prior
 
 _SHARES = (0.9, 0.5, 0.1)  # of a prior, within the lines that are drawn
+_DRAWS = 10_000  # from a prior, which tell where it lies
 
 
 def confusion(
@@ -58,7 +60,7 @@ def latent(
     labels: np.ndarray | None = None,
     class_names: Sequence[str] = (),
     title: str = "Latent space",
-    log_prior: Callable[[np.ndarray], np.ndarray] | None = None,
+    prior: Prior | None = None,
 ) -> None:
     """Draws codes in two dimensions: as they are, or by PCA.
 
@@ -68,8 +70,8 @@ def latent(
         labels: `n` integers that colour the points, or None.
         class_names: Names for the legend, or `()`.
         title: The text above the figure.
-        log_prior: Function from codes to log p(z), whose contours are drawn below
-            codes of two dimensions; or None.
+        prior: A prior, such as `vae.serving_prior`, whose contours are drawn
+            below codes of two dimensions; or None.
     """
     figure = Figure(figsize=(6.6, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -78,8 +80,8 @@ def latent(
         axes.scatter(*points.T, s=6, alpha=0.7)
     else:
         _scatter_by_class(axes, points, np.asarray(labels), class_names)
-    if log_prior is not None and z.shape[1] == 2:
-        _contours(axes, log_prior)
+    if prior is not None and z.shape[1] == 2:
+        _contours(axes, prior)
         title += "; lines: where 10 %, 50 % and 90 % of the prior lie"
     axes.set(title=title, xlabel=names[0], ylabel=names[1])
     if z.shape[1] == 1:
@@ -102,28 +104,33 @@ def _two_dimensions(z):
     ]
 
 
-def _contours(axes, log_prior):
+def _contours(axes, prior):
     """Draws the lines of equal density that hold these shares of the prior."""
-    bounds = [*axes.get_xlim(), *axes.get_ylim()]
-    low, high = min(bounds[::2]), max(bounds[1::2])
-    # Also where the prior has mass, and codes are not.
-    width = max(high - low, 8.0)
-    side = np.linspace(low - width / 4, high + width / 4, 200)
-    x, y = np.meshgrid(side, side)
-    grid = np.stack([x.ravel(), y.ravel()], axis=1).astype("float32")
-    log_density = np.asarray(log_prior(grid), "float64")
-    density = np.exp(log_density - log_density.max())
-    descending = np.sort(density)[::-1]
-    shares = np.cumsum(descending) / descending.sum()
-    levels = np.unique(
-        [descending[np.searchsorted(shares, share)] for share in _SHARES]
-    )
+    draws = prior.sample(_DRAWS, 0).numpy()
+    density_of_draws = _density(prior, draws)
+    levels = np.quantile(density_of_draws, 1.0 - np.array(_SHARES))
+    within = draws[density_of_draws >= levels[0]]
+    low, high = within.min(axis=0), within.max(axis=0)
+    margin = 0.1 * (high - low)
+    sides = np.linspace(low - margin, high + margin, 200)
+    x, y = np.meshgrid(*sides.T)
+    density = _density(prior, np.stack([x.ravel(), y.ravel()], axis=1))
     axes.contour(
-        x, y, density.reshape(x.shape), levels, colors="0.35", linewidths=0.8
+        x,
+        y,
+        density.reshape(x.shape),
+        np.unique(levels),
+        colors="0.35",
+        linewidths=0.8,
     )
-    within = grid[density >= levels[0]]
-    axes.set_xlim(*_around(bounds[:2], within[:, 0]))
-    axes.set_ylim(*_around(bounds[2:], within[:, 1]))
+    axes.set_xlim(*_around(axes.get_xlim(), sides[:, 0]))
+    axes.set_ylim(*_around(axes.get_ylim(), sides[:, 1]))
+
+
+def _density(prior, z):
+    """p(z) of codes, a part of them at a time."""
+    parts = np.array_split(z.astype("float32"), max(1, len(z) // 1000))
+    return np.exp(np.concatenate([prior.log_prob(part) for part in parts]))
 
 
 def _around(limits, values):

@@ -105,7 +105,7 @@ class Prior(keras.layers.Layer):
         Returns:
             Tensor of shape `(...)`.
         """
-        raise NotImplementedError
+        raise self._missing("log_prob")
 
     def checked_log_prob(self, z: Tensor) -> Tensor:
         """`log_prob`, with a check that a subclass sums over the dimensions.
@@ -138,7 +138,14 @@ class Prior(keras.layers.Layer):
         Returns:
             Tensor of shape `(n, latent_dim)`.
         """
-        raise NotImplementedError
+        raise self._missing("transform")
+
+    def _missing(self, method):
+        """The error of a subclass that has not all methods."""
+        return NotImplementedError(
+            f"`{type(self).__name__}` needs the method `{method}`, as the "
+            "documentation of `kgen.priors.Prior` shows."
+        )
 
     def kl(self, mean: Tensor, log_var: Tensor) -> Tensor | None:
         """KL(N(mean, exp(log_var)) || p(z)) where it has a closed form.

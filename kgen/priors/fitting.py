@@ -76,7 +76,7 @@ def check(identifier: str, latent_dim: int, count: int, owner: str) -> None:
             f"at least {fewest} examples to fit {identifier} to codes of size "
             f"{latent_dim}"
         )
-        raise invalid("x", owner, expected, count)
+        raise invalid("x", owner, expected, f"{count} examples")
 
 
 def named(identifier: str, owner: str, argument: str = "prior") -> Prior:

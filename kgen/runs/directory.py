@@ -13,7 +13,7 @@ import keras
 
 from kgen import files, locks
 from kgen.data import Source
-from kgen.errors import InvalidArgument, command, say
+from kgen.errors import InvalidArgument, command, say, say_once
 from kgen.models import saving
 from kgen.runs import archives
 from kgen.runs.checkpoints import Checkpoints
@@ -230,6 +230,12 @@ class Run:
             **changed: Other settings that have changed.
         """
         self._write_config({**self.config, "epochs": epochs, **changed})
+        if (self.path / "metrics.json").exists():
+            again = command("evaluate", self.path, "--overwrite")
+            say_once(
+                "metrics.json and report.html tell of the model as it was before. "
+                f"`{again}` evaluates it again."
+            )
 
     def is_trained(self, epochs: int | None = None) -> bool:
         """Whether the run has seen `epochs` epochs; None for its own number."""

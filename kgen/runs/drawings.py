@@ -141,7 +141,7 @@ def draw_codes(
         examples.labels,
         source.class_names,
         title=f"Codes of {len(z)} examples",
-        log_prior=getattr(model, "log_prior", None),
+        prior=model.serving_prior if model.has_prior else None,
     )
     is_autoencoder = isinstance(model, kgen.Autoencoder)
     if is_autoencoder and train is not None and model.table is None:

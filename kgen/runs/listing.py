@@ -14,6 +14,7 @@ from kgen.runs.history_file import DamagedHistory, best_place, read_history
 
 _CONFIG, _HISTORY = "config.json", "history.csv"
 _METRICS, _CARD = "metrics.json", "model.json"
+_MODEL = "model.keras"
 REPORT = "report.html"
 HEAD = ("RUN", "MODEL", "DATA", "EPOCHS", "BEST", "EVALUATED", "WHEN")
 # Settings that are not shown of a run that has these defaults.
@@ -166,7 +167,7 @@ def _evaluated(path):
 
 def _when(path):
     """When a run was last trained, in local time."""
-    names = (_CONFIG, _HISTORY, "model.keras")
+    names = (_CONFIG, _HISTORY, _MODEL)
     times = [(path / n).stat().st_mtime for n in names if (path / n).exists()]
     return f"{datetime.datetime.fromtimestamp(max(times)):%Y-%m-%d %H:%M}"
 
@@ -239,6 +240,8 @@ def _evaluation(path):
             f"{file} is not what `kgen evaluate` wrote: {error}. Evaluate again."
         ) from error
     title = "The evaluation"
+    if _changed(path / _MODEL) > _changed(file):
+        title += f", which is older than {_MODEL}"
     if len(evaluations) > 1:  # of which the best figures are marked
         yield Section(title, [], text=text)
         return

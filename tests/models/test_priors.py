@@ -219,6 +219,48 @@ def test_a_flow_of_other_sizes_is_refused(shapes):
         small_vae(posterior=flow, latent_dim=3)
 
 
+def vae_with_context(shape, **options):
+    """A VAE whose encoder has a third output, of this shape."""
+    x = keras.Input((3,))
+    mean, log_var = (keras.layers.Dense(4)(x) for _ in range(2))
+    context = keras.layers.Reshape(shape)(keras.layers.Dense(6)(x))
+    encoder = keras.Model(x, [mean, log_var, context])
+    decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    return kgen.VAE(encoder, decoder, **options)
+
+
+def test_two_levels_take_a_context_of_networks_of_one_s_own():
+    vae = vae_with_context((6,), levels=2, seed=0)
+    vae.compile()
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    before = vae.encode(x)
+    vae.fit(x, epochs=2, verbose=0)
+    # The lower level, the second half, depends on the context.
+    context = vae.encoder.layers[-2].get_weights()
+    assert len(context) == 2 and np.any(context[1])
+    assert not np.allclose(vae.encode(x), before)
+
+
+@pytest.mark.parametrize("options", [{"levels": 2}, {"posterior": "flow:2"}])
+def test_a_context_that_is_no_vector_is_refused(options):
+    with pytest.raises(InvalidArgument, match="(batch, context_dim)"):
+        vae_with_context((2, 3), **options)
+
+
+def test_an_endless_dataset_has_no_codes():
+    endless = contract.dataset(False).repeat()
+    with pytest.raises(InvalidArgument, match="leave out `repeat"):
+        small_vae().sample_codes(endless)
+
+
+def test_a_prior_without_a_density_is_told_of():
+    class Nothing(priors.Prior):
+        pass
+
+    with pytest.raises(NotImplementedError, match="`Nothing` needs the method"):
+        Nothing().log_prob(np.zeros((2, 3)))
+
+
 @pytest.mark.parametrize(
     "prior", [priors.NormalPrior(), priors.MixturePrior(2)]
 )
