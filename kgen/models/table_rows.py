@@ -195,7 +195,7 @@ def _impossible(column, wanted, owner):
     before, joint = (
         ("out of ", ", ") if encoding.is_discrete else ("from ", " to ")
     )
-    expected = f"values {before}{joint.join(map(str, ends))}"
+    expected = f"values {before}{joint.join(map(forms.text_of, ends))}"
     if isinstance(wanted, tuple):
         expected = f"bounds (low, high) that hold {expected}"
     return invalid(argument, owner, expected, wanted)

@@ -31,7 +31,7 @@ class Result:
             `images`, by their `labels` if there are any.
         summary: A few words about it.
         rows: A DataFrame for files of tables; None for a column an array.
-        cells: The rows as text, which a CSV file gets instead of `rows`; or None.
+        cells: The rows as they are written in a CSV file, instead of `rows`; or None.
     """
 
     arrays: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -160,9 +160,10 @@ def sample(
             num,
             labels=number,
             seed=seed,
-            conditions=model.table.typed(dict(conditions)),
+            conditions=model.table.typed(_joined(conditions)),
         )
-        return Result(rows=rows, summary=f"{len(rows)} rows")
+        cells = _cells_of(model.table, rows)
+        return Result(rows=rows, cells=cells, summary=f"{len(rows)} rows")
     if conditions:
         raise InvalidArgument(
             f"--where: the model of {run.path} is of no table. Leave it out."
@@ -173,6 +174,35 @@ def sample(
         arrays["labels"] = model.labels_for(num, labels, "sample")
         arrays |= _names(model.class_names)
     return Result(arrays)
+
+
+def _cells_of(table, rows):
+    """Rows as a CSV file has them: whole numbers and truth values as text.
+
+    Where a column has gaps, these are floats, which would be written as 40.0.
+    """
+    whole = ("integer", "count", "boolean")
+    names = {c.name for c in table.columns if c.kind in whole}
+    names &= set(rows.columns)
+    return rows.assign(**{name: forms.texts(rows[name]) for name in names})
+
+
+def _joined(conditions):
+    """Conditions by their columns: the values that one column has are a list."""
+    joined: dict[str, Any] = {}
+    for name, wanted in conditions:
+        if name not in joined:
+            joined[name] = wanted
+            continue
+        if isinstance(wanted, tuple) or isinstance(joined[name], tuple):
+            raise InvalidArgument(
+                f"--where: column `{name}` has bounds beside another condition. Pass "
+                "its bounds once, or values alone."
+            )
+        before = joined[name]
+        before = before if isinstance(before, list) else [before]
+        joined[name] = [*before, wanted]
+    return joined
 
 
 def _number_of(label: str, model: keras.Model) -> int:
@@ -208,7 +238,8 @@ def reconstruct(
     dataset = held_out(run, model, data, num, batch_size=num).dataset
     inputs, originals = model.unpack(next(iter(dataset)))
     if model.table is not None:
-        return Result(rows=_reconstructed_rows(model, inputs, originals))
+        rows = _reconstructed_rows(model, inputs, originals)
+        return Result(rows=rows, cells=_cells_of(model.table, rows))
     arrays = {
         "original": originals.numpy(),
         "reconstruction": model.reconstruct(dataset),
@@ -224,10 +255,11 @@ def _reconstructed_rows(model, inputs, originals):
     given = (originals.numpy(), model(inputs).numpy())
     names = ("original", "reconstruction")
     parts = [model.rows_of(x, labels) for x in given]
+    row, of = (reading.free_name(n, parts[0].columns) for n in ("row", "of"))
     for name, part in zip(names, parts):
-        part.insert(0, "row", range(len(part)))
-        part.insert(1, "of", name)
-    return pd.concat(parts).sort_values("row", kind="stable")
+        part.insert(0, row, range(len(part)))
+        part.insert(1, of, name)
+    return pd.concat(parts).sort_values(row, kind="stable")
 
 
 def impute(
@@ -249,6 +281,8 @@ def impute(
         gaps += int(missing.sum())
         if cells is not None:
             cells.loc[missing, name] = forms.texts(filled.loc[missing, name])
+    if cells is None:
+        cells = _cells_of(model.table, filled)
     summary = f"{gaps} gaps in {len(filled)} rows are filled"
     return Result(rows=filled, cells=cells, summary=summary)
 

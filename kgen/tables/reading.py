@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kgen.errors import InvalidArgument, invalid
@@ -111,6 +111,13 @@ def check_names(names: Sequence[str], owner: str) -> None:
             f"{owner} has several columns with the name `{twice[0]}`. Rename them, "
             "or leave all but one out."
         )
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """A name with as many `_` behind it as make it none of `taken`."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def check_rows(source: Any) -> None:
