@@ -189,20 +189,16 @@ def _cells_of(table, rows):
 
 def _joined(conditions):
     """Conditions by their columns: the values that one column has are a list."""
-    joined: dict[str, Any] = {}
+    joined = {}
     for name, wanted in conditions:
-        if name not in joined:
-            joined[name] = wanted
-            continue
-        if isinstance(wanted, tuple) or isinstance(joined[name], tuple):
+        joined.setdefault(name, []).append(wanted)
+    for name, values in joined.items():
+        if len(values) > 1 and any(isinstance(x, tuple) for x in values):
             raise InvalidArgument(
                 f"--where: column `{name}` has bounds beside another condition. Pass "
                 "its bounds once, or values alone."
             )
-        before = joined[name]
-        before = before if isinstance(before, list) else [before]
-        joined[name] = [*before, wanted]
-    return joined
+    return {n: x if len(x) > 1 else x[0] for n, x in joined.items()}
 
 
 def _number_of(label: str, model: keras.Model) -> int:

@@ -1,5 +1,6 @@
 """The forms that a column's values take: numbers, seconds, text."""
 
+import functools
 import numbers as numbers_module
 import re
 from typing import TYPE_CHECKING, Any
@@ -110,12 +111,30 @@ def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
     if form_of(series) in (DATETIME, OTHER):
         # pandas would count their nanoseconds.
         raise ValueError(f"{series.dropna().iloc[0]!r} is no number")
-    found = pd.to_numeric(series, errors="coerce" if force else "raise")
+    if force:
+        found = pd.to_numeric(series, errors="coerce")
+    else:
+        found = _converted(series, pd.to_numeric, "number")
     values = found.astype("Float64").to_numpy("float64", na_value=np.nan)
     infinite = np.isinf(values)
     if infinite.any():
-        raise ValueError(f"infinity in row {int(infinite.argmax())}")
+        raise ValueError(f"{values[infinite][0]} is no finite number")
     return values
+
+
+def _converted(series, convert, what):
+    """A column that pandas converts; an error names a value that it can't.
+
+    pandas would tell its row, among those that are read at a time.
+    """
+    try:
+        return convert(series)
+    except (ValueError, TypeError) as error:
+        unread = convert(series, errors="coerce").isna() & series.notna()
+        if not unread.any():
+            raise
+        value = series[unread].iloc[0]
+        raise ValueError(f"{value!r} is no {what}") from error
 
 
 def seconds(series: "pd.Series", dtype: str | None = None) -> np.ndarray:
@@ -170,7 +189,11 @@ def times(series: "pd.Series") -> "pd.Series":
         return found.dt.as_unit("us")
     known = series[series.notna()].astype(str)
     has_offset = known.str.contains(_OFFSET).any()
-    return pd.to_datetime(series, format="ISO8601", utc=bool(has_offset))
+    convert = functools.partial(
+        pd.to_datetime, format="ISO8601", utc=bool(has_offset)
+    )
+    what = "date in the form of ISO 8601, such as 2024-03-01"
+    return _converted(series, convert, what)
 
 
 def written_as(times: "pd.Series", known: "pd.Series") -> "pd.Series":

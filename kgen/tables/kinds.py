@@ -132,7 +132,7 @@ def _check_no_numbers(summary):
             f'kinds={{"{summary.name}": "category"}}, or "id" to leave it out.'
         )
     if found.sum() > _LEVELS and 0.5 < found.mean() < 1.0:
-        raise summary.mixed(pd.Series(texts)[~found])
+        raise summary.mixed(texts)
 
 
 def _names_rows(summary):
@@ -168,6 +168,8 @@ def _unit_of(summary):
 
 
 def _encoding_of(summary, column, numbers, max_categories):
+    if summary.unread is not None and not summary.known_of_all:
+        raise summary.unfit(f"it holds text such as {summary.unread!r} alone")
     if not summary.known:
         warnings.warn(
             f"Column `{summary.name}` has no values: nothing can be learned of it.",
