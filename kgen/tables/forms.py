@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kgen.errors import InvalidArgument
+
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
 
@@ -244,10 +246,21 @@ def texts(series: "pd.Series") -> np.ndarray:
 
     Whole numbers have no point, so that a column that has gaps, and hence floats,
     has the categories of one without.
+
+    Raises:
+        InvalidArgument: If there is text that UTF-8 can't hold.
     """
     known = series.notna()
     made = np.full(len(series), "", object)
     made[known.to_numpy()] = [text_of(value) for value in series[known]]
+    try:
+        "".join(made).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"Column `{series.name}` holds {error.object[error.start]!r}, which is no "
+            "character. Read the column by its encoding, or replace it: "
+            f'df["{series.name}"].str.encode("utf-8", "replace").str.decode("utf-8")'
+        ) from error
     return made
 
 
@@ -266,6 +279,13 @@ def looks_like_number_or_date(text: str) -> bool:
     """
     text = text.strip(" %$\u20ac\u00a3")
     return any(form.fullmatch(text) for form in (_NUMBER, _DATE))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is one that marks a gap, such as None or NaN."""
+    import pandas as pd
+
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def plain(value: Any) -> Any:

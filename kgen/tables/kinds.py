@@ -28,6 +28,8 @@ _UNITS = (86400.0, 3600.0, 60.0, 1.0)
 _MICROSECOND = 1e-6
 # Above it, float64 does not hold all whole numbers.
 _LARGEST_WHOLE = 2.0**53
+# Below it, and above its inverse, float64 holds no variance exactly.
+_LEAST_VARIANCE = 1e-300
 # The largest count whose encoding as float32 is exact.
 _LARGEST_COUNT = 1e6
 
@@ -199,6 +201,14 @@ def _encoding_of(summary, column, numbers, max_categories):
     counts = summary.counts
     if column.kind == "integer" and counts and len(counts) <= _LEVELS:
         return Levels(tuple(sorted(counts)), summary.known)
+    with np.errstate(over="ignore"):
+        variance = np.var(values)
+    if not _LEAST_VARIANCE < variance < 1.0 / _LEAST_VARIANCE:
+        raise InvalidArgument(
+            f"Column `{summary.name}` has numbers from {low:g} to {high:g}, whose "
+            "variance float64 can't hold. Give it in another unit, or leave it out: "
+            f'kinds={{"{summary.name}": "id"}}'
+        )
     return NUMBERS[numbers].fit(values)
 
 

@@ -356,6 +356,32 @@ def test_conditions_that_no_row_can_meet_are_told_at_once(frame, numbers):
         assert len(table_rows.sample(model, draw, 1, 0, 0, conditions)) == 1
 
 
+def test_a_gap_is_a_condition_where_there_are_gaps(frame):
+    city = frame["city"].where(frame.index % 3 > 0, None)
+    day = pd.Series(pd.date_range("2024-01-01", periods=ROWS))
+    frame = frame.assign(
+        city=city,
+        day=day.where(frame.index % 3 > 0),
+        vote=frame["vote"].where(frame.index % 3 > 0, None),
+    )
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model("vae", table=table, seed=0, **SMALL)
+
+    def draw(count, labels, seed):
+        return table.encode(frame)
+
+    for gap in (None, np.nan, pd.NA, pd.NaT):
+        for conditions in ({"city": gap}, {"income": gap}, {"day": gap}):
+            rows = table_rows.sample(model, draw, 30, 0, 0, conditions)
+            assert rows[[*conditions]].isna().all(axis=None)
+        either = {"city": ["Ulm", gap]}
+        rows = table_rows.sample(model, draw, 30, 0, 0, either)
+        assert {*rows["city"].fillna("")} == {"Ulm", ""}
+        for name in ("age", "vote"):
+            with pytest.raises(InvalidArgument, match="`conditions"):
+                table_rows.sample(model, draw, 1, None, 0, {name: gap})
+
+
 def test_bad_models(table, frame):
     with pytest.raises(InvalidArgument, match='"dense" for a table'):
         kgen.create_model("vae", table=table, network="conv")

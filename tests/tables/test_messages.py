@@ -73,3 +73,20 @@ def test_infinity_is_named_without_its_row_in_a_part():
         InvalidArgument, match="column `x`.*x='low' is no number"
     ):
         table.encode(pd.DataFrame({"x": [0.5, "low"]}))
+
+
+@pytest.mark.parametrize("numbers", ["quantiles", "standard", "modes"])
+@pytest.mark.parametrize("scale", [1e-200, 1e307])
+def test_numbers_of_a_variance_that_float64_can_not_hold(numbers, scale):
+    frame = pd.DataFrame({"x": np.linspace(0.5, 1.0, ROWS) * scale})
+    with pytest.raises(InvalidArgument, match="`x` has numbers from .* unit"):
+        Table.infer(frame, numbers=numbers)
+
+
+def test_text_that_utf_8_can_not_hold():
+    city = pd.Series(["Ulm", "Bonn\udcff"] * (ROWS // 2), dtype=object)
+    words = r"`city` holds '\\udcff', which is no character"
+    refused(words, city=city)
+    table = Table.infer(pd.DataFrame({"city": ["Ulm", "Bonn"] * 30}))
+    with pytest.raises(InvalidArgument, match=words):
+        table.encode(pd.DataFrame({"city": city}))
