@@ -10,6 +10,7 @@ import pytest
 import kgen
 from kgen.data import Table
 from kgen.errors import InvalidArgument
+from kgen.evaluation import Evidence, compute
 from kgen.runs import inference
 
 ROWS = 60
@@ -94,3 +95,34 @@ def test_values_of_one_column_are_joined(model):
     ):
         with pytest.raises(InvalidArgument, match="`age` has bounds beside"):
             inference.sample(None, model, 1, 0, None, where)
+
+
+def test_the_target_of_what_is_learned_of_rows_can_be_named(model, frame):
+    table = model.table
+    source = kgen.data.open_source(frame, table=table)
+    data = source.examples("test"), source.examples("train")
+    obstacles = {}
+    for target, names in (
+        ("row", {"learned_accuracy", "learned_f1"}),
+        ("on", {"learned_accuracy", "learned_f1"}),
+        ("age", {"learned_r2"}),
+        (None, set()),
+    ):
+        evidence = Evidence(model, *data, num_samples=40, target=target)
+        figures, reasons = compute(evidence)
+        learned = {name for name in figures if name.startswith("learned")}
+        assert learned == names
+        assert all(figures[name].floor <= 1 for name in names)
+        obstacles[target] = {
+            reason for name, reason in reasons.items() if "learned" in name
+        }
+    assert obstacles["age"] == {"the target `age` is a number"}
+    assert obstacles["row"] == {"the target `row` is no number"}
+    assert obstacles[None] == {
+        "there is no target to predict: --target COLUMN names one"
+    }
+    with pytest.raises(InvalidArgument, match="did you mean 'age'"):
+        Evidence(model, *data, target="aged")
+    pictures = kgen.create_model("gan", input_shape=(3,), network="dense")
+    with pytest.raises(InvalidArgument, match="`target`.*of no table"):
+        Evidence(model, *data, target="age").for_model(pictures)
