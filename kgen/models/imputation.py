@@ -1,5 +1,6 @@
 """Fills the gaps of a table's rows by importance sampling, on tensors."""
 
+import decimal
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,9 @@ def _merged(known, filled):
 
     if pd.api.types.is_datetime64_any_dtype(filled.dtype):
         filled = forms.written_as(filled, known)
+    elif pd.api.types.infer_dtype(known) == "decimal":
+        texts = filled.map(str, na_action="ignore")
+        filled = texts.map(decimal.Decimal, na_action="ignore")
     made = known.astype(object).where(known.notna(), filled.astype(object))
     dtype = known.dtype
     if isinstance(dtype, pd.CategoricalDtype):

@@ -232,6 +232,11 @@ def _check_header(path):
         line = next(filter(str.strip, file), "")
     if not line:
         raise InvalidArgument(f"{path} is empty.")
+    if re.fullmatch("sep=.", line.strip()):
+        raise InvalidArgument(
+            f"{path} begins with the line {line.strip()!r}, which Excel writes for "
+            "itself. Remove it: the first line has the columns' names."
+        )
     unquoted = re.sub('"[^"]*"', "", line)
     is_tsv = _has(path, ".tsv", ".tsv.gz")
     separator = "\t" if is_tsv else max(",\t;|", key=unquoted.count)

@@ -140,8 +140,15 @@ class Summary:
             known = self.category_dtype.categories
             both = known.append(dtype.categories.difference(known))
             self.category_dtype = pd.CategoricalDtype(both)
-        for value in self.category_dtype.categories:
-            self._plain(value)
+        by_text: dict = {}
+        for value in map(self._plain, self.category_dtype.categories):
+            other = by_text.setdefault(forms.text_of(value), value)
+            if other != value:
+                raise InvalidArgument(
+                    f"Column `{self.name}` has the categories {other!r} and {value!r}, "
+                    "which are the same as text. Rename one of them: "
+                    f'df["{self.name}"].cat.rename_categories(...)'
+                )
 
     def _plain(self, value):
         """A value of a category as a saved table can hold it, or an error."""

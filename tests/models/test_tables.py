@@ -1,6 +1,7 @@
 """Models of tables: rows go in and come out as DataFrames."""
 
 import datetime
+import decimal
 from types import SimpleNamespace
 
 import keras
@@ -598,6 +599,14 @@ def test_dates_are_filled_in_the_form_of_the_known_ones(frame):
     rows = frame.assign(day=dates)[:9]
     filled = vae.impute(rows, num_samples=5, seed=0)["day"]
     assert {type(day) for day in filled} == {datetime.date}
+
+
+def test_decimals_are_filled_by_decimals(models, frame):
+    prices = frame["income"].round(2).map(str).map(decimal.Decimal)
+    rows = frame.assign(income=prices.where(frame["income"].notna(), None))
+    filled = models["vae"].impute(rows, num_samples=5, seed=0)["income"]
+    assert rows["income"].isna().any()
+    assert {type(value) for value in filled} == {decimal.Decimal}
 
 
 def test_known_cells_of_a_file_stay_as_they_are_written(

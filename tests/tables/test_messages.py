@@ -90,3 +90,8 @@ def test_text_that_utf_8_can_not_hold():
     table = Table.infer(pd.DataFrame({"city": ["Ulm", "Bonn"] * 30}))
     with pytest.raises(InvalidArgument, match=words):
         table.encode(pd.DataFrame({"city": city}))
+
+
+def test_categories_that_are_the_same_as_text():
+    values = pd.Series([1, "1", "2"] * (ROWS // 3), dtype="category")
+    refused("the categories 1 and '1'.*the same as text", x=values)

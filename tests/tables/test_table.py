@@ -542,6 +542,7 @@ def test_a_folder_of_pictures_may_have_a_table_beside_them(tmp_path):
 
 
 MORE_BAD = {
+    "a line of Excel's": ("sep=;\na;b\n1;2\n3;5\n", "begins with .*'sep=;'"),
     "short row": ("a,b,c\n1,2,3\n4,5\n", "line 3: 2 values"),
     "header of values": ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "has no header"),
     "one bad value": (
