@@ -126,3 +126,21 @@ def test_the_target_of_what_is_learned_of_rows_can_be_named(model, frame):
     pictures = kgen.create_model("gan", input_shape=(3,), network="dense")
     with pytest.raises(InvalidArgument, match="`target`.*of no table"):
         Evidence(model, *data, target="age").for_model(pictures)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "words"),
+    [
+        ("gan", "detect", "These can: autoencoder, "),
+        ("gan", "impute", "Of a table, these can: vae, "),
+        ("vae", "impute", "Of a table, these can: vae, "),
+        ("vae", "classify", "These can: bayes_classifier."),
+    ],
+)
+def test_models_that_can_do_it_are_named(monkeypatch, name, method, words):
+    model = kgen.create_model(name, input_shape=(3,), network="dense")
+    settings = SimpleNamespace(model=name)
+    run = SimpleNamespace(model=lambda: model, settings=settings)
+    monkeypatch.setattr(inference, "Run", lambda path, is_best: run)
+    with pytest.raises(InvalidArgument, match=f"can't {method}. {words}"):
+        inference.write("run", method, None, [".csv"])

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kgen import files, locks, plots
+from kgen import files, locks, plots, registry
 from kgen.errors import InvalidArgument, command, say, unknown_name
 from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
@@ -99,13 +99,9 @@ def write(
     run = Run(path, is_best)
     model = run.model()
     if not hasattr(model, _NEEDED.get(method, method)):
-        hint = ""
-        if method == "sample" and getattr(model, "decodes_z_alone", False):
-            line = command("fit-prior", path)
-            hint = f" Fit a density to its codes first: {line}"
         raise InvalidArgument(
             f"The run in {path} is of the model {run.settings.model}, which "
-            f"can't {method}.{hint}"
+            f"can't {method}. {_advice(run, model, method)}"
         )
     run.sweep_if_free()
     if method in _OF_ROWS:
@@ -131,6 +127,22 @@ def write(
     file = file or run.free_file(method, ending)
     result.write(file)
     return file, result.summary
+
+
+def _advice(run, model, method):
+    """What to do where a run's model lacks a method."""
+    if method == "sample" and getattr(model, "decodes_z_alone", False):
+        line = command("fit-prior", run.path)
+        return f"Fit a density to its codes first: {line}"
+    able = [
+        name
+        for name, entry in registry.MODELS.items()
+        if hasattr(entry.model_class, _NEEDED.get(method, method))
+    ]
+    if method == "impute":
+        return f"Of a table, these can: {', '.join(able)}."
+    others = [name for name in able if name != run.settings.model]
+    return f"These can: {', '.join(others)}."
 
 
 def write_rows(rows: Any, file: pathlib.Path) -> None:

@@ -3,6 +3,7 @@
 import functools
 import numbers as numbers_module
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -279,6 +280,11 @@ def looks_like_number_or_date(text: str) -> bool:
     """
     text = text.strip(" %$\u20ac\u00a3")
     return any(form.fullmatch(text) for form in (_NUMBER, _DATE))
+
+
+def asked(name: str, kind: str) -> str:
+    """How a user says of what kind a column is: in Python, and to a command."""
+    return f'kinds={{"{name}": "{kind}"}} (--kind {shlex.quote(name)}={kind})'
 
 
 def is_missing(value: Any) -> bool:

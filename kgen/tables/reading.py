@@ -1,5 +1,6 @@
 """Reads tables in parts: DataFrames, CSV and Parquet files."""
 
+import codecs
 import contextlib
 import csv
 import gzip
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # slow to import
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 # Rows of a file that are read at a time.
 _ROWS = 50_000
+# Bytes at the beginning of a file by which text is told from other files.
+_START = 4096
 
 
 def is_table(source: Any) -> bool:
@@ -153,7 +156,23 @@ def _has(path, *endings):
 
 def _opened(path):
     opened = gzip.open if _has(path, ".gz") else open
+    with opened(path, "rb") as file:
+        _check_text(path, file.read(_START))
     return opened(path, "rt", encoding="utf-8-sig", newline="")
+
+
+def _check_text(path, start):
+    """Raises if a file begins as what is no text, or text in two bytes each."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidArgument(
+            f"{path} is in UTF-16. Save it again in UTF-8, or read it by "
+            '`pandas.read_csv(path, encoding="utf-16")` and pass the DataFrame.'
+        )
+    if b"\0" in start:
+        raise InvalidArgument(
+            f"{path} is no text in UTF-8: it has bytes of 0, as archives and workbooks "
+            "have. Save the table as a CSV file."
+        )
 
 
 def _read_parquet(path, columns, dtypes):

@@ -187,10 +187,10 @@ class Summary:
         Args:
             reason: Why not.
         """
-        advice = ' Take "category", or leave its kind out.' if self.kind else ""
+        advice = f"Or take it as text: {forms.asked(self.name, 'category')}."
         return InvalidArgument(
             f"Column `{self.name}` can't be of the kind {self.kind or self.form}: "
-            f"{reason}.{advice}"
+            f"{reason}. Correct its values. {advice}"
         )
 
     def mixed(self, values: Iterable) -> InvalidArgument:
@@ -218,8 +218,8 @@ class Summary:
         return InvalidArgument(
             f"Column `{self.name}` holds values of several kinds, such as "
             f"{', '.join(repr(x)[:_SHOWN] for x in shown[:4])}. Say what it "
-            f'is: kinds={{"{self.name}": "category"}} takes all as text, '
-            f'"numeric" takes text that is no number as missing, "id" leaves the '
+            f"is: {forms.asked(self.name, 'category')} takes all as text, "
+            '"numeric" takes text that is no number as missing, "id" leaves the '
             "column out."
         )
 
@@ -231,7 +231,7 @@ class Summary:
             f"Column `{self.name}` holds values of the type {found}, which can't be "
             f"learned. Convert them: durations by {column}.dt.total_seconds(), "
             f"periods by {column}.dt.to_timestamp(), others by {column}.astype(str); "
-            f'or leave the column out: kinds={{"{self.name}": "id"}}'
+            f"or leave the column out: {forms.asked(self.name, 'id')}"
         )
 
     def _numbers_of(self, series):

@@ -185,8 +185,9 @@ def test_rows_without_a_class_are_left_as_they_are(frame, tmp_path, capsys):
     rows.loc[::3, "vote"] = None
     lacks = rows["vote"].isna().to_numpy()
     rows.index = np.zeros(60, int)  # need not tell rows apart
-    with pytest.warns(UserWarning, match="20 rows .* `vote` are not filled"):
-        filled = vae.impute(rows, num_samples=5, seed=0)
+    filled = vae.impute(rows, num_samples=5, seed=0)
+    words = "20 rows without a value of the target `vote` are not filled."
+    assert capsys.readouterr().err == f"kgen: {words}\n"
     assert filled[~lacks].notna().all(axis=None)
     pd.testing.assert_frame_equal(filled[lacks], rows[lacks])
     assert (filled.dtypes == rows.dtypes).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import kgen
 from kgen.data import Table
 from kgen.errors import InvalidArgument
 
@@ -95,3 +96,23 @@ def test_text_that_utf_8_can_not_hold():
 def test_categories_that_are_the_same_as_text():
     values = pd.Series([1, "1", "2"] * (ROWS // 3), dtype="category")
     refused("the categories 1 and '1'.*the same as text", x=values)
+
+
+def test_hints_are_for_commands_too():
+    name = "zip code"
+    words = (
+        r"kinds=\{\"zip code\": \"category\"\} \(--kind 'zip code'=category\)"
+    )
+    refused(words, **{name: [1, "many"] * (ROWS // 2)})
+
+
+def test_what_is_left_out_is_said_in_a_line(tmp_path, capsys):
+    rows = pd.DataFrame({"gone": [None] * ROWS, "y": np.arange(ROWS) / 7.0})
+    rows["class"] = ["a", "b", None] * (ROWS // 3)
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    table = Table.infer(tmp_path / "rows.csv", target="class")
+    kgen.data.load(tmp_path / "rows.csv", "all", table=table)
+    assert capsys.readouterr().err.splitlines() == [
+        "kgen: column `gone` has no values: nothing can be learned of it.",
+        "kgen: 20 rows without a value of the target `class` are left out.",
+    ]
