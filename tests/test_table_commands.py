@@ -84,6 +84,11 @@ def test_whole_numbers_with_gaps_are_written_without_a_point(
     assert set(rows["on"]) - {""} <= {"0", "1"}
 
 
+def test_whole_numbers_have_no_point_in_messages(model):
+    with pytest.raises(InvalidArgument, match="values from 20 to 49"):
+        model.sample(1, conditions={"age": 1000})
+
+
 def test_values_of_one_column_are_joined(model):
     where = (("row", "Bonn"), ("age", "30"), ("row", "Ulm"), ("age", "40"))
     rows = inference.sample(None, model, 200, 0, None, where).rows

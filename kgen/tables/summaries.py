@@ -187,10 +187,10 @@ class Summary:
         Args:
             reason: Why not.
         """
-        advice = f"Or take it as text: {forms.asked(self.name, 'category')}."
         return InvalidArgument(
             f"Column `{self.name}` can't be of the kind {self.kind or self.form}: "
-            f"{reason}. Correct its values. {advice}"
+            f"{reason}. Correct its values, or take them as text: "
+            f"{forms.asked(self.name, 'category')}."
         )
 
     def mixed(self, values: Iterable) -> InvalidArgument:
