@@ -109,7 +109,7 @@ DATA = {
     "batches of 0": (lambda: load(batch_size=0), "Received: batch_size=0"),
     "batches of half": (lambda: load(batch_size=1.5), "a positive integer"),
     "a wrong seed": (lambda: load(seed=-1), "Received: seed=-1"),
-    "no labels there": (lambda: load(labels=True), "has no labels"),
+    "no labels there": (lambda: load(labels=True), "or --target COLUMN"),
     "too few labels": (lambda: load((X, Y[:3]), labels=True), "20 labels"),
     "labels of text": (lambda: load((X, Y.astype(str))), "integers"),
     "labels of floats": (lambda: load((X, Y + 0.5)), "integers"),

@@ -1710,9 +1710,13 @@ def test_a_table_is_judged(people):
         160,
         "--extractor",
         "pixels",
+        "--target",
+        "age",
     )
     metrics = json.loads((people / "run" / "metrics.json").read_text())
+    assert metrics[0]["target"] == "age"
     found = metrics[0]["metrics"]
+    assert found["learned_r2"]["floor"] <= 1
     assert 0 < found["column_shapes"]["value"] <= 1
     assert found["telling_apart"]["floor"] < 0.8
     assert found["valid_rows"]["value"] == 1

@@ -345,16 +345,19 @@ def test_pictures_that_can_not_be_read_are_all_named(tmp_path):
 
 
 def test_a_table_is_told_about(tmp_path):
-    rows = "kind,size,id,note\n"
+    rows = "kind,size,id,note,age\n"
     for number in range(150):
         kind, size = ("a", number / 8) if number % 2 else ("b", "")
-        rows += f"{kind},{size},key-{number},same\n"
+        age = number % 50 if number % 3 else ""
+        rows += f"{kind},{size},key-{number},same,{age}\n"
     (tmp_path / "rows.csv").write_text(rows)
     status, text = kgen("data", tmp_path / "rows.csv", "--target", "kind")
     assert status == 0, text
     lines = [line.split() for line in text.splitlines()]
     assert ["size", "numeric", "48.3%", "0.125", "to", "18.625"] in lines
     assert ["kind", "category", "0.0%", "a,", "b"] in lines
+    (age,) = (line for line in lines if line[:2] == ["age", "integer"])
+    assert age[3:] == ["0", "to", "49"]
     counts = {line[1]: line[2:] for line in lines if line[:1] in (["0"], ["1"])}
     assert {name: sum(map(int, c)) for name, c in counts.items()} == {
         "a": 75,

@@ -38,6 +38,12 @@ from kgen.cli.startup import start_tensorflow
     "numbers), a .keras file, a SavedModel's folder, or the file of Inception-v3 "
     "(classify_image_graph_def.pb).",
 )
+@click.option(
+    "--target",
+    metavar="COLUMN",
+    help="Of a table: the column that is predicted by what is learned of synthetic "
+    "rows; default: the target of the training.",
+)
 @options.seed
 @click.option(
     "--out",

@@ -124,7 +124,8 @@ class Source:
         if labels and part.labels is None:
             raise InvalidArgument(
                 f"The source {self.name} has no labels. Labels come from a data "
-                "set that has them, class folders, or a second array."
+                "set that has them, class folders, a second array, or the target of "
+                "a table: `Table.infer(..., target=COLUMN)` or --target COLUMN."
             )
         if options.get("binarize") and isinstance(part, Examples):
             # Pictures are in [0, 1]; vectors in memory or in files may not be.
@@ -323,7 +324,7 @@ def load(
     background: str = conversion.WHITE,
     table: Table | None = None,
 ) -> tf.data.Dataset | tuple[tf.data.Dataset, ...]:
-    """Loads pictures or vectors as batches of float32.
+    """Loads pictures, vectors or the rows of a table as batches of float32.
 
     uint8 pictures are scaled to [0, 1]. What fits in 1 GiB is kept in memory
     as it is; larger sources are read by the batch. The environment variable

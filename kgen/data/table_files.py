@@ -5,7 +5,6 @@ import os
 import pathlib
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from kgen.data import examples as examples_module
 from kgen.data import folders, rows
 from kgen.data.examples import Examples
-from kgen.errors import InvalidArgument
+from kgen.errors import InvalidArgument, say_once
 from kgen.tables import Table, forms, reading
 
 _SPLITS = ("train", "validation", "test")
@@ -152,10 +151,9 @@ def _encoded_parts(source, table, labels, every_row):
             labels.append(table.labels_of(frame, "load"))
         yield table.encode(frame, "load")
     if left_out:
-        warnings.warn(
+        say_once(
             f"{left_out} rows without a value of the target `{table.target}` are "
-            "left out.",
-            stacklevel=2,
+            "left out."
         )
     if table.target and not labels and not every_row:
         raise InvalidArgument(

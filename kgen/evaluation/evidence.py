@@ -21,8 +21,9 @@ from kgen.data.examples import (
 from kgen.errors import invalid
 from kgen.evaluation.estimates import check_finite
 from kgen.extractors import Extractor
+from kgen.metrics.tables.learning import check_target
 from kgen.models import table_rows
-from kgen.params import SEED, Instance, Integer, Optional, checked
+from kgen.params import SEED, Instance, Integer, Optional, Text, checked
 
 _CHUNK = 1000  # samples at a time
 _FIRST = 1000  # samples and real examples that are kept themselves
@@ -79,9 +80,12 @@ class Evidence:
         importance_samples: Draws of z for each example, for log p(x).
         seed: Integer for all draws.
         binarize: Whether bounds are of pixels drawn as 0 or 1.
+        target: Of a table: name of the column that is predicted by what is learned
+            of rows; None for the table's target.
 
     Raises:
-        InvalidArgument: If a value is out of range, or shapes don't agree.
+        InvalidArgument: If a value is out of range, shapes don't agree, or the
+            target is no column.
     """
 
     @checked(
@@ -89,6 +93,7 @@ class Evidence:
         num_samples=Integer(2),
         importance_samples=Integer(),
         seed=SEED,
+        target=Optional(Text("None, or the name of a column")),
     )
     def __init__(
         self,
@@ -100,6 +105,7 @@ class Evidence:
         importance_samples: int = 100,
         seed: int = 0,
         binarize: bool = False,
+        target: str | None = None,
     ) -> None:
         self.model, self.test, self.train = model, test, train
         self.extractor = extractor
@@ -107,6 +113,8 @@ class Evidence:
         self.importance_samples = importance_samples
         self.seed = seed
         self.binarize = binarize
+        self._target = target
+        self._check_target()
         self._requested = frozenset()
         self._cache = {}  # of the data, for all that share it
         shape = model.input_shapes[0]
@@ -118,6 +126,21 @@ class Evidence:
                     f"examples of the model's shape {shape}",
                     f"shape {tuple(examples.shape)}",
                 )
+
+    def _check_target(self):
+        """Raises unless the model's table has the column that was named."""
+        table = getattr(self.model, "table", None)
+        if self._target is not None and table is None:
+            expected = "None, since the model is of no table"
+            raise invalid("target", "Evidence", expected, self._target)
+        if self._target is not None:
+            check_target(self._target, table.figured_kinds, "Evidence")
+
+    @property
+    def target(self) -> str | None:
+        """The column of a table that is predicted, or None."""
+        table = getattr(self.model, "table", None)
+        return self._target or getattr(table, "target", None)
 
     @property
     def num_compared(self) -> int:
@@ -257,6 +280,7 @@ class Evidence:
         other.model = model
         if binarize is not None:
             other.binarize = binarize
+        other._check_target()
         return other
 
     def _forget_samples(self):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kgen import frames
 from kgen.evaluation.estimates import Estimate
 from kgen.evaluation.evidence import Evidence
 from kgen.evaluation.groups import COMPARED, Metric, group, too_few
@@ -16,10 +17,44 @@ def _no_training_rows(evidence):
     return None
 
 
+def _no_target(evidence):
+    if evidence.target is None:
+        return "there is no target to predict: --target COLUMN names one"
+    if len(evidence.model.table.figured_kinds) < 2:
+        return "there is no column to predict the target from"
+    return None
+
+
+def _no_classes(evidence):
+    """An obstacle: no target, or one of numbers."""
+    reason = _no_target(evidence)
+    if reason is None and _is_number(evidence):
+        reason = f"the target `{evidence.target}` is a number"
+    return reason
+
+
+def _no_numbers(evidence):
+    """An obstacle: no target, or one of classes."""
+    reason = _no_target(evidence)
+    if reason is None and not _is_number(evidence):
+        reason = f"the target `{evidence.target}` is no number"
+    return reason
+
+
+def _is_number(evidence):
+    kinds = evidence.model.table.figured_kinds
+    return frames.are_numbers(kinds[evidence.target])
+
+
 @group(
     method="sample",
     of_tables=True,
     obstacles=(_no_training_rows, too_few(_LEAST, *COMPARED)),
+    obstacles_of={
+        "learned_accuracy": _no_classes,
+        "learned_f1": _no_classes,
+        "learned_r2": _no_numbers,
+    },
     column_shapes=Metric(
         "Shapes of columns",
         "higher",
@@ -55,6 +90,14 @@ def _no_training_rows(evidence):
         "",
         "As the accuracy; the mean over the target's classes.",
     ),
+    learned_r2=Metric(
+        "R2 learned of synthetic rows",
+        "higher",
+        "",
+        "Of gradient boosting that is trained on synthetic rows to tell the target, "
+        "a number, on held-out rows: 1 at most, and 0 for a guess of the mean; the "
+        "floor is that of training rows.",
+    ),
     telling_apart=Metric(
         "Telling rows apart",
         "lower",
@@ -87,9 +130,13 @@ def _no_training_rows(evidence):
 def tables(evidence: Evidence) -> dict[str, Estimate]:
     table = evidence.model.table
     found = table_figures(
-        *evidence.rows, table.figured_kinds, table.target, evidence.seed
+        *evidence.rows, table.figured_kinds, evidence.target, evidence.seed
     )
-    names = {"accuracy": "learned_accuracy", "macro_f1": "learned_f1"}
+    names = {
+        "accuracy": "learned_accuracy",
+        "macro_f1": "learned_f1",
+        "r2": "learned_r2",
+    }
     return {
         names.get(name, name): _estimate(figure)
         for name, figure in found["figures"].items()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from kgen.tables import Table
+from kgen.tables import Table, reading
 
 # Names of inputs that signatures have beside the columns.
 _OTHERS = {"images", "labels", "num_samples", "seed", "z"}
@@ -17,22 +17,29 @@ def specs_of(table: Table) -> dict[str, tf.TensorSpec]:
 
     Numbers are float64, NaN for a gap; text is strings, "" for a gap; truth values
     are 0 and 1; dates are numbers, whose unit `model.json` tells. An input has its
-    column's name, with `_` for what is no letter, digit or `_`.
+    column's name, with `_` for what is no letter, digit or `_`, and behind what
+    another input is called.
 
     Args:
         table: The table.
     """
-    taken, specs = set(_OTHERS), {}
+    names = {column.name: _plain(column.name) for column in table.encoded}
+    own = {n for n, plain in names.items() if n == plain} - _OTHERS
+    taken, specs = _OTHERS | own, {}
     for column in table.encoded:
-        name = re.sub(r"\W", "_", column.name, flags=re.ASCII)
-        if not name or not name[0].isalpha():
-            name = f"column_{name}"
-        while name in taken:
-            name += "_"
+        name = names[column.name]
+        if column.name not in own:
+            name = reading.free_name(name, taken)
         taken.add(name)
         dtype = "string" if column.encoding.is_text else "float64"
         specs[column.name] = tf.TensorSpec((None,), dtype, name)
     return specs
+
+
+def _plain(name):
+    """A column's name as the one of an input can be."""
+    name = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return name if name[:1].isalpha() else f"column_{name}"
 
 
 def converted(signatures: Mapping, table: Table) -> dict:

@@ -87,8 +87,8 @@ def _labelled(source):
     if any(part.labels is None for part in examples):
         raise InvalidArgument(
             f"The source {source.name} has no labels to train a classifier on. "
-            "Expected labels (class folders, or a second array), or another "
-            'extractor: "pixels", the path of a model, or of Inception\'s '
+            "Expected labels (class folders, a second array, or a table's target), or "
+            'another extractor: "pixels", the path of a model, or of Inception\'s '
             "weights."
         )
     if _number_of_classes(source, examples[0].labels) < 2:

@@ -1,6 +1,6 @@
 """Fills the gaps of a table's rows by importance sampling, on tensors."""
 
-import warnings
+import decimal
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from tensorflow import Tensor
 
-from kgen.errors import invalid
+from kgen.errors import invalid, say
 from kgen.models import batches
 from kgen.models.estimates import even_weights, importance_weights
 from kgen.tables import forms
@@ -66,10 +66,9 @@ def _rows_with_class(model, x, owner):
     chosen = every[x[target].notna()]
     if len(chosen) in (0, len(x)):
         return every
-    warnings.warn(
+    say(
         f"{len(x) - len(chosen)} rows without a value of the target `{target}` are "
-        "not filled.",
-        stacklevel=5,
+        "not filled."
     )
     return chosen
 
@@ -80,6 +79,9 @@ def _merged(known, filled):
 
     if pd.api.types.is_datetime64_any_dtype(filled.dtype):
         filled = forms.written_as(filled, known)
+    elif pd.api.types.infer_dtype(known) == "decimal":
+        texts = filled.map(str, na_action="ignore")
+        filled = texts.map(decimal.Decimal, na_action="ignore")
     made = known.astype(object).where(known.notna(), filled.astype(object))
     dtype = known.dtype
     if isinstance(dtype, pd.CategoricalDtype):

@@ -173,7 +173,7 @@ class LikelihoodEstimator(EncoderDecoder):
         Returns:
             A copy of x without gaps in the columns of the table. Known values, other
             columns and the index stay as they are. If the model is conditional, rows
-            whose target is missing are returned unchanged, with a warning.
+            whose target is missing are returned unchanged; a line on stderr says so.
 
         Raises:
             InvalidArgument: If x is no DataFrame of such rows.

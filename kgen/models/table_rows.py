@@ -142,11 +142,13 @@ def _check(conditions, table, owner):
             expected = f"one value or more of `{name}`"
             raise invalid("conditions", owner, expected, wanted)
         is_text = columns[name].encoding.is_text
+        # Rows without a value of the target are left out of training.
+        has_gaps = columns[name].gaps > 0 and name != table.target
         check = _check_texts if is_text else _check_numbers
-        check(columns[name], wanted, owner)
+        check(columns[name], wanted, has_gaps, owner)
 
 
-def _check_texts(column, wanted, owner):
+def _check_texts(column, wanted, has_gaps, owner):
     if isinstance(wanted, tuple):
         expected = (
             f"one value or a list of values for the categories of `{column.name}`; "
@@ -155,6 +157,8 @@ def _check_texts(column, wanted, owner):
         raise invalid("conditions", owner, expected, wanted)
     known = column.encoding.possible_values
     for value in _listed(wanted):
+        if forms.is_missing(value) and has_gaps:
+            continue
         if not known:
             raise _impossible(column, wanted, owner)
         if forms.text_of(value) not in known:
@@ -162,13 +166,13 @@ def _check_texts(column, wanted, owner):
             raise unknown_name(argument, owner, known, str(value))
 
 
-def _check_numbers(column, wanted, owner):
+def _check_numbers(column, wanted, has_gaps, owner):
     """Raises unless rows can have one of the values, or one within the bounds."""
     import pandas as pd
 
     is_pair = isinstance(wanted, tuple)
     values = pd.Series(wanted if is_pair else _listed(wanted), dtype=object)
-    can_miss = column.gaps > 0 and values.isna().any()
+    can_miss = has_gaps and values.isna().any()
     try:
         numbers = [column.number_of(value) for value in values.dropna()]
     except InvalidArgument:  # of another kind
@@ -195,7 +199,7 @@ def _impossible(column, wanted, owner):
     before, joint = (
         ("out of ", ", ") if encoding.is_discrete else ("from ", " to ")
     )
-    expected = f"values {before}{joint.join(map(str, ends))}"
+    expected = f"values {before}{joint.join(map(forms.text_of, ends))}"
     if isinstance(wanted, tuple):
         expected = f"bounds (low, high) that hold {expected}"
     return invalid(argument, owner, expected, wanted)
@@ -215,5 +219,9 @@ def _meets(rows, conditions):
             between = (column >= low) & (column <= high)
             meets &= between.to_numpy(bool, na_value=False)
         else:
-            meets &= column.isin(_listed(wanted)).to_numpy(bool)
+            values = _listed(wanted)
+            known = [x for x in values if not forms.is_missing(x)]
+            meets &= column.isin(known).to_numpy(bool) | (
+                column.isna().to_numpy(bool) & (len(known) < len(values))
+            )
     return meets

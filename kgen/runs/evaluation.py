@@ -64,6 +64,7 @@ class EvaluateSettings:
         importance_samples: As in `kgen.evaluation.Evidence`.
         seed: Integer for all draws.
         is_best: Whether the best models of the trainings are judged, not the last.
+        target: As in `kgen.evaluation.Evidence`.
     """
 
     data: str | None = None
@@ -73,6 +74,7 @@ class EvaluateSettings:
     importance_samples: int = 100
     seed: int = 0
     is_best: bool = False
+    target: str | None = None
 
 
 def evaluate(
@@ -210,6 +212,7 @@ def _evidence(candidates, settings, extractor=None):
                 settings.num_samples,
                 settings.importance_samples,
                 settings.seed,
+                target=settings.target,
             )
         binarize = candidate.run.settings.binarize
         of_run = by_data[key].for_model(candidate.model, binarize)
@@ -276,6 +279,7 @@ def _evaluation(candidate, evidence, settings, folder, report):
         "num_compared": evidence.num_compared if extractor else None,
         "importance_samples": settings.importance_samples,
         "seed": settings.seed,
+        "target": evidence.target,
         "date": datetime.date.today().isoformat(),
         "seconds": round(time.monotonic() - start, 1),
         "metrics": {

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kgen import files, locks, plots
+from kgen import files, locks, plots, registry
 from kgen.errors import InvalidArgument, command, say, unknown_name
 from kgen.runs.directory import Run, save_model
 from kgen.runs.drawings import corrupt_and_denoise, denoised_title
@@ -31,7 +31,7 @@ class Result:
             `images`, by their `labels` if there are any.
         summary: A few words about it.
         rows: A DataFrame for files of tables; None for a column an array.
-        cells: The rows as text, which a CSV file gets instead of `rows`; or None.
+        cells: The rows as they are written in a CSV file, instead of `rows`; or None.
     """
 
     arrays: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -99,13 +99,9 @@ def write(
     run = Run(path, is_best)
     model = run.model()
     if not hasattr(model, _NEEDED.get(method, method)):
-        hint = ""
-        if method == "sample" and getattr(model, "decodes_z_alone", False):
-            line = command("fit-prior", path)
-            hint = f" Fit a density to its codes first: {line}"
         raise InvalidArgument(
             f"The run in {path} is of the model {run.settings.model}, which "
-            f"can't {method}.{hint}"
+            f"can't {method}. {_advice(run, model, method)}"
         )
     run.sweep_if_free()
     if method in _OF_ROWS:
@@ -131,6 +127,22 @@ def write(
     file = file or run.free_file(method, ending)
     result.write(file)
     return file, result.summary
+
+
+def _advice(run, model, method):
+    """What to do where a run's model lacks a method."""
+    if method == "sample" and getattr(model, "decodes_z_alone", False):
+        line = command("fit-prior", run.path)
+        return f"Fit a density to its codes first: {line}"
+    able = [
+        name
+        for name, entry in registry.MODELS.items()
+        if hasattr(entry.model_class, _NEEDED.get(method, method))
+    ]
+    if method == "impute":
+        return f"Of a table, these can: {', '.join(able)}."
+    others = [name for name in able if name != run.settings.model]
+    return f"These can: {', '.join(others)}."
 
 
 def write_rows(rows: Any, file: pathlib.Path) -> None:
@@ -160,9 +172,10 @@ def sample(
             num,
             labels=number,
             seed=seed,
-            conditions=model.table.typed(dict(conditions)),
+            conditions=model.table.typed(_joined(conditions)),
         )
-        return Result(rows=rows, summary=f"{len(rows)} rows")
+        cells = _cells_of(model.table, rows)
+        return Result(rows=rows, cells=cells, summary=f"{len(rows)} rows")
     if conditions:
         raise InvalidArgument(
             f"--where: the model of {run.path} is of no table. Leave it out."
@@ -173,6 +186,31 @@ def sample(
         arrays["labels"] = model.labels_for(num, labels, "sample")
         arrays |= _names(model.class_names)
     return Result(arrays)
+
+
+def _cells_of(table, rows):
+    """Rows as a CSV file has them: whole numbers and truth values as text.
+
+    Where a column has gaps, these are floats, which would be written as 40.0.
+    """
+    whole = ("integer", "count", "boolean")
+    names = {c.name for c in table.columns if c.kind in whole}
+    names &= set(rows.columns)
+    return rows.assign(**{name: forms.texts(rows[name]) for name in names})
+
+
+def _joined(conditions):
+    """Conditions by their columns: the values that one column has are a list."""
+    joined = {}
+    for name, wanted in conditions:
+        joined.setdefault(name, []).append(wanted)
+    for name, values in joined.items():
+        if len(values) > 1 and any(isinstance(x, tuple) for x in values):
+            raise InvalidArgument(
+                f"--where: column `{name}` has bounds beside another condition. Pass "
+                "its bounds once, or values alone."
+            )
+    return {n: x if len(x) > 1 else x[0] for n, x in joined.items()}
 
 
 def _number_of(label: str, model: keras.Model) -> int:
@@ -208,7 +246,8 @@ def reconstruct(
     dataset = held_out(run, model, data, num, batch_size=num).dataset
     inputs, originals = model.unpack(next(iter(dataset)))
     if model.table is not None:
-        return Result(rows=_reconstructed_rows(model, inputs, originals))
+        rows = _reconstructed_rows(model, inputs, originals)
+        return Result(rows=rows, cells=_cells_of(model.table, rows))
     arrays = {
         "original": originals.numpy(),
         "reconstruction": model.reconstruct(dataset),
@@ -224,10 +263,11 @@ def _reconstructed_rows(model, inputs, originals):
     given = (originals.numpy(), model(inputs).numpy())
     names = ("original", "reconstruction")
     parts = [model.rows_of(x, labels) for x in given]
+    row, of = (reading.free_name(n, parts[0].columns) for n in ("row", "of"))
     for name, part in zip(names, parts):
-        part.insert(0, "row", range(len(part)))
-        part.insert(1, "of", name)
-    return pd.concat(parts).sort_values("row", kind="stable")
+        part.insert(0, row, range(len(part)))
+        part.insert(1, of, name)
+    return pd.concat(parts).sort_values(row, kind="stable")
 
 
 def impute(
@@ -249,6 +289,8 @@ def impute(
         gaps += int(missing.sum())
         if cells is not None:
             cells.loc[missing, name] = forms.texts(filled.loc[missing, name])
+    if cells is None:
+        cells = _cells_of(model.table, filled)
     summary = f"{gaps} gaps in {len(filled)} rows are filled"
     return Result(rows=filled, cells=cells, summary=summary)
 

@@ -16,6 +16,7 @@ from kgen.data import Source, folders, open_source, rows
 from kgen.data.examples import Examples, subset
 from kgen.errors import InvalidArgument
 from kgen.runs.listing import Section
+from kgen.tables import forms
 
 # Examples of a split whose values are looked at, pictures that are drawn of a class
 # and of all, and classes that are listed.
@@ -265,7 +266,7 @@ def _values(known, is_text):
     if not len(known):
         return "(none)"
     if not is_text:
-        return f"{known.min()} to {known.max()}"
+        return " to ".join(map(forms.text_of, (known.min(), known.max())))
     counts = known.value_counts()
     texts = [str(value) for value in counts.index[:5]]
     return ", ".join(texts) + (", ..." if len(counts) > 5 else "")

@@ -83,6 +83,8 @@ class Column:
 
     def typed(self, value: Any) -> Any:
         """A value that was typed as text, as the column has it."""
+        if forms.is_missing(value):
+            return value
         if self.kind == "datetime":
             return forms.timestamp(value, self.dtype)
         if self.encoding.is_text:

@@ -1,10 +1,14 @@
 """The forms that a column's values take: numbers, seconds, text."""
 
+import functools
 import numbers as numbers_module
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from kgen.errors import InvalidArgument
 
 if TYPE_CHECKING:  # slow to import
     import pandas as pd
@@ -110,12 +114,30 @@ def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
     if form_of(series) in (DATETIME, OTHER):
         # pandas would count their nanoseconds.
         raise ValueError(f"{series.dropna().iloc[0]!r} is no number")
-    found = pd.to_numeric(series, errors="coerce" if force else "raise")
+    if force:
+        found = pd.to_numeric(series, errors="coerce")
+    else:
+        found = _converted(series, pd.to_numeric, "number")
     values = found.astype("Float64").to_numpy("float64", na_value=np.nan)
     infinite = np.isinf(values)
     if infinite.any():
-        raise ValueError(f"infinity in row {int(infinite.argmax())}")
+        raise ValueError(f"{values[infinite][0]} is no finite number")
     return values
+
+
+def _converted(series, convert, what):
+    """A column that pandas converts; an error names a value that it can't.
+
+    pandas would tell its row, among those that are read at a time.
+    """
+    try:
+        return convert(series)
+    except (ValueError, TypeError) as error:
+        unread = convert(series, errors="coerce").isna() & series.notna()
+        if not unread.any():
+            raise
+        value = series[unread].iloc[0]
+        raise ValueError(f"{value!r} is no {what}") from error
 
 
 def seconds(series: "pd.Series", dtype: str | None = None) -> np.ndarray:
@@ -170,7 +192,11 @@ def times(series: "pd.Series") -> "pd.Series":
         return found.dt.as_unit("us")
     known = series[series.notna()].astype(str)
     has_offset = known.str.contains(_OFFSET).any()
-    return pd.to_datetime(series, format="ISO8601", utc=bool(has_offset))
+    convert = functools.partial(
+        pd.to_datetime, format="ISO8601", utc=bool(has_offset)
+    )
+    what = "date in the form of ISO 8601, such as 2024-03-01"
+    return _converted(series, convert, what)
 
 
 def written_as(times: "pd.Series", known: "pd.Series") -> "pd.Series":
@@ -221,10 +247,21 @@ def texts(series: "pd.Series") -> np.ndarray:
 
     Whole numbers have no point, so that a column that has gaps, and hence floats,
     has the categories of one without.
+
+    Raises:
+        InvalidArgument: If there is text that UTF-8 can't hold.
     """
     known = series.notna()
     made = np.full(len(series), "", object)
     made[known.to_numpy()] = [text_of(value) for value in series[known]]
+    try:
+        "".join(made).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"Column `{series.name}` holds {error.object[error.start]!r}, which is no "
+            "character. Read the column by its encoding, or replace it: "
+            f'df["{series.name}"].str.encode("utf-8", "replace").str.decode("utf-8")'
+        ) from error
     return made
 
 
@@ -243,6 +280,18 @@ def looks_like_number_or_date(text: str) -> bool:
     """
     text = text.strip(" %$\u20ac\u00a3")
     return any(form.fullmatch(text) for form in (_NUMBER, _DATE))
+
+
+def asked(name: str, kind: str) -> str:
+    """How a user says of what kind a column is: in Python, and to a command."""
+    return f'kinds={{"{name}": "{kind}"}} (--kind {shlex.quote(name)}={kind})'
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is one that marks a gap, such as None or NaN."""
+    import pandas as pd
+
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def plain(value: Any) -> Any:

@@ -76,7 +76,7 @@ def inferred(
     }
     shares = ()
     if target:
-        shares = _class_shares(columns[target])
+        shares = _class_shares(columns[target], max_categories)
     return {
         "columns": list(columns.values()),
         "target": target,
@@ -111,15 +111,15 @@ def _check_names(kinds, target, found):
         raise invalid("kinds", "Table.infer", expected, kinds[target])
 
 
-def _class_shares(column):
+def _class_shares(column, max_categories):
     """The shares of the target's classes, or an error where it has none."""
     encoding = column.encoding
     if not isinstance(encoding, Categories) or encoding.rare is not None:
         raise invalid(
             "target",
             "Table.infer",
-            "a column of classes: two or more different values, and not more than "
-            "max_categories",
+            "a column of classes: two or more different values, and at most "
+            f"{max_categories} (`max_categories`)",
             column.name,
         )
     total = sum(column.counts)

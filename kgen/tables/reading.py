@@ -1,5 +1,6 @@
 """Reads tables in parts: DataFrames, CSV and Parquet files."""
 
+import codecs
 import contextlib
 import csv
 import gzip
@@ -7,7 +8,7 @@ import os
 import pathlib
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kgen.errors import InvalidArgument, invalid
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # slow to import
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 # Rows of a file that are read at a time.
 _ROWS = 50_000
+# Bytes at the beginning of a file by which text is told from other files.
+_START = 4096
 
 
 def is_table(source: Any) -> bool:
@@ -113,6 +116,13 @@ def check_names(names: Sequence[str], owner: str) -> None:
         )
 
 
+def free_name(name: str, taken: Collection[str]) -> str:
+    """A name with as many `_` behind it as make it none of `taken`."""
+    while name in taken:
+        name += "_"
+    return name
+
+
 def check_rows(source: Any) -> None:
     """Raises unless all rows of a CSV file have as many values as its header.
 
@@ -146,7 +156,23 @@ def _has(path, *endings):
 
 def _opened(path):
     opened = gzip.open if _has(path, ".gz") else open
+    with opened(path, "rb") as file:
+        _check_text(path, file.read(_START))
     return opened(path, "rt", encoding="utf-8-sig", newline="")
+
+
+def _check_text(path, start):
+    """Raises if a file begins as what is no text, or text in two bytes each."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidArgument(
+            f"{path} is in UTF-16. Save it again in UTF-8, or read it by "
+            '`pandas.read_csv(path, encoding="utf-16")` and pass the DataFrame.'
+        )
+    if b"\0" in start:
+        raise InvalidArgument(
+            f"{path} is no text in UTF-8: it has bytes of 0, as archives and workbooks "
+            "have. Save the table as a CSV file."
+        )
 
 
 def _read_parquet(path, columns, dtypes):
@@ -225,6 +251,11 @@ def _check_header(path):
         line = next(filter(str.strip, file), "")
     if not line:
         raise InvalidArgument(f"{path} is empty.")
+    if re.fullmatch("sep=.", line.strip()):
+        raise InvalidArgument(
+            f"{path} begins with the line {line.strip()!r}, which Excel writes for "
+            "itself. Remove it: the first line has the columns' names."
+        )
     unquoted = re.sub('"[^"]*"', "", line)
     is_tsv = _has(path, ".tsv", ".tsv.gz")
     separator = "\t" if is_tsv else max(",\t;|", key=unquoted.count)

@@ -1,5 +1,6 @@
 """What is kept of a column in one pass over a table of any length."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +47,9 @@ class Summary:
         self.low, self.high = np.inf, -np.inf
         self.decimals = 0
         self.is_sequence = True
+        # Text that a column of numbers has as a gap, or None.
+        self.unread: str | None = None
+        self._seen: object = None  # the first value
         self._last: float | None = None
         self._fitted = 0
         self._values: list[np.ndarray] = []
@@ -89,7 +93,10 @@ class Summary:
                 self._take_originals(series)
             else:
                 values = self._numbers_of(series)
-                missing = np.isnan(values)  # some perhaps were text
+                unread = series[np.isnan(values) & ~missing]
+                if len(unread) and self.unread is None:
+                    self.unread = unread.iloc[0]
+                missing = np.isnan(values)
                 self._take_numbers(values[~missing], training[~missing])
         self.known_of_all += int(np.sum(~missing))
         self.rows += int(training.sum())
@@ -133,8 +140,15 @@ class Summary:
             known = self.category_dtype.categories
             both = known.append(dtype.categories.difference(known))
             self.category_dtype = pd.CategoricalDtype(both)
-        for value in self.category_dtype.categories:
-            self._plain(value)
+        by_text: dict = {}
+        for value in map(self._plain, self.category_dtype.categories):
+            other = by_text.setdefault(forms.text_of(value), value)
+            if other != value:
+                raise InvalidArgument(
+                    f"Column `{self.name}` has the categories {other!r} and {value!r}, "
+                    "which are the same as text. Rename one of them: "
+                    f'df["{self.name}"].cat.rename_categories(...)'
+                )
 
     def _plain(self, value):
         """A value of a category as a saved table can hold it, or an error."""
@@ -162,22 +176,50 @@ class Summary:
         if form == forms.OTHER:
             raise self._unusable(series)
         if forms.MIXED in (form, self.form) or self.form not in (None, form):
-            raise self.mixed(series)
+            raise self.mixed([self._seen, *series])
+        if self.form is None:
+            self._seen = series[series.notna()].iloc[0]
         self.form = form
 
-    def mixed(self, series: "pd.Series") -> InvalidArgument:
+    def unfit(self, reason: object) -> InvalidArgument:
+        """The error of a column that can't be of the kind that it should be of.
+
+        Args:
+            reason: Why not.
+        """
+        return InvalidArgument(
+            f"Column `{self.name}` can't be of the kind {self.kind or self.form}: "
+            f"{reason}. Correct its values, or take them as text: "
+            f"{forms.asked(self.name, 'category')}."
+        )
+
+    def mixed(self, values: Iterable) -> InvalidArgument:
         """The error of a column with values of several forms.
 
         Args:
-            series: Some of its values.
+            values: Some of its values; the first one of each form is shown.
         """
-        known = series[series.notna()]
-        shown = list(dict.fromkeys(str(value)[:_SHOWN] for value in known))
+        import pandas as pd
+
+        known = pd.Series([*values], dtype=object).dropna()
+        texts = known.map(str)
+        is_number = pd.to_numeric(texts, errors="coerce").notna()
+        dates = pd.to_datetime(
+            texts, format="ISO8601", errors="coerce", utc=True
+        )
+        looks = pd.DataFrame(
+            {
+                "type": known.map(type),
+                "is_number": is_number,
+                "is_date": dates.notna() & ~is_number,
+            }
+        )
+        shown = known[~looks.duplicated()].map(forms.plain)
         return InvalidArgument(
             f"Column `{self.name}` holds values of several kinds, such as "
-            f"{', '.join(map(repr, [*self.examples(), *shown][:4]))}. Say what it "
-            f'is: kinds={{"{self.name}": "category"}} takes all as text, '
-            f'"numeric" takes text that is no number as missing, "id" leaves the '
+            f"{', '.join(repr(x)[:_SHOWN] for x in shown[:4])}. Say what it "
+            f"is: {forms.asked(self.name, 'category')} takes all as text, "
+            '"numeric" takes text that is no number as missing, "id" leaves the '
             "column out."
         )
 
@@ -189,12 +231,8 @@ class Summary:
             f"Column `{self.name}` holds values of the type {found}, which can't be "
             f"learned. Convert them: durations by {column}.dt.total_seconds(), "
             f"periods by {column}.dt.to_timestamp(), others by {column}.astype(str); "
-            f'or leave the column out: kinds={{"{self.name}": "id"}}'
+            f"or leave the column out: {forms.asked(self.name, 'id')}"
         )
-
-    def examples(self) -> list[str]:
-        """Some of the values seen so far, as text."""
-        return [str(value) for value in list(self.counts or self.first)[:2]]
 
     def _numbers_of(self, series):
         force = self.kind in ("numeric", "integer", "count")
@@ -205,11 +243,8 @@ class Summary:
                 values = forms.seconds(times)
             else:
                 values = forms.numbers(series, force)
-        except (ValueError, TypeError) as error:
-            raise InvalidArgument(
-                f"Column `{self.name}` can't be of the kind "
-                f"{self.kind or self.form}: {error}"
-            ) from error
+        except (ValueError, TypeError, OverflowError) as error:
+            raise self.unfit(error) from error
         return values
 
     def _take_time_zone(self, times):

@@ -72,8 +72,8 @@ class Table:
         self.target_column = named[target] if target else None
         if not any(column.parts for column in self.encoded):
             raise InvalidArgument(
-                "There is no column to learn from: all are left out, constant, or "
-                "have no values."
+                "There is no column to learn from: all are left out, have no values, "
+                "or are constant, as in a table of one row."
             )
 
     @classmethod

@@ -8,6 +8,7 @@ import pytest
 
 import kgen
 from kgen.data import Table
+from kgen.export import columns
 from tests.export.server import Model
 
 ROWS = 120
@@ -156,3 +157,18 @@ def test_a_classifier_and_a_generator(frame, server, tmp_path):
         found = served("sample", num_samples=np.int32(20), seed=np.int32(1))
         cities = [x.decode() for x in found["city"]]
         assert cities == list(gan.sample(20, seed=1)["city"])
+
+
+def test_an_input_has_its_column_s_own_name_where_it_can():
+    rows = np.linspace(0.0, 1.0, 30)
+    names = ["a b", "a_b", "1", "seed", "seed_", "a-b"]
+    table = Table.infer(pd.DataFrame(dict.fromkeys(names, rows)))
+    inputs = {n: spec.name for n, spec in columns.specs_of(table).items()}
+    assert inputs == {
+        "a b": "a_b_",
+        "a_b": "a_b",
+        "1": "column_1",
+        "seed": "seed__",
+        "seed_": "seed_",
+        "a-b": "a_b__",
+    }

@@ -1,6 +1,7 @@
 """Models of tables: rows go in and come out as DataFrames."""
 
 import datetime
+import decimal
 from types import SimpleNamespace
 
 import keras
@@ -184,8 +185,9 @@ def test_rows_without_a_class_are_left_as_they_are(frame, tmp_path, capsys):
     rows.loc[::3, "vote"] = None
     lacks = rows["vote"].isna().to_numpy()
     rows.index = np.zeros(60, int)  # need not tell rows apart
-    with pytest.warns(UserWarning, match="20 rows .* `vote` are not filled"):
-        filled = vae.impute(rows, num_samples=5, seed=0)
+    filled = vae.impute(rows, num_samples=5, seed=0)
+    words = "20 rows without a value of the target `vote` are not filled."
+    assert capsys.readouterr().err == f"kgen: {words}\n"
     assert filled[~lacks].notna().all(axis=None)
     pd.testing.assert_frame_equal(filled[lacks], rows[lacks])
     assert (filled.dtypes == rows.dtypes).all()
@@ -354,6 +356,32 @@ def test_conditions_that_no_row_can_meet_are_told_at_once(frame, numbers):
         table_rows.sample(model, draw, 1, None, 0, {"day": "gestern"})
     for conditions in POSSIBLE:
         assert len(table_rows.sample(model, draw, 1, 0, 0, conditions)) == 1
+
+
+def test_a_gap_is_a_condition_where_there_are_gaps(frame):
+    city = frame["city"].where(frame.index % 3 > 0, None)
+    day = pd.Series(pd.date_range("2024-01-01", periods=ROWS))
+    frame = frame.assign(
+        city=city,
+        day=day.where(frame.index % 3 > 0),
+        vote=frame["vote"].where(frame.index % 3 > 0, None),
+    )
+    table = Table.infer(frame, target="vote")
+    model = kgen.create_model("vae", table=table, seed=0, **SMALL)
+
+    def draw(count, labels, seed):
+        return table.encode(frame)
+
+    for gap in (None, np.nan, pd.NA, pd.NaT):
+        for conditions in ({"city": gap}, {"income": gap}, {"day": gap}):
+            rows = table_rows.sample(model, draw, 30, 0, 0, conditions)
+            assert rows[[*conditions]].isna().all(axis=None)
+        either = {"city": ["Ulm", gap]}
+        rows = table_rows.sample(model, draw, 30, 0, 0, either)
+        assert {*rows["city"].fillna("")} == {"Ulm", ""}
+        for name in ("age", "vote"):
+            with pytest.raises(InvalidArgument, match="`conditions"):
+                table_rows.sample(model, draw, 1, None, 0, {name: gap})
 
 
 def test_bad_models(table, frame):
@@ -572,6 +600,14 @@ def test_dates_are_filled_in_the_form_of_the_known_ones(frame):
     rows = frame.assign(day=dates)[:9]
     filled = vae.impute(rows, num_samples=5, seed=0)["day"]
     assert {type(day) for day in filled} == {datetime.date}
+
+
+def test_decimals_are_filled_by_decimals(models, frame):
+    prices = frame["income"].round(2).map(str).map(decimal.Decimal)
+    rows = frame.assign(income=prices.where(frame["income"].notna(), None))
+    filled = models["vae"].impute(rows, num_samples=5, seed=0)["income"]
+    assert rows["income"].isna().any()
+    assert {type(value) for value in filled} == {decimal.Decimal}
 
 
 def test_known_cells_of_a_file_stay_as_they_are_written(

@@ -22,6 +22,7 @@ _FACTS = {
     "data": words.data,
     "samples": words.samples,
     "features": words.features,
+    "target": lambda evaluation: str(evaluation.get("target") or ""),
     "parameters": words.parameters,
     "evaluated": lambda evaluation: str(evaluation.get("date") or ""),
     "time taken": words.seconds,
@@ -60,7 +61,7 @@ def write(
             - `extractor`: Dictionary with `name`, `features` (how many) and
               `inception` (whether distances may be called FID); or None.
             - `num_samples`, None if none were drawn; `num_compared`, how many of
-              these at most are compared with real examples; `seed`, `date`,
+              these at most are compared with real examples; `target`, `seed`, `date`,
               `seconds`; `parameters`, a dictionary of networks and numbers;
               `settings`, a dictionary that may be nested, and `versions`.
         title: What stands above; by default, what is evaluated.

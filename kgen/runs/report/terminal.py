@@ -57,6 +57,7 @@ def _judged_by(evaluation):
         "data": words.data(evaluation),
         "samples": words.samples(evaluation),
         "features": words.features(evaluation),
+        "target": evaluation.get("target"),
     }
     return "; ".join(f"{name}: {text}" for name, text in parts.items() if text)
 
