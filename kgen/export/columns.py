@@ -97,17 +97,25 @@ def request(table: Table, rows: np.ndarray) -> dict[str, np.ndarray]:
 def described(table: Table) -> dict:
     """What the card says of a table.
 
+    Of numbers that is their range in training, and of a column with gaps also the
+    share of these.
+
     Args:
         table: The table.
     """
     columns = []
     for (name, spec), column in zip(specs_of(table).items(), table.encoded):
         facts = {"column": name, "input": spec.name, "kind": column.kind}
+        ends = column.encoding.possible_values
+        values = getattr(column.encoding, "values", ())
         if column.kind == "datetime":
             facts["unit"] = f"{column.unit:g} seconds since 1970, in UTC"
-        values = getattr(column.encoding, "values", ())
-        if values and not column.is_number:
+        elif column.is_number and ends:
+            facts["range"] = [float(ends[0]), float(ends[-1])]
+        elif values:
             facts["values"] = list(values)
+        if column.gaps:
+            facts["gaps"] = float(column.gaps)
         columns.append(facts)
     target = {"target": table.target, "classes": list(table.class_names)}
     return {"columns": columns, **(target if table.target else {})}

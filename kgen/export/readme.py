@@ -65,6 +65,8 @@ def _columns(columns):
             values = f"in units of {facts['unit']}"
         elif "values" in facts:
             values = ", ".join(map(str, facts["values"]))
+        elif "range" in facts:
+            values = "from {:g} to {:g}".format(*facts["range"])
         rows.append((facts["input"], facts["column"], facts["kind"], values))
     return rows
 

@@ -91,7 +91,7 @@ def test_a_setting_of_zero_is_a_setting(tmp_path):
 def test_columns_of_a_table(tmp_path):
     frame = pd.DataFrame(
         {
-            "größe": np.linspace(0, 1, 40),
+            "größe": [np.nan, *np.linspace(0.5, 2, 39)],
             "on": [True, False] * 20,
             "city": ["Ulm", "a|b"] * 20,
             "day": pd.date_range("2020-01-01", periods=40),
@@ -110,11 +110,12 @@ def test_columns_of_a_table(tmp_path):
     assert '`""` or `NaN` is a gap' in text
     assert (
         "| tensor | column | kind | values |\n|---|---|---|---|\n"
-        "| gr__e | größe | numeric |  |\n"
+        "| gr__e | größe | numeric | from 0.5 to 2 |\n"
         "| on | on | boolean | 0 or 1 |\n"
         "| city | city | category | Ulm, a\\|b |\n"
         "| day | day | datetime | in units of 86400 seconds since 1970, in UTC |\n"
     ) in text
+    assert card["table"]["columns"][0]["gaps"] == 1 / 40
 
 
 @pytest.fixture
