@@ -558,7 +558,7 @@ def test_a_fitted_prior_stays_with_the_run(
     fitting = ["fit-prior", str(run), "--prior", "mixture:2"]
     result = CliRunner().invoke(cli.main, fitting)
     assert "with the prior mixture:2" in result.stdout
-    assert "tell of the model as it was before" in result.stderr
+    assert "are of the model before this change" in result.stderr
     (run / "metrics.json").unlink()
     assert (run / "samples.png").exists()
     assert runs.Run(run).training_progress() == {

@@ -84,6 +84,12 @@ def test_whole_numbers_with_gaps_are_written_without_a_point(
     assert set(rows["on"]) - {""} <= {"0", "1"}
 
 
+def test_a_column_named_as_python_names_objects():
+    frame = pd.DataFrame({"self": [1, None, 3] * 9})
+    cells = inference._cells_of(Table.infer(frame), frame)
+    assert cells["self"].tolist() == ["1", "", "3"] * 9
+
+
 def test_whole_numbers_have_no_point_in_messages(model):
     with pytest.raises(InvalidArgument, match="values from 20 to 49"):
         model.sample(1, conditions={"age": 1000})
@@ -121,8 +127,8 @@ def test_the_target_of_what_is_learned_of_rows_can_be_named(model, frame):
         obstacles[target] = {
             reason for name, reason in reasons.items() if "learned" in name
         }
-    assert obstacles["age"] == {"the target `age` is a number"}
-    assert obstacles["row"] == {"the target `row` is no number"}
+    assert obstacles["age"] == {"the target `age` holds numbers"}
+    assert obstacles["row"] == {"the target `row` holds no numbers"}
     assert obstacles[None] == {
         "there is no target to predict: --target COLUMN names one"
     }
@@ -136,10 +142,10 @@ def test_the_target_of_what_is_learned_of_rows_can_be_named(model, frame):
 @pytest.mark.parametrize(
     ("name", "method", "words"),
     [
-        ("gan", "detect", "These can: autoencoder, "),
-        ("gan", "impute", "Of a table, these can: vae, "),
-        ("vae", "impute", "Of a table, these can: vae, "),
-        ("vae", "classify", "These can: bayes_classifier."),
+        ("gan", "detect", "Models that can: autoencoder, "),
+        ("gan", "impute", "Models of a table that can: vae, "),
+        ("vae", "impute", "Models of a table that can: vae, "),
+        ("vae", "classify", "Models that can: bayes_classifier."),
     ],
 )
 def test_models_that_can_do_it_are_named(monkeypatch, name, method, words):

@@ -75,7 +75,8 @@ def _writes(*endings: str) -> Callable[[Callable], click.Command]:
     type=options.Condition(),
     multiple=True,
     help="Of a table: only rows with this value, or with numbers from LOW to HIGH "
-    "(COLUMN=LOW..HIGH). May be repeated.",
+    "(COLUMN=LOW..HIGH). May be repeated: of one column, rows have any of the values; "
+    "of several columns, they meet all conditions.",
 )
 def sample() -> None:
     """Draws new pictures, or rows of a table, from the model of RUN."""

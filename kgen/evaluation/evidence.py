@@ -129,12 +129,13 @@ class Evidence:
 
     def _check_target(self):
         """Raises unless the model's table has the column that was named."""
+        if self._target is None:
+            return
         table = getattr(self.model, "table", None)
-        if self._target is not None and table is None:
-            expected = "None, since the model is of no table"
+        if table is None:
+            expected = "none, since the model is of no table"
             raise invalid("target", "Evidence", expected, self._target)
-        if self._target is not None:
-            check_target(self._target, table.figured_kinds, "Evidence")
+        check_target(self._target, table.figured_kinds, "Evidence")
 
     @property
     def target(self) -> str | None:

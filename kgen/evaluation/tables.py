@@ -25,19 +25,17 @@ def _no_target(evidence):
     return None
 
 
-def _no_classes(evidence):
-    """An obstacle: no target, or one of numbers."""
+def _not_of_classes(evidence):
     reason = _no_target(evidence)
     if reason is None and _is_number(evidence):
-        reason = f"the target `{evidence.target}` is a number"
+        reason = f"the target `{evidence.target}` holds numbers"
     return reason
 
 
-def _no_numbers(evidence):
-    """An obstacle: no target, or one of classes."""
+def _not_of_numbers(evidence):
     reason = _no_target(evidence)
     if reason is None and not _is_number(evidence):
-        reason = f"the target `{evidence.target}` is no number"
+        reason = f"the target `{evidence.target}` holds no numbers"
     return reason
 
 
@@ -51,9 +49,9 @@ def _is_number(evidence):
     of_tables=True,
     obstacles=(_no_training_rows, too_few(_LEAST, *COMPARED)),
     obstacles_of={
-        "learned_accuracy": _no_classes,
-        "learned_f1": _no_classes,
-        "learned_r2": _no_numbers,
+        "learned_accuracy": _not_of_classes,
+        "learned_f1": _not_of_classes,
+        "learned_r2": _not_of_numbers,
     },
     column_shapes=Metric(
         "Shapes of columns",
@@ -94,9 +92,9 @@ def _is_number(evidence):
         "R2 learned of synthetic rows",
         "higher",
         "",
-        "Of gradient boosting that is trained on synthetic rows to tell the target, "
-        "a number, on held-out rows: 1 at most, and 0 for a guess of the mean; the "
-        "floor is that of training rows.",
+        "On held-out rows, of gradient boosting that is trained on synthetic rows to "
+        "predict the target, which is a number: 1 at most, and 0 for a guess of the "
+        "mean; the floor is that of training rows.",
     ),
     telling_apart=Metric(
         "Telling rows apart",
@@ -129,8 +127,9 @@ def _is_number(evidence):
 )
 def tables(evidence: Evidence) -> dict[str, Estimate]:
     table = evidence.model.table
+    target = None if _no_target(evidence) else evidence.target
     found = table_figures(
-        *evidence.rows, table.figured_kinds, evidence.target, evidence.seed
+        *evidence.rows, table.figured_kinds, target, evidence.seed
     )
     names = {
         "accuracy": "learned_accuracy",

@@ -17,14 +17,14 @@ def specs_of(table: Table) -> dict[str, tf.TensorSpec]:
 
     Numbers are float64, NaN for a gap; text is strings, "" for a gap; truth values
     are 0 and 1; dates are numbers, whose unit `model.json` tells. An input has its
-    column's name, with `_` for what is no letter, digit or `_`, and behind what
-    another input is called.
+    column's name, with `_` for what is no letter, digit or `_`. A column whose name
+    needs no change keeps it; `_` is appended to others until all names differ.
 
     Args:
         table: The table.
     """
-    names = {column.name: _plain(column.name) for column in table.encoded}
-    own = {n for n, plain in names.items() if n == plain} - _OTHERS
+    names = {c.name: _input_name(c.name) for c in table.encoded}
+    own = {column for column, name in names.items() if column == name} - _OTHERS
     taken, specs = _OTHERS | own, {}
     for column in table.encoded:
         name = names[column.name]
@@ -36,8 +36,8 @@ def specs_of(table: Table) -> dict[str, tf.TensorSpec]:
     return specs
 
 
-def _plain(name):
-    """A column's name as the one of an input can be."""
+def _input_name(name):
+    """A column's name, changed so that it can be that of an input."""
     name = re.sub(r"\W", "_", name, flags=re.ASCII)
     return name if name[:1].isalpha() else f"column_{name}"
 

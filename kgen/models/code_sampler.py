@@ -208,8 +208,8 @@ class CodeSampler(GenerativeModel):
                 variance. None: for a table's rows, and not for other examples, of
                 which pictures look grainy with independent noise at each pixel.
             conditions: For a table: dictionary from names of columns to a value, a
-                list of values, or for numbers a pair `(low, high)`. Only rows that
-                meet them are returned.
+                list of values, or for numbers a pair `(low, high)`; None is a gap,
+                where the column has gaps. Only rows that meet them are returned.
 
         Returns:
             Array of shape `(num_samples, *input_shape)`; of a table a DataFrame,

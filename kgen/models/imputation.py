@@ -80,6 +80,7 @@ def _merged(known, filled):
     if pd.api.types.is_datetime64_any_dtype(filled.dtype):
         filled = forms.written_as(filled, known)
     elif pd.api.types.infer_dtype(known) == "decimal":
+        # Of a float itself, a Decimal would have all its binary digits.
         texts = filled.map(str, na_action="ignore")
         filled = texts.map(decimal.Decimal, na_action="ignore")
     made = known.astype(object).where(known.notna(), filled.astype(object))

@@ -179,11 +179,11 @@ def check_posterior(
             context, or None.
     """
     shapes = [output.shape for output in encoder.outputs]
-    codes, contexts = shapes[:2], shapes[2:]
-    most = 0 if flow is None else 1
+    gaussian, contexts = shapes[:2], shapes[2:]
+    most_contexts = 0 if flow is None else 1
     are_vectors = all(len(s) == 2 and s[1] is not None for s in contexts)
-    right = len(codes) == 2 and codes[0] == codes[1]
-    if not right or len(contexts) > most or not are_vectors:
+    right = len(gaussian) == 2 and gaussian[0] == gaussian[1]
+    if not right or len(contexts) > most_contexts or not are_vectors:
         expected = "two outputs of one shape, (mean, log_var)"
         if flow is not None:
             expected += (

@@ -141,14 +141,18 @@ def _check(conditions, table, owner):
         if isinstance(wanted, list) and not wanted:
             expected = f"one value or more of `{name}`"
             raise invalid("conditions", owner, expected, wanted)
-        is_text = columns[name].encoding.is_text
         # Rows without a value of the target are left out of training.
         has_gaps = columns[name].gaps > 0 and name != table.target
+        if not has_gaps and any(map(forms.is_missing, _listed(wanted))):
+            argument = f'conditions["{name}"]'
+            expected = "no gap: rows that are drawn have none in this column"
+            raise invalid(argument, owner, expected, wanted)
+        is_text = columns[name].encoding.is_text
         check = _check_texts if is_text else _check_numbers
-        check(columns[name], wanted, has_gaps, owner)
+        check(columns[name], wanted, owner)
 
 
-def _check_texts(column, wanted, has_gaps, owner):
+def _check_texts(column, wanted, owner):
     if isinstance(wanted, tuple):
         expected = (
             f"one value or a list of values for the categories of `{column.name}`; "
@@ -157,7 +161,7 @@ def _check_texts(column, wanted, has_gaps, owner):
         raise invalid("conditions", owner, expected, wanted)
     known = column.encoding.possible_values
     for value in _listed(wanted):
-        if forms.is_missing(value) and has_gaps:
+        if forms.is_missing(value):
             continue
         if not known:
             raise _impossible(column, wanted, owner)
@@ -166,13 +170,13 @@ def _check_texts(column, wanted, has_gaps, owner):
             raise unknown_name(argument, owner, known, str(value))
 
 
-def _check_numbers(column, wanted, has_gaps, owner):
+def _check_numbers(column, wanted, owner):
     """Raises unless rows can have one of the values, or one within the bounds."""
     import pandas as pd
 
     is_pair = isinstance(wanted, tuple)
     values = pd.Series(wanted if is_pair else _listed(wanted), dtype=object)
-    can_miss = has_gaps and values.isna().any()
+    can_miss = values.isna().any()
     try:
         numbers = [column.number_of(value) for value in values.dropna()]
     except InvalidArgument:  # of another kind
@@ -221,7 +225,8 @@ def _meets(rows, conditions):
         else:
             values = _listed(wanted)
             known = [x for x in values if not forms.is_missing(x)]
-            meets &= column.isin(known).to_numpy(bool) | (
-                column.isna().to_numpy(bool) & (len(known) < len(values))
-            )
+            has_value = column.isin(known)
+            if len(known) < len(values):  # a gap is asked for
+                has_value |= column.isna()
+            meets &= has_value.to_numpy(bool)
     return meets

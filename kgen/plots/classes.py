@@ -105,8 +105,11 @@ def _two_dimensions(z):
 
 
 def _contours(axes, prior):
-    """Draws the lines of equal density that hold these shares of the prior."""
-    draws = prior.sample(_DRAWS, 0).numpy()
+    """Draws the lines of equal density that hold these shares of the prior.
+
+    Where p(z) is above its (1 - s)-quantile over draws of z, a share s of them lies.
+    """
+    draws = prior.sample(_DRAWS, seed=0).numpy()
     density_of_draws = _density(prior, draws)
     levels = np.quantile(density_of_draws, 1.0 - np.array(_SHARES))
     within = draws[density_of_draws >= levels[0]]
@@ -128,7 +131,7 @@ def _contours(axes, prior):
 
 
 def _density(prior, z):
-    """p(z) of codes, a part of them at a time."""
+    """p(z) of codes, of 1,000 at a time: some priors compare each with many others."""
     parts = np.array_split(z.astype("float32"), max(1, len(z) // 1000))
     return np.exp(np.concatenate([prior.log_prob(part) for part in parts]))
 

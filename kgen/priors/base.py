@@ -105,7 +105,7 @@ class Prior(keras.layers.Layer):
         Returns:
             Tensor of shape `(...)`.
         """
-        raise self._missing("log_prob")
+        raise self._not_implemented("log_prob")
 
     def checked_log_prob(self, z: Tensor) -> Tensor:
         """`log_prob`, with a check that a subclass sums over the dimensions.
@@ -138,9 +138,9 @@ class Prior(keras.layers.Layer):
         Returns:
             Tensor of shape `(n, latent_dim)`.
         """
-        raise self._missing("transform")
+        raise self._not_implemented("transform")
 
-    def _missing(self, method):
+    def _not_implemented(self, method):
         """The error of a subclass that has not all methods."""
         return NotImplementedError(
             f"`{type(self).__name__}` needs the method `{method}`, as the "

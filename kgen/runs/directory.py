@@ -223,7 +223,8 @@ class Run:
     def extend(self, epochs: int, **changed: Any) -> None:
         """Notes how many epochs a run has in all, and what else has changed.
 
-        Settings of a newer version, which this one does not know, stay.
+        Settings of a newer version, which this one does not know, stay. If there is an
+        evaluation, users are told that it is of before.
 
         Args:
             epochs: The number of epochs.
@@ -233,7 +234,7 @@ class Run:
         if (self.path / "metrics.json").exists():
             again = command("evaluate", self.path, "--overwrite")
             say_once(
-                "metrics.json and report.html tell of the model as it was before. "
+                "metrics.json and report.html are of the model before this change. "
                 f"`{again}` evaluates it again."
             )
 

@@ -139,10 +139,10 @@ def _advice(run, model, method):
         for name, entry in registry.MODELS.items()
         if hasattr(entry.model_class, _NEEDED.get(method, method))
     ]
-    if method == "impute":
-        return f"Of a table, these can: {', '.join(able)}."
+    if method == "impute":  # which this model can, too, of a table
+        return f"Models of a table that can: {', '.join(able)}."
     others = [name for name in able if name != run.settings.model]
-    return f"These can: {', '.join(others)}."
+    return f"Models that can: {', '.join(others)}." if others else ""
 
 
 def write_rows(rows: Any, file: pathlib.Path) -> None:
@@ -191,16 +191,19 @@ def sample(
 def _cells_of(table, rows):
     """Rows as a CSV file has them: whole numbers and truth values as text.
 
-    Where a column has gaps, these are floats, which would be written as 40.0.
+    A column of whole numbers with gaps is one of floats, which pandas would write
+    as 40.0.
     """
-    whole = ("integer", "count", "boolean")
-    names = {c.name for c in table.columns if c.kind in whole}
-    names &= set(rows.columns)
-    return rows.assign(**{name: forms.texts(rows[name]) for name in names})
+    cells = rows.copy()
+    for column in table.columns:
+        is_whole = column.kind in ("integer", "count", "boolean")
+        if is_whole and column.name in rows:
+            cells[column.name] = forms.texts(rows[column.name])
+    return cells
 
 
 def _joined(conditions):
-    """Conditions by their columns: the values that one column has are a list."""
+    """Conditions as a dictionary; several values of one column become a list."""
     joined = {}
     for name, wanted in conditions:
         joined.setdefault(name, []).append(wanted)

@@ -241,7 +241,7 @@ def _evaluation(path):
         ) from error
     title = "The evaluation"
     if _changed(path / _MODEL) > _changed(file):
-        title += f", which is older than {_MODEL}"
+        title += f", made before {_MODEL} was last written"
     if len(evaluations) > 1:  # of which the best figures are marked
         yield Section(title, [], text=text)
         return

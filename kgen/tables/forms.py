@@ -128,7 +128,7 @@ def numbers(series: "pd.Series", force: bool = False) -> np.ndarray:
 def _converted(series, convert, what):
     """A column that pandas converts; an error names a value that it can't.
 
-    pandas would tell its row, among those that are read at a time.
+    pandas names a row instead, counted within the part of the file that is read.
     """
     try:
         return convert(series)
@@ -259,7 +259,7 @@ def texts(series: "pd.Series") -> np.ndarray:
     except UnicodeEncodeError as error:
         raise InvalidArgument(
             f"Column `{series.name}` holds {error.object[error.start]!r}, which is no "
-            "character. Read the column by its encoding, or replace it: "
+            "character. Read the file with its own encoding, or replace it: "
             f'df["{series.name}"].str.encode("utf-8", "replace").str.decode("utf-8")'
         ) from error
     return made
@@ -282,8 +282,8 @@ def looks_like_number_or_date(text: str) -> bool:
     return any(form.fullmatch(text) for form in (_NUMBER, _DATE))
 
 
-def asked(name: str, kind: str) -> str:
-    """How a user says of what kind a column is: in Python, and to a command."""
+def kind_option(name: str, kind: str) -> str:
+    """How a user tells the kind of a column: in Python, and on the command line."""
     return f'kinds={{"{name}": "{kind}"}} (--kind {shlex.quote(name)}={kind})'
 
 

@@ -27,7 +27,7 @@ _UNITS = (86400.0, 3600.0, 60.0, 1.0)
 _MICROSECOND = 1e-6
 # Above it, float64 does not hold all whole numbers.
 _LARGEST_WHOLE = 2.0**53
-# Below it, and above its inverse, float64 holds no variance exactly.
+# Variances below it and above its inverse are 0 or infinite in float64, or nearly so.
 _LEAST_VARIANCE = 1e-300
 # The largest count whose encoding as float32 is exact.
 _LARGEST_COUNT = 1e6
@@ -49,7 +49,7 @@ def column_of(summary: Summary, numbers: str, max_categories: int) -> Column:
         say_once(
             f"column `{summary.name}` is left out: it names the rows. If it is more "
             "than that, say what it is, such as by "
-            f"{forms.asked(summary.name, 'category')}."
+            f"{forms.kind_option(summary.name, 'category')}."
         )
     column = Column(
         name=summary.name,
@@ -131,7 +131,7 @@ def _check_no_numbers(summary):
             f'{shown!r}. Convert them first: pandas.read_csv(path, decimal=",") or '
             'thousands=","; .str.rstrip("%").astype(float); pandas.to_datetime('
             f'column, format="%d/%m/%Y"). Or say that it is text: '
-            f'{forms.asked(summary.name, "category")}, or "id" to leave it out.'
+            f'{forms.kind_option(summary.name, "category")}, or "id" to leave it out.'
         )
     if found.sum() > _LEVELS and 0.5 < found.mean() < 1.0:
         raise summary.mixed(texts)
@@ -171,7 +171,9 @@ def _unit_of(summary):
 
 def _encoding_of(summary, column, numbers, max_categories):
     if summary.unread is not None and not summary.known_of_all:
-        raise summary.unfit(f"it holds text such as {summary.unread!r} alone")
+        raise summary.unfit(
+            f"all its values are text, such as {summary.unread!r}"
+        )
     if not summary.known:
         say_once(
             f"column `{summary.name}` has no values: nothing can be learned of it."
@@ -200,15 +202,20 @@ def _encoding_of(summary, column, numbers, max_categories):
     counts = summary.counts
     if column.kind == "integer" and counts and len(counts) <= _LEVELS:
         return Levels(tuple(sorted(counts)), summary.known)
-    with np.errstate(over="ignore"):
+    _check_variance(summary, values)
+    return NUMBERS[numbers].fit(values)
+
+
+def _check_variance(summary, values):
+    """Raises if the variance is too small or too large for float64."""
+    with np.errstate(all="ignore"):
         variance = np.var(values)
     if not _LEAST_VARIANCE < variance < 1.0 / _LEAST_VARIANCE:
         raise InvalidArgument(
-            f"Column `{summary.name}` has numbers from {low:g} to {high:g}, whose "
-            "variance float64 can't hold. Give it in another unit, or leave it out: "
-            f"{forms.asked(summary.name, 'id')}"
+            f"Column `{summary.name}` has numbers from {values.min():g} to "
+            f"{values.max():g}, whose variance float64 can't hold. Give it in another "
+            f"unit, or leave it out: {forms.kind_option(summary.name, 'id')}"
         )
-    return NUMBERS[numbers].fit(values)
 
 
 def _check_whole(summary, kind, low, high):
@@ -232,7 +239,7 @@ def _categories_of(summary, max_categories):
     if summary.counts is None:
         raise InvalidArgument(
             f"Column `{summary.name}` has too many different values for "
-            f"categories. Leave it out: {forms.asked(summary.name, 'id')}"
+            f"categories. Leave it out: {forms.kind_option(summary.name, 'id')}"
         )
     if "" in summary.counts:
         raise InvalidArgument(

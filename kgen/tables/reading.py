@@ -117,7 +117,7 @@ def check_names(names: Sequence[str], owner: str) -> None:
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """A name with as many `_` behind it as make it none of `taken`."""
+    """The name, with `_` appended until it is none of `taken`."""
     while name in taken:
         name += "_"
     return name
@@ -162,7 +162,7 @@ def _opened(path):
 
 
 def _check_text(path, start):
-    """Raises if a file begins as what is no text, or text in two bytes each."""
+    """Raises if a file is in UTF-16 or no text, by its first bytes."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InvalidArgument(
             f"{path} is in UTF-16. Save it again in UTF-8, or read it by "
@@ -251,10 +251,11 @@ def _check_header(path):
         line = next(filter(str.strip, file), "")
     if not line:
         raise InvalidArgument(f"{path} is empty.")
-    if re.fullmatch("sep=.", line.strip()):
+    if re.fullmatch("sep=.", line.strip("\r\n"), re.IGNORECASE):
         raise InvalidArgument(
-            f"{path} begins with the line {line.strip()!r}, which Excel writes for "
-            "itself. Remove it: the first line has the columns' names."
+            f"{path} begins with the line {line.strip()!r}, which tells Excel what "
+            "separates the columns. Remove it: the first line must have the columns' "
+            "names."
         )
     unquoted = re.sub('"[^"]*"', "", line)
     is_tsv = _has(path, ".tsv", ".tsv.gz")

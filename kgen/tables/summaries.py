@@ -47,7 +47,7 @@ class Summary:
         self.low, self.high = np.inf, -np.inf
         self.decimals = 0
         self.is_sequence = True
-        # Text that a column of numbers has as a gap, or None.
+        # The first text that is taken for a gap in a column of numbers, or None.
         self.unread: str | None = None
         self._seen: object = None  # the first value
         self._last: float | None = None
@@ -96,7 +96,7 @@ class Summary:
                 unread = series[np.isnan(values) & ~missing]
                 if len(unread) and self.unread is None:
                     self.unread = unread.iloc[0]
-                missing = np.isnan(values)
+                missing = np.isnan(values)  # some perhaps were text
                 self._take_numbers(values[~missing], training[~missing])
         self.known_of_all += int(np.sum(~missing))
         self.rows += int(training.sum())
@@ -182,7 +182,7 @@ class Summary:
         self.form = form
 
     def unfit(self, reason: object) -> InvalidArgument:
-        """The error of a column that can't be of the kind that it should be of.
+        """The error of a column whose values are not of its kind.
 
         Args:
             reason: Why not.
@@ -190,7 +190,7 @@ class Summary:
         return InvalidArgument(
             f"Column `{self.name}` can't be of the kind {self.kind or self.form}: "
             f"{reason}. Correct its values, or take them as text: "
-            f"{forms.asked(self.name, 'category')}."
+            f"{forms.kind_option(self.name, 'category')}."
         )
 
     def mixed(self, values: Iterable) -> InvalidArgument:
@@ -217,8 +217,8 @@ class Summary:
         shown = known[~looks.duplicated()].map(forms.plain)
         return InvalidArgument(
             f"Column `{self.name}` holds values of several kinds, such as "
-            f"{', '.join(repr(x)[:_SHOWN] for x in shown[:4])}. Say what it "
-            f"is: {forms.asked(self.name, 'category')} takes all as text, "
+            f"{', '.join(repr(x)[:_SHOWN] for x in shown.iloc[:4])}. Say what it "
+            f"is: {forms.kind_option(self.name, 'category')} takes all as text, "
             '"numeric" takes text that is no number as missing, "id" leaves the '
             "column out."
         )
@@ -231,7 +231,7 @@ class Summary:
             f"Column `{self.name}` holds values of the type {found}, which can't be "
             f"learned. Convert them: durations by {column}.dt.total_seconds(), "
             f"periods by {column}.dt.to_timestamp(), others by {column}.astype(str); "
-            f"or leave the column out: {forms.asked(self.name, 'id')}"
+            f"or leave the column out: {forms.kind_option(self.name, 'id')}"
         )
 
     def _numbers_of(self, series):

@@ -380,7 +380,7 @@ def test_a_gap_is_a_condition_where_there_are_gaps(frame):
         rows = table_rows.sample(model, draw, 30, 0, 0, either)
         assert {*rows["city"].fillna("")} == {"Ulm", ""}
         for name in ("age", "vote"):
-            with pytest.raises(InvalidArgument, match="`conditions"):
+            with pytest.raises(InvalidArgument, match="no gap: rows that are"):
                 table_rows.sample(model, draw, 1, None, 0, {name: gap})
 
 

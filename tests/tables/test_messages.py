@@ -22,7 +22,7 @@ def refused(match, kinds=None, **columns):
     ("kind", "reason"),
     [
         *[
-            (kind, "it holds text such as 'Ulm' alone")
+            (kind, "all its values are text, such as 'Ulm'")
             for kind in ("numeric", "integer", "count")
         ],
         ("boolean", "'Ulm' is no number"),
