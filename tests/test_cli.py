@@ -1374,6 +1374,7 @@ def test_data_that_have_changed(tmp_path):
         result = CliRunner().invoke(cli.main, args)
         assert result.exit_code == 0 and text in result.stderr
     np.savez("data.npz", x=x)
+    (tmp_path / "run" / "metrics.json").unlink()
     told = kgen(*base, 2, "--resume")
     assert "48 vectors of 4 numbers" in told and "12 more (test)" in told
 

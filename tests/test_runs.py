@@ -290,6 +290,7 @@ class FirstNumbers:
     """A "model" whose codes are its examples."""
 
     conditional = False
+    has_prior = False
     input_shapes = [(2,)]
 
     def encode(self, dataset):
