@@ -17,7 +17,7 @@ import tensorflow as tf
 from kgen import files, locks, names
 from kgen.data.examples import subset
 from kgen.errors import InvalidArgument, invalid, say
-from kgen.export import savedmodel, versions
+from kgen.export import card, savedmodel, versions
 from kgen.extractors import cache
 from kgen.models.base import GenerativeModel
 from kgen.params import Constraint, Integer, Optional, Options, checked
@@ -106,6 +106,7 @@ def export(
     with locks.directory(base, wait=True):
         path = _write(run, model, base, settings)
         _write_config(root)
+        _tell_of_other_inputs(path)
     return path
 
 
@@ -146,6 +147,27 @@ def _write_config(root):
             f"{versions.CONFIG} in {root} can't be written ({error}): models "
             "that it does not list must be served by themselves.",
             stacklevel=3,
+        )
+
+
+def _tell_of_other_inputs(path):
+    """Says so if requests to the version before are no requests to this one."""
+    number = int(path.name)
+    below = [n for n in versions.versions(path.parent) if n < number]
+    if not below:
+        return
+    before = path.parent / str(below[-1])
+    inputs = []
+    for version in (before, path):
+        try:
+            signatures = files.read_json(version / card.FILE)["signatures"]
+            inputs.append(signatures["serving_default"]["inputs"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return
+    if inputs[0] != inputs[1]:
+        say(
+            f"{before} takes other inputs than version {number}, by which a server "
+            "now answers. --name NAME keeps models of different data apart."
         )
 
 

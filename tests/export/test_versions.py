@@ -1,5 +1,6 @@
 """NAME/VERSION appears whole or not at all, and models.config lists it."""
 
+import json
 import os
 import pathlib
 import pkgutil
@@ -18,6 +19,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from kgen import cli
 from kgen.errors import InvalidArgument
 from kgen.export import next_version, versions
+from kgen.runs import export
 from tests.export.common import make_run
 from tests.export.server import Model
 from tests.models import contract
@@ -233,3 +235,16 @@ def test_what_was_killed_is_deleted_after_a_day(tmp_path):
         os.utime(path, (day_ago, day_ago))
     contract.small_model("vae").export(tmp_path / "1")
     assert sorted(os.listdir(tmp_path)) == [".2-x.kgen-new", ".mine", "1"]
+
+
+@pytest.mark.parametrize("size, is_told", [(8, False), (9, True)])
+def test_a_version_of_other_inputs_is_told_of(tmp_path, capsys, size, is_told):
+    for version, shape in ((1, [None, 8]), (2, [None, size])):
+        path = tmp_path / "vae" / str(version)
+        path.mkdir(parents=True)
+        inputs = {"images": {"shape": shape, "dtype": "float32"}}
+        card = {"signatures": {"serving_default": {"inputs": inputs}}}
+        (path / "model.json").write_text(json.dumps(card))
+    export._tell_of_other_inputs(path)
+    told = capsys.readouterr().err
+    assert ("vae/1 takes other inputs than version 2" in told) is is_told
