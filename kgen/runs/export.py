@@ -152,11 +152,10 @@ def _write_config(root):
 
 def _tell_of_other_inputs(path):
     """Says so if requests to the version before are no requests to this one."""
-    number = int(path.name)
-    below = [n for n in versions.versions(path.parent) if n < number]
-    if not below:
-        return
-    before = path.parent / str(below[-1])
+    numbers = versions.versions(path.parent)
+    if len(numbers) < 2 or numbers[-1] != int(path.name):
+        return  # a server answers by the highest version
+    before = path.parent / str(numbers[-2])
     inputs = []
     for version in (before, path):
         try:
@@ -166,7 +165,7 @@ def _tell_of_other_inputs(path):
             return
     if inputs[0] != inputs[1]:
         say(
-            f"{before} takes other inputs than version {number}, by which a server "
+            f"{before} takes other inputs than version {path.name}, by which a server "
             "now answers. --name NAME keeps models of different data apart."
         )
 

@@ -237,9 +237,15 @@ def test_what_was_killed_is_deleted_after_a_day(tmp_path):
     assert sorted(os.listdir(tmp_path)) == [".2-x.kgen-new", ".mine", "1"]
 
 
-@pytest.mark.parametrize("size, is_told", [(8, False), (9, True)])
-def test_a_version_of_other_inputs_is_told_of(tmp_path, capsys, size, is_told):
-    for version, shape in ((1, [None, 8]), (2, [None, size])):
+@pytest.mark.parametrize(
+    "numbers, size, is_told",
+    [((1, 2), 8, False), ((1, 2), 9, True), ((3, 2), 9, False)],
+)
+def test_a_version_of_other_inputs_is_told_of(
+    tmp_path, capsys, numbers, size, is_told
+):
+    """Unless a server goes on with a higher version."""
+    for version, shape in zip(numbers, ([None, 8], [None, size])):
         path = tmp_path / "vae" / str(version)
         path.mkdir(parents=True)
         inputs = {"images": {"shape": shape, "dtype": "float32"}}
