@@ -258,6 +258,9 @@ def main():
     add("--only", nargs="+", default=[""], help="parts of methods' names")
     add("--out", default="benchmarks/results/outliers")
     arguments = parser.parse_args()
+    is_trial = arguments.epochs or arguments.limit
+    if is_trial and arguments.out == parser.get_default("out"):
+        parser.error("results of a trial need an --out of their own")
     out = pathlib.Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / "result.json"
