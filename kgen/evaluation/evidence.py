@@ -131,17 +131,19 @@ class Evidence:
         """Raises unless the model's table has the column that was named."""
         if self._target is None:
             return
-        table = getattr(self.model, "table", None)
-        if table is None:
+        if self._table is None:
             expected = "none, since the model is of no table"
             raise invalid("target", "Evidence", expected, self._target)
-        check_target(self._target, table.figured_kinds, "Evidence")
+        check_target(self._target, self._table.figured_kinds, "Evidence")
+
+    @property
+    def _table(self):
+        return getattr(self.model, "table", None)
 
     @property
     def target(self) -> str | None:
         """The column of a table that is predicted, or None."""
-        table = getattr(self.model, "table", None)
-        return self._target or getattr(table, "target", None)
+        return self._target or getattr(self._table, "target", None)
 
     @property
     def num_compared(self) -> int:

@@ -156,8 +156,6 @@ def _has(path, *endings):
 
 def _opened(path):
     opened = gzip.open if _has(path, ".gz") else open
-    with opened(path, "rb") as file:
-        _check_text(path, file.read(_START))
     return opened(path, "rt", encoding="utf-8-sig", newline="")
 
 
@@ -248,6 +246,7 @@ def _in_words(path):
 def _check_header(path):
     """Returns what separates the columns, or raises without names of columns."""
     with _opened(path) as file:
+        _check_text(path, file.buffer.peek(_START)[:_START])
         line = next(filter(str.strip, file), "")
     if not line:
         raise InvalidArgument(f"{path} is empty.")
