@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import functools
 import multiprocessing
+import multiprocessing.connection
 import os
 import pathlib
 import signal
+import threading
 import time
 
 import numpy as np
@@ -14,6 +16,10 @@ import numpy as np
 from tests.faults import child
 
 _LONGEST = 600  # seconds
+# Held while a process is begun or its status is read. To begin a process reads the
+# statuses of all others, too. Each can be read once: of two threads that read it at
+# the same time, `multiprocessing` would tell one that the status is 255.
+_STATUSES = threading.Lock()
 
 
 @functools.cache
@@ -21,6 +27,21 @@ def _context():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.faults.warm"])
     return context
+
+
+def _begun(target, *arguments, **options):
+    """A process that runs a function."""
+    process = _context().Process(target=target, args=arguments, kwargs=options)
+    with _STATUSES:
+        process.start()
+    return process
+
+
+def _status(process, seconds=None):
+    """The exit status of a process; None of one that still runs then."""
+    multiprocessing.connection.wait([process.sentinel], seconds)
+    with _STATUSES:
+        return process.exitcode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,16 +86,12 @@ class Command:
             ""
         )  # a signal may come before the process opens it
         self._begun = time.monotonic()
-        self._process = _context().Process(
-            target=child.run, args=(str(folder), arguments), kwargs=fault
-        )
-        self._process.start()
+        self._process = _begun(child.run, str(folder), arguments, **fault)
         self.pid = self._process.pid
 
     def wait(self, seconds):
         """Whether it has ended within so many seconds."""
-        self._process.join(max(0.0, seconds))
-        return self._process.exitcode is not None
+        return _status(self._process, max(0.0, seconds)) is not None
 
     def send(self, sign, pid=None):
         """Sends a signal, such as `"KILL"`, to it, or to one it has started."""
@@ -94,14 +111,14 @@ class Command:
         """Waits for it and for all that it has started; an `Ended`."""
         if not self.wait(_LONGEST):
             self.send("KILL")
-            self._process.join()
+        status = _status(self._process)
         seconds = time.monotonic() - self._begun
         deadline = time.monotonic() + 60
         while self.members():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.members()} have outlived kgen")
             time.sleep(0.1)
-        return Ended(self._process.exitcode, self._log.read_text(), seconds)
+        return Ended(status, self._log.read_text(), seconds)
 
 
 def _session(path):
@@ -128,9 +145,6 @@ def answers(path):
     """
     file = path.with_name(f"{path.name}.npz")
     if not file.exists():
-        process = _context().Process(target=child.answer, args=(str(path),))
-        process.start()
-        process.join(_LONGEST)
-        if process.exitcode:
+        if _status(_begun(child.answer, str(path)), _LONGEST) != 0:
             raise OSError(f"{path} can't be loaded")
     return dict(np.load(file))
