@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +52,26 @@ def test_names_are_labels_of_methods():
         gan.interpolate(2, labels="sea", seed=0),
         gan.interpolate(2, labels=2, seed=0),
     )
+
+
+def test_names_are_labels_of_training_data():
+    """Their order is that of `class_names`, and not of the alphabet."""
+    numbers = np.arange(len(contract.X)) % 3
+    names = np.array(NAMES)[numbers]
+
+    def logs(y, validation):
+        keras.utils.set_random_seed(0)
+        model = build(seed=0)
+        model.compile()
+        history = model.fit(
+            contract.X, y, validation_data=validation, verbose=0
+        )
+        return history.history, model.evaluate([contract.X, y], verbose=0)
+
+    expected = logs(numbers, (contract.X, numbers))
+    assert logs(names, (contract.X, list(names))) == expected
+    with pytest.raises(InvalidArgument, match="did you mean 'Flags'"):
+        logs(np.char.lower(names), None)
 
 
 def test_names_of_a_classifier():

@@ -127,6 +127,14 @@ def test_odd_runs_stop_no_list(run):
     assert listing._changed(gone) == 0.0
 
 
+def test_a_damaged_history_is_told_of(run):
+    (run / "history.csv").write_text("xx\n1\n")
+    row = kgen("runs", run.parent)[1].splitlines()[1]
+    assert "?/3" in row and "damaged history.csv" in row
+    status, text = kgen("show", run)
+    assert status == 0 and f"{run / 'history.csv'} is damaged" in text
+
+
 def test_a_run_is_shown_without_repetitions_and_what_is_as_usual(run):
     config = {"model": "vae", "epochs": 3, "seed": 0, **listing.USUAL}
     (run / "config.json").write_text(json.dumps(config | {"patience": 2}))
@@ -312,7 +320,8 @@ def test_pictures_are_told_about(tmp_path, monkeypatch):
         "There are 20 training examples, which is few.",
         "3 pictures have one colour only.",
         "No training example is of class cow.",
-        "1 examples are in two splits: a model is judged by what it has seen.",
+        "1 examples are in more than one split, so that figures on held-out data "
+        "will be too good.",
     ]
     assert last == ["Examples are drawn in pets-1.png"]
     assert (tmp_path / "pets-1.png").read_bytes().startswith(b"\x89PNG")
@@ -332,6 +341,18 @@ def test_what_is_wrong_with_the_sizes_of_classes_and_their_colours(tmp_path):
     assert "Classes are unequal: 190 examples of 0, 10 of 1." in text
     assert "splits  train 160, test 40, a fixed fifth\n" in text
     assert f"drawn in {tmp_path / 'two.png'}" in text
+
+
+def test_volumes_are_told_of(tmp_path):
+    np.save(tmp_path / "v.npy", np.zeros((3, 8, 8, 8), "uint8") + 9)
+    out = ("--out", tmp_path / "v.png")
+    assert (
+        "no networks for volumes" in kgen("data", tmp_path / "v.npy", *out)[1]
+    )
+
+
+def test_an_empty_name_is_no_folder():
+    assert "a path or a data set's name" in kgen("data", "")[1]
 
 
 def test_pictures_that_can_not_be_read_are_all_named(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from kgen import terminal
 from kgen.cli import options, tables
 from kgen.cli.messages import progress
 from kgen.errors import command
@@ -42,9 +43,9 @@ def runs(ctx: click.Context, directory: str) -> None:
     "--open", "is_opened", is_flag=True, help="Open the report in a browser."
 )
 def show(path: str, is_opened: bool) -> None:
-    """Tells about the run, the evaluation or the export in PATH.
+    """Describes the run, the evaluation or the export in PATH.
 
-    These are its settings, its figures, and where its pictures are.
+    Shows its settings, its figures, and where its pictures are.
     """
     show_sections(listing.describe(path))
     if not is_opened:
@@ -100,7 +101,7 @@ def show_sections(sections: list[listing.Section]) -> None:
         if number:
             click.echo()
         if section.title:
-            click.echo(section.title)
+            click.echo(terminal.wrapped(section.title))
         if section.rows:
             tables.show(section.head, section.rows)
         if section.text:

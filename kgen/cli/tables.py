@@ -34,7 +34,10 @@ def show(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for name, column in zip(names, columns)
     ]
     gaps = _GAP * (len(widths) - 1)
-    least = [min(width, _OTHER) for width in widths]
+    least = [
+        max(cell_len(name), min(width, _OTHER))
+        for name, width in zip(names, widths)
+    ]
     least[:1] = [min(widths[0], _FIRST)]
     if room and sum(least) + gaps > room:
         _show_rows(names, zip(*columns))

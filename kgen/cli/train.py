@@ -85,10 +85,10 @@ _NEXT = {
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="End the training after so many looks in a row that found no better "
-    "model; 0 for never. A look is the Frechet distance of a GAN's or a VAE-GAN's "
-    "samples, every few epochs; of other models the validation's figure, after each "
-    "epoch. best.keras is the best model.",
+    help="End the training after so many evaluations in a row that found no better "
+    "model; 0 for never. A GAN or a VAE-GAN is evaluated every few epochs, by the "
+    "Frechet distance of its samples; other models after each epoch, by the "
+    "validation's figure. best.keras is the best model.",
 )
 @click.option(
     "--on-nan",
@@ -136,7 +136,7 @@ _NEXT = {
     type=click.Path(),
     metavar="STUDY",
     help="Train with the best settings that `kgen tune STUDY` found, and on its "
-    "data; other options come before them.",
+    "data; options that are given here override these.",
 )
 @click.option(
     "--strategy",

@@ -50,7 +50,7 @@ def tune(
     trials: int | None,
     member: bool,
 ) -> int | None:
-    """Searches a model's settings as STUDY, a TOML file, says.
+    """Searches for the best settings of a model, as the TOML file STUDY describes.
 
     Leaves every trial's figure and the best settings beside it, as
     STUDY.results.json, for: kgen train MODEL --from-study STUDY. Draws them as

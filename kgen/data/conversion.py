@@ -20,10 +20,10 @@ _MAX_SIDE = 2**15  # pixels
 def check_background(background: Any) -> str:
     """Returns the name of an opaque colour, or raises."""
     try:
-        channels = len(ImageColor.getrgb(background))
+        colour = ImageColor.getrgb(background)
     except (ValueError, AttributeError, TypeError):
-        channels = 0
-    if channels != 3:
+        colour = ()
+    if len(colour) != 3 or max(colour) > 255:
         raise invalid(
             "background",
             "load",

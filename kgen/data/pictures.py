@@ -33,6 +33,10 @@ _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 # Pillow's modes of 8 bits a channel that it can convert to colour.
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# The tag of TIFF files that says what 0 means, and the value by which it is white.
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+# What Pillow multiplies greys of 2 and 4 bits by, by the names of these forms.
+_FACTORS = {"L;2": 85, "L;4": 17}
 _ADVICE = ". Repair it, or move it away."
 # How to turn a picture upright, by its EXIF orientation.
 _TURNS = {
@@ -103,6 +107,8 @@ def _eight_bits(image):
             f"0 to {white}"
         )
     levels = np.round(values.astype("float64") * 255 / white).astype("uint8")
+    if _is_negative(image):
+        levels = 255 - levels
     grey = Image.fromarray(levels)
     transparent = image.info.get("transparency")  # the value of such pixels
     if transparent is not None:
@@ -111,13 +117,22 @@ def _eight_bits(image):
     return grey
 
 
+def _is_negative(image):
+    """Whether 0 is white in a file, where Pillow does not see to that itself."""
+    is_tiff = image.format == "TIFF"
+    return is_tiff and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
 def _narrow_transparent_colour(image):
-    """Reduces a transparent colour to 8 bits, as Pillow does with the pixels."""
+    """Brings a transparent colour to 8 bits, as Pillow does with the pixels."""
     colour = image.info.get("transparency")
     # `tile` shows how many bits the file has only until the pixels are read.
-    is_wide = any("16" in str(tile[3]) for tile in image.tile)
-    if is_wide and isinstance(colour, tuple):
+    forms = {str(tile[3]) for tile in image.tile}
+    if isinstance(colour, tuple) and any("16" in form for form in forms):
         image.info["transparency"] = tuple(value >> 8 for value in colour)
+    elif isinstance(colour, int) and image.mode == "L":
+        factors = [_FACTORS[form] for form in forms if form in _FACTORS]
+        image.info["transparency"] = colour * (factors or [1])[0]
 
 
 def _opaque(image, background):
@@ -218,8 +233,9 @@ def common_shape(
         first, all_grey = first or size, all_grey and is_grey
         if size != first:
             raise InvalidArgument(
-                f"{paths[0]} has {first[0]}x{first[1]} pixels and {path} has "
-                f"{size[0]}x{size[1]}. Pass `image_shape` (--image-shape on the "
-                "command line) to bring all to one size."
+                f"{paths[0]} is {first[1]} pixels high and {first[0]} wide, and "
+                f"{path} is {size[1]} high and {size[0]} wide. Pass `image_shape` "
+                "(--image-shape HEIGHTxWIDTHxCHANNELS on the command line) to "
+                "bring all to one size."
             )
     return (first[1], first[0], 1 if all_grey else 3)

@@ -127,6 +127,9 @@ class Augmentation(keras.layers.Layer):
 class DiffAugment(Augmentation):
     """Changes every picture by each transformation.
 
+    Since no picture is left as it is, `"flip"` and `"affine"` leak here: the
+    generator can't know which way round pictures are. `AdaptiveAugment` leaves some.
+
     Args:
         policy: As in `Augmentation`.
 

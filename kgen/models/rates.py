@@ -1,5 +1,8 @@
 """The learning rates of players: their ratio, and how they fall at the end."""
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 from keras import ops
 
@@ -92,14 +95,24 @@ class FallAtEnd(keras.callbacks.Callback):
         factor = _factor(epoch, self.params["epochs"], self._share)
         _set_factors(self._players, factor)
 
-    def on_train_end(self, logs: dict | None = None) -> None:
-        _set_factors(self._players, 1.0)
+
+@contextlib.contextmanager
+def restored_after(model: keras.Model) -> Iterator[None]:
+    """Lets the rates have no fall after a `fit`, also one that was interrupted.
+
+    Args:
+        model: The compiled model.
+    """
+    try:
+        yield
+    finally:
+        _set_factors(optimizers_of(model), 1.0)
 
 
 def falling(
     players: list[keras.optimizers.Optimizer], share: float, callbacks: list
 ) -> list[FallAtEnd]:
-    """Resets the rates, and returns the callback that lets them fall, or none.
+    """Returns the callback that lets the rates fall, or none.
 
     There is none if `share` is 0, if an optimizer is not kgen's Adam or has a schedule
     or a weight decay, or if a callback of `fit` sets the rate.
@@ -109,7 +122,6 @@ def falling(
         share: As in `FallAtEnd`; 0 for no fall.
         callbacks: Those that `fit` was given.
     """
-    _set_factors(players, 1.0)  # a `fit` that was interrupted has left its own
     is_changed = any(isinstance(x, _CHANGERS) for x in callbacks)
     if is_changed or not share or not _can_fall(players):
         return []

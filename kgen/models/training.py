@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from kgen import optimizers
 from kgen.errors import InvalidArgument, check_keywords, invalid
-from kgen.models import batches, checks, faults, graph_checks
-from kgen.models.logs import ProgressBar
+from kgen.models import batches, checks, faults, graph_checks, rates
+from kgen.models.own_callbacks import with_own_callbacks
 from kgen.models.steps import batches_in, exactly
 from kgen.parallel import replicas
 from kgen.params import (
@@ -266,13 +266,14 @@ class Trained(keras.Model):
         x, validation_data = (
             self.encoded(data, "fit") for data in (x, validation_data)
         )
-        y = checks.labels_beside(x, y)
+        x = checks.numbered(self, x, owner)
+        y = checks.labels_beside(self, x, y, owner)
         is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
         checks.check_data(
             self, x, y, owner=owner, batch_size=(batch_size or 32) * is_array
         )
         if validation_data is not None:
-            validation_data = checks.without_copy(validation_data)
+            validation_data = checks.without_copy(self, validation_data, owner)
             checks.check_data(
                 self, validation_data, argument="validation_data", owner=owner
             )
@@ -282,6 +283,7 @@ class Trained(keras.Model):
             shuffle = is_array or bool(getattr(x, "num_batches", 0))
         with (
             graph_checks.in_words(),
+            rates.restored_after(self),
             exactly(self, steps_per_epoch, validation_steps),
             faults.stops_watching_after(self),
         ):
@@ -291,7 +293,9 @@ class Trained(keras.Model):
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=with_own_callbacks(self, callbacks, bool(verbose)),
+                callbacks=with_own_callbacks(
+                    self, callbacks, epochs, bool(verbose)
+                ),
                 validation_split=validation_split,
                 validation_data=validation_data,
                 shuffle=shuffle,
@@ -358,8 +362,8 @@ class Trained(keras.Model):
         is_within_fit = kwargs.get("_use_cached_eval_dataset", False)
         if not is_within_fit:
             checks.refuse_weights(owner, sample_weight=sample_weight)
-            x = self.encoded(x, "evaluate")
-            y = checks.labels_beside(x, y)
+            x = checks.numbered(self, self.encoded(x, "evaluate"), owner)
+            y = checks.labels_beside(self, x, y, owner)
             checks.check_data(self, x, y, owner=owner)
         exact_steps = None if is_within_fit else steps
         with graph_checks.in_words(), exactly(self, exact_steps):
@@ -383,7 +387,7 @@ class Trained(keras.Model):
         """
         owner = f"{type(self).__name__}.predict"
         shape, support = self._called_with
-        x = self.encoded(x, "predict")
+        x = checks.numbered(self, self.encoded(x, "predict"), owner)
         checks.check_data(
             self,
             x,
@@ -417,34 +421,3 @@ class Trained(keras.Model):
         """`keras.Model.test_on_batch`; its figures as those of `evaluate`."""
         with graph_checks.in_words():
             return super().test_on_batch(*args, **kwargs)
-
-
-def with_own_callbacks(
-    model: Trained, callbacks: Any, shows_progress: bool = False
-) -> Any:
-    """Adds a model's own callbacks to those of `fit`.
-
-    Args:
-        model: The model, whose `_own_callbacks` arranges them.
-        callbacks: What `fit` was given.
-        shows_progress: Whether a `ProgressBar` is to be among them, in the place of
-            Keras's own.
-
-    Returns:
-        What `fit` passes on: a list, or the `CallbackList` it was given.
-    """
-    is_list = isinstance(callbacks, keras.callbacks.CallbackList)
-    given = callbacks.callbacks if is_list else tf.nest.flatten(callbacks)
-    arranged = model._own_callbacks([x for x in given if x is not None])
-    if not is_list:
-        has_bar = [
-            isinstance(x, keras.callbacks.ProgbarLogger) for x in arranged
-        ]
-        if shows_progress and not any(has_bar):
-            arranged = [*arranged, ProgressBar()]
-        return arranged
-    for callback in arranged:
-        if callback not in given:  # Keras has set the model of the given ones
-            callback.set_model(callbacks.model)
-    callbacks.callbacks[:] = arranged
-    return callbacks

@@ -67,7 +67,11 @@ def _data(settings, source, examples):
     if source.table is not None:
         return f"{count} rows of {_columns(source.table)}{_held_out(source)}"
     shape = "x".join(map(str, examples.shape))
-    kind = {1: f"vectors of {shape} numbers", 3: f"pictures of {shape}"}
+    kind = {
+        1: f"vectors of {shape} numbers",
+        2: f"sequences of {shape}, length x channels",
+        3: f"pictures of {shape}",
+    }
     kind = kind.get(len(examples.shape), f"examples of {shape}")
     return f"{count} {kind}{_range(examples)}{_held_out(source)}"
 
@@ -126,7 +130,8 @@ def _model(settings, model):
 
 def _epochs(settings, model, count, done):
     steps = math.ceil(count / settings.batch_size)
-    of = f"{steps:,} steps, {settings.batch_size} examples each"
+    plural = "s" * (steps > 1)
+    of = f"{steps:,} step{plural}, {settings.batch_size} examples each"
     lower = rates.first_lower_epoch(model, settings.epochs)
     if lower is not None:
         of += f"; the learning rates fall from epoch {lower} on"

@@ -94,24 +94,24 @@ def _row(path):
 def _described(path):
     config = files.read_json(path / _CONFIG)
     model, data, wanted = (config[k] for k in ("model", "data", "epochs"))
-    history = _history(path)
+    history, fault = _history(path)
     return (
         str(path),
         str(model),
         pathlib.Path(str(data)).name,
-        f"{_epochs(history)}/{wanted}",
-        _best(str(model), history),
+        f"{'?' if fault else _epochs(history)}/{wanted}",
+        "damaged history.csv" if fault else _best(str(model), history),
         _evaluated(path),
         _when(path),
     )
 
 
 def _history(path):
-    """A run's logs by name; `{}` without any."""
+    """A run's logs by name, `{}` without any; and why they can't be read, or ""."""
     try:
-        return read_history(path / _HISTORY)
-    except (OSError, DamagedHistory):
-        return {}
+        return read_history(path / _HISTORY), ""
+    except (OSError, DamagedHistory) as error:
+        return {}, str(error)
 
 
 def _epochs(history):
@@ -211,7 +211,9 @@ def _run(path):
         )
     shown = ((k, _value(k, v)) for k, v in config.items())
     yield Section(f"The run {path}", [pair for pair in shown if pair[1]])
-    history = _history(path)
+    history, fault = _history(path)
+    if fault:
+        yield Section("Figures", [], text=fault)
     last = {name: values[-1] for name, values in history.items()}
     logs = {name: f"{value:.5g}" for name, value in last.items()}
     hidden = {"epoch", *registry.equal_to_loss(last)}

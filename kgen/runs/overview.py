@@ -25,6 +25,7 @@ _NAMED = 20  # classes at most that are drawn in rows of their own
 _FEW = 100  # training examples
 _UNEQUAL = 10  # times as many examples of one class as of another
 _LARGE = 128  # pixels of a side
+_CHANNELS = 4  # of colours with an opacity
 _COLUMNS = ("COLUMN", "KIND", "GAPS", "VALUES")
 
 
@@ -93,8 +94,10 @@ def overview(
 
 def _raise_all(source, error):
     """Raises an error that names all pictures of a folder that can't be read."""
-    folder = pathlib.Path(os.path.expanduser(source))
-    broken = folders.unreadable(folder) if folder.is_dir() else []
+    folder = os.path.expanduser(source)
+    if not os.path.isdir(folder):
+        return
+    broken = folders.unreadable(pathlib.Path(folder))
     if len(broken) > 1:
         raise InvalidArgument(
             f"{len(broken)} pictures of {folder} can't be read. Repair them, or move "
@@ -205,8 +208,8 @@ class _Look:
         shared = sum(len(c) > 1 for c in self.seen.values())
         if shared:
             yield (
-                f"{shared:,} examples are in two splits: a model is judged by what "
-                "it has seen."
+                f"{shared:,} examples are in more than one split, so that figures "
+                "on held-out data will be too good."
             )
         elif copies:
             yield f"{copies:,} examples are equal to another one."
@@ -216,7 +219,13 @@ class _Look:
             return
         if self.blank:
             yield f"{self.blank:,} pictures have one colour only."
-        height, width, _ = self.shape
+        height, width, channels = self.shape
+        if channels > _CHANNELS:
+            yield (
+                f"These are taken for pictures of {channels} channels. kgen has no "
+                "networks for volumes; of slices make pictures, by "
+                "`x.reshape(-1, height, width, 1)`."
+            )
         if self.is_grey:
             yield (
                 "All pictures are grey. Pass --image-shape "

@@ -107,6 +107,30 @@ def test_sixteen_bits_of_grey(tmp_path, ending):
     check_rounded(levels(tmp_path / f"a.{ending}"), values[..., None] / 257)
 
 
+def test_sixteen_bits_of_which_0_is_white(tmp_path):
+    values = np.random.default_rng(0).integers(0, 2**16, (5, 6))
+    picture = Image.fromarray(values.astype("uint16"))
+    picture.save(tmp_path / "a.tif", tiffinfo={262: 0})
+    check_rounded(levels(tmp_path / "a.tif"), 255 - values[..., None] / 257)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_transparent_grey_of_any_depth(tmp_path, depth):
+    """The brightest one, beside the darkest."""
+    highest = 2**depth - 1
+    header = struct.pack(">IIBBBBB", 2, 1, depth, 0, 0, 0, 0)
+    row = (highest << (16 - depth)).to_bytes(2, "big")
+    chunks = [
+        (b"IHDR", header),
+        (b"tRNS", struct.pack(">H", highest)),
+        (b"IDAT", zlib.compress(b"\0" + row[: 2 * depth // 8 or 1])),
+        (b"IEND", b""),
+    ]
+    (tmp_path / "a.png").write_bytes(png_of(chunks))
+    found = levels(tmp_path / "a.png", background="#808080")
+    assert found[..., 0].tolist() == [[128, 0]]
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_sixteen_bits_of_other_colours(tmp_path, channels):
     """Pillow has no mode for them, and takes the upper eight bits."""

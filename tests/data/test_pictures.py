@@ -359,7 +359,8 @@ def test_sizes_that_differ(tmp_path):
     save_picture(tmp_path / "a.png", GREY)
     save_picture(tmp_path / "b.png", GREY.T)
     with pytest.raises(
-        InvalidArgument, match=r"a.png has 5x6 .*b.png has 6x5.*`image_shape`"
+        InvalidArgument,
+        match=r"a.png is 6 pixels high.*b.png is 5 high.*`image_shape`",
     ):
         load(tmp_path)
 

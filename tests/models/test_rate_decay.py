@@ -106,9 +106,17 @@ def test_an_interrupted_training_leaves_nothing_to_the_next():
     callback = keras.callbacks.LambdaCallback(on_epoch_end=interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, batch_size=8, epochs=4, verbose=0, callbacks=[callback])
-    plateau = keras.callbacks.ReduceLROnPlateau("loss")
-    model.fit(X, batch_size=8, verbose=0, callbacks=[plateau])
     assert float(model.optimizer.rate_factor) == 1.0
+
+
+def test_rates_fall_beside_a_list_of_callbacks_of_keras_own():
+    model = gan()
+    callback = Factors()
+    given = keras.callbacks.CallbackList(
+        [callback], add_history=True, model=model
+    )
+    model.fit(X, batch_size=8, epochs=4, verbose=0, callbacks=given)
+    np.testing.assert_allclose([x for x, _ in callback.seen], [1, 1, 1, 0.5])
 
 
 @pytest.mark.parametrize(
