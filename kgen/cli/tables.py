@@ -35,7 +35,7 @@ def show(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     ]
     gaps = _GAP * (len(widths) - 1)
     least = [
-        max(cell_len(name), min(width, _OTHER))
+        max(cell_len(str(name)), min(width, _OTHER))
         for name, width in zip(names, widths)
     ]
     least[:1] = [min(widths[0], _FIRST)]
