@@ -150,6 +150,7 @@ def check_labels(
     owner: str,
     lowest: int = 0,
     argument: str = "labels",
+    class_names: Sequence[str] = (),
 ) -> None:
     """Raises unless `labels` are `count` integers below `num_classes`.
 
@@ -160,6 +161,7 @@ def check_labels(
         owner: Whose argument it is, for the message.
         lowest: The least that a label may be.
         argument: Its name.
+        class_names: The names of the classes, where they are known.
     """
     if labels is None:
         raise no_labels(owner)
@@ -177,7 +179,7 @@ def check_labels(
         raise invalid(
             argument,
             owner,
-            f"integers, such as `{_as_integers(labels)}`",
+            f"integers, such as `{_as_integers(labels, class_names)}`",
             f"an array of {labels.dtype}",
         )
     if not num_classes or not count:
@@ -225,13 +227,15 @@ def numbered(
     return np.array(found, "int32").reshape(names.shape)
 
 
-def _as_integers(labels):
+def _as_integers(labels, class_names):
     """How to make integers of labels without mixing classes up."""
     is_whole = labels.dtype.kind == "b" or (
         labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
     )
     if is_whole:
         return 'y.astype("int32")'
+    if class_names:
+        return "[model.class_names.index(name) for name in y]"
     return "np.unique(y, return_inverse=True)[1]"
 
 

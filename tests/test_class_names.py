@@ -69,9 +69,12 @@ def test_names_are_labels_of_training_data():
         return history.history, model.evaluate([contract.X, y], verbose=0)
 
     expected = logs(numbers, (contract.X, numbers))
-    assert logs(names, (contract.X, list(names))) == expected
+    for pair in ((contract.X, list(names)), ([contract.X, names], None)):
+        assert logs(names, pair) == expected
     with pytest.raises(InvalidArgument, match="did you mean 'Flags'"):
         logs(np.char.lower(names), None)
+    with pytest.raises(InvalidArgument, match="class_names.index"):
+        logs(names.astype("S"), None)
 
 
 def test_names_of_a_classifier():

@@ -320,8 +320,8 @@ def test_pictures_are_told_about(tmp_path, monkeypatch):
         "There are 20 training examples, which is few.",
         "3 pictures have one colour only.",
         "No training example is of class cow.",
-        "1 examples are in more than one split, so that figures on held-out data "
-        "will be too good.",
+        "There are examples in more than one split, so that figures on held-out "
+        "data will be too good: 1.",
     ]
     assert last == ["Examples are drawn in pets-1.png"]
     assert (tmp_path / "pets-1.png").read_bytes().startswith(b"\x89PNG")
@@ -347,7 +347,8 @@ def test_volumes_are_told_of(tmp_path):
     np.save(tmp_path / "v.npy", np.zeros((3, 8, 8, 8), "uint8") + 9)
     out = ("--out", tmp_path / "v.png")
     assert (
-        "no networks for volumes" in kgen("data", tmp_path / "v.npy", *out)[1]
+        "kgen has no networks for them"
+        in kgen("data", tmp_path / "v.npy", *out)[1]
     )
 
 

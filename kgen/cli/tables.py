@@ -7,7 +7,8 @@ import click
 from kgen import terminal
 
 _GAP = 2
-# The least widths to which the first column and the others are wrapped.
+# The least widths to which the first column and the others are wrapped; no column
+# but the first is narrower than its name.
 _FIRST, _OTHER = 32, 8
 
 

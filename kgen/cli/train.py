@@ -136,7 +136,7 @@ _NEXT = {
     type=click.Path(),
     metavar="STUDY",
     help="Train with the best settings that `kgen tune STUDY` found, and on its "
-    "data; options that are given here override these.",
+    "data; options given on the command line override the study's.",
 )
 @click.option(
     "--strategy",

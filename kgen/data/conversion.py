@@ -23,7 +23,7 @@ def check_background(background: Any) -> str:
         colour = ImageColor.getrgb(background)
     except (ValueError, AttributeError, TypeError):
         colour = ()
-    if len(colour) != 3 or max(colour) > 255:
+    if len(colour) != 3 or not 0 <= min(colour) <= max(colour) <= 255:
         raise invalid(
             "background",
             "load",

@@ -35,7 +35,7 @@ _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # The tag of TIFF files that says what 0 means, and the value by which it is white.
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
-# What Pillow multiplies greys of 2 and 4 bits by, by the names of these forms.
+# What Pillow multiplies greys of 2 and 4 bits by, by its raw mode.
 _FACTORS = {"L;2": 85, "L;4": 17}
 _ADVICE = ". Repair it, or move it away."
 # How to turn a picture upright, by its EXIF orientation.
@@ -118,9 +118,13 @@ def _eight_bits(image):
 
 
 def _is_negative(image):
-    """Whether 0 is white in a file, where Pillow does not see to that itself."""
-    is_tiff = image.format == "TIFF"
-    return is_tiff and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    """Whether a TIFF file says that 0 is white. Pillow inverts only greys of 8 bits.
+
+    As in Pillow, a file without the tag says so.
+    """
+    if image.format != "TIFF":
+        return False
+    return image.tag_v2.get(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
 
 
 def _narrow_transparent_colour(image):

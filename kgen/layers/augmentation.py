@@ -127,8 +127,9 @@ class Augmentation(keras.layers.Layer):
 class DiffAugment(Augmentation):
     """Changes every picture by each transformation.
 
-    Since no picture is left as it is, `"flip"` and `"affine"` leak here: the
-    generator can't know which way round pictures are. `AdaptiveAugment` leaves some.
+    With `"flip"`, mirrored pictures are as frequent as others, and with `"affine"`
+    all angles are, so that generated pictures may be mirrored or turned as well.
+    `AdaptiveAugment` changes only a part of the pictures, which avoids this.
 
     Args:
         policy: As in `Augmentation`.

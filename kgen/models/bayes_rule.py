@@ -80,7 +80,14 @@ class BayesRule(OutlierScorer):
 
     def check_labels(self, labels: Any, count: int, owner: str) -> None:
         """Raises unless `labels` are classes, or -1."""
-        arrays.check_labels(labels, self.num_classes, count, owner, lowest=-1)
+        arrays.check_labels(
+            labels,
+            self.num_classes,
+            count,
+            owner,
+            lowest=-1,
+            class_names=self.class_names,
+        )
 
     def labels_in_turn(self, count: int) -> np.ndarray:
         """The possible classes in order, over and over."""

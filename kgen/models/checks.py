@@ -149,56 +149,68 @@ def no_pass(dataset: tf.data.Dataset) -> Iterator[None]:
             counter.assign(passes)
 
 
-def numbered(model: keras.Model, data: Any, owner: str) -> Any:
-    """Data whose labels are names of classes, with their numbers instead.
+def numbers_of(model: keras.Model, labels: Any, owner: str) -> Any:
+    """Labels that are names of classes as numbers, if the model knows the names.
 
     Args:
         model: A `GenerativeModel`.
-        data: What `fit` takes as x. All but `[x, labels]` is returned as it is.
+        labels: What was given; None, and all but names, is returned as it is.
         owner: Whose argument it is, for the message.
     """
-    is_pair = isinstance(data, (tuple, list)) and len(data) == 2
-    if not is_pair or not model.conditional or not model.class_names:
+    if labels is None or not model.conditional or not model.class_names:
+        return labels
+    return arrays.numbered(labels, model.class_names, owner)
+
+
+def with_numbers(model: keras.Model, data: Any, owner: str) -> Any:
+    """Pairs of examples and labels with `numbers_of` the labels.
+
+    Args:
+        model: A `GenerativeModel`.
+        data: What `fit` takes as x or `validation_data`: `(x, labels)`, or such a
+            pair in a tuple. Anything else is returned as it is.
+        owner: Whose argument it is, for the message.
+    """
+    if not isinstance(data, (tuple, list)) or not data:
         return data
-    x, labels = data
-    return type(data)([x, arrays.numbered(labels, model.class_names, owner)])
+    first, *rest = data
+    if isinstance(first, (tuple, list)):
+        first = with_numbers(model, first, owner)
+    elif len(rest) == 1:
+        rest = [numbers_of(model, rest[0], owner)]
+    parts = [first, *rest]
+    return parts if isinstance(data, list) else tuple(parts)
 
 
-def labels_beside(model: keras.Model, x: Any, y: Any, owner: str) -> Any:
+def labels_beside(x: Any, y: Any) -> Any:
     """The labels that were passed with x, in a form that Keras takes.
 
     Args:
-        model: A `GenerativeModel`.
         x: What `fit` takes as x.
         y: What it takes as y.
-        owner: Whose arguments they are, for the message.
 
     Returns:
-        None where y is x itself, which is how Keras trains autoencoders. Names of
-        classes as their numbers. A list, which Keras does not take, or a column of
-        pandas, to which it adds an axis, as an array. Anything else as it is.
+        None where y is x itself, which is how Keras trains autoencoders. A list,
+        which Keras does not take, or a column of pandas, to which it adds an axis,
+        as an array. Anything else as it is.
     """
     if y is x:
         return None
-    if y is not None and model.conditional and model.class_names:
-        y = arrays.numbered(y, model.class_names, owner)
     if isinstance(y, list) or hasattr(y, "to_numpy"):
         return np.asarray(y)
     return y
 
 
-def without_copy(model: keras.Model, validation_data: Any, owner: str) -> Any:
+def without_copy(validation_data: Any) -> Any:
     """Pairs of the same array twice as that array, as `fit(x, x)` is `fit(x)`.
 
     Args:
-        model: A `GenerativeModel`.
         validation_data: What `fit` takes; in a pair, as in `labels_beside`.
-        owner: Whose argument it is, for the message.
     """
     if not isinstance(validation_data, tuple) or len(validation_data) != 2:
         return validation_data
     x, y = validation_data
-    return x if y is x else (x, labels_beside(model, x, y, owner))
+    return x if y is x else (x, labels_beside(x, y))
 
 
 def check_no_target(y: Any, shape: Shape, owner: str) -> None:

@@ -213,19 +213,18 @@ class GAN(GeneratorSampler):
             learning_rate_decay: The last share of `fit`'s epochs, in which both
                 learning rates fall linearly towards 0, from one epoch to the next;
                 0 for none. The first epoch of the fall has the full rate, so that
-                with 0.5 the rate of one or two epochs does not fall. Each call of
-                `fit` has a fall of its own, so that a loop of `fit(epochs=1)` has
-                none. Players
+                with 0.5 the rate of one or two epochs does not fall. Players
                 that are near their equilibrium come to rest only at small rates.
                 This is done where all players have kgen's Adam (which `"adam"`
                 names) without a schedule or weight decay, and `fit` has neither a
                 `LearningRateScheduler` nor a `ReduceLROnPlateau`. A rate that
-                another callback sets is multiplied as well.
+                another callback sets is multiplied as well. Each call of `fit` has
+                its own fall, so that a loop of `fit(epochs=1)` has none.
             penalty_every: k, of a penalty that only each k-th update of the
                 discriminator has, from the first on, and k times: for speed.
-                Several devices compute it always. The logs are of the last of
-                `discriminator_steps` updates; where that never has the penalty, the
-                log `penalty` is 0.
+                Several devices compute it always. Logs are those of the last of
+                `discriminator_steps` updates. If that never has the penalty, as
+                with 2 for both, the log `penalty` leaves it out.
             lecam_weight: Weight of the regularizer `kgen.losses.LeCam`, for little
                 data; 0 for none. It is part of the log `penalty`.
             augmentation: Of all pictures that the discriminator sees in training,

@@ -65,7 +65,13 @@ class Labelled(Trained):
 
     def check_labels(self, labels: Any, count: int, owner: str) -> None:
         """Raises unless `labels` are `count` of the model's classes."""
-        arrays.check_labels(labels, self.num_classes, count, owner)
+        arrays.check_labels(
+            labels,
+            self.num_classes,
+            count,
+            owner,
+            class_names=self.class_names,
+        )
 
     def with_labels(self, x: Any, labels: Any) -> Any:
         """`[x, labels]` for a conditional model, else `x`."""

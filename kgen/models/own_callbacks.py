@@ -1,5 +1,6 @@
 """The callbacks of `fit`: those that it was given, and a model's own."""
 
+import copy
 from typing import Any
 
 import keras
@@ -19,12 +20,12 @@ def with_own_callbacks(
     Args:
         model: A `GenerativeModel`, whose `_own_callbacks` arranges them.
         callbacks: What `fit` was given.
-        epochs: Those of `fit`.
+        epochs: The number of epochs that `fit` was given.
         shows_progress: Whether a `ProgressBar` is to be among them, in the place of
             Keras's own.
 
     Returns:
-        What `fit` passes on: a list, or the `CallbackList` it was given.
+        What `fit` passes on: a list, or a copy of the `CallbackList` it was given.
     """
     is_list = isinstance(callbacks, keras.callbacks.CallbackList)
     given = callbacks.callbacks if is_list else tf.nest.flatten(callbacks)
@@ -40,5 +41,6 @@ def with_own_callbacks(
         if callback not in given:  # Keras has set the model of the given ones
             callback.set_model(callbacks.model)
             callback.set_params({**(callbacks.params or {}), "epochs": epochs})
-    callbacks.callbacks[:] = arranged
-    return callbacks
+    found = copy.copy(callbacks)
+    found.callbacks = arranged
+    return found

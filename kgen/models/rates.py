@@ -98,7 +98,7 @@ class FallAtEnd(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def restored_after(model: keras.Model) -> Iterator[None]:
-    """Lets the rates have no fall after a `fit`, also one that was interrupted.
+    """Resets the factors of all rates to 1 when `fit` ends, also by an exception.
 
     Args:
         model: The compiled model.
@@ -171,7 +171,7 @@ def _factor(epoch, epochs, share):
 
 def _set_factors(players, factor):
     for one in map(_inner, players):
-        if isinstance(one, optimizers.Adam):
+        if isinstance(one, optimizers.Adam) and one.built:
             one.rate_factor.assign(factor)
 
 

@@ -264,16 +264,16 @@ class Trained(keras.Model):
             owner, class_weight=class_weight, sample_weight=sample_weight
         )
         x, validation_data = (
-            self.encoded(data, "fit") for data in (x, validation_data)
+            checks.with_numbers(self, self.encoded(data, "fit"), owner)
+            for data in (x, validation_data)
         )
-        x = checks.numbered(self, x, owner)
-        y = checks.labels_beside(self, x, y, owner)
+        y = checks.numbers_of(self, checks.labels_beside(x, y), owner)
         is_array = not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset))
         checks.check_data(
             self, x, y, owner=owner, batch_size=(batch_size or 32) * is_array
         )
         if validation_data is not None:
-            validation_data = checks.without_copy(self, validation_data, owner)
+            validation_data = checks.without_copy(validation_data)
             checks.check_data(
                 self, validation_data, argument="validation_data", owner=owner
             )
@@ -362,8 +362,8 @@ class Trained(keras.Model):
         is_within_fit = kwargs.get("_use_cached_eval_dataset", False)
         if not is_within_fit:
             checks.refuse_weights(owner, sample_weight=sample_weight)
-            x = checks.numbered(self, self.encoded(x, "evaluate"), owner)
-            y = checks.labels_beside(self, x, y, owner)
+            x = checks.with_numbers(self, self.encoded(x, "evaluate"), owner)
+            y = checks.numbers_of(self, checks.labels_beside(x, y), owner)
             checks.check_data(self, x, y, owner=owner)
         exact_steps = None if is_within_fit else steps
         with graph_checks.in_words(), exactly(self, exact_steps):
@@ -387,7 +387,7 @@ class Trained(keras.Model):
         """
         owner = f"{type(self).__name__}.predict"
         shape, support = self._called_with
-        x = checks.numbered(self, self.encoded(x, "predict"), owner)
+        x = checks.with_numbers(self, self.encoded(x, "predict"), owner)
         checks.check_data(
             self,
             x,

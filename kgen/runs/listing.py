@@ -213,7 +213,7 @@ def _run(path):
     yield Section(f"The run {path}", [pair for pair in shown if pair[1]])
     history, fault = _history(path)
     if fault:
-        yield Section("Figures", [], text=fault)
+        yield Section("No figures", [], text=fault)
     last = {name: values[-1] for name, values in history.items()}
     logs = {name: f"{value:.5g}" for name, value in last.items()}
     hidden = {"epoch", *registry.equal_to_loss(last)}

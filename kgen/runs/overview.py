@@ -25,7 +25,7 @@ _NAMED = 20  # classes at most that are drawn in rows of their own
 _FEW = 100  # training examples
 _UNEQUAL = 10  # times as many examples of one class as of another
 _LARGE = 128  # pixels of a side
-_CHANNELS = 4  # of colours with an opacity
+_CHANNELS = 4  # red, green, blue, opacity
 _COLUMNS = ("COLUMN", "KIND", "GAPS", "VALUES")
 
 
@@ -208,8 +208,8 @@ class _Look:
         shared = sum(len(c) > 1 for c in self.seen.values())
         if shared:
             yield (
-                f"{shared:,} examples are in more than one split, so that figures "
-                "on held-out data will be too good."
+                "There are examples in more than one split, so that figures on "
+                f"held-out data will be too good: {shared:,}."
             )
         elif copies:
             yield f"{copies:,} examples are equal to another one."
@@ -222,9 +222,9 @@ class _Look:
         height, width, channels = self.shape
         if channels > _CHANNELS:
             yield (
-                f"These are taken for pictures of {channels} channels. kgen has no "
-                "networks for volumes; of slices make pictures, by "
-                "`x.reshape(-1, height, width, 1)`."
+                f"These are taken for pictures of {channels} channels. If they are "
+                "volumes, kgen has no networks for them. Make pictures of their "
+                "slices, by `x.reshape(-1, height, width, 1)`."
             )
         if self.is_grey:
             yield (

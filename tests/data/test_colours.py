@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from kgen.data import load, open_source
+from kgen.errors import InvalidArgument
 from tests.data.common import png_of, random_uint8
 
 ORANGE = {"background": "#ff8000"}
@@ -112,6 +113,12 @@ def test_sixteen_bits_of_which_0_is_white(tmp_path):
     picture = Image.fromarray(values.astype("uint16"))
     picture.save(tmp_path / "a.tif", tiffinfo={262: 0})
     check_rounded(levels(tmp_path / "a.tif"), 255 - values[..., None] / 257)
+
+
+@pytest.mark.parametrize("colour", ["rgb(300, 0, 0)", "hsv(0, 300%, 100%)"])
+def test_a_background_that_is_no_colour(colour):
+    with pytest.raises(InvalidArgument, match="an opaque colour"):
+        open_source(np.zeros((1, 5, 6, 4), "uint8"), background=colour)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])

@@ -16,9 +16,9 @@ import numpy as np
 from tests.faults import child
 
 _LONGEST = 600  # seconds
-# Held while a process is begun or its status is read. To begin a process reads the
-# statuses of all others, too. Each can be read once: of two threads that read it at
-# the same time, `multiprocessing` would tell one that the status is 255.
+# Held while a process is started or its status is read. Starting a process also reads
+# the status of all others, and a status can be read only once: of two threads that
+# read it at the same time, `multiprocessing` would tell one that it is 255.
 _STATUSES = threading.Lock()
 
 

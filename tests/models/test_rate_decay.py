@@ -116,7 +116,9 @@ def test_rates_fall_beside_a_list_of_callbacks_of_keras_own():
         [callback], add_history=True, model=model
     )
     model.fit(X, batch_size=8, epochs=4, verbose=0, callbacks=given)
-    np.testing.assert_allclose([x for x, _ in callback.seen], [1, 1, 1, 0.5])
+    found = [generator for generator, _ in callback.seen]
+    np.testing.assert_allclose(found, [1, 1, 1, 0.5])
+    assert callback in given.callbacks and len(given.callbacks) == 2
 
 
 @pytest.mark.parametrize(
