@@ -50,7 +50,7 @@ def tune(
     trials: int | None,
     member: bool,
 ) -> int | None:
-    """Searches for the best settings of a model, as the TOML file STUDY describes.
+    """Searches for a model's best settings by STUDY, a TOML file.
 
     Leaves every trial's figure and the best settings beside it, as
     STUDY.results.json, for: kgen train MODEL --from-study STUDY. Draws them as
