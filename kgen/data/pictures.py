@@ -87,7 +87,7 @@ def _eight_bits(image):
     Greys of 16 bits are rounded. Of colours Pillow knows the upper 8 bits alone.
     """
     if image.mode in _PLAIN:
-        _narrow_transparent_colour(image)
+        _scale_transparent_colour(image)
         return image
     values = np.asarray(image)
     # Older releases of Pillow say "I" of 16 bits.
@@ -127,16 +127,16 @@ def _is_negative(image):
     return image.tag_v2.get(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
 
 
-def _narrow_transparent_colour(image):
+def _scale_transparent_colour(image):
     """Brings a transparent colour to 8 bits, as Pillow does with the pixels."""
     colour = image.info.get("transparency")
     # `tile` shows how many bits the file has only until the pixels are read.
     forms = {str(tile[3]) for tile in image.tile}
     if isinstance(colour, tuple) and any("16" in form for form in forms):
         image.info["transparency"] = tuple(value >> 8 for value in colour)
-    elif isinstance(colour, int) and image.mode == "L":
-        factors = [_FACTORS[form] for form in forms if form in _FACTORS]
-        image.info["transparency"] = colour * (factors or [1])[0]
+    elif isinstance(colour, int):
+        for form in forms & set(_FACTORS):
+            image.info["transparency"] = colour * _FACTORS[form]
 
 
 def _opaque(image, background):

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import log_softmax, logsumexp
 
-from kgen import arrays
 from kgen.arrays import Labels
 from kgen.errors import invalid
 from kgen.export import guards
@@ -26,6 +25,7 @@ class BayesRule(OutlierScorer):
     """
 
     needs_labels = True
+    lowest_label = -1  # where the class is not known
 
     @property
     def num_start_examples(self) -> int:
@@ -67,7 +67,7 @@ class BayesRule(OutlierScorer):
         owner = type(self).__name__
         x, y = checks.parts_of(data, owner)
         x = graph_checks.examples(x, self.input_shapes[0], owner)
-        y = graph_checks.labels(y, self.num_classes, owner, lowest=-1)
+        y = graph_checks.labels(y, self.num_classes, owner, self.lowest_label)
         return x, tf.cast(y, "int32")
 
     def _one_hot(self, y):
@@ -77,17 +77,6 @@ class BayesRule(OutlierScorer):
         """Checks the examples that a method is given; labels are left out."""
         inputs = _without_labels(self.encoded(inputs))
         return self._checked_examples(inputs, any_range)
-
-    def check_labels(self, labels: Any, count: int, owner: str) -> None:
-        """Raises unless `labels` are classes, or -1."""
-        arrays.check_labels(
-            labels,
-            self.num_classes,
-            count,
-            owner,
-            lowest=-1,
-            class_names=self.class_names,
-        )
 
     def labels_in_turn(self, count: int) -> np.ndarray:
         """The possible classes in order, over and over."""

@@ -163,7 +163,7 @@ def numbers_of(model: keras.Model, labels: Any, owner: str) -> Any:
 
 
 def with_numbers(model: keras.Model, data: Any, owner: str) -> Any:
-    """Pairs of examples and labels with `numbers_of` the labels.
+    """Data in which labels that are names of classes are replaced by numbers.
 
     Args:
         model: A `GenerativeModel`.

@@ -24,6 +24,8 @@ class Labelled(Trained):
 
     conditional: bool
     num_classes: Any  # an integer, or None where it is not known
+    # Below 0 where examples may have no label.
+    lowest_label = 0
     # What `class_names` was set to, which is saved with the model.
     _class_names: tuple[str, ...] = ()
 
@@ -70,6 +72,7 @@ class Labelled(Trained):
             self.num_classes,
             count,
             owner,
+            self.lowest_label,
             class_names=self.class_names,
         )
 
