@@ -35,7 +35,8 @@ class Augmentation(keras.layers.Layer):
     Real and generated pictures are changed by draws of one law before the
     discriminator sees them, in its own update and in the generator's, to which the
     gradient passes through. So the generator learns pictures that are not changed,
-    although the discriminator never sees one twice. A subclass implements `choose`.
+    although the discriminator never sees one twice. Penalties judge the gradient at
+    the changed pictures. A subclass implements `choose`.
 
     It is a layer, so that its state is saved with the model.
 

@@ -80,7 +80,8 @@ class FallAtEnd(keras.callbacks.Callback):
 
     In an epoch, counted from 0, the rates are multiplied by
     `min(1, (1 - epoch / epochs) / share)`. That depends on nothing else, so that a
-    resumed training goes on exactly.
+    resumed training goes on exactly. `fit` says it at its beginning, unless `verbose`
+    is 0.
 
     Args:
         players: The optimizers, all of them kgen's Adam.
@@ -90,6 +91,15 @@ class FallAtEnd(keras.callbacks.Callback):
     def __init__(self, players: list[keras.optimizers.Optimizer], share: float):
         super().__init__()
         self._players, self._share = players, share
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        first = first_lower_epoch(self.model, self.params["epochs"])
+        # A `CallbackList` that `fit` was given does not know of `verbose`.
+        if first is not None and self.params.get("verbose"):
+            print(  # noqa: T201 - as Keras's own callbacks that set a rate
+                f"The learning rates fall towards 0 from epoch {first} on "
+                f"(learning_rate_decay={self._share})."
+            )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         factor = _factor(epoch, self.params["epochs"], self._share)

@@ -130,6 +130,15 @@ def test_the_first_epoch_with_lower_rates(share, epochs, first):
     assert rates.first_lower_epoch(model, epochs) == first
 
 
+def test_fit_says_from_which_epoch_on_the_rates_fall(capsys):
+    gan().fit(X, batch_size=8, epochs=4, verbose=2)
+    said = "The learning rates fall towards 0 from epoch 4 on"
+    assert said in capsys.readouterr().out
+    gan().fit(X, batch_size=8, epochs=4, verbose=0)
+    gan().fit(X, batch_size=8, epochs=1, verbose=2)
+    assert "learning rates" not in capsys.readouterr().out
+
+
 def test_a_share_beyond_all_epochs_is_refused():
     with pytest.raises(InvalidArgument, match="learning_rate_decay=1.5"):
         gan(learning_rate_decay=1.5)
