@@ -1,5 +1,7 @@
 """Penalties on a discriminator's gradient by its input."""
 
+import functools
+from collections.abc import Sequence
 from typing import Any, overload
 
 import keras
@@ -164,6 +166,10 @@ class Dragan(_DistanceFromOne):
 
 
 _Several = list[Any] | tuple[Any, ...]
+# What "auto" stands for. Pictures are far apart: with a gradient of norm 1 between real
+# and generated ones, a discriminator can still tell them apart without any doubt, and
+# then the generator learns nothing.
+_OF_PICTURES, _OF_OTHERS = "r1:1", "gradient_penalty:0.1"
 _FORMS = ("", "WEIGHT")
 PENALTIES = {
     "gradient_penalty": Named(GradientPenalty, _FORMS),
@@ -175,16 +181,20 @@ PENALTIES = {
 
 @overload
 def get(
-    identifier: Penalty | str | None, owner: str = "GAN.compile"
+    identifier: Penalty | str | None,
+    owner: str = "GAN.compile",
+    shape: Sequence[int] | None = None,
 ) -> Penalty | None: ...
 @overload
 def get(
     identifier: _Several,
     owner: str = "GAN.compile",
+    shape: Sequence[int] | None = None,
 ) -> list[Penalty]: ...
 def get(
     identifier: Penalty | str | _Several | None,
     owner: str = "GAN.compile",
+    shape: Sequence[int] | None = None,
 ) -> Penalty | list[Penalty] | None:
     """Turns a name into a penalty.
 
@@ -192,6 +202,8 @@ def get(
         identifier: A `Penalty`, None, or a name, which a weight may follow:
             `"r1"`, `"r1:0.5"`; or a list of several, which are added up.
         owner: Whose argument it is, for the message.
+        shape: Shape of one example. With it, `"auto"` stands for `"r1:1"` where
+            these are pictures, and for `"gradient_penalty:0.1"` where not.
 
     Returns:
         A `Penalty`, or None; of a list, a list.
@@ -203,14 +215,21 @@ def get(
         if not identifier:
             expected = "a penalty, a list of some, or None"
             raise invalid("penalty", owner, expected, identifier)
-        return [_one(each, owner) for each in identifier]
-    return None if identifier is None else _one(identifier, owner)
+        return [_one(each, owner, shape) for each in identifier]
+    return None if identifier is None else _one(identifier, owner, shape)
 
 
-def _one(identifier, owner):
+def _one(identifier, owner, shape):
     if isinstance(identifier, Penalty):
         return identifier
-    return resolve("penalty", owner, PENALTIES, identifier)
+    table = PENALTIES
+    if shape is not None:
+        table = {**table, "auto": Named(functools.partial(_auto, shape, owner))}
+    return resolve("penalty", owner, table, identifier)
+
+
+def _auto(shape, owner):
+    return get(_OF_PICTURES if len(shape) == 3 else _OF_OTHERS, owner)
 
 
 def listed(penalty: Penalty | list[Penalty] | None) -> list[Penalty]:

@@ -105,7 +105,7 @@ class Adversarial(GenerativeModel):
         if self._averaged and not was_averaged:
             self._reset_averages()
         self.adversarial_loss = adversarial.get(loss, owner, label_smoothing)
-        self.penalty = penalties.get(penalty, owner)
+        self.penalty = penalties.get(penalty, owner, self.input_shapes[0])
         self.penalty_every = penalty_every
         self.discriminator_optimizer = self._player_optimizer(
             "discriminator_optimizer",

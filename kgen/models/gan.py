@@ -172,7 +172,7 @@ class GAN(GeneratorSampler):
         optimizer: Optimizer | str = "adam:0.001:0.5",
         discriminator_optimizer: Optimizer | str = "adam:0.001:0.5",
         loss: AdversarialLoss | str = "non_saturating",
-        penalty: Penalty | str | list | None = "gradient_penalty:0.1",
+        penalty: Penalty | str | list | None = "auto",
         discriminator_steps: int = 1,
         ema_decay: float | None = 0.999,
         label_smoothing: float = 0.0,
@@ -201,7 +201,8 @@ class GAN(GeneratorSampler):
                 to its input: `"gradient_penalty"` (between real and generated
                 examples), `"r1"` (at real ones), `"r2"` (at generated ones),
                 `"dragan"` (near real ones), with a weight as in `"r1:0.5"`; a
-                `Penalty`; a list of these, which are added up; or None.
+                `Penalty`; a list of these, which are added up; or None. `"auto"`
+                is `"r1:1"` for pictures, and `"gradient_penalty:0.1"` for all else.
             discriminator_steps: K, the discriminator's updates for each update
                 of the generator.
             ema_decay: Decay of the average of the generator's weights, with

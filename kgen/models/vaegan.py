@@ -228,7 +228,8 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             discriminator_optimizer: That of the discriminator; None for a new
                 one with the encoder's settings.
             loss: As in `GAN.compile`.
-            penalty: As in `GAN.compile`.
+            penalty: As in `GAN.compile`. The default is one that holds the scale of
+                the discriminator's features, too.
             reconstruction_weight: gamma, the weight of the reconstruction error
                 in the decoder's loss, >= 0.
             adversarial_weight: The weight of the adversarial loss in the

@@ -176,6 +176,15 @@ def test_penalties():
     assert float(value("r2:3", quadratic, fake, real)) == pytest.approx(15.0)
 
 
+@pytest.mark.parametrize(
+    ("shape", "penalty", "weight"),
+    [((8, 8, 1), penalties.R1, 1.0), ((2,), penalties.GradientPenalty, 0.1)],
+)
+def test_the_penalty_by_the_examples(shape, penalty, weight):
+    found = penalties.get("auto", shape=shape)
+    assert (type(found), found.weight) == (penalty, weight)
+
+
 def test_a_list_of_penalties():
     found = penalties.get(["r1:2", penalties.R2(3)])
     assert [(type(one), one.weight) for one in found] == [
@@ -228,6 +237,8 @@ def test_a_gradient_of_zero_has_a_penalty_with_a_derivative():
         (penalties.get, ([],), "a list of some, or None"),
         (penalties.get, (["r1", "r3"],), "'r1', 'r2'"),
         (penalties.get, (["r1", None],), "penalty=None"),
+        (penalties.get, ("auto",), "'gradient_penalty', 'r1'"),
+        (penalties.get, ("auto:2", "GAN", (8, 8, 1)), 'Expected "auto"'),
     ],
 )
 def test_bad_names(function, arguments, message):
