@@ -200,7 +200,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
         decoder_optimizer: Optimizer | str | None = None,
         discriminator_optimizer: Optimizer | str | None = None,
         loss: AdversarialLoss | str = "non_saturating",
-        penalty: Penalty | str | list | None = "gradient_penalty:0.1",
+        penalty: Penalty | str | list | None = "auto",
         reconstruction_weight: float = 1.0,
         adversarial_weight: float = 1.0,
         discriminator_steps: int = 1,
@@ -228,8 +228,7 @@ class VAEGAN(Adversarial, LatentGaussianModel):
             discriminator_optimizer: That of the discriminator; None for a new
                 one with the encoder's settings.
             loss: As in `GAN.compile`.
-            penalty: As in `GAN.compile`. The default is one that holds the scale of
-                the discriminator's features, too.
+            penalty: As in `GAN.compile`.
             reconstruction_weight: gamma, the weight of the reconstruction error
                 in the decoder's loss, >= 0.
             adversarial_weight: The weight of the adversarial loss in the
