@@ -196,7 +196,7 @@ CASES = {
     ),
     "gan": (
         {"name": "gan", "compile": EAGER},
-        "the discriminator loss (of the discriminator)",
+        "the discriminator loss and the penalty (of the discriminator)",
     ),
     "vaegan": ({"name": "vaegan", "compile": EAGER}, VAEGAN),
     "vaegan, graph": ({"name": "vaegan", "part": "gradient"}, None),
@@ -300,8 +300,8 @@ class TestRollback:
             np.float32(0.0005)
         ] * 2
         assert said == [
-            "epoch 2, step 2: the discriminator loss (of the discriminator) became "
-            "NaN or infinite. The model went back to the state that the epoch "
+            "epoch 2, step 2: the discriminator loss and the penalty (of the "
+            "discriminator) became NaN or infinite. The model went back to the state that the epoch "
             "began with; the learning rate is now 0.0005."
         ]
 
