@@ -301,8 +301,8 @@ class TestRollback:
         ] * 2
         assert said == [
             "epoch 2, step 2: the discriminator loss and the penalty (of the "
-            "discriminator) became NaN or infinite. The model went back to the state that the epoch "
-            "began with; the learning rate is now 0.0005."
+            "discriminator) became NaN or infinite. The model went back to the "
+            "state that the epoch began with; the learning rate is now 0.0005."
         ]
 
     def test_it_ends_after_some_times(self):
