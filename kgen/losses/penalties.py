@@ -1,6 +1,5 @@
 """Penalties on a discriminator's gradient by its input."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -166,10 +165,6 @@ class Dragan(_DistanceFromOne):
 
 
 _Several = list[Any] | tuple[Any, ...]
-# What "auto" stands for. Pictures are far apart: with a gradient of norm 1 between real
-# and generated ones, a discriminator can still tell them apart without any doubt, and
-# then the generator learns nothing.
-_OF_PICTURES, _OF_OTHERS = "r1:1", "gradient_penalty:0.1"
 _FORMS = ("", "WEIGHT")
 PENALTIES = {
     "gradient_penalty": Named(GradientPenalty, _FORMS),
@@ -177,6 +172,10 @@ PENALTIES = {
     "r2": Named(R2, _FORMS),
     "dragan": Named(Dragan, _FORMS),
 }
+# What "auto" stands for. On larger pictures in colour the gradient penalty left a
+# generator with few pictures, or with blank ones; R1 did not.
+_OF_PICTURES = Named(lambda: R1(1.0))
+_OF_OTHERS = Named(lambda: GradientPenalty(0.1))
 
 
 @overload
@@ -224,12 +223,9 @@ def _one(identifier, owner, shape):
         return identifier
     table = PENALTIES
     if shape is not None:
-        table = {**table, "auto": Named(functools.partial(_auto, shape, owner))}
+        auto = _OF_PICTURES if len(shape) == 3 else _OF_OTHERS
+        table = {**PENALTIES, "auto": auto}
     return resolve("penalty", owner, table, identifier)
-
-
-def _auto(shape, owner):
-    return get(_OF_PICTURES if len(shape) == 3 else _OF_OTHERS, owner)
 
 
 def listed(penalty: Penalty | list[Penalty] | None) -> list[Penalty]:

@@ -214,8 +214,8 @@ class GAN(GeneratorSampler):
             learning_rate_decay: The last share of `fit`'s epochs, in which both
                 learning rates fall linearly towards 0, from one epoch to the next;
                 0 for none. The first epoch of the fall has the full rate, so that
-                with 0.5 the rate of one or two epochs does not fall; `fit` says
-                which is the first lower one, unless `verbose` is 0. Players
+                with 0.5 the rate of one or two epochs does not fall. Unless `verbose`
+                is 0, `fit` prints which epoch is the first with lower rates. Players
                 that are near their equilibrium come to rest only at small rates.
                 This is done where all players have kgen's Adam (which `"adam"`
                 names) without a schedule or weight decay, and `fit` has neither a

@@ -80,8 +80,8 @@ class FallAtEnd(keras.callbacks.Callback):
 
     In an epoch, counted from 0, the rates are multiplied by
     `min(1, (1 - epoch / epochs) / share)`. That depends on nothing else, so that a
-    resumed training goes on exactly. `fit` says it at its beginning, unless `verbose`
-    is 0.
+    resumed training goes on exactly. Unless `verbose` is 0, a message at the beginning
+    of `fit` names the first epoch with lower rates.
 
     Args:
         players: The optimizers, all of them kgen's Adam.
