@@ -202,6 +202,26 @@ def test_patience_of_other_models_goes_by_the_figure_that_compares_them(data):
     assert "no state of epoch " in told and "of none, the best so far" in told
 
 
+@pytest.mark.parametrize(
+    ("patience", "every", "epochs", "told"),
+    [
+        (4, 10, 50, "every 10 epochs, so that the training could end after 50"),
+        (4, 10, 51, ""),
+        (3, 1, 4, "every epoch, so that the training could end after 4 epochs"),
+        (0, 10, 5, ""),
+    ],
+)
+def test_a_patience_that_ends_nothing_is_told(
+    capsys, patience, every, epochs, told
+):
+    """The first evaluation is the best one if none is better."""
+    given = {"patience": patience, "epochs": epochs}
+    settings = runs.TrainSettings(**USUAL | given)
+    best._say_if_too_patient(settings, every)
+    said = capsys.readouterr().err
+    assert told in said and bool(said) == bool(told)
+
+
 def test_what_is_damaged_or_gone_is_told(data):
     kept = pathlib.Path("run/checkpoints/best-00004.weights.h5")
     kept.write_bytes(b"no")

@@ -63,6 +63,7 @@ def callbacks_of(
     if not hasattr(model, "adversarial_loss"):
         if not settings.patience:
             return []
+        _say_if_too_patient(settings)
         run.checkpoints.best = BestModel(run, settings, ("val_loss", "loss"))
         return [run.checkpoints.best]
     watch = _watch(settings, model, source)
@@ -73,10 +74,24 @@ def callbacks_of(
                 "examples or more, and there are fewer. Leave the option out."
             )
         return []
+    _say_if_too_patient(settings, watch.every)
     run.checkpoints.best = BestModel(run, settings)
     # All epochs have the column, though few have the figure.
     run.history_file.sparse = (LOG,)
     return [watch, run.checkpoints.best]
+
+
+def _say_if_too_patient(settings, every=1):
+    """Says so if a model evaluated every few epochs never uses up the patience."""
+    # The first evaluation finds the best model so far, and only then waiting begins.
+    earliest = (settings.patience + 1) * every
+    if settings.patience and earliest >= settings.epochs:
+        often = "epoch" if every == 1 else f"{every} epochs"
+        say(
+            f"--patience {settings.patience} has no effect: the model is evaluated "
+            f"every {often}, so that the training could end after {earliest:,} "
+            f"epochs at the earliest, and --epochs is {settings.epochs:,}."
+        )
 
 
 def _watch(settings, model, source):
