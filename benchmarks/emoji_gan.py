@@ -1,6 +1,6 @@
 """A GAN of small colour pictures: emoji of 64x64, judged by their categories.
 
-    npm pack emoji-datasource-google
+    npm pack emoji-datasource-google@16.0.0
     python benchmarks/emoji_gan.py --data emoji-datasource-google-16.0.0.tgz
 
 The pictures of the folder `img/google/64`, on white, with the ten categories of

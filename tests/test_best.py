@@ -203,21 +203,23 @@ def test_patience_of_other_models_goes_by_the_figure_that_compares_them(data):
 
 
 @pytest.mark.parametrize(
-    ("patience", "every", "epochs", "told"),
+    ("patience", "every", "epochs", "done", "told"),
     [
-        (4, 10, 50, "every 10 epochs, so that the training could end after 50"),
-        (4, 10, 51, ""),
-        (3, 1, 4, "every epoch, so that the training could end after 4 epochs"),
-        (0, 10, 5, ""),
+        (4, 10, 50, 0, "every 10 epochs, so the training could end after 50"),
+        (4, 10, 50, 5, ""),
+        (4, 10, 51, 0, ""),
+        (3, 1, 4, 0, "every epoch, so the training could end after 4 epochs"),
+        (0, 10, 5, 0, ""),
     ],
 )
 def test_a_patience_that_ends_nothing_is_told(
-    capsys, patience, every, epochs, told
+    capsys, patience, every, epochs, done, told
 ):
     """The first evaluation is the best one if none is better."""
     given = {"patience": patience, "epochs": epochs}
     settings = runs.TrainSettings(**USUAL | given)
-    best._say_if_too_patient(settings, every)
+    watch = best.FrechetWatch(np.eye(8, dtype="float32"), every=every)
+    best.say_if_too_patient(settings, [watch], done)
     said = capsys.readouterr().err
     assert told in said and bool(said) == bool(told)
 

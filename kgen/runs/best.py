@@ -63,7 +63,6 @@ def callbacks_of(
     if not hasattr(model, "adversarial_loss"):
         if not settings.patience:
             return []
-        _say_if_too_patient(settings)
         run.checkpoints.best = BestModel(run, settings, ("val_loss", "loss"))
         return [run.checkpoints.best]
     watch = _watch(settings, model, source)
@@ -74,24 +73,10 @@ def callbacks_of(
                 "examples or more, and there are fewer. Leave the option out."
             )
         return []
-    _say_if_too_patient(settings, watch.every)
     run.checkpoints.best = BestModel(run, settings)
     # All epochs have the column, though few have the figure.
     run.history_file.sparse = (LOG,)
     return [watch, run.checkpoints.best]
-
-
-def _say_if_too_patient(settings, every=1):
-    """Says so if a model evaluated every few epochs never uses up the patience."""
-    # The first evaluation finds the best model so far, and only then waiting begins.
-    earliest = (settings.patience + 1) * every
-    if settings.patience and earliest >= settings.epochs:
-        often = "epoch" if every == 1 else f"{every} epochs"
-        say(
-            f"--patience {settings.patience} has no effect: the model is evaluated "
-            f"every {often}, so that the training could end after {earliest:,} "
-            f"epochs at the earliest, and --epochs is {settings.epochs:,}."
-        )
 
 
 def _watch(settings, model, source):
@@ -115,6 +100,35 @@ def _some(source, split, count, model):
     labels = examples.labels if model.conditional else None
     known = labels is not None and labels.min() >= 0
     return x, np.asarray(labels) if known else None
+
+
+def say_if_too_patient(
+    settings: TrainSettings,
+    callbacks: list[keras.callbacks.Callback],
+    epochs_done: int,
+) -> None:
+    """Says so if a new training has too few epochs for its patience to end it early.
+
+    Args:
+        settings: Of the training.
+        callbacks: Those that `callbacks_of` returned, and others.
+        epochs_done: Above 0 for a resumed training, of which nothing is said: the
+            evaluations so far count, too.
+    """
+    watch = next((x for x in callbacks if isinstance(x, FrechetWatch)), None)
+    every = watch.every if watch else 1
+    # The first evaluation finds the best model so far, unless its figure is not
+    # finite, and only then waiting begins.
+    earliest = (settings.patience + 1) * every
+    is_new = epochs_done == 0
+    if is_new and settings.patience and earliest >= settings.epochs:
+        often = "epoch" if every == 1 else f"{every} epochs"
+        say(
+            f"--patience {settings.patience} can't end this training early: the "
+            f"model is evaluated every {often}, so the training could end after "
+            f"{earliest:,} epochs at the earliest, and --epochs is "
+            f"{settings.epochs:,}."
+        )
 
 
 def describe(

@@ -105,6 +105,7 @@ def train(
         if is_chief:
             about = introduce(run, settings, source, model, epochs_done)
             screen.say(about + best.describe(callbacks, model, source))
+            best.say_if_too_patient(settings, callbacks, epochs_done)
             callbacks = with_records(run, callbacks, settings, screen)
             callbacks += trackers
         epochs = range(epochs_done, settings.epochs)
