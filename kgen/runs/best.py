@@ -115,17 +115,16 @@ def say_if_too_patient(
         epochs_done: Above 0 for a resumed training, of which nothing is said: the
             evaluations so far count, too.
     """
-    watch = next((x for x in callbacks if isinstance(x, FrechetWatch)), None)
+    watch = _watch_in(callbacks)
     every = watch.every if watch else 1
     # The first evaluation finds the best model so far, unless its figure is not
     # finite, and only then waiting begins.
     earliest = (settings.patience + 1) * every
     is_new = epochs_done == 0
     if is_new and settings.patience and earliest >= settings.epochs:
-        often = "epoch" if every == 1 else f"{every} epochs"
         say(
             f"--patience {settings.patience} can't end this training early: the "
-            f"model is evaluated every {often}, so the training could end after "
+            f"model is evaluated {_often(every)}, so the training could end after "
             f"{earliest:,} epochs at the earliest, and --epochs is "
             f"{settings.epochs:,}."
         )
@@ -137,17 +136,24 @@ def describe(
     source: Source,
 ) -> str:
     """A line that says what a `FrechetWatch` compares, and its floor; `""` without."""
-    watch = next((x for x in callbacks if isinstance(x, FrechetWatch)), None)
+    watch = _watch_in(callbacks)
     if watch is None:
         return ""
     train, _ = _some(source, "train", len(watch.x), model)
-    often = "epoch" if watch.every == 1 else f"{watch.every} epochs"
     text = (
-        f"{LOG}, every {often}: Frechet distance of {watch.extractor.name} of "
+        f"{LOG}, {_often(watch.every)}: Frechet distance of {watch.extractor.name} of "
         f"{len(watch.x):,} samples to those of as many {validation_split(source)} "
         f"examples ({watch.distance(train):.4g} for training examples)."
     )
     return f"\n{terminal.wrapped(text)}"
+
+
+def _watch_in(callbacks):
+    return next((x for x in callbacks if isinstance(x, FrechetWatch)), None)
+
+
+def _often(every):
+    return "every epoch" if every == 1 else f"every {every} epochs"
 
 
 class BestModel(keras.callbacks.Callback):
