@@ -25,7 +25,7 @@ from kgen.errors import InvalidArgument, say_once
 LIMIT = "KGEN_PICTURE_CACHE_GB"
 _GB = 10**9
 
-_FORMAT = 1  # of the rows
+_FORMAT = 2  # of the rows; another one where pictures are read in another way
 _HEADER_BYTES = 2**10  # more than the header of a .npy file of them takes
 
 # A function from positions to pixels, uint8 of shape `(k, height, width, channels)`,

@@ -33,8 +33,9 @@ _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 # Pillow's modes of 8 bits a channel that it can convert to colour.
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-# The tag of TIFF files that says what 0 means, and the value by which it is white.
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+# Tags of TIFF files: the bits of each value, and what 0 means; and the value by which
+# it is white.
+_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 # What Pillow multiplies greys of 2 and 4 bits by, by its raw mode.
 _FACTORS = {"L;2": 85, "L;4": 17}
 _ADVICE = ". Repair it, or move it away."
@@ -82,25 +83,14 @@ def read_picture(
 
 
 def _eight_bits(image):
-    """A picture of 16 bits or floats with 8 bits; others as they are.
+    """A picture of 12 or 16 bits or floats with 8 bits; others as they are.
 
-    Greys of 16 bits are rounded. Of colours Pillow knows the upper 8 bits alone.
+    Greys of more bits are rounded. Of colours Pillow knows the upper 8 bits alone.
     """
     if image.mode in _PLAIN:
         _scale_transparent_colour(image)
         return image
-    values = np.asarray(image)
-    # Older releases of Pillow say "I" of 16 bits.
-    is_short = image.mode == "I" and image.format in ("PNG", "PPM")
-    if is_short or image.mode.startswith("I;16"):
-        white = 2**16 - 1
-    elif image.mode == "F":
-        white = 1
-    else:
-        raise ValueError(
-            f"its pixels are of Pillow's mode {image.mode}, whose values have no "
-            "known scale; save it as RGB, or as grey of 8 or 16 bits"
-        )
+    values, white = np.asarray(image), _white(image)
     if not (values.min() >= 0 and values.max() <= white):
         raise ValueError(
             f"its values go from {values.min():g} to {values.max():g}; expected "
@@ -115,6 +105,22 @@ def _eight_bits(image):
         opacity = np.where(values == transparent, 0, 255).astype("uint8")
         grey.putalpha(Image.fromarray(opacity))
     return grey
+
+
+def _white(image):
+    """The largest value of a grey picture of more than 8 bits, or of floats."""
+    # Older releases of Pillow say "I" of 16 bits.
+    is_short = image.mode == "I" and image.format in ("PNG", "PPM")
+    if is_short or image.mode.startswith("I;16"):
+        # Pillow leaves values of 12 bits as they are.
+        bits = image.tag_v2[_BITS][0] if image.format == "TIFF" else 16
+        return 2**bits - 1
+    if image.mode == "F":
+        return 1
+    raise ValueError(
+        f"its pixels are of Pillow's mode {image.mode}, whose values have no "
+        "known scale; save it as RGB, or as grey of 8 or 16 bits"
+    )
 
 
 def _is_negative(image):

@@ -115,6 +115,21 @@ def test_sixteen_bits_of_which_0_is_white(tmp_path):
     check_rounded(levels(tmp_path / "a.tif"), 255 - values[..., None] / 257)
 
 
+def test_twelve_bits_of_grey(tmp_path):
+    """In a TIFF file by hand, since Pillow reads such files but writes none."""
+    values = np.random.default_rng(0).integers(0, 2**12, (5, 6))
+    digits = "".join(f"{value:03x}" for value in values.ravel())
+    pixels = bytes.fromhex(digits) + bytes(1)  # an even number of bytes
+    # Size, bits, no compression, 0 is black, where the pixels are, how many bytes.
+    tags = {256: 6, 257: 5, 258: 12, 259: 1, 262: 1, 273: 8, 278: 5, 279: 45}
+    entries = [struct.pack("<HHII", tag, 4, 1, n) for tag, n in tags.items()]
+    header = struct.pack("<4sI", b"II*\0", 8 + len(pixels))
+    count, end = struct.pack("<H", len(tags)), bytes(4)
+    file = b"".join([header, pixels, count, *entries, end])
+    (tmp_path / "a.tif").write_bytes(file)
+    check_rounded(levels(tmp_path / "a.tif"), values[..., None] / 4095 * 255)
+
+
 @pytest.mark.parametrize("colour", ["rgb(300, 0, 0)", "hsv(0, 300%, 100%)"])
 def test_a_background_that_is_no_colour(colour):
     with pytest.raises(InvalidArgument, match="an opaque colour"):
