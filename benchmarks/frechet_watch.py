@@ -1,6 +1,6 @@
 """What `kgen train` pays for the Frechet distance that it follows, and what it gets.
 
-    python benchmarks/frechet_watch.py
+    python benchmarks/frechet_watch.py --epochs 48
 
 Trains GANs and VAE-GANs on the digits, on points in the plane and on a table, and
 measures which share of the time the looks take, and keeping the best model; also how

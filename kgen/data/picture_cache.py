@@ -25,7 +25,8 @@ from kgen.errors import InvalidArgument, say_once
 LIMIT = "KGEN_PICTURE_CACHE_GB"
 _GB = 10**9
 
-_FORMAT = 2  # of the rows; another one where pictures are read in another way
+# Count this up when the rows change, or what is read from the same files.
+_FORMAT = 2
 _HEADER_BYTES = 2**10  # more than the header of a .npy file of them takes
 
 # A function from positions to pixels, uint8 of shape `(k, height, width, channels)`,

@@ -33,9 +33,9 @@ _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 # Pillow's modes of 8 bits a channel that it can convert to colour.
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-# Tags of TIFF files: the bits of each value, and what 0 means; and the value by which
-# it is white.
-_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+# Tags of TIFF files: how many bits a value has, and whether 0 is black or white.
+_BITS, _PHOTOMETRIC = 258, 262
+_WHITE_IS_ZERO = 0  # a value of the second tag
 # What Pillow multiplies greys of 2 and 4 bits by, by its raw mode.
 _FACTORS = {"L;2": 85, "L;4": 17}
 _ADVICE = ". Repair it, or move it away."
@@ -83,9 +83,10 @@ def read_picture(
 
 
 def _eight_bits(image):
-    """A picture of 12 or 16 bits or floats with 8 bits; others as they are.
+    """Turns a picture of 12 bits, 16 bits or floats into one of 8 bits.
 
-    Greys of more bits are rounded. Of colours Pillow knows the upper 8 bits alone.
+    Others are returned as they are. Greys are rounded. Of colours with 16 bits, Pillow
+    reads only the upper 8.
     """
     if image.mode in _PLAIN:
         _scale_transparent_colour(image)

@@ -116,7 +116,7 @@ def test_sixteen_bits_of_which_0_is_white(tmp_path):
 
 
 def test_twelve_bits_of_grey(tmp_path):
-    """In a TIFF file by hand, since Pillow reads such files but writes none."""
+    """The file is put together here, since Pillow reads such files but writes none."""
     values = np.random.default_rng(0).integers(0, 2**12, (5, 6))
     digits = "".join(f"{value:03x}" for value in values.ravel())
     pixels = bytes.fromhex(digits) + bytes(1)  # an even number of bytes
